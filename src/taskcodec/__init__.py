@@ -1,0 +1,1 @@
+"""taskcodec: compress data for the models that will read it."""

@@ -1,0 +1,87 @@
+"""Tables and reconstruction points from samples of the latent.
+
+Each column's symbols are counted and smoothed by a two-sided geometric density of the same location and spread, so
+that every symbol near the data keeps a positive probability; what lies farther goes through the table's escape.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.coding import Tables, freeze_pmf
+from taskcodec.quantization.uniform import Latent, quantize
+
+PRIOR_WEIGHT = 4.0
+"""How many samples the smoothing density counts for."""
+POINT_WEIGHT = 2.0
+"""How many samples at symbol * step each reconstruction point starts from."""
+MARGIN = 2
+"""In-range symbols kept beyond the smallest and largest seen."""
+MAX_RANGE = 2048
+"""Longest in-range run of one column's symbols; what lies outside is escaped."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frozen:
+    """What coding needs at one step: integer tables, and `points` (sum of table sizes,) in steps."""
+
+    tables: Tables
+    points: Latent
+
+
+def freeze(latent: Latent, step: float, rounding: float, prior: Latent | None = None) -> Frozen:
+    """Count (n, k) samples of the latent at this step into tables and points.
+
+    `prior`: (m, k) further samples that count for PRIOR_WEIGHT in all (the density a codec was fitted on, when the
+    tables are refitted to few samples of other data).
+    """
+    symbols = quantize(latent, step, rounding)
+    low, high = symbols.min(axis=0), symbols.max(axis=0)
+    if prior is not None:
+        prior_symbols = quantize(prior, step, rounding)
+        low, high = np.minimum(low, prior_symbols.min(axis=0)), np.maximum(high, prior_symbols.max(axis=0))
+    first, last = np.maximum(low - MARGIN, -MAX_RANGE // 2), np.minimum(high + MARGIN, MAX_RANGE // 2 - 1)
+    first, last = np.minimum(first, MAX_RANGE // 2 - 1), np.maximum(last, -MAX_RANGE // 2)
+    residual = latent / np.float32(step) - symbols
+    pmfs, points = [], []
+    for j in range(symbols.shape[1]):
+        size = int(last[j] - first[j]) + 1
+        index = symbols[:, j] - first[j]
+        inside = (index >= 0) & (index < size)
+        index = index[inside]
+        counts = np.bincount(index, minlength=size).astype(np.float64)
+        drift = np.bincount(index, weights=residual[inside, j], minlength=size)
+        density = _geometric(symbols[:, j], int(first[j]), size)
+        if prior is not None:
+            seen = np.bincount(np.clip(prior_symbols[:, j] - first[j], 0, size - 1), minlength=size)
+            density = 0.5 * density + 0.5 * seen / len(prior_symbols)
+        pmfs.append((counts + PRIOR_WEIGHT * density) / (counts.sum() + PRIOR_WEIGHT))
+        points.append(drift / (counts + POINT_WEIGHT))
+    tables = freeze_pmf(first.astype(np.int32), pmfs, 0.25 / (len(symbols) + PRIOR_WEIGHT))
+    return Frozen(tables, np.concatenate(points).astype(np.float16).astype(np.float32))
+
+
+def _geometric(symbols: npt.NDArray[np.int32], first: int, size: int) -> npt.NDArray[np.float64]:
+    location = float(np.median(symbols))
+    spread = max(float(np.abs(symbols - location).mean()), 0.15)
+    density = np.exp(-np.abs(first + np.arange(size) - location) / spread)
+    return np.asarray(density / density.sum(), dtype=np.float64)
+
+
+def sketch(latent: Latent, size: int) -> Latent:
+    """(n, k) samples -> (size, k) quantiles of each column: a density that can be quantized again at any step."""
+    probabilities = np.concatenate([[0.0], (np.arange(size - 2) + 0.5) / (size - 2), [1.0]])
+    return np.quantile(latent, probabilities, axis=0).astype(np.float16).astype(np.float32)
+
+
+def pseudo_samples(quantiles: Latent, count: int) -> Latent:
+    """(size, k) quantiles -> (count, k) samples of the density between them, evenly spaced in probability."""
+    size = len(quantiles)
+    position = (np.arange(count) + 0.5) / count * (size - 2) + 0.5
+    low = np.clip(np.floor(position).astype(np.int64), 0, size - 2)
+    weight = (position - low).astype(np.float32)[:, None]
+    return np.asarray((1 - weight) * quantiles[low] + weight * quantiles[low + 1], dtype=np.float32)
+
+
+

@@ -1,0 +1,170 @@
+"""95 % intervals for scores of probes: Wilson for one share, bootstrap over test samples for everything else.
+
+Several random splits put the same sample into several test sets. Those scores are not independent, so the bootstrap draws
+SAMPLES (or whole groups of samples) and takes every score of a drawn one along; counting (split, sample) pairs as
+independent would give intervals that are too narrow. Differences between two codecs are paired: same samples, same
+splits, same draws (Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapters 6 to 8 and 13).
+
+What the intervals cover: the choice of the samples, with the probes as trained. What they leave out: another draw of the
+TRAINING samples; averaging over splits is what reduces that part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.errors import UsageError
+
+DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its lower and upper bound."""
+
+    value: float
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.high:
+            raise UsageError(f"interval: lower bound {self.low} above upper bound {self.high}")
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What probes said about a set's test samples, over one or more splits. Row i is one (split, sample).
+
+    Attributes:
+        units: (r,) what the bootstrap draws: the sample's index, or its group's (photos of one house).
+        targets: (r,) float64: 1 for classification, the true value for regression.
+        predictions: (r,) float64: 1 or 0 for a right or wrong class, the predicted value for regression.
+        metric: "accuracy" or "r2".
+    """
+
+    units: npt.NDArray[np.int64]
+    targets: npt.NDArray[np.float64]
+    predictions: npt.NDArray[np.float64]
+    metric: Literal["accuracy", "r2"]
+
+    def __post_init__(self) -> None:
+        if not (len(self.units) == len(self.targets) == len(self.predictions) > 0):
+            raise UsageError("scores: units, targets and predictions need one common length above 0")
+
+    @property
+    def value(self) -> float:
+        """The metric over all rows."""
+        return float(self._values(np.ones((1, self.unit_count)))[0])
+
+    @property
+    def unit_count(self) -> int:
+        """How many different samples or groups there are."""
+        return len(np.unique(self.units))
+
+    def _values(self, weights: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """The metric for each row of weights (b, u): how often each unit was drawn."""
+        inverse = np.unique(self.units, return_inverse=True)[1]
+
+        def total(per_row: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            summed: npt.NDArray[np.float64] = weights @ np.bincount(inverse, per_row)
+            return summed
+
+        rows = total(np.ones(len(inverse)))
+        if self.metric == "accuracy":
+            return total(self.predictions) / rows
+        centred = self.targets - self.targets.mean()
+        deviation = total(centred**2) - total(centred) ** 2 / rows
+        result: npt.NDArray[np.float64] = 1 - total((self.targets - self.predictions) ** 2) / np.maximum(deviation, 1e-300)
+        return result
+
+    def draws(self, count: int, seed: int) -> npt.NDArray[np.float64]:
+        """(count,) bootstrap values. The same seed on the same units gives the same drawn samples, so draws are paired."""
+        units = self.unit_count
+        rng = np.random.default_rng(seed)
+        return self._values(rng.multinomial(units, np.full(units, 1 / units), size=count).astype(np.float64))
+
+
+def _bounds(draws: npt.NDArray[np.float64], value: float, confidence: float) -> Interval:
+    low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(value, float(low), float(high))
+
+
+def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
+    """Interval of a share of independent trials (Wilson 1927). Raises UsageError unless 0 <= successes <= trials > 0."""
+    from statistics import NormalDist
+
+    if not 0 <= successes <= trials or trials == 0:
+        raise UsageError(f"wilson: needs 0 <= successes <= trials and trials > 0, found {successes} of {trials}")
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share = successes / trials
+    middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z / (1 + z**2 / trials) * float(np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2)))
+    return Interval(share, max(0.0, middle - half), min(1.0, middle + half))
+
+
+def bootstrap(scores: Scores, *, confidence: float = 0.95, draws: int = DRAWS, seed: int = 0) -> Interval:
+    """Interval of one codec's metric on one set."""
+    return _bounds(scores.draws(draws, seed), scores.value, confidence)
+
+
+def paired_difference(
+    codec: Scores, reference: Scores, *, confidence: float = 0.95, draws: int = DRAWS, seed: int = 0
+) -> Interval:
+    """Interval of codec - reference (for instance decoded - raw) on the same samples and splits.
+
+    Raises:
+        UsageError: the two are not scores of the same rows.
+    """
+    return mean_difference([codec], [reference], confidence=confidence, draws=draws, seed=seed)
+
+
+def mean_over_sets(
+    sets: Sequence[Scores], *, confidence: float = 0.95, draws: int = DRAWS, seed: int = 0
+) -> Interval:
+    """Interval of the plain mean of the sets' metrics: samples are drawn within each set, the sets stay as they are."""
+    if not sets:
+        raise UsageError("mean over sets: no scores given")
+    values = [scores.draws(draws, seed + index) for index, scores in enumerate(sets)]
+    return _bounds(np.mean(values, axis=0), float(np.mean([scores.value for scores in sets])), confidence)
+
+
+def mean_difference(
+    codec: Sequence[Scores],
+    reference: Sequence[Scores],
+    *,
+    confidence: float = 0.95,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Interval:
+    """Interval of the mean over sets of codec - reference, paired sample by sample.
+
+    Raises:
+        UsageError: the two are not scores of the same rows of the same sets.
+    """
+    if len(codec) != len(reference) or not codec:
+        raise UsageError(f"mean difference: {len(codec)} sets against {len(reference)}")
+    for index, (one, other) in enumerate(zip(codec, reference, strict=True)):
+        if one.metric != other.metric or not np.array_equal(one.units, other.units):
+            raise UsageError(f"mean difference: set {index} was not scored on the same samples for both")
+    differences = [
+        one.draws(draws, seed + index) - other.draws(draws, seed + index)
+        for index, (one, other) in enumerate(zip(codec, reference, strict=True))
+    ]
+    value = float(np.mean([one.value - other.value for one, other in zip(codec, reference, strict=True)]))
+    return _bounds(np.mean(differences, axis=0), value, confidence)
+
+
+def interpolate_scores(first: Scores, second: Scores, share: float) -> Scores:
+    """Scores of a codec between two settings: each sample's score is first + share * (second - first), 0 <= share <= 1.
+
+    For accuracy this is the score of a codec that takes the second setting with probability share.
+    """
+    if first.metric != second.metric or not np.array_equal(first.units, second.units) or not 0 <= share <= 1:
+        raise UsageError("interpolate: needs two scores of the same samples and a share between 0 and 1")
+    mixed = first.predictions + share * (second.predictions - first.predictions)
+    return Scores(first.units, first.targets, mixed, first.metric)

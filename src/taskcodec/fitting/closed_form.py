@@ -1,0 +1,184 @@
+"""Closed-form fits: seconds, no gradients, no labels.
+
+    features --compand--> u --centre, linear map--> latent --uniform step--> symbols --tables-->
+
+Two linear maps are offered. `dimensionwise` scales each feature: robust when the codec will meet data unlike those it
+was fitted on. `bottleneck` is the linear-Gaussian information bottleneck (Chechik et al., "Information Bottleneck for
+Gaussian Variables", 2005; the closed form of "Lossy Compression for Lossless Prediction" for Gaussian features): the
+space is whitened by the covariance WITHIN augmented views of one image, so that a step in every direction is small
+against what augmentations change, and rotated to the principal axes of the total covariance. Without views the
+whitening is the identity and the map is the Karhunen-Loeve transform.
+"""
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.codec import BackboneSpec, Codec
+from taskcodec.entropy_models.empirical import freeze, sketch
+from taskcodec.errors import MismatchError, UsageError
+from taskcodec.fitting.rate import search_step
+from taskcodec.quantization.uniform import quantize
+from taskcodec.transforms.affine import AffineTransform
+from taskcodec.transforms.companding import choose_companding, compand
+
+Array64 = npt.NDArray[np.float64]
+Method = Literal["dimensionwise", "bottleneck"]
+
+DEFAULT_BITS = 800.0
+"""Default rate in bits per sample: a thousandth of a photograph of 100 kB."""
+ROUNDING = 0.4
+SCALE_POWER = 0.5
+"""Dimension-wise: each column is divided by its standard deviation to this power (1 would whiten, 0 leave)."""
+SKETCH_SIZE = 66
+WITHIN_RIDGE = 0.5
+"""Share of the mean eigenvalue added to the within-view covariance before whitening."""
+SHRINKAGE_SAMPLES = 0.1
+"""The covariance of n samples of d features is shrunk to its diagonal with weight d c / (n + d c), c this number."""
+MIN_SAMPLES = 2
+
+
+def fit(
+    features: npt.ArrayLike,
+    *,
+    bits: float | None = None,
+    step: float | None = None,
+    method: Method = "bottleneck",
+    views: npt.ArrayLike | None = None,
+    background: npt.ArrayLike | None = None,
+    background_weight: float = 0.3,
+    backbone: BackboneSpec | None = None,
+    provenance: dict[str, Any] | None = None,
+) -> Codec:
+    """Fit a codec to unlabelled features.
+
+    Args:
+        features: (n, d) the collection, n >= 2.
+        bits: rate to meet on these features, in bits per sample (default DEFAULT_BITS, unless `step` is given).
+        step: the quantization step instead of a rate.
+        method: the linear map, see the module.
+        views: (v, m, d) features of v augmented views of each of m images (v >= 2); what differs between the views
+            of one image is what the codec need not keep.
+        background: (b, d) further unlabelled features whose covariance steadies that of a small collection.
+        background_weight: the weight of that covariance, between 0 and 1.
+        backbone: what computed the features, recorded in the codec.
+        provenance: free JSON, recorded in the codec.
+
+    Raises:
+        UsageError: both `bits` and `step`, or a rate that cannot be met.
+        MismatchError: features that are no (n, d) array of finite numbers.
+    """
+    x = _checked(features)
+    if bits is not None and step is not None:
+        raise UsageError("give a rate in bits or a step, not both")
+    companding = choose_companding(x)
+    companded = compand(x, companding)
+    centre = companded.mean(axis=0, dtype=np.float64)
+    if method == "dimensionwise":
+        transform = _dimensionwise(companded, companding, centre)
+    else:
+        covariance = shrink(covariance_of(companded), len(x))
+        if background is not None:
+            other = covariance_of(compand(_checked(background), companding))
+            covariance = (1 - background_weight) * covariance + background_weight * other
+        within = None if views is None else within_covariance(compand(np.asarray(views, np.float32), companding))
+        transform = bottleneck_transform(covariance, within, centre, companding)
+    latent = transform.analyse(x)
+    start = step if step is not None else float(latent.std()) or 1.0
+    if step is not None:
+        frozen = freeze(latent, step, ROUNDING)
+    else:
+        start, frozen = search_step(latent, DEFAULT_BITS if bits is None else bits, start, ROUNDING)
+    codec = Codec(
+        transform=transform,
+        step=float(start),
+        rounding=ROUNDING,
+        tables=frozen.tables,
+        points=frozen.points,
+        sketch=sketch(latent, SKETCH_SIZE),
+        backbone=backbone,
+        provenance={"method": method, "samples": len(x), **(provenance or {})},
+    )
+    return codec if method == "dimensionwise" else drop_silent_columns(codec, latent)
+
+
+def drop_silent_columns(codec: Codec, latent: npt.NDArray[np.float32]) -> Codec:
+    """Remove the latent columns that are zero for all of these samples at this step: they cost matrices, not bits."""
+    symbols = quantize(latent, codec.step, codec.rounding)
+    keep = np.flatnonzero((symbols != 0).any(axis=0))
+    if len(keep) in (0, codec.columns):
+        return codec
+    transform = codec.transform
+    assert transform.analysis_matrix is not None
+    assert transform.synthesis_matrix is not None
+    smaller = replace(
+        transform,
+        scale=transform.scale[keep],
+        analysis_matrix=transform.analysis_matrix[:, keep],
+        synthesis_matrix=transform.synthesis_matrix[keep],
+    )
+    frozen = freeze(latent[:, keep], codec.step, codec.rounding)
+    return replace(
+        codec, transform=smaller, tables=frozen.tables, points=frozen.points, sketch=codec.sketch[:, keep]
+    )
+
+
+def bottleneck_transform(
+    covariance: Array64, within: Array64 | None, centre: Array64, companding: Any
+) -> AffineTransform:
+    """Whiten by `within` (with its ridge), then rotate to the principal axes of the total covariance; all (d, d)."""
+    d = len(covariance)
+    whiten, unwhiten = np.eye(d), np.eye(d)
+    if within is not None:
+        values, vectors = np.linalg.eigh(within + WITHIN_RIDGE * np.trace(within) / d * np.eye(d))
+        whiten, unwhiten = (vectors * values**-0.5) @ vectors.T, (vectors * values**0.5) @ vectors.T
+    _, axes = np.linalg.eigh(whiten @ covariance @ whiten)
+    axes = axes[:, ::-1]
+    axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(d)] < 0, -1.0, 1.0)
+    # float16, as they will be saved: the codec in memory and the one read back are then the same.
+    return AffineTransform(
+        companding=companding,
+        centre=centre.astype(np.float32),
+        scale=np.ones(d, np.float32),
+        analysis_matrix=(whiten @ axes).astype(np.float16).astype(np.float32),
+        synthesis_matrix=(axes.T @ unwhiten).astype(np.float16).astype(np.float32),
+    )
+
+
+def covariance_of(x: npt.NDArray[np.float32]) -> Array64:
+    """(n, d) -> (d, d), double precision."""
+    centred = x.astype(np.float64) - x.mean(axis=0, dtype=np.float64)
+    return np.asarray(centred.T @ centred / max(len(x) - 1, 1))
+
+
+def within_covariance(views: npt.NDArray[np.float32]) -> Array64:
+    """(v, m, d) views -> (d, d) covariance of the views of one image around their mean."""
+    if views.ndim != 3 or len(views) < 2:
+        raise MismatchError(f"expected views of shape (v >= 2, m, d), found {views.shape}")
+    residual = (views - views.mean(axis=0, keepdims=True)).reshape(-1, views.shape[-1]).astype(np.float64)
+    return np.asarray(residual.T @ residual / ((len(views) - 1) * views.shape[1]))
+
+
+def shrink(covariance: Array64, samples: int) -> Array64:
+    """Shrink the covariance of few samples to its diagonal, so that directions never seen keep a variance."""
+    d = len(covariance)
+    weight = d * SHRINKAGE_SAMPLES / (samples + d * SHRINKAGE_SAMPLES)
+    return np.asarray((1 - weight) * covariance + weight * np.diag(np.diag(covariance)))
+
+
+def _dimensionwise(companded: npt.NDArray[np.float32], companding: Any, centre: Array64) -> AffineTransform:
+    deviation = companded.std(axis=0, dtype=np.float64)
+    floor = max(float(deviation.max()), 1e-12) * 1e-3
+    scale = np.maximum(deviation, floor) ** SCALE_POWER
+    return AffineTransform(companding, centre.astype(np.float32), (scale / scale.mean()).astype(np.float32))
+
+
+def _checked(features: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    x = np.asarray(features, dtype=np.float32)
+    if x.ndim != 2 or len(x) < MIN_SAMPLES or x.shape[1] < 1:
+        raise MismatchError(f"expected at least {MIN_SAMPLES} feature vectors as an (n, d) array, found {x.shape}")
+    if not np.isfinite(x).all():
+        raise MismatchError("features hold NaN or infinity")
+    return x

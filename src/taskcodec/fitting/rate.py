@@ -1,0 +1,111 @@
+"""Any rate from one fit: the same transform at another step, or refitted to the data about to be written.
+
+The step is a continuous knob. Each function returns a new `Codec` whose tables are frozen at the new step.
+"""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.codec import Codec
+from taskcodec.entropy_models.empirical import Frozen, freeze, pseudo_samples
+from taskcodec.errors import UsageError
+from taskcodec.quantization.uniform import Latent, quantize
+from taskcodec.transforms.companding import compand
+
+SKETCH_SAMPLES = 512
+"""How many samples are drawn from a codec's sketch where no data are given."""
+CENTRE_WEIGHT = 16.0
+"""How many samples the fitted centre counts for when a codec is refitted to other data."""
+MIN_ADAPT_SAMPLES = 64
+"""Fewer samples than this say too little about their own density: the codec is used as it is."""
+_RATE_TOLERANCE = 0.003
+_MAX_SEARCH = 25
+
+
+def at_step(codec: Codec, step: float) -> Codec:
+    """The codec at another step, its tables frozen from its own sketch. Raises UsageError on a step that is none."""
+    if not (math.isfinite(step) and step > 0):
+        raise UsageError(f"the step must be a positive number, found {step}")
+    samples = _sketch_samples(codec)
+    return _with(codec, step, freeze(samples, step, codec.rounding))
+
+
+def at_bits(codec: Codec, bits: float) -> Codec:
+    """The codec at the step where data like those it was fitted on take `bits` per sample."""
+    samples = _sketch_samples(codec)
+    step, frozen = search_step(samples, bits, codec.step, codec.rounding)
+    return _with(codec, step, frozen)
+
+
+def adapt(codec: Codec, features: npt.ArrayLike, bits: float | None = None) -> Codec:
+    """Refit a codec's centre, tables and points to the data about to be written; the linear map stays.
+
+    Args:
+        codec: any codec with an affine transform.
+        features: (n, d) a sample of the data, without labels; n >= MIN_ADAPT_SAMPLES, or the centre and the tables
+            are left alone.
+        bits: the rate to meet on these data, in bits per sample; None keeps the codec's step.
+
+    The centre moves to the mean of the data (shrunk towards the fitted one), so that the dead zone of each column
+    lies where these data are dense. This is forward adaptation: what changed is stored with the data, once.
+    """
+    x = np.asarray(features, dtype=np.float32)
+    if len(x) < MIN_ADAPT_SAMPLES:
+        return codec if bits is None else at_bits(codec, bits)
+    companded = compand(x, codec.transform.companding)
+    weight = CENTRE_WEIGHT / (len(x) + CENTRE_WEIGHT)
+    centre = (1 - weight) * companded.mean(axis=0, dtype=np.float64) + weight * codec.transform.centre
+    transform = replace(codec.transform, centre=centre.astype(np.float32))
+    latent = transform.analyse(x)
+    prior = pseudo_samples(codec.sketch, SKETCH_SAMPLES) if len(codec.sketch) else None
+    if bits is None:
+        step, frozen = codec.step, freeze(latent, codec.step, codec.rounding, prior)
+    else:
+        step, frozen = search_step(latent, bits, codec.step, codec.rounding, prior)
+    empty = np.empty((0, codec.columns), np.float32)
+    provenance = {**codec.provenance, "adapted_from": codec.fingerprint, "adapted_to_samples": len(x)}
+    return replace(_with(codec, step, frozen), transform=transform, sketch=empty, provenance=provenance)
+
+
+def search_step(
+    latent: Latent, bits: float, start: float, rounding: float, prior: Latent | None = None
+) -> tuple[float, Frozen]:
+    """The step at which (n, k) samples take `bits` each with tables frozen at that step, and those tables.
+
+    Secant steps in the logarithms of step and rate, kept inside a bracket. Raises UsageError where no step gives it.
+    """
+    if not (math.isfinite(bits) and bits > 0):
+        raise UsageError(f"the rate must be a positive number of bits per sample, found {bits}")
+    target, low, high = math.log(bits), -math.inf, math.inf
+    point, slope = math.log(start), -1.0
+    previous: tuple[float, float] | None = None
+    for _ in range(_MAX_SEARCH):
+        frozen = freeze(latent, math.exp(point), rounding, prior)
+        rate = float(frozen.tables.code_length(quantize(latent, math.exp(point), rounding)).mean())
+        error = math.log(max(rate, 1e-9)) - target
+        if abs(error) < _RATE_TOLERANCE:
+            return math.exp(point), frozen
+        if error > 0:
+            low = point
+        else:
+            high = point
+        if previous is not None and point != previous[0]:
+            slope = min((error - previous[1]) / (point - previous[0]), -0.05)
+        previous = (point, error)
+        point += float(np.clip(-error / slope, -1.5, 1.5))
+        if not low < point < high:
+            point = 0.5 * (low + high)
+    raise UsageError(f"no step gives {bits:g} bits per sample: these data take {rate:.1f} at step {math.exp(point):.3g}")
+
+
+def _sketch_samples(codec: Codec) -> Latent:
+    if not len(codec.sketch):
+        raise UsageError("this codec was refitted to one store and keeps no density: use the codec it came from")
+    return pseudo_samples(codec.sketch, SKETCH_SAMPLES)
+
+
+def _with(codec: Codec, step: float, frozen: Frozen) -> Codec:
+    return replace(codec, step=float(step), tables=frozen.tables, points=frozen.points)

@@ -1,0 +1,78 @@
+"""The closed-form analysis and synthesis transforms: companding, centring, and a linear map.
+
+    x --compand--> u --(u - centre) @ analysis / scale--> y        (analysis)
+    x <--expand--- u <--(y * scale) @ synthesis + centre-- y        (synthesis)
+
+With no matrices, the linear map is the identity and each column of `y` is one feature. `sqrt` companding is used for
+non-negative features only, so its inverse clips at zero: a square must not turn a small negative into a positive.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.errors import CorruptFileError, MismatchError
+from taskcodec.transforms.companding import COMPANDINGS, CompandingKind, compand, expand
+
+Matrix = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class AffineTransform:
+    """Companding, centring and a linear map, with its inverse.
+
+    Attributes:
+        companding: the curve applied to each feature first.
+        centre: (d,) subtracted after companding.
+        scale: (k,) each column of the latent is divided by it, so that one step serves all columns.
+        analysis: (d, k) or None for the identity (then k = d).
+        synthesis: (k, d) or None for the identity.
+    """
+
+    companding: CompandingKind
+    centre: Matrix
+    scale: Matrix
+    analysis_matrix: Matrix | None = field(default=None)
+    synthesis_matrix: Matrix | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        d, k = self.centre.size, self.scale.size
+        if self.companding not in COMPANDINGS:
+            raise CorruptFileError(f"companding {self.companding!r} is not one of {', '.join(COMPANDINGS)}")
+        matrices = (self.analysis_matrix, self.synthesis_matrix)
+        if any(m is None for m in matrices):
+            if not (all(m is None for m in matrices) and d == k):
+                raise CorruptFileError(f"a transform from {d} to {k} columns needs both of its matrices")
+        elif matrices[0].shape != (d, k) or matrices[1].shape != (k, d):  # type: ignore[union-attr]
+            raise CorruptFileError("the shapes of the transform's matrices do not fit its centre and scale")
+
+    @property
+    def dimension(self) -> int:
+        """d, the number of features."""
+        return int(self.centre.size)
+
+    @property
+    def columns(self) -> int:
+        """k, the number of latent columns."""
+        return int(self.scale.size)
+
+    def analyse(self, features: npt.ArrayLike) -> Matrix:
+        """(n, d) features -> (n, k) latent. Raises MismatchError on another dimension."""
+        x = np.asarray(features, dtype=np.float32)
+        if x.ndim != 2 or x.shape[1] != self.dimension:
+            raise MismatchError(f"expected features of shape (n, {self.dimension}), found {x.shape}")
+        u = compand(x, self.companding) - self.centre
+        if self.analysis_matrix is not None:
+            u = u @ self.analysis_matrix
+        return np.asarray(u / self.scale, dtype=np.float32)
+
+    def synthesise(self, latent: Matrix) -> Matrix:
+        """(n, k) latent -> (n, d) features."""
+        u = latent * self.scale
+        if self.synthesis_matrix is not None:
+            u = u @ self.synthesis_matrix
+        u += self.centre
+        if self.companding == "sqrt":
+            np.maximum(u, 0.0, out=u)
+        return np.asarray(expand(u, self.companding), dtype=np.float32)
