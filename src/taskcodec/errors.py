@@ -35,3 +35,7 @@ class MismatchError(TaskcodecError):
 
 class BackboneError(TaskcodecError):
     """A backbone is unknown, not installed, not at hand offline, or its weights are not the recorded ones."""
+
+
+class StorageError(TaskcodecError):
+    """Writing failed (no space left, no permission, a second writer); what was committed before is sound."""

@@ -1,0 +1,215 @@
+"""Key-value access to where a store lies: a folder, a zip file, an fsspec URL, or a Zarr store object.
+
+Keys are POSIX paths below the store's root. `put` is atomic: readers see the old bytes or the new ones.
+"""
+
+import fcntl
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import fsspec
+from zarr.abc.store import Store as ZarrStore
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
+
+from taskcodec.errors import CorruptFileError, SourceError, StorageError
+
+
+class Blobs(Protocol):
+    """What the reader and the writer need of a place."""
+
+    name: str
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes at a key, or None."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Replace the bytes at a key, atomically."""
+
+    def sizes(self) -> dict[str, int]:
+        """Every key and its size in bytes as stored."""
+
+    def delete(self, key: str) -> None:
+        """Remove a key that exists."""
+
+
+class FolderBlobs:
+    """A local folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.name = str(root)
+
+    def get(self, key: str) -> bytes | None:
+        path = self.root / key
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
+
+    def put(self, key: str, data: bytes) -> None:
+        path = self.root / key
+        temporary = path.with_name(f".{path.name}.partial")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise StorageError(
+                f"{path}: cannot be written ({error.strerror}); what was written before is kept: "
+                "make room or fix the permission, then run the same command again"
+            ) from error
+
+    def sizes(self) -> dict[str, int]:
+        files = (p for p in self.root.rglob("*") if p.is_file() and p.name != ".lock")
+        return {p.relative_to(self.root).as_posix(): p.stat().st_size for p in files}
+
+    def delete(self, key: str) -> None:
+        (self.root / key).unlink(missing_ok=True)
+
+
+class ZipBlobs:
+    """A zip file, read only; see `pack_zip`."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        try:
+            self.archive = zipfile.ZipFile(path)
+            self.keys = set(self.archive.namelist())
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise CorruptFileError(f"{path}: not a whole zip file ({error})") from error
+
+    def get(self, key: str) -> bytes | None:
+        if key not in self.keys:
+            return None
+        try:
+            info = self.archive.getinfo(key)
+            if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
+                raise CorruptFileError(f"{self.name}: {key} is not stored as taskcodec stores it")
+            return self.archive.read(key)
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
+            raise CorruptFileError(f"{self.name}: {key} is damaged ({error})") from error
+
+    def put(self, key: str, data: bytes) -> None:
+        raise StorageError(f"{self.name}: a zip file is not written in place; encode to a folder, then pack it")
+
+    def sizes(self) -> dict[str, int]:
+        return {info.filename: info.file_size for info in self.archive.infolist()}
+
+    def delete(self, key: str) -> None:
+        raise StorageError(f"{self.name}: a zip file is not written in place")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ZipBlobs, (Path(self.name),)
+
+
+class FsspecBlobs:
+    """Any fsspec URL (memory://, s3://, ...)."""
+
+    def __init__(self, url: str) -> None:
+        self.name = url.rstrip("/")
+        try:
+            self.filesystem, self.root = fsspec.core.url_to_fs(self.name)
+        except (ImportError, ValueError) as error:
+            raise SourceError(f"{url}: {error}") from error
+
+    def get(self, key: str) -> bytes | None:
+        try:
+            return bytes(self.filesystem.cat_file(f"{self.root}/{key}"))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise SourceError(f"{self.name}/{key}: cannot be read ({error})") from error
+
+    def put(self, key: str, data: bytes) -> None:
+        path = f"{self.root}/{key}"
+        try:
+            self.filesystem.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+            self.filesystem.pipe_file(path, data)
+        except OSError as error:
+            raise StorageError(f"{self.name}/{key}: cannot be written ({error}); run the same command again") from error
+
+    def sizes(self) -> dict[str, int]:
+        found = self.filesystem.find(self.root, detail=True)
+        root = self.filesystem._strip_protocol(self.root)
+        return {path[len(root) :].lstrip("/"): int(entry["size"]) for path, entry in found.items()}
+
+    def delete(self, key: str) -> None:
+        self.filesystem.rm_file(f"{self.root}/{key}")
+
+
+class ZarrBlobs:
+    """A Zarr store object, such as `zarr.storage.MemoryStore()`."""
+
+    def __init__(self, store: ZarrStore) -> None:
+        self.store = store
+        self.name = str(store)
+
+    def get(self, key: str) -> bytes | None:
+        found = sync(self.store.get(key, prototype=default_buffer_prototype()))
+        return None if found is None else found.to_bytes()
+
+    def put(self, key: str, data: bytes) -> None:
+        sync(self.store.set(key, default_buffer_prototype().buffer.from_bytes(data)))
+
+    def sizes(self) -> dict[str, int]:
+        async def collect() -> dict[str, int]:
+            return {key: await self.store.getsize(key) async for key in self.store.list()}
+
+        return sync(collect())
+
+    def delete(self, key: str) -> None:
+        sync(self.store.delete(key))
+
+
+def open_blobs(place: Any) -> Blobs:
+    """The place a path, URL or Zarr store names. It need not exist yet."""
+    if isinstance(place, ZarrStore):
+        return ZarrBlobs(place)
+    if isinstance(place, str) and "://" in place:
+        return FsspecBlobs(place)
+    path = Path(place)
+    return ZipBlobs(path) if path.is_file() else FolderBlobs(path)
+
+
+@contextmanager
+def writer_lock(blobs: Blobs) -> Iterator[None]:
+    """Hold a folder for one writer; the lock falls with the process. Elsewhere the caller must see to it."""
+    if not isinstance(blobs, FolderBlobs):
+        yield
+        return
+    try:
+        blobs.root.mkdir(parents=True, exist_ok=True)
+        lock = open(blobs.root / ".lock", "w")  # noqa: SIM115 (held open for as long as the lock)
+    except OSError as error:
+        raise StorageError(f"{blobs.root}: cannot be written ({error.strerror})") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StorageError(f"{blobs.root}: another process is writing this store") from error
+        try:
+            yield
+        finally:
+            (blobs.root / ".lock").unlink(missing_ok=True)
+
+
+def pack_zip(folder: str | Path, path: str | Path) -> None:
+    """Pack a finished store's folder into one zip file, uncompressed, replacing `path` atomically."""
+    blobs = FolderBlobs(Path(folder))
+    temporary = Path(f"{path}.packing")
+    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        for key in sorted(blobs.sizes()):
+            # A fixed date: the same store packs to the same bytes.
+            archive.writestr(zipfile.ZipInfo(key, (1980, 1, 1, 0, 0, 0)), blobs.get(key) or b"")
+    os.replace(temporary, path)

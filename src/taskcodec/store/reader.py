@@ -1,0 +1,325 @@
+"""Reading a store: length, ids, labels, and features decoded as they are asked for."""
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from taskcodec.coding import Tables
+from taskcodec.errors import CorruptFileError, MismatchError, TaskcodecError, UsageError
+from taskcodec.store.backend import open_blobs
+from taskcodec.store.manifest import (
+    CODEC_KEY,
+    CODES_KEY,
+    Manifest,
+    checked_bytes,
+    chunk_key,
+    read_manifest,
+    sha256,
+    shapeless,
+)
+from taskcodec.store.samples import OK, SCHEMA, parquet_to_table
+from taskcodec.store.writer import CodecLike, checked_chunk
+from taskcodec.store.zarr_codec import decode_rows
+
+CACHED_CHUNKS = 8
+T = TypeVar("T", np.int32, np.float32)
+CodecLoader = Callable[[bytes, str], CodecLike]
+
+
+@dataclass(frozen=True)
+class StoreInfo:
+    """Counts and sizes of a store, all from real files.
+
+    Attributes:
+        samples: coded samples.
+        failures: source samples that could not be coded.
+        dimension: features of a decoded sample.
+        columns: symbols of a coded sample.
+        code_bytes: the entropy-coded chunks as they lie on disk, checksums included.
+        store_bytes: every byte of the store.
+        source_bytes: the source files of the coded samples.
+        bits_per_sample: code_bytes * 8 / samples.
+        ratio: source_bytes / code_bytes.
+        store_ratio: source_bytes / store_bytes.
+        fingerprint: of the codec.
+        state: "complete" or "writing".
+    """
+
+    samples: int
+    failures: int
+    dimension: int
+    columns: int
+    code_bytes: int
+    store_bytes: int
+    source_bytes: int
+    bits_per_sample: float
+    ratio: float
+    store_ratio: float
+    fingerprint: str
+    state: str
+
+
+class Rows(Generic[T]):
+    """A read-only (n, width) array whose rows are decoded when indexed.
+
+    Takes an integer, a slice, a list or array of integers, or a boolean mask, and returns numpy arrays.
+    """
+
+    def __init__(self, read: Callable[[npt.NDArray[np.int64]], npt.NDArray[T]], shape: tuple[int, int], dtype: Any):
+        self._read, self.shape, self.dtype = read, shape, np.dtype(dtype)
+        self.ndim = 2
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> npt.NDArray[T]:
+        if isinstance(index, tuple):
+            rows, *rest = index
+            return np.asarray(self[rows][(slice(None), *rest)] if np.ndim(rows) or isinstance(rows, slice) else self[rows][tuple(rest)])
+        if isinstance(index, int | np.integer):
+            return self._read(self._positions(np.array([index], np.int64)))[0]
+        if isinstance(index, slice):
+            return self._read(np.arange(len(self), dtype=np.int64)[index])
+        picked = np.asarray(index)
+        if picked.dtype == bool:
+            if picked.shape != (len(self),):
+                raise IndexError(f"a mask of shape {picked.shape} for {len(self)} samples")
+            picked = np.flatnonzero(picked)
+        if picked.size == 0:
+            picked = picked.astype(np.int64)
+        if picked.ndim != 1 or not np.issubdtype(picked.dtype, np.integer):
+            raise IndexError("rows are picked by integers, slices, integer arrays or boolean masks")
+        return self._read(self._positions(picked.astype(np.int64)))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return np.asarray(self[:], dtype=dtype)
+
+    def _positions(self, picked: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        if ((picked < -len(self)) | (picked >= len(self))).any():
+            raise IndexError(f"index out of range for {len(self)} samples")
+        return np.where(picked < 0, picked + len(self), picked)
+
+
+class Store:
+    """A coded data set, read lazily. Open one with `taskcodec.open`.
+
+    Every file is checked before it is used: the first damaged one raises CorruptFileError, naming it.
+    """
+
+    def __init__(self, place: Any, load: CodecLoader, threads: int | None = None) -> None:
+        self.place, self._load, self._threads = place, load, threads or os.cpu_count() or 1
+        self._blobs = open_blobs(place)
+        self.manifest: Manifest = read_manifest(self._blobs)
+        self._cache: OrderedDict[int, npt.NDArray[np.int32]] = OrderedDict()
+        self._lock = Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Store, (self.place, self._load, self._threads)
+
+    def __len__(self) -> int:
+        return self.manifest.samples
+
+    def __repr__(self) -> str:
+        return f"<taskcodec store {self._blobs.name}: {len(self)} samples of {self.manifest.dimension} features>"
+
+    @cached_property
+    def codec(self) -> CodecLike:
+        """The codec the samples were coded with."""
+        data = checked_bytes(self._blobs, CODEC_KEY, self.manifest.codec_sha256)
+        codec = self._load(data, f"{self._blobs.name}/{CODEC_KEY}")
+        if (codec.columns, codec.dimension) != (self.manifest.columns, self.manifest.dimension):
+            raise MismatchError(f"{self._blobs.name}/{CODEC_KEY}: not the codec of these symbols")
+        return codec
+
+    @cached_property
+    def records(self) -> pa.Table:
+        """One row for every source sample, failures included: id, source_index, source_bytes, width, height, label, status."""
+        tables = [self._part(part.file, part.sha256) for part in self.manifest.parts]
+        return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
+
+    @property
+    def samples(self) -> pa.Table:
+        """The rows of `records` that were coded, in the order of `features`."""
+        return self.records.filter(pc.equal(self.records["status"], OK))
+
+    @property
+    def failures(self) -> pa.Table:
+        """The rows of `records` that could not be coded, with the reason in `status`."""
+        return self.records.filter(pc.not_equal(self.records["status"], OK))
+
+    @cached_property
+    def ids(self) -> npt.NDArray[np.str_]:
+        """(n,) names of the samples."""
+        return np.array(self.samples["id"].to_pylist(), dtype=np.str_)
+
+    @cached_property
+    def labels(self) -> npt.NDArray[np.object_] | None:
+        """(n,) labels as text, None for samples without; None where no sample has one."""
+        labels = self.samples["label"]
+        return None if labels.null_count == len(labels) else np.array(labels.to_pylist(), dtype=object)
+
+    @property
+    def features(self) -> Rows[np.float32]:
+        """(n, d) float32, decoded when indexed."""
+        return Rows(lambda p: self._gather(p, True), (len(self), self.manifest.dimension), np.float32)
+
+    @property
+    def symbols(self) -> Rows[np.int32]:
+        """(n, k) int32, decoded when indexed."""
+        return Rows(lambda p: self._gather(p, False), (len(self), self.manifest.columns), np.int32)
+
+    def batches(self) -> Iterator[npt.NDArray[np.float32]]:
+        """The features chunk by chunk, in order: constant memory for any number of samples."""
+        for index in range(self.manifest.chunks):
+            yield self.codec.decode(self._chunk(index))
+
+    def to_numpy(self) -> npt.NDArray[np.float32]:
+        """(n, d) features."""
+        return self.features[:]
+
+    def to_parquet(self, path: str | Path) -> None:
+        """Write id, label and features (fixed-size lists of float32), chunk by chunk."""
+        d = self.manifest.dimension
+        schema = pa.schema([("id", pa.string()), ("label", pa.string()), ("features", pa.list_(pa.float32(), d))])
+        samples, start = self.samples.select(["id", "label"]), 0
+        with pq.ParquetWriter(path, schema) as writer:
+            for batch in self.batches():
+                rows = samples.slice(start, len(batch)).combine_chunks()
+                lists = pa.FixedSizeListArray.from_arrays(pa.array(batch.ravel()), d)
+                writer.write_table(pa.table([rows["id"], rows["label"], lists], schema=schema))
+                start += len(batch)
+
+    def torch(self, *, style: str = "map", shuffle: bool = False, seed: int = 0) -> Any:
+        """A torch Dataset of (features, label index); label index -1 where there is no label.
+
+        `style="map"` gives random access (use a DataLoader's own shuffle); `"iterable"` streams chunks, shared out
+        over the workers of a DataLoader, shuffled by chunk and inside chunks where asked.
+        """
+        from taskcodec.store.torch_data import IterableFeatures, MapFeatures
+
+        if style == "map":
+            return MapFeatures(self)
+        if style == "iterable":
+            return IterableFeatures(self, shuffle=shuffle, seed=seed)
+        raise UsageError(f"style {style!r} is neither 'map' nor 'iterable'")
+
+    def info(self) -> StoreInfo:
+        """Counts and sizes, from the files themselves."""
+        sizes = self._blobs.sizes()
+        keys = [chunk_key(index) for index in range(self.manifest.chunks)]
+        missing = [key for key in keys if key not in sizes]
+        if missing:
+            raise CorruptFileError(f"{self._blobs.name}/{missing[0]}: missing")
+        code_bytes, store_bytes = sum(sizes[key] for key in keys), sum(sizes.values())
+        source_bytes = int(pc.sum(self.samples["source_bytes"]).as_py() or 0)
+        return StoreInfo(
+            samples=len(self),
+            failures=sum(part.failures for part in self.manifest.parts),
+            dimension=self.manifest.dimension,
+            columns=self.manifest.columns,
+            code_bytes=code_bytes,
+            store_bytes=store_bytes,
+            source_bytes=source_bytes,
+            bits_per_sample=8 * code_bytes / max(len(self), 1),
+            ratio=source_bytes / max(code_bytes, 1),
+            store_ratio=source_bytes / max(store_bytes, 1),
+            fingerprint=self.manifest.fingerprint,
+            state=self.manifest.state,
+        )
+
+    def verify(self) -> list[str]:
+        """Read every byte there is to read; one line for each fault found, none where all is sound."""
+        faults: list[str] = []
+        steps: list[Callable[[], object]] = [self._check_codes_metadata, lambda: self.codec]
+        steps += [lambda part=part: self._part(part.file, part.sha256) for part in self.manifest.parts]  # type: ignore[misc]
+        steps += [lambda index=index: self._decode_chunk(index) for index in range(self.manifest.chunks)]  # type: ignore[misc]
+        for step in steps:
+            try:
+                step()
+            except TaskcodecError as error:
+                faults.append(str(error))
+        if self.manifest.state != "complete":
+            faults.append(f"{self._blobs.name}: unfinished; run the same encode command again to resume it")
+        return faults
+
+    def _check_codes_metadata(self) -> None:
+        place = f"{self._blobs.name}/{CODES_KEY}"
+        data = self._blobs.get(CODES_KEY)
+        if data is None:
+            raise CorruptFileError(f"{place}: missing")
+        if sha256(shapeless(data, place)) != self.manifest.codes_sha256:
+            raise CorruptFileError(f"{place}: damaged (its SHA-256 is not the manifest's)")
+
+    def _part(self, file: str, digest: str) -> pa.Table:
+        return parquet_to_table(checked_bytes(self._blobs, file, digest), f"{self._blobs.name}/{file}")
+
+    @cached_property
+    def _tables(self) -> Tables:
+        return self.codec.tables
+
+    def _decode_chunk(self, index: int) -> npt.NDArray[np.int32]:
+        """(rows, k) symbols of one chunk: as many as the manifest counts, padding and later rows cut."""
+        key = chunk_key(index)
+        rows = min(self.manifest.chunk_rows, len(self) - index * self.manifest.chunk_rows)
+        block = checked_chunk(self._blobs, key)
+        try:
+            found = decode_rows(block, self._tables)
+        except CorruptFileError as error:
+            raise CorruptFileError(f"{self._blobs.name}/{key}: {error}") from error
+        if len(found) > self.manifest.chunk_rows:
+            raise CorruptFileError(f"{self._blobs.name}/{key}: {len(found)} rows in a chunk")
+        if len(found) >= rows:
+            return found[:rows]
+        symbols = np.zeros((rows, self.manifest.columns), np.int32)
+        symbols[: len(found)] = found
+        return symbols
+
+    def _chunk(self, index: int) -> npt.NDArray[np.int32]:
+        with self._lock:
+            if index in self._cache:
+                self._cache.move_to_end(index)
+                return self._cache[index]
+        symbols = self._decode_chunk(index)
+        with self._lock:
+            self._cache[index] = symbols
+            while len(self._cache) > CACHED_CHUNKS:
+                self._cache.popitem(last=False)
+        return symbols
+
+    def _gather(self, positions: npt.NDArray[np.int64], features: bool) -> npt.NDArray[Any]:
+        width, dtype = (self.manifest.dimension, np.float32) if features else (self.manifest.columns, np.int32)
+        out = np.empty((len(positions), width), dtype)
+        if not len(positions):
+            return out
+        codec, _ = self.codec, self._tables.models  # made once, before the threads start
+        chunk_of = positions // self.manifest.chunk_rows
+        order = np.argsort(chunk_of, kind="stable")
+        chunks, starts = np.unique(chunk_of[order], return_index=True)
+
+        def fill(job: tuple[int, npt.NDArray[np.int64]]) -> None:
+            index, where = job
+            rows = self._chunk(index)[positions[where] - index * self.manifest.chunk_rows]
+            out[where] = codec.decode(rows) if features else rows
+
+        jobs: Sequence[tuple[int, npt.NDArray[np.int64]]] = list(
+            zip(chunks.tolist(), np.split(order, starts[1:]), strict=True)
+        )
+        if len(jobs) == 1 or self._threads == 1:
+            for job in jobs:
+                fill(job)
+        else:
+            with ThreadPoolExecutor(self._threads) as pool:
+                list(pool.map(fill, jobs))
+        return out

@@ -1,0 +1,67 @@
+"""Torch data sets over a store. The only module of this floor that imports torch; it is imported when asked for."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, IterableDataset, get_worker_info
+
+if TYPE_CHECKING:
+    from taskcodec.store.reader import Store
+
+Item = tuple[torch.Tensor, int]
+
+
+class MapFeatures(Dataset[Item]):
+    """Random access to (features (d,), label index). Whole batches are decoded together."""
+
+    def __init__(self, store: "Store") -> None:
+        self.store = store
+        self.classes, self.targets = _targets(store)
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def __getitem__(self, index: int) -> Item:
+        return torch.from_numpy(self.store.features[int(index)]), int(self.targets[index])
+
+    def __getitems__(self, indices: list[int]) -> list[Item]:
+        features = torch.from_numpy(self.store.features[np.asarray(indices)])
+        return [(row, int(self.targets[index])) for row, index in zip(features, indices, strict=True)]
+
+
+class IterableFeatures(IterableDataset[Item]):
+    """Streams (features (d,), label index) chunk by chunk; each worker takes every w-th chunk."""
+
+    def __init__(self, store: "Store", shuffle: bool, seed: int) -> None:
+        self.store, self.shuffle, self.seed, self.epoch = store, shuffle, seed, 0
+        self.classes, self.targets = _targets(store)
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def __iter__(self) -> Iterator[Item]:
+        worker, rows = get_worker_info(), self.store.manifest.chunk_rows
+        number, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        generator = np.random.default_rng([self.seed, self.epoch])
+        self.epoch += 1
+        chunks = np.arange(self.store.manifest.chunks)
+        if self.shuffle:
+            generator.shuffle(chunks)
+        for chunk in chunks[number::workers].tolist():
+            index: Any = np.arange(chunk * rows, min((chunk + 1) * rows, len(self.store)))
+            if self.shuffle:
+                generator.shuffle(index)
+            features = torch.from_numpy(self.store.features[index])
+            for row, position in zip(features, index.tolist(), strict=True):
+                yield row, int(self.targets[position])
+
+
+def _targets(store: "Store") -> tuple[list[str], Any]:
+    labels = store.labels
+    if labels is None:
+        return [], np.full(len(store), -1)
+    classes = sorted({label for label in labels.tolist() if label is not None})
+    number = {label: i for i, label in enumerate(classes)}
+    return classes, np.array([number.get(label, -1) for label in labels.tolist()])

@@ -1,0 +1,257 @@
+"""Writing a store, chunk by chunk; a stop at any moment leaves the store of the last commit.
+
+Order of a commit: chunk, part, the array's metadata, manifest. Until the manifest is put, readers see the old one, and
+what it names is still there: a part that grows gets a new name, and a chunk that grows still begins with the old rows.
+"""
+
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import google_crc32c
+import numpy as np
+import numpy.typing as npt
+import zarr
+from zarr.codecs import Crc32cCodec
+from zarr.storage import MemoryStore
+
+from taskcodec.coding import Tables
+from taskcodec.errors import CorruptFileError, MismatchError, StorageError
+from taskcodec.store.backend import Blobs, ZarrBlobs, open_blobs, writer_lock
+from taskcodec.store.manifest import (
+    CODEC_KEY,
+    CODES_KEY,
+    GROUP_KEY,
+    Manifest,
+    Part,
+    checked_bytes,
+    chunk_key,
+    read_manifest,
+    sha256,
+    shapeless,
+    write_manifest,
+)
+from taskcodec.store.samples import OK, SampleRecord, parquet_to_table, records_to_parquet
+from taskcodec.store.zarr_codec import AnsCodec, decode_rows, encode_rows
+
+CHUNK_ROWS = 1024
+"""Samples in a chunk: the unit of random access and of commit. Longer chunks save bytes (0.1 % from here on)."""
+
+
+class CodecLike(Protocol):
+    """What a store needs of a codec."""
+
+    @property
+    def tables(self) -> Tables: ...
+    @property
+    def dimension(self) -> int: ...
+    @property
+    def columns(self) -> int: ...
+    @property
+    def fingerprint(self) -> str: ...
+    def to_bytes(self) -> bytes: ...
+    def decode(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float32]: ...
+
+
+class StoreWriter:
+    """Appends coded samples to a store.
+
+    >>> import numpy as np, taskcodec
+    >>> from zarr.storage import MemoryStore
+    >>> from taskcodec.store import SampleRecord, StoreWriter
+    >>> codec = taskcodec.fit(np.random.default_rng(0).normal(size=(500, 32)).astype("f4"), bits=64)
+    >>> place = MemoryStore()
+    >>> with StoreWriter.create(place, codec) as writer:
+    ...     writer.append(codec.encode(np.zeros((1, 32))), [SampleRecord("a", 0, 128)])
+    ...     writer.finish()
+    >>> len(taskcodec.open(place))
+    1
+    """
+
+    def __init__(self, blobs: Blobs, tables: Tables, manifest: Manifest, locks: ExitStack) -> None:
+        self._blobs, self._tables, self.manifest, self._locks = blobs, tables, manifest, locks
+        self._rows: list[npt.NDArray[np.int32]] = []
+        self._records: list[SampleRecord] = []
+        self._pending_rows = 0
+        self.resume_point = -1
+        """source_index of the last record committed, -1 where there is none."""
+
+    @classmethod
+    def create(
+        cls, place: Any, codec: CodecLike, *, chunk_rows: int = CHUNK_ROWS, source: dict[str, Any] | None = None
+    ) -> Self:
+        """Start a store where there is none. Raises StorageError where something lies in the way."""
+        blobs = open_blobs(place)
+        locks = ExitStack()
+        locks.enter_context(writer_lock(blobs))
+        try:
+            if blobs.get(GROUP_KEY) is not None:
+                raise StorageError(f"{blobs.name}: there is a store already; append to it or name another place")
+            if any(not key.startswith(("codes/", "samples/", CODEC_KEY)) for key in blobs.sizes()):
+                raise StorageError(f"{blobs.name}: other files lie there; name an empty place")
+            data, codes = codec.to_bytes(), _codes_metadata(codec.tables, chunk_rows, 0)
+            manifest = Manifest(
+                state="writing",
+                fingerprint=codec.fingerprint,
+                dimension=codec.dimension,
+                columns=codec.columns,
+                chunk_rows=chunk_rows,
+                samples=0,
+                codec_sha256=sha256(data),
+                codes_sha256=sha256(shapeless(codes, CODES_KEY)),
+                source=source or {},
+            )
+            blobs.put(CODEC_KEY, data)
+            blobs.put(CODES_KEY, codes)
+            write_manifest(blobs, manifest)
+            return cls(blobs, codec.tables, manifest, locks)
+        except BaseException:
+            locks.close()
+            raise
+
+    @classmethod
+    def open(cls, place: Any, source: dict[str, Any] | None = None) -> Self:
+        """Continue a store: resume an unfinished one, or append to a finished one (with a new `source`)."""
+        blobs = open_blobs(place)
+        locks = ExitStack()
+        read_manifest(blobs)  # before locking: do not leave a lock file in a folder that is not ours
+        locks.enter_context(writer_lock(blobs))
+        try:
+            manifest = read_manifest(blobs)
+            codes = blobs.get(CODES_KEY)
+            if codes is None or sha256(shapeless(codes, CODES_KEY)) != manifest.codes_sha256:
+                raise CorruptFileError(f"{blobs.name}/{CODES_KEY}: missing or damaged")
+            tables = AnsCodec.from_dict(_serializer(codes)).tables
+            writer = cls(blobs, tables, manifest, locks)
+            writer._reopen_last_chunk()
+            if source is not None:
+                writer.manifest = replace(writer.manifest, source=source)
+                writer.resume_point = -1
+            return writer
+        except BaseException:
+            locks.close()
+            raise
+
+    def append(self, symbols: npt.NDArray[np.int32], records: Sequence[SampleRecord]) -> None:
+        """Add the records of the next source samples, and (m, k) symbols for those of them that are ok, in order."""
+        coded = sum(record.status == OK for record in records)
+        if symbols.shape != (coded, self.manifest.columns):
+            raise MismatchError(f"{coded} coded records of {self.manifest.columns} columns, symbols {symbols.shape}")
+        self._rows.append(np.asarray(symbols, np.int32))
+        self._records.extend(records)
+        self._pending_rows += coded
+        while self._pending_rows >= self.manifest.chunk_rows:
+            self._commit(self.manifest.chunk_rows, final=False)
+
+    def finish(self) -> Manifest:
+        """Commit what is left and mark the store complete."""
+        self._commit(self._pending_rows, final=True)
+        self._remove_orphans()
+        return self.manifest
+
+    def close(self) -> None:
+        """Release the store; rows short of a whole chunk are dropped unless `finish` was called."""
+        self._locks.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _commit(self, rows: int, final: bool) -> None:
+        symbols = np.concatenate(self._rows) if self._rows else np.empty((0, self.manifest.columns), np.int32)
+        cut = len(self._records) if final else _records_for(self._records, rows)
+        records, index = self._records[:cut], self.manifest.samples // self.manifest.chunk_rows
+        parts = self.manifest.parts
+        if rows:
+            block = encode_rows(symbols[:rows], self._tables)
+            self._blobs.put(chunk_key(index), block + google_crc32c.value(block).to_bytes(4, "little"))
+        if records:
+            data = records_to_parquet(records)
+            name = f"samples/part-{index:06d}-{sha256(data)[:8]}.parquet"
+            self._blobs.put(name, data)
+            parts = (*parts, Part(name, sha256(data), rows, len(records) - rows))
+        samples = self.manifest.samples + rows
+        if rows:
+            self._blobs.put(CODES_KEY, _codes_metadata(self._tables, self.manifest.chunk_rows, samples))
+        state = "complete" if final else "writing"
+        self.manifest = replace(self.manifest, samples=samples, parts=parts, state=state)
+        write_manifest(self._blobs, self.manifest)
+        self._rows, self._records = [symbols[rows:]], self._records[cut:]
+        self._pending_rows -= rows
+
+    def _reopen_last_chunk(self) -> None:
+        """Take a last chunk that is not full back into memory: it will be written again, longer."""
+        manifest = self.manifest
+        if manifest.parts:
+            last = manifest.parts[-1]
+            table = parquet_to_table(checked_bytes(self._blobs, last.file, last.sha256), last.file)
+            self.resume_point = max(table["source_index"].to_pylist(), default=-1)
+        rest = manifest.samples % manifest.chunk_rows
+        if not rest and not (manifest.parts and manifest.parts[-1].rows == 0):
+            return
+        kept, reopened = list(manifest.parts), []
+        while kept and sum(part.rows for part in kept) > manifest.samples - rest or (kept and kept[-1].rows == 0):
+            reopened.insert(0, kept.pop())
+        for part in reopened:
+            table = parquet_to_table(checked_bytes(self._blobs, part.file, part.sha256), part.file)
+            self._records.extend(SampleRecord(**row) for row in table.to_pylist())
+        if rest:
+            key = chunk_key(manifest.chunks - 1)
+            symbols = np.zeros((rest, manifest.columns), np.int32)
+            rows = decode_rows(checked_chunk(self._blobs, key), self._tables)[:rest]
+            symbols[: len(rows)] = rows
+            self._rows, self._pending_rows = [symbols], rest
+        self.manifest = replace(manifest, samples=manifest.samples - rest, parts=tuple(kept))
+
+    def _remove_orphans(self) -> None:
+        named = {part.file for part in self.manifest.parts}
+        for key in self._blobs.sizes():
+            if (key.startswith("samples/part-") and key not in named) or key.endswith(".partial"):
+                self._blobs.delete(key)
+
+
+def checked_chunk(blobs: Blobs, key: str) -> bytes:
+    """The block in a chunk, its CRC-32C checked and removed. Raises CorruptFileError naming the chunk."""
+    data = blobs.get(key)
+    if data is None:
+        raise CorruptFileError(f"{blobs.name}/{key}: missing")
+    if len(data) < 4 or google_crc32c.value(data[:-4]).to_bytes(4, "little") != data[-4:]:
+        raise CorruptFileError(f"{blobs.name}/{key}: damaged (CRC-32C does not match its {len(data)} bytes)")
+    return data[:-4]
+
+
+def _records_for(records: Sequence[SampleRecord], rows: int) -> int:
+    seen = 0
+    for position, record in enumerate(records):
+        seen += record.status == OK
+        if seen == rows:
+            return position + 1
+    return len(records)
+
+
+def _codes_metadata(tables: Tables, chunk_rows: int, samples: int) -> bytes:
+    """The `zarr.json` that Zarr itself writes for our array."""
+    memory = MemoryStore()
+    zarr.create_array(
+        memory,
+        shape=(samples, tables.columns),
+        chunks=(chunk_rows, tables.columns),
+        dtype="int32",
+        serializer=AnsCodec(tables),
+        compressors=(Crc32cCodec(),),
+        filters=(),
+        fill_value=0,
+        dimension_names=("sample", "symbol"),
+    )
+    return ZarrBlobs(memory).get("zarr.json") or b""
+
+
+def _serializer(codes: bytes) -> dict[str, Any]:
+    return dict(json.loads(codes)["codecs"][0])
