@@ -10,10 +10,11 @@
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from taskcodec.codec import BackboneSpec, Codec, load_codec
+from taskcodec.codec import Codec, load_codec
 from taskcodec.errors import TaskcodecError
 from taskcodec.fitting import adapt, at_bits, at_step, fit
 from taskcodec.store import Store
+from taskcodec.transforms.spec import BackboneSpec
 
 try:
     __version__ = version("taskcodec")

@@ -28,6 +28,7 @@ from taskcodec.coding import Tables, decode_sample, encode_sample
 from taskcodec.errors import CorruptFileError, ForeignFileError, FutureVersionError, MismatchError, SourceError
 from taskcodec.quantization.uniform import dequantize, quantize
 from taskcodec.transforms.affine import AffineTransform
+from taskcodec.transforms.spec import BackboneSpec
 
 FORMAT = "taskcodec.codec"
 VERSION = 1
@@ -35,23 +36,6 @@ MAX_BYTES = 2**30
 """Codec files larger than this are refused: the largest honest one holds two 16-bit matrices."""
 BUNDLED = ("lite0",)
 """Names of the codecs shipped in the package."""
-
-
-@dataclass(frozen=True)
-class BackboneSpec:
-    """What must be the same when features are computed again: recorded in the codec, checked before encoding.
-
-    Attributes:
-        name: the name `load_backbone` takes ("lite0", "timm:resnet50", ...).
-        weights_sha256: hash of the weights, 64 hex digits.
-        dimension: d, the number of features.
-        preprocessing: resize, crop, mean, std, ... as plain JSON.
-    """
-
-    name: str
-    weights_sha256: str
-    dimension: int
-    preprocessing: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +206,7 @@ def load_codec(path: str | Path) -> Codec:
     Raises SourceError when there is no such file; ForeignFileError, FutureVersionError, CorruptFileError as found.
     """
     if str(path) in BUNDLED and not Path(path).exists():
-        data = resources.files("taskcodec.data").joinpath(f"bundled/{path}.codec").read_bytes()
+        data = resources.files("taskcodec").joinpath(f"bundled/{path}.codec").read_bytes()
         return Codec.from_bytes(data, name=f"bundled codec {path}")
     file = Path(path)
     if file.is_dir():

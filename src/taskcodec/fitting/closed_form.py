@@ -16,13 +16,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.codec import BackboneSpec, Codec
+from taskcodec.codec import Codec
 from taskcodec.entropy_models.empirical import freeze, sketch
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting.rate import search_step
 from taskcodec.quantization.uniform import quantize
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.companding import choose_companding, compand
+from taskcodec.transforms.spec import BackboneSpec
 
 Array64 = npt.NDArray[np.float64]
 Method = Literal["dimensionwise", "bottleneck"]

@@ -1,0 +1,53 @@
+"""Backbones by name: pretrained analysis transforms from images to features."""
+
+from functools import lru_cache
+
+from taskcodec.errors import BackboneError
+from taskcodec.transforms.backbones.base import Backbone
+from taskcodec.transforms.spec import BackboneSpec
+
+DEFAULT = "lite0"
+
+
+@lru_cache(maxsize=2)
+def load_backbone(name: str, device: str | None = None) -> Backbone:
+    """Load a backbone.
+
+    Args:
+        name: "lite0", "timm:MODEL[@FILE]", "torchvision:MODEL[@FILE]", "open_clip:MODEL/PRETRAINED",
+            "hf:REPOSITORY_OR_FOLDER" or "onnx:FILE".
+        device: "cpu", "cuda", ...; CUDA where there is one by default.
+
+    Raises:
+        BackboneError: unknown, not installed, or not to be had offline.
+    """
+    from taskcodec.transforms.backbones import foreign, lite0
+
+    loaders = {
+        "timm": foreign.load_timm,
+        "torchvision": foreign.load_torchvision,
+        "open_clip": foreign.load_open_clip,
+        "hf": foreign.load_transformers,
+        "onnx": foreign.load_onnx,
+    }
+    kind, colon, rest = name.partition(":")
+    if name == DEFAULT:
+        return lite0.load(device)
+    if not colon or not rest or kind not in loaders:
+        forms = ", ".join([DEFAULT, *(f"{kind}:..." for kind in loaders)])
+        raise BackboneError(f"{name}: no such backbone; known are {forms}")
+    return loaders[kind](rest, device)
+
+
+def load_backbone_for(spec: BackboneSpec, device: str | None = None) -> Backbone:
+    """Load the backbone a codec was fitted on. Raises BackboneError where its weights are others now."""
+    backbone = load_backbone(spec.name, device)
+    if backbone.spec.weights_sha256 != spec.weights_sha256 or backbone.spec.dimension != spec.dimension:
+        raise BackboneError(
+            f"{spec.name}: its weights (SHA-256 {backbone.spec.weights_sha256[:12]}) are not those the codec "
+            f"was fitted on ({spec.weights_sha256[:12]})"
+        )
+    return backbone
+
+
+__all__ = ["DEFAULT", "Backbone", "BackboneSpec", "load_backbone", "load_backbone_for"]

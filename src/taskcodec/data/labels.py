@@ -1,0 +1,46 @@
+"""Labels: from folder names, or from a CSV file."""
+
+import csv
+from pathlib import Path, PurePosixPath
+
+from taskcodec.errors import SourceError
+
+SPLITS = {"train", "val", "valid", "validation", "test", "images", "data"}
+_ID_COLUMNS = ("path", "id", "file", "filename", "file_name", "image", "name")
+_LABEL_COLUMNS = ("class", "label", "category", "target", "y")
+
+
+def label_of_path(relative: str) -> str | None:
+    """The folder a file lies in, unless it lies at the top or in the folder of a split."""
+    parent = PurePosixPath(relative).parent.name
+    return None if not parent or parent.lower() in SPLITS else parent
+
+
+def read_labels(spec: str) -> dict[str, str]:
+    """Read `FILE.csv` or `FILE.csv:COLUMN`: a map from sample id to label.
+
+    The column of ids is path, id, file, filename, image or name; of labels class, label, category or target.
+    """
+    path, column = Path(spec), None
+    if not path.exists() and ":" in spec:
+        name, _, column = spec.rpartition(":")
+        path = Path(name)
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            rows, names = list(reader), list(reader.fieldnames or [])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"{spec}: cannot be read as a CSV file of labels ({error})") from error
+    key = next((name for name in _ID_COLUMNS if name in names), None)
+    column = column or next((name for name in _LABEL_COLUMNS if name in names), None)
+    if key is None or column not in names:
+        raise SourceError(
+            f"{spec}: expected a column of ids ({', '.join(_ID_COLUMNS)}) and one of labels "
+            f"({', '.join(_LABEL_COLUMNS)}, or FILE.csv:COLUMN), found {', '.join(names) or 'none'}"
+        )
+    return {row[key]: row[column] for row in rows if row[key] and row[column] is not None}
+
+
+def look_up(labels: dict[str, str], name: str) -> str | None:
+    """The label of a sample: by its id, else by the id without its folders."""
+    return labels.get(name, labels.get(PurePosixPath(name).name))

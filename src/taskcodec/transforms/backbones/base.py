@@ -1,0 +1,74 @@
+"""What every backbone is: preprocessing, a network, and the record that identifies both."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from taskcodec.transforms.images import Pixels, Preprocessing
+from taskcodec.transforms.spec import BackboneSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Backbone:
+    """A pretrained analysis transform.
+
+        image --preprocess--> (H, W, 3) uint8 --normalise, network--> (d,) features
+
+    Attributes:
+        spec: name, hash of the weights, dimension, preprocessing.
+        preprocess: image (path, bytes, PIL, array) -> (H, W, 3) uint8.
+        network: (n, 3, H, W) float32 normalised -> (n, d).
+        device: where the network runs.
+    """
+
+    spec: BackboneSpec
+    preprocess: Preprocessing
+    network: Callable[[torch.Tensor], torch.Tensor]
+    device: torch.device
+
+    def __call__(self, batch: Pixels) -> npt.NDArray[np.float32]:
+        """(n, H, W, 3) uint8 -> (n, d) float32."""
+        with torch.inference_mode():
+            x = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device)
+            x = x.permute(0, 3, 1, 2).to(torch.float32)  # a view in channels-last order: no copy of the pixels
+            mean = torch.tensor(self.preprocess.mean, device=self.device).view(1, 3, 1, 1) * 255
+            std = torch.tensor(self.preprocess.std, device=self.device).view(1, 3, 1, 1) * 255
+            x = x.sub_(mean).div_(std)
+            if not has_fast_bfloat16(self.device):
+                return self.network(x).float().cpu().numpy()
+            with torch.autocast(self.device.type, dtype=torch.bfloat16):
+                return self.network(x).float().cpu().numpy()
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether 16-bit matrix units make bfloat16 worth its rounding: AMX on a processor, Ampere or later on CUDA."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool(supported()) if device.type == "cpu" and supported is not None else False
+
+
+def pick_device(device: str | None) -> torch.device:
+    """The named device, or CUDA where there is one."""
+    return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def hash_state(state: Mapping[str, Any]) -> str:
+    """SHA-256 over names, shapes and values of a state dict, 64 hex digits."""
+    digest = hashlib.sha256()
+    for key in sorted(state):
+        value = state[key].detach().cpu().contiguous()
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def channels_last(module: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+    """The module ready for inference: evaluation mode, no gradients, channels last."""
+    module = module.eval().requires_grad_(False).to(device)
+    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

