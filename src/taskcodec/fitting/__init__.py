@@ -1,6 +1,6 @@
 """Fits that return a `Codec`: closed form, in seconds."""
 
-from taskcodec.fitting.closed_form import DEFAULT_BITS, fit
+from taskcodec.fitting.closed_form import DEFAULT_BITS, default_bits, fit
 from taskcodec.fitting.rate import MIN_ADAPT_SAMPLES, adapt, at_bits, at_step
 
-__all__ = ["DEFAULT_BITS", "MIN_ADAPT_SAMPLES", "adapt", "at_bits", "at_step", "fit"]
+__all__ = ["DEFAULT_BITS", "MIN_ADAPT_SAMPLES", "adapt", "at_bits", "at_step", "default_bits", "fit"]

@@ -28,8 +28,10 @@ from taskcodec.transforms.spec import BackboneSpec
 Array64 = npt.NDArray[np.float64]
 Method = Literal["dimensionwise", "bottleneck"]
 
-DEFAULT_BITS = 800.0
-"""Default rate in bits per sample: a thousandth of a photograph of 100 kB."""
+DEFAULT_BITS = 850.0
+"""Default rate in bits per sample: less than a thousandth of a photograph of 110 kB ..."""
+DEFAULT_BITS_PER_FEATURE = 4.0
+"""... and never more than this for each feature."""
 ROUNDING = 0.4
 SCALE_POWER = 0.5
 """Dimension-wise: each column is divided by its standard deviation to this power (1 would whiten, 0 leave)."""
@@ -57,7 +59,7 @@ def fit(
 
     Args:
         features: (n, d) the collection, n >= 2.
-        bits: rate to meet on these features, in bits per sample (default DEFAULT_BITS, unless `step` is given).
+        bits: rate to meet on these features, in bits per sample (default: `default_bits`, unless `step` is given).
         step: the quantization step instead of a rate.
         method: the linear map, see the module.
         views: (v, m, d) features of v augmented views of each of m images (v >= 2); what differs between the views
@@ -87,14 +89,17 @@ def fit(
         within = None if views is None else within_covariance(compand(np.asarray(views, np.float32), companding))
         transform = bottleneck_transform(covariance, within, centre, companding)
     latent = transform.analyse(x)
-    start = step if step is not None else float(latent.std()) or 1.0
+    deviation = float(latent.std())
+    if step is None and deviation == 0.0:
+        step = 1.0  # constant features: nothing to code at any rate
     if step is not None:
         frozen = freeze(latent, step, ROUNDING)
     else:
-        start, frozen = search_step(latent, DEFAULT_BITS if bits is None else bits, start, ROUNDING)
+        rate = default_bits(x.shape[1]) if bits is None else bits
+        step, frozen = search_step(latent, rate, deviation, ROUNDING)
     codec = Codec(
         transform=transform,
-        step=float(start),
+        step=float(step),
         rounding=ROUNDING,
         tables=frozen.tables,
         points=frozen.points,
@@ -103,6 +108,11 @@ def fit(
         provenance={"method": method, "samples": len(x), **(provenance or {})},
     )
     return codec if method == "dimensionwise" else drop_silent_columns(codec, latent)
+
+
+def default_bits(dimension: int) -> float:
+    """The rate where none is asked for, in bits per sample of `dimension` features."""
+    return min(DEFAULT_BITS, DEFAULT_BITS_PER_FEATURE * dimension)
 
 
 def drop_silent_columns(codec: Codec, latent: npt.NDArray[np.float32]) -> Codec:

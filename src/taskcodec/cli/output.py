@@ -1,0 +1,51 @@
+"""What commands print: progress on stderr where it is a terminal, results on stdout, JSON where asked."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Task as RichTask
+from rich.text import Text
+
+from taskcodec.engines.local import Progress as Report
+
+
+class _Rate(TextColumn):
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def render(self, task: RichTask) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:.0f}/s")
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Report]:
+    """A bar with rate and time left; silent where stderr is no terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate())
+    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    with Progress(*columns, *times, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def show(result: Any, as_json: bool, lines: list[str]) -> None:
+    """Print `result` (a dataclass or dict) as JSON, or the lines for people."""
+    if as_json:
+        content = asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
+        print(json.dumps(content, indent=2))
+    else:
+        print("\n".join(lines))
+
+
+def human_bytes(number: float) -> str:
+    """1234567 -> "1.2 MB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(number) < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"

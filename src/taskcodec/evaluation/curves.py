@@ -1,0 +1,171 @@
+"""Rate-accuracy points and curves: what one codec setting did on every set, and what lies between two settings.
+
+        Point: codec at a setting --> bits a sample (real bytes) and Scores, for each (set, task)
+        rows(points)              --> flat records with intervals, ready for JSON
+        table(points, rates)      --> mean accuracy of each codec at fixed rates, paired with raw features
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from taskcodec.errors import UsageError
+from taskcodec.evaluation.intervals import (
+    Interval,
+    Scores,
+    bootstrap,
+    interpolate_scores,
+    mean_difference,
+    mean_over_sets,
+    paired_difference,
+)
+
+Key = tuple[str, str]  # set, task
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """One codec at one setting in one regime. bits: by set, per sample; scores: by (set, task)."""
+
+    regime: str
+    codec: str
+    setting: str
+    bits: Mapping[str, float]
+    scores: Mapping[Key, Scores]
+
+    @property
+    def mean_bits(self) -> float:
+        """Plain mean over the sets."""
+        return float(np.mean(list(self.bits.values())))
+
+    @property
+    def accuracies(self) -> list[Scores]:
+        """The classification scores, in the order of their keys."""
+        return [self.scores[key] for key in sorted(self.scores) if self.scores[key].metric == "accuracy"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One codec setting on one task: a line of the results file. Differences are codec - raw, paired."""
+
+    regime: str
+    codec: str
+    setting: str
+    set: str
+    task: str
+    metric: str
+    split: str
+    samples: int
+    bits_per_sample: float
+    value: float
+    low: float
+    high: float
+    raw_value: float
+    difference: float
+    difference_low: float
+    difference_high: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Mean accuracy over sets at one rate. difference: codec - raw features, paired."""
+
+    regime: str
+    codec: str
+    rate_bits: float
+    accuracy: Interval
+    difference: Interval
+
+
+def rows(points: Sequence[Point], raw: Point, split: str) -> list[Row]:
+    """Every point's tasks as flat records. split: how the sets were split, in words."""
+    result = []
+    for point in points:
+        for key in sorted(point.scores):
+            scores, reference = point.scores[key], raw.scores[key]
+            value, difference = bootstrap(scores), paired_difference(scores, reference)
+            result.append(
+                Row(
+                    point.regime, point.codec, point.setting, *key, scores.metric, split, scores.unit_count,
+                    point.bits[key[0]], value.value, value.low, value.high, reference.value,
+                    difference.value, difference.low, difference.high,
+                )
+            )  # fmt: skip
+    return result
+
+
+def curve(points: Sequence[Point], regime: str, codec: str) -> list[Point]:
+    """One codec's points in one regime, by growing mean rate."""
+    return sorted((p for p in points if (p.regime, p.codec) == (regime, codec)), key=lambda point: point.mean_bits)
+
+
+def at_rate(line: Sequence[Point], bits: float, slack: float = 0.02) -> list[Scores] | None:
+    """Classification scores of a curve at a mean rate, interpolated in log rate between its neighbouring points.
+
+    None where the curve does not reach the rate; a rate within `slack` (a share) of an end counts as reached.
+    """
+    if not line:
+        raise UsageError("at rate: the curve has no points")
+    rates = [point.mean_bits for point in line]
+    if not rates[0] * (1 - slack) <= bits <= rates[-1] * (1 + slack):
+        return None
+    upper = int(np.searchsorted(rates, bits))
+    if upper == 0 or upper == len(rates):
+        return line[min(upper, len(rates) - 1)].accuracies
+    low, high = line[upper - 1], line[upper]
+    share = math.log(bits / low.mean_bits) / math.log(high.mean_bits / low.mean_bits)
+    pairs = zip(low.accuracies, high.accuracies, strict=True)
+    return [interpolate_scores(first, second, share) for first, second in pairs]
+
+
+def table(points: Sequence[Point], raw: Point, rates: Sequence[float]) -> list[Cell]:
+    """Mean accuracy of every codec at every rate its curve reaches; a codec of one point stands at that point's rate."""
+    cells = []
+    for regime, codec in dict.fromkeys((point.regime, point.codec) for point in points):
+        line = curve(points, regime, codec)
+        for rate in rates if len(line) > 1 else [line[0].mean_bits]:
+            scores = at_rate(line, rate)
+            if scores is not None:
+                difference = mean_difference(scores, raw.accuracies)
+                cells.append(Cell(regime, codec, float(rate), mean_over_sets(scores), difference))
+    return cells
+
+
+def compare(
+    points: Sequence[Point], regime: str, codec: str, other: str, bits: float, other_bits: float | None = None
+) -> Interval | None:
+    """Mean accuracy of `codec` at `bits` minus `other` at `other_bits` (default the same), paired; None out of reach."""
+    first = at_rate(curve(points, regime, codec), bits)
+    second = at_rate(curve(points, regime, other), bits if other_bits is None else other_bits)
+    return None if first is None or second is None else mean_difference(first, second)
+
+
+def markdown(cells: Sequence[Cell], rates: Sequence[float]) -> str:
+    """The table as Markdown: accuracy in per cent, with half the width of its paired interval against raw features."""
+    lines = []
+    for regime in dict.fromkeys(cell.regime for cell in cells):
+        here = [cell for cell in cells if cell.regime == regime]
+        lines += [f"### {regime}", "", "| codec | " + " | ".join(f"{rate:g} bits" for rate in rates) + " |"]
+        lines.append("|---|" + "---|" * len(rates))
+        for codec in dict.fromkeys(cell.codec for cell in here):
+            found = {cell.rate_bits: cell for cell in here if cell.codec == codec}
+            fixed = [cell for rate, cell in found.items() if rate not in rates]
+            label = codec + "".join(f" ({cell.rate_bits:,.0f} bits: {_percent(cell)})" for cell in fixed)
+            lines.append(f"| {label} | " + " | ".join(_percent(found[r]) if r in found else "" for r in rates) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _percent(cell: Cell) -> str:
+    half = 50 * (cell.difference.high - cell.difference.low)
+    return f"{100 * cell.accuracy.value:.2f} ({100 * cell.difference.value:+.2f} ± {half:.2f})"
+
+
+def as_records(items: Sequence[Row] | Sequence[Cell]) -> list[dict[str, Any]]:
+    """Plain dicts for JSON."""
+    return [asdict(item) for item in items]
