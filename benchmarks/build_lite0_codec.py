@@ -28,7 +28,9 @@ def main() -> None:
     )
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     codec.save(arguments.output)
-    print(f"{arguments.output}: {arguments.output.stat().st_size} bytes, step {codec.step:.4f}, {codec.fingerprint[:12]}")
+    print(
+        f"{arguments.output}: {arguments.output.stat().st_size} bytes, step {codec.step:.4f}, {codec.fingerprint[:12]}"
+    )
 
 
 if __name__ == "__main__":

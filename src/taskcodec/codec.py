@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -137,7 +137,7 @@ class Codec:
     def to_bytes(self) -> bytes:
         """The codec as the bytes of a safetensors file."""
         manifest = {**self._manifest(), "fingerprint": self.fingerprint}
-        return cast(bytes, save_tensors(self._tensors(), metadata={"taskcodec": _canonical(manifest)}))
+        return save_tensors(self._tensors(), metadata={"taskcodec": _canonical(manifest)})
 
     def save(self, path: str | Path) -> None:
         """Write the codec's file."""
@@ -164,7 +164,8 @@ class Codec:
         if self.transform.analysis_matrix is not None and self.transform.synthesis_matrix is not None:
             tensors["analysis"] = self.transform.analysis_matrix.astype("<f2")
             tensors["synthesis"] = self.transform.synthesis_matrix.astype("<f2")
-        return tensors
+        # safetensors writes the buffer as it lies: it must lie in C order.
+        return {key: np.ascontiguousarray(tensor) for key, tensor in tensors.items()}
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str = "codec") -> "Codec":
@@ -237,7 +238,9 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, Any], dict[str, npt.NDArra
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if looks_ours or b"taskcodec" in data[:4096]:
             raise CorruptFileError(f"{name}: a damaged or truncated codec ({type(error).__name__})") from error
-        raise ForeignFileError(f"{name}: not a taskcodec codec (expected a safetensors file with our manifest)") from error
+        raise ForeignFileError(
+            f"{name}: not a taskcodec codec (expected a safetensors file with our manifest)"
+        ) from error
     if manifest["version"] > VERSION:
         raise FutureVersionError(
             f"{name}: codec format version {manifest['version']}, this taskcodec reads up to {VERSION}: upgrade it"
@@ -266,7 +269,7 @@ def _tensor(tensors: dict[str, npt.NDArray[Any]], key: str, ndim: int) -> npt.ND
     tensor = tensors[key].astype(np.float32)
     if tensor.ndim != ndim or not np.isfinite(tensor).all():
         raise CorruptFileError(f"tensor {key} is not a finite array of {ndim} dimension(s)")
-    return cast(npt.NDArray[np.float32], tensor)
+    return tensor
 
 
 def _is_array(item: Any) -> bool:

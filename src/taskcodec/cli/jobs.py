@@ -193,5 +193,3 @@ def _remove(store: str) -> None:
     else:
         for key in blobs.sizes():
             blobs.delete(key)
-
-

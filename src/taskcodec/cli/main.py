@@ -16,7 +16,7 @@ from taskcodec.codec import BUNDLED, Codec
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
 
 # typer carries its own copy of click in some versions: take the class that its own errors descend from.
-ClickError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+ClickError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 app = typer.Typer(
     name="taskcodec",
@@ -25,12 +25,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-SourceArgument = Annotated[str, typer.Argument(help="Folder of images, list (.txt), shards (.zip, .tar), .npy or .parquet")]
+SourceArgument = Annotated[
+    str, typer.Argument(help="Folder of images, list (.txt), shards (.zip, .tar), .npy or .parquet")
+]
 StoreArgument = Annotated[str, typer.Argument(help="Store: folder, .zip or URL")]
 CodecOption = Annotated[str | None, typer.Option("--codec", help="Codec file, store, or name of a bundled codec")]
-BackboneOption = Annotated[str | None, typer.Option("--backbone", help="lite0, timm:..., open_clip:..., hf:..., torchvision:..., onnx:FILE")]
+BackboneOption = Annotated[
+    str | None, typer.Option("--backbone", help="lite0, timm:..., open_clip:..., hf:..., torchvision:..., onnx:FILE")
+]
 BitsOption = Annotated[float | None, typer.Option("--bits", help="Rate to meet, in bits per sample")]
-LabelsOption = Annotated[str | None, typer.Option("--labels", help="CSV file of labels, FILE.csv or FILE.csv:COLUMN; default: folder names")]
+LabelsOption = Annotated[
+    str | None, typer.Option("--labels", help="CSV file of labels, FILE.csv or FILE.csv:COLUMN; default: folder names")
+]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="cpu, cuda, ...; default: CUDA where there is one")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON")]
 
@@ -43,7 +49,9 @@ def encode(
     backbone: BackboneOption = None,
     bits: BitsOption = None,
     labels: LabelsOption = None,
-    refit: Annotated[bool, typer.Option(help="Refit the codec's centre and tables to this source, without labels")] = True,
+    refit: Annotated[
+        bool, typer.Option(help="Refit the codec's centre and tables to this source, without labels")
+    ] = True,
     append: Annotated[bool, typer.Option("--append", help="Add to a finished store, with its codec")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a store that lies there")] = False,
     chunk: Annotated[int, typer.Option(help="Samples in a chunk", min=1, max=2**20)] = 1024,
@@ -74,7 +82,8 @@ def fit(
     bits: BitsOption = None,
     step: Annotated[float | None, typer.Option("--step", help="Quantization step instead of a rate")] = None,
     tolerance: Annotated[
-        float | None, typer.Option("--tolerance", help="Cheapest rate that loses at most this many points (needs labels)")
+        float | None,
+        typer.Option("--tolerance", help="Cheapest rate that loses at most this many points (needs labels)"),
     ] = None,
     labels: LabelsOption = None,
     method: Annotated[str, typer.Option(help="bottleneck or dimensionwise")] = "bottleneck",
@@ -228,7 +237,7 @@ def main() -> None:
     except TaskcodecError as error:
         code = _fail(str(error), 1)
     except ClickError as error:
-        code = _fail(f"{error.format_message()} (see `taskcodec --help`)", 2)  # type: ignore[attr-defined]
+        code = _fail(f"{error.format_message()} (see `taskcodec --help`)", 2)
     except (KeyboardInterrupt, typer.Abort):
         code = _fail("stopped; what was committed is kept: run the same command again to resume", 130)
     except MemoryError:

@@ -33,7 +33,7 @@ def encode_block(symbols: npt.ArrayLike, tables: Tables) -> bytes:
     coder = constriction.stream.stack.AnsCoder(np.array([START], dtype=np.uint32))
     push_columns(coder, columns, tables)
     header = write_varints(np.array([columns.shape[1], columns.shape[0]], dtype=np.uint64))
-    return header + coder.get_compressed().astype("<u4").tobytes()
+    return header + bytes(coder.get_compressed().astype("<u4").tobytes())
 
 
 def decode_block(data: bytes, rows: int, tables: Tables) -> npt.NDArray[np.int32]:

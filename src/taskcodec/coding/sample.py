@@ -26,7 +26,7 @@ def encode_sample(symbols: npt.ArrayLike, tables: Tables) -> bytes:
         raise ValueError(f"symbols of shape {row.shape}, {tables.columns} tables")
     coder = constriction.stream.stack.AnsCoder(np.array([_start(row)], dtype=np.uint32))
     push_columns(coder, row[:, None], tables)
-    return coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
+    return bytes(coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0"))
 
 
 def decode_sample(data: bytes, tables: Tables) -> npt.NDArray[np.int32]:

@@ -137,7 +137,8 @@ def tables_from_symbols(symbols: npt.ArrayLike, smoothing: float = 0.5) -> Table
     s = np.asarray(symbols, dtype=np.int32)
     first, last = s.min(axis=0), s.max(axis=0)
     pmfs = [
-        np.bincount(s[:, j] - first[j], minlength=int(last[j] - first[j]) + 1) + smoothing for j in range(s.shape[1])
+        np.bincount(s[:, j] - first[j], minlength=int(last[j] - first[j]) + 1).astype(np.float64) + smoothing
+        for j in range(s.shape[1])
     ]
     return freeze_pmf(first, pmfs, smoothing / (len(s) + smoothing))
 
@@ -150,4 +151,4 @@ def _round_counts(pmf: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     counts = np.floor(exact).astype(np.int64)
     order = np.argsort(counts - exact, kind="stable")
     counts[order[: spare - int(counts.sum())]] += 1
-    return counts + 1
+    return np.asarray(counts + 1, dtype=np.int64)

@@ -22,7 +22,7 @@ def write_varints(numbers: npt.NDArray[np.uint64]) -> bytes:
     values = np.stack(groups, axis=1).astype(np.uint8)
     continued = np.zeros_like(present)
     continued[:, :-1] = present[:, 1:]
-    return (values | (continued.astype(np.uint8) << 7))[present].tobytes()
+    return bytes((values | (continued.astype(np.uint8) << 7))[present].tobytes())
 
 
 def read_varints(data: bytes) -> npt.NDArray[np.uint64]:

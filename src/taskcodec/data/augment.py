@@ -31,4 +31,4 @@ def augment(image: Image.Image, generator: np.random.Generator, side: int) -> Pi
     grey = x.mean(axis=-1, keepdims=True)
     x = grey + (x - grey) * generator.uniform(*SATURATION)
     x = x.mean() + (x - x.mean()) * generator.uniform(*CONTRAST)
-    return np.clip(x, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(x, 0, 255), dtype=np.uint8)

@@ -296,7 +296,9 @@ def _parquet(path: Path) -> FeatureSource:
     try:
         file = pq.ParquetFile(path)
         schema = file.schema_arrow
-        lists = [field.name for field in schema if pa.types.is_list(field.type) or pa.types.is_fixed_size_list(field.type)]
+        lists = [
+            field.name for field in schema if pa.types.is_list(field.type) or pa.types.is_fixed_size_list(field.type)
+        ]
         column = next((name for name in ("features", "embedding", "embeddings", "vector") if name in lists), None)
         column = column or (lists[0] if len(lists) == 1 else None)
         if column is None:

@@ -24,12 +24,14 @@ from taskcodec.fitting.rate import adapt
 from taskcodec.store import OK, SampleRecord, Store, StoreWriter
 from taskcodec.store.backend import open_blobs
 from taskcodec.store.manifest import GROUP_KEY, read_manifest
-from taskcodec.transforms.images import Pixels, image_size, open_image
+from taskcodec.transforms.images import Pixels, Preprocessing, image_size
 
 BATCH = 32
 FEATURE_BATCH = 1024
-ADAPT_SAMPLES = 2048
-"""A codec is refitted to at most this many samples, spread over the source."""
+ADAPT_BATCHES = 64
+"""A codec is refitted to at most this many batches of BATCH images, spread over the source ..."""
+ADAPT_FEATURE_BATCHES = 16
+"""... or of FEATURE_BATCH feature vectors, which cost nothing to compute."""
 Features = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]
 
@@ -37,7 +39,8 @@ Progress = Callable[[int, int], None]
 class BackboneLike(Protocol):
     """What this engine needs of a backbone."""
 
-    def preprocess(self, image: Any) -> Pixels: ...
+    @property
+    def preprocess(self) -> Preprocessing: ...
     def __call__(self, batch: Pixels) -> Features: ...
 
 
@@ -68,7 +71,7 @@ class Batches:
         """Compute these batches, in this order; those kept by `keep` are not computed again."""
         if isinstance(self.source, FeatureSource):
             for number in numbers:
-                yield self.kept.pop(number, None) or _feature_batch(self.source, number, self.size)
+                yield self._kept(number) or _feature_batch(self.source, number, self.size)
             return
         with ThreadPoolExecutor(self.readers) as pool:
             window: deque[tuple[int, list[Future[tuple[SampleRecord, Pixels | None]]]]] = deque()
@@ -78,7 +81,7 @@ class Batches:
             try:
                 while window:
                     number, futures = window.popleft()
-                    kept = self.kept.pop(number, None)
+                    kept = self._kept(number)
                     batch = kept or self._image_batch(number, [future.result() for future in futures])
                     self._schedule(upcoming, window, pool)
                     yield batch
@@ -88,6 +91,9 @@ class Batches:
     def keep(self, batch: Batch) -> None:
         """Remember a batch until `run` asks for it."""
         self.kept[batch.number] = batch
+
+    def _kept(self, number: int) -> Batch | None:
+        return self.kept.pop(number) if number in self.kept else None
 
     def _schedule(self, upcoming: Iterator[int], window: deque[Any], pool: ThreadPoolExecutor) -> None:
         number = next(upcoming, None)
@@ -121,8 +127,7 @@ def read_item(item: Item, index: int, backbone: BackboneLike) -> tuple[SampleRec
     try:
         data = item.read()
         size = image_size(data)
-        least: int = getattr(backbone.preprocess, "resize", 1)
-        return record(OK, size), backbone.preprocess(open_image(data, least))
+        return record(OK, size), backbone.preprocess(data)
     except SourceError as error:
         return record(str(error)), None
     except OSError as error:
@@ -132,7 +137,7 @@ def read_item(item: Item, index: int, backbone: BackboneLike) -> tuple[SampleRec
 def _feature_batch(source: FeatureSource, number: int, size: int) -> Batch:
     start = number * size
     block = source.block(start, min(start + size, len(source)))
-    finite = np.isfinite(block).all(axis=1)
+    finite: npt.NDArray[np.bool_] = np.asarray(np.isfinite(block).all(axis=1))
     records = [
         SampleRecord(
             id=source.id_of(start + i),
@@ -249,7 +254,8 @@ def _refitted(codec: Codec, batches: Batches, bits: float | None, refit: bool, p
 
     if not refit:
         return codec if bits is None else at_bits(codec, bits)
-    features = sample_features(batches, ADAPT_SAMPLES, progress)
+    count = ADAPT_BATCHES if isinstance(batches.source, ImageSource) else ADAPT_FEATURE_BATCHES
+    features = sample_features(batches, count * batches.size, progress)
     return adapt(codec, features, bits) if len(features) else codec
 
 

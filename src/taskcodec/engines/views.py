@@ -6,7 +6,7 @@ from taskcodec.data.augment import augment
 from taskcodec.data.sources import ImageSource
 from taskcodec.engines.local import BATCH, BackboneLike, Features, Progress
 from taskcodec.errors import SourceError
-from taskcodec.transforms.images import open_image
+from taskcodec.transforms.images import Pixels, open_image
 
 VIEWS = 3
 VIEWED_IMAGES = 512
@@ -18,7 +18,8 @@ def view_features(
     """(VIEWS, m, d) features of VIEWS random views of at most VIEWED_IMAGES images spread over the source."""
     count = min(len(source), VIEWED_IMAGES)
     numbers = np.unique(np.linspace(0, len(source) - 1, count).round().astype(int)).tolist()
-    pixels, found = [], []
+    pixels: list[Pixels] = []
+    found: list[Features] = []
     for done, number in enumerate(numbers, 1):
         item = source.items[number]
         generator = np.random.default_rng([seed, number])

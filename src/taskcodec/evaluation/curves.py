@@ -1,8 +1,8 @@
 """Rate-accuracy points and curves: what one codec setting did on every set, and what lies between two settings.
 
-        Point: codec at a setting --> bits a sample (real bytes) and Scores, for each (set, task)
-        rows(points)              --> flat records with intervals, ready for JSON
-        table(points, rates)      --> mean accuracy of each codec at fixed rates, paired with raw features
+Point: codec at a setting --> bits a sample (real bytes) and Scores, for each (set, task)
+rows(points)              --> flat records with intervals, ready for JSON
+table(points, rates)      --> mean accuracy of each codec at fixed rates, paired with raw features
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class Row:
     set: str
     task: str
     metric: str
+    probe: str
     split: str
     samples: int
     bits_per_sample: float
@@ -82,8 +83,8 @@ class Cell:
     difference: Interval
 
 
-def rows(points: Sequence[Point], raw: Point, split: str) -> list[Row]:
-    """Every point's tasks as flat records. split: how the sets were split, in words."""
+def rows(points: Sequence[Point], raw: Point, probe: str, split: str) -> list[Row]:
+    """Every point's tasks as flat records. probe, split: which predictor, and how the sets were split, in words."""
     result = []
     for point in points:
         for key in sorted(point.scores):
@@ -91,7 +92,7 @@ def rows(points: Sequence[Point], raw: Point, split: str) -> list[Row]:
             value, difference = bootstrap(scores), paired_difference(scores, reference)
             result.append(
                 Row(
-                    point.regime, point.codec, point.setting, *key, scores.metric, split, scores.unit_count,
+                    point.regime, point.codec, point.setting, *key, scores.metric, probe, split, scores.unit_count,
                     point.bits[key[0]], value.value, value.low, value.high, reference.value,
                     difference.value, difference.low, difference.high,
                 )
@@ -124,7 +125,7 @@ def at_rate(line: Sequence[Point], bits: float, slack: float = 0.02) -> list[Sco
 
 
 def table(points: Sequence[Point], raw: Point, rates: Sequence[float]) -> list[Cell]:
-    """Mean accuracy of every codec at every rate its curve reaches; a codec of one point stands at that point's rate."""
+    """Mean accuracy of every codec at every rate its curve reaches; a codec of one point stands at its own rate."""
     cells = []
     for regime, codec in dict.fromkeys((point.regime, point.codec) for point in points):
         line = curve(points, regime, codec)
@@ -139,10 +140,39 @@ def table(points: Sequence[Point], raw: Point, rates: Sequence[float]) -> list[C
 def compare(
     points: Sequence[Point], regime: str, codec: str, other: str, bits: float, other_bits: float | None = None
 ) -> Interval | None:
-    """Mean accuracy of `codec` at `bits` minus `other` at `other_bits` (default the same), paired; None out of reach."""
+    """Mean accuracy of `codec` at `bits` minus `other` at `other_bits` (default: the same), or None out of reach."""
     first = at_rate(curve(points, regime, codec), bits)
     second = at_rate(curve(points, regime, other), bits if other_bits is None else other_bits)
     return None if first is None or second is None else mean_difference(first, second)
+
+
+@dataclass(frozen=True)
+class Duel:
+    """A codec at one rate against the peer that does best at another (or the same) rate. difference: codec - peer."""
+
+    regime: str
+    codec: str
+    rate_bits: float
+    peer: str
+    peer_rate_bits: float
+    difference: Interval
+
+
+def against_best(
+    points: Sequence[Point], codec: str, regime: str, rates: Sequence[float], factor: float = 1.0
+) -> list[Duel]:
+    """The codec at each rate / factor against the best peer at the rate. Names with "taskcodec" are no peers."""
+    peers = {point.codec for point in points if point.regime == regime and not point.codec.startswith("taskcodec")}
+    duels = []
+    for rate in rates:
+        found = {peer: at_rate(curve(points, regime, peer), rate) for peer in sorted(peers)}
+        values = {peer: float(np.mean([s.value for s in scores])) for peer, scores in found.items() if scores}
+        if values:
+            best = max(values, key=values.__getitem__)
+            difference = compare(points, regime, codec, best, rate / factor, rate)
+            if difference is not None:
+                duels.append(Duel(regime, codec, rate / factor, best, rate, difference))
+    return duels
 
 
 def markdown(cells: Sequence[Cell], rates: Sequence[float]) -> str:
@@ -166,6 +196,6 @@ def _percent(cell: Cell) -> str:
     return f"{100 * cell.accuracy.value:.2f} ({100 * cell.difference.value:+.2f} ± {half:.2f})"
 
 
-def as_records(items: Sequence[Row] | Sequence[Cell]) -> list[dict[str, Any]]:
+def as_records(items: Sequence[Row] | Sequence[Cell] | Sequence[Duel]) -> list[dict[str, Any]]:
     """Plain dicts for JSON."""
     return [asdict(item) for item in items]

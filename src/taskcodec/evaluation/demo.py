@@ -3,8 +3,10 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from taskcodec.codec import Codec, load_codec
@@ -13,6 +15,7 @@ from taskcodec.engines.local import BackboneLike, Progress, encode_source, write
 from taskcodec.evaluation.intervals import wilson
 from taskcodec.evaluation.probes import probe_accuracy
 
+Array = npt.NDArray[Any]
 DIGITS = 1000
 TRAIN = 600
 
@@ -48,7 +51,13 @@ def run_demo(folder: Path, backbone: BackboneLike, progress: Progress | None = N
     ]
     source = ImageSource("handwritten digits", items)
     store = encode_source(
-        source, load_codec("lite0"), folder / "digits.tcz", Codec.from_bytes, backbone=backbone, bits=256, progress=progress
+        source,
+        load_codec("lite0"),
+        folder / "digits.tcz",
+        Codec.from_bytes,
+        backbone=backbone,
+        bits=256,
+        progress=progress,
     )
     write_features(source, folder / "digits.npy", backbone, progress)
     raw, decoded = np.load(folder / "digits.npy"), store.to_numpy()
@@ -76,19 +85,19 @@ def run_demo(folder: Path, backbone: BackboneLike, progress: Progress | None = N
     )
 
 
-def _png(image: np.ndarray) -> bytes:  # type: ignore[type-arg]
+def _png(image: npt.NDArray[np.float64]) -> bytes:
     sink = io.BytesIO()
     Image.fromarray((image * 255 / 16).astype(np.uint8)).save(sink, format="PNG")
     return sink.getvalue()
 
 
-def _draw(images, labels, predictions, raw, decoded, path: Path) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _draw(images: Array, labels: Array, predictions: Array, raw: Array, decoded: Array, path: Path) -> None:
     """A row of test digits with what the predictor said, and one feature vector before and after."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.2), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.6])
-    for axis, image, label, said in zip(top.subplots(1, 14), images, labels, predictions, strict=False):
+    top, bottom = np.ravel(figure.subfigures(2, 1, height_ratios=[1, 1.6]))
+    for axis, image, label, said in zip(np.ravel(top.subplots(1, 14)), images, labels, predictions, strict=False):
         axis.imshow(image, cmap="gray_r")
         axis.set_axis_off()
         axis.set_title(str(said), color="black" if said == label else "red")

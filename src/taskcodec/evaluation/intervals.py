@@ -1,12 +1,12 @@
 """95 % intervals for scores of probes: Wilson for one share, bootstrap over test samples for everything else.
 
-Several random splits put the same sample into several test sets. Those scores are not independent, so the bootstrap draws
-SAMPLES (or whole groups of samples) and takes every score of a drawn one along; counting (split, sample) pairs as
-independent would give intervals that are too narrow. Differences between two codecs are paired: same samples, same
-splits, same draws (Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapters 6 to 8 and 13).
+Several splits test the same sample several times. Those scores are not independent, so the bootstrap draws SAMPLES (or
+whole groups of samples) and takes every score of a drawn one along; counting (split, sample) pairs as independent would
+give intervals that are too narrow. Differences between two codecs are paired: same samples, same splits, same draws
+(Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapters 6 to 8 and 13).
 
-What the intervals cover: the choice of the samples, with the probes as trained. What they leave out: another draw of the
-TRAINING samples; averaging over splits is what reduces that part.
+What the intervals cover: the choice of the test samples, with the probes as trained. What they leave out: another draw
+of the TRAINING samples; averaging over splits is what reduces that part.
 """
 
 from __future__ import annotations
@@ -79,11 +79,12 @@ class Scores:
             return total(self.predictions) / rows
         centred = self.targets - self.targets.mean()
         deviation = total(centred**2) - total(centred) ** 2 / rows
-        result: npt.NDArray[np.float64] = 1 - total((self.targets - self.predictions) ** 2) / np.maximum(deviation, 1e-300)
+        error = total((self.targets - self.predictions) ** 2)
+        result: npt.NDArray[np.float64] = 1 - error / np.maximum(deviation, 1e-300)
         return result
 
     def draws(self, count: int, seed: int) -> npt.NDArray[np.float64]:
-        """(count,) bootstrap values. The same seed on the same units gives the same drawn samples, so draws are paired."""
+        """(count,) bootstrap values. One seed on the same units draws the same samples, so draws are paired."""
         units = self.unit_count
         rng = np.random.default_rng(seed)
         return self._values(rng.multinomial(units, np.full(units, 1 / units), size=count).astype(np.float64))
@@ -95,7 +96,7 @@ def _bounds(draws: npt.NDArray[np.float64], value: float, confidence: float) -> 
 
 
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
-    """Interval of a share of independent trials (Wilson 1927). Raises UsageError unless 0 <= successes <= trials > 0."""
+    """Interval of a share of independent trials (Wilson 1927). Raises UsageError on counts that are none."""
     from statistics import NormalDist
 
     if not 0 <= successes <= trials or trials == 0:
@@ -123,9 +124,7 @@ def paired_difference(
     return mean_difference([codec], [reference], confidence=confidence, draws=draws, seed=seed)
 
 
-def mean_over_sets(
-    sets: Sequence[Scores], *, confidence: float = 0.95, draws: int = DRAWS, seed: int = 0
-) -> Interval:
+def mean_over_sets(sets: Sequence[Scores], *, confidence: float = 0.95, draws: int = DRAWS, seed: int = 0) -> Interval:
     """Interval of the plain mean of the sets' metrics: samples are drawn within each set, the sets stay as they are."""
     if not sets:
         raise UsageError("mean over sets: no scores given")

@@ -28,8 +28,8 @@ Predictor = Literal["ridge", "logistic"]
 RIDGE_GRID: npt.NDArray[np.float64] = np.logspace(-4, 3, 29)
 LOGISTIC_GRID: npt.NDArray[np.float64] = np.logspace(-1, 3, 5)
 LOGISTIC_FOLDS = 4
-# Measured on six raw sets: one scalar for all dimensions predicts as well as standardising each, and a codec that leaves a
-# dimension almost constant does not get that dimension's quantization noise blown up.
+# Measured on raw features of six sets, 5 splits each: one scalar against standardising each dimension gives ridge
+# 94.7/93.7, 98.0/98.1, 92.5/91.8, 97.8/97.6, 95.7/93.1, 85.8/85.1 % and logistic regression about as much.
 DEFAULT_SCALING: Scaling = "scalar"
 
 
@@ -250,8 +250,8 @@ def probe_r2(
     Raises:
         UsageError: shapes disagree or values are not finite.
     """
-    train_y, test_y = np.asarray(train_y, np.float64), np.asarray(test_y, np.float64)
-    _checked(train_x, train_y, test_x, test_y)
+    numbers, truth = np.asarray(train_y, dtype=np.float64), np.asarray(test_y, dtype=np.float64)
+    _checked(train_x, numbers, test_x, truth)
     train, test = scale_features(train_x, test_x, scaling)
-    outputs, strength = _ridge(train, train_y[:, None], test, groups)
-    return ProbeResult("r2", r2(test_y, outputs[:, 0]), outputs[:, 0], test_y, strength)
+    outputs, strength = _ridge(train, numbers[:, None], test, groups)
+    return ProbeResult("r2", r2(truth, outputs[:, 0]), outputs[:, 0], truth, strength)

@@ -43,9 +43,9 @@ class LabelledSet:
     groups: npt.NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
-        lengths = {len(task.targets) for task in self.tasks} | ({len(self.groups)} if self.groups is not None else set())
+        lengths = {len(task.targets) for task in self.tasks} | {len(self.units)}
         if not self.tasks or lengths != {len(self.features)}:
-            raise UsageError(f"{self.name}: {len(self.features)} feature rows with targets and groups of {lengths} rows")
+            raise UsageError(f"{self.name}: {len(self.features)} feature rows, targets and groups of {lengths} rows")
 
     @property
     def units(self) -> npt.NDArray[np.int64]:
@@ -63,20 +63,15 @@ class Split:
 
 
 def make_splits(labelled: LabelledSet, folds: int = 3, repeats: int = 1, seed: int = 0) -> list[Split]:
-    """folds * repeats splits: within a repeat, every sample is in exactly one test part. Classes are kept in proportion."""
+    """folds * repeats splits: within a repeat every sample is tested once. Classes are kept in proportion."""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    classes = next((task.targets for task in labelled.tasks if task.metric == "accuracy"), np.zeros(len(labelled.features)))
-    rows = np.zeros((len(classes), 1))
-    splits = [
-        Split(train, test)
-        for repeat in range(repeats)
-        for train, test in StratifiedGroupKFold(folds, shuffle=True, random_state=seed + repeat).split(
-            rows, classes, labelled.units
-        )
-    ]
-    for split in splits:
-        refuse_leakage(labelled, split)
+    classes = [task.targets for task in labelled.tasks if task.metric == "accuracy"]
+    strata = classes[0] if classes else np.zeros(len(labelled.features))
+    splits = []
+    for repeat in range(repeats):
+        folder = StratifiedGroupKFold(folds, shuffle=True, random_state=seed + repeat)
+        splits += [Split(*parts) for parts in folder.split(np.zeros((len(strata), 1)), strata, labelled.units)]
     return splits
 
 

@@ -131,9 +131,7 @@ def drop_silent_columns(codec: Codec, latent: npt.NDArray[np.float32]) -> Codec:
         synthesis_matrix=transform.synthesis_matrix[keep],
     )
     frozen = freeze(latent[:, keep], codec.step, codec.rounding)
-    return replace(
-        codec, transform=smaller, tables=frozen.tables, points=frozen.points, sketch=codec.sketch[:, keep]
-    )
+    return replace(codec, transform=smaller, tables=frozen.tables, points=frozen.points, sketch=codec.sketch[:, keep])
 
 
 def bottleneck_transform(

@@ -37,7 +37,12 @@ class FeatureCodec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self.bits = bits
         self.method = method
 
-    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:  # noqa: N803 (scikit-learn's names)
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []  # symbols are integers whatever comes in
+        return tags
+
+    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
         """Fit to (n, d) features; `y` is ignored."""
         x = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
         try:
@@ -47,12 +52,12 @@ class FeatureCodec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self._n_features_out = self.codec_.columns
         return self
 
-    def transform(self, X: npt.ArrayLike) -> npt.NDArray[np.int32]:  # noqa: N803
+    def transform(self, X: npt.ArrayLike) -> npt.NDArray[np.int32]:
         """(n, d) features -> (n, k) symbols."""
         check_is_fitted(self)
         return self.codec_.encode(validate_data(self, X, dtype=np.float32, reset=False))
 
-    def inverse_transform(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:  # noqa: N803
+    def inverse_transform(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """(n, k) symbols -> (n, d) features."""
         check_is_fitted(self)
         symbols: Any = check_array(X, dtype=np.int32)

@@ -82,12 +82,15 @@ def search_step(
     target, low, high = math.log(bits), -math.inf, math.inf
     point, slope = math.log(start), -1.0
     previous: tuple[float, float] | None = None
+    closest: tuple[float, float, Frozen] | None = None
     for _ in range(_MAX_SEARCH):
         frozen = freeze(latent, math.exp(point), rounding, prior)
         rate = float(frozen.tables.code_length(quantize(latent, math.exp(point), rounding)).mean())
         error = math.log(max(rate, 1e-9)) - target
         if abs(error) < _RATE_TOLERANCE:
             return math.exp(point), frozen
+        if closest is None or abs(error) < closest[0]:
+            closest = (abs(error), math.exp(point), frozen)
         if error > 0:
             low = point
         else:
@@ -98,7 +101,11 @@ def search_step(
         point += float(np.clip(-error / slope, -1.5, 1.5))
         if not low < point < high:
             point = 0.5 * (low + high)
-    raise UsageError(f"no step gives {bits:g} bits per sample: these data take {rate:.1f} at step {math.exp(point):.3g}")
+    if closest is not None and math.isfinite(low) and math.isfinite(high):
+        return closest[1:]  # so few samples that the rate jumps over the target: the nearest there is
+    raise UsageError(
+        f"no step gives {bits:g} bits per sample: these data take {rate:.1f} at step {math.exp(point):.3g}"
+    )
 
 
 def _sketch_samples(codec: Codec) -> Latent:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,7 @@ from taskcodec.store.writer import CodecLike, checked_chunk
 from taskcodec.store.zarr_codec import decode_rows
 
 CACHED_CHUNKS = 8
-T = TypeVar("T", np.int32, np.float32)
+Array = npt.NDArray[Any]
 CodecLoader = Callable[[bytes, str], CodecLike]
 
 
@@ -71,25 +71,26 @@ class StoreInfo:
     state: str
 
 
-class Rows(Generic[T]):
+class Rows:
     """A read-only (n, width) array whose rows are decoded when indexed.
 
     Takes an integer, a slice, a list or array of integers, or a boolean mask, and returns numpy arrays.
     """
 
-    def __init__(self, read: Callable[[npt.NDArray[np.int64]], npt.NDArray[T]], shape: tuple[int, int], dtype: Any):
-        self._read, self.shape, self.dtype = read, shape, np.dtype(dtype)
-        self.ndim = 2
+    def __init__(self, read: Callable[[npt.NDArray[np.int64]], Array], shape: tuple[int, int], dtype: Any) -> None:
+        self._read, self.shape, self.ndim = read, shape, 2
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
 
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, index: Any) -> npt.NDArray[T]:
+    def __getitem__(self, index: Any) -> Array:
         if isinstance(index, tuple):
             rows, *rest = index
-            return np.asarray(self[rows][(slice(None), *rest)] if np.ndim(rows) or isinstance(rows, slice) else self[rows][tuple(rest)])
+            many = isinstance(rows, slice) or np.ndim(rows) > 0
+            return np.asarray(self[rows][(slice(None), *rest)] if many else self[rows][tuple(rest)])
         if isinstance(index, int | np.integer):
-            return self._read(self._positions(np.array([index], np.int64)))[0]
+            return np.asarray(self._read(self._positions(np.array([index], np.int64)))[0])
         if isinstance(index, slice):
             return self._read(np.arange(len(self), dtype=np.int64)[index])
         picked = np.asarray(index)
@@ -103,7 +104,7 @@ class Rows(Generic[T]):
             raise IndexError("rows are picked by integers, slices, integer arrays or boolean masks")
         return self._read(self._positions(picked.astype(np.int64)))
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.asarray(self[:], dtype=dtype)
 
     def _positions(self, picked: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -145,7 +146,7 @@ class Store:
 
     @cached_property
     def records(self) -> pa.Table:
-        """One row for every source sample, failures included: id, source_index, source_bytes, width, height, label, status."""
+        """One row for every source sample, failures included, with the columns of SCHEMA."""
         tables = [self._part(part.file, part.sha256) for part in self.manifest.parts]
         return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
 
@@ -171,12 +172,12 @@ class Store:
         return None if labels.null_count == len(labels) else np.array(labels.to_pylist(), dtype=object)
 
     @property
-    def features(self) -> Rows[np.float32]:
+    def features(self) -> Rows:
         """(n, d) float32, decoded when indexed."""
         return Rows(lambda p: self._gather(p, True), (len(self), self.manifest.dimension), np.float32)
 
     @property
-    def symbols(self) -> Rows[np.int32]:
+    def symbols(self) -> Rows:
         """(n, k) int32, decoded when indexed."""
         return Rows(lambda p: self._gather(p, False), (len(self), self.manifest.columns), np.int32)
 

@@ -196,8 +196,9 @@ class StoreWriter:
         rest = manifest.samples % manifest.chunk_rows
         if not rest and not (manifest.parts and manifest.parts[-1].rows == 0):
             return
-        kept, reopened = list(manifest.parts), []
-        while kept and sum(part.rows for part in kept) > manifest.samples - rest or (kept and kept[-1].rows == 0):
+        kept = list(manifest.parts)
+        reopened: list[Part] = []
+        while kept and (kept[-1].rows == 0 or sum(part.rows for part in kept) > manifest.samples - rest):
             reopened.insert(0, kept.pop())
         for part in reopened:
             table = parquet_to_table(checked_bytes(self._blobs, part.file, part.sha256), part.file)

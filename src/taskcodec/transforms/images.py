@@ -52,12 +52,12 @@ class Preprocessing:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in content.items()}
 
 
-def open_image(source: Any, least_side: int = 1) -> Image.Image:
+def open_image(source: Any, least_side: int | None = None) -> Image.Image:
     """Open and decode an image upright, in RGB. JPEG files far larger than needed are decoded at reduced scale.
 
     Args:
         source: path, bytes, or (H, W, 3) / (H, W) uint8 array.
-        least_side: the short side that must remain.
+        least_side: the short side that must remain; None keeps the full size.
 
     Raises:
         SourceError: with a short reason (no file name: the caller knows it).
@@ -67,7 +67,7 @@ def open_image(source: Any, least_side: int = 1) -> Image.Image:
             raise SourceError(f"an image array must be uint8 (H, W, 3), found {source.dtype} {source.shape}")
         return to_rgb(Image.fromarray(source))
     try:
-        stream: Any = io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")
+        stream: Any = io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")  # noqa: SIM115
     except OSError as error:
         raise SourceError((error.strerror or str(error)).lower()) from error
     with stream:
@@ -98,7 +98,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _decode(stream: Any, least_side: int) -> Image.Image:
+def _decode(stream: Any, least_side: int | None) -> Image.Image:
     head = stream.read(3)
     if not head:
         raise SourceError("empty file")
@@ -108,7 +108,7 @@ def _decode(stream: Any, least_side: int) -> Image.Image:
             warnings.simplefilter("ignore")
             # The plain constructor, because Image.open refuses by the full size before `draft` can reduce it.
             image = JpegImagePlugin.JpegImageFile(stream) if head == b"\xff\xd8\xff" else Image.open(stream)
-            if isinstance(image, JpegImagePlugin.JpegImageFile) and min(image.size) >= 2 * least_side:
+            if least_side is not None and image.format == "JPEG" and min(image.size) >= 2 * least_side:
                 scale = least_side / min(image.size)
                 image.draft("RGB", (int(image.width * scale) + 1, int(image.height * scale) + 1))
             if image.width * image.height > MAX_PIXELS:
@@ -125,4 +125,3 @@ def _decode(stream: Any, least_side: int) -> Image.Image:
         raise SourceError("too large for the memory") from error
     except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
         raise SourceError(f"damaged image ({type(error).__name__}: {error})"[:200].replace("\n", " ")) from error
-

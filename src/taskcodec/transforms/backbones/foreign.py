@@ -93,10 +93,10 @@ def load_transformers(rest: str, device: str | None) -> Backbone:
     def pooled(x: torch.Tensor) -> torch.Tensor:
         if hasattr(model, "get_image_features"):
             features = model.get_image_features(pixel_values=x)
-            return features if isinstance(features, torch.Tensor) else features.pooler_output
+            return torch.as_tensor(features if isinstance(features, torch.Tensor) else features.pooler_output)
         output = tower(pixel_values=x)
         found = getattr(output, "pooler_output", None)
-        return output.last_hidden_state[:, 0] if found is None else found
+        return torch.as_tensor(output.last_hidden_state[:, 0] if found is None else found)
 
     return _wrap(name, model, pooled, preprocessing, device)
 
@@ -146,7 +146,7 @@ def import_torchvision() -> None:
             if missing is None:
                 raise BackboneError(f"torchvision does not fit this torch: {error}") from error
             if not _declared:
-                _declared.append(torch.library.Library("torchvision", "DEF"))
+                _declared.append(torch.library.Library("torchvision", "DEF"))  # type: ignore[no-untyped-call]
             _declared[0].define(f"{missing[1]}(Tensor x) -> Tensor")
             for module in [m for m in sys.modules if m.split(".")[0] == "torchvision"]:
                 del sys.modules[module]

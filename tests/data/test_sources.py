@@ -1,0 +1,147 @@
+"""Every file of a source is accounted for, whatever it is."""
+
+import io
+import os
+import tarfile
+import zipfile
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from taskcodec.data import open_source, read_labels
+from taskcodec.engines.local import read_item
+from taskcodec.errors import SourceError
+from taskcodec.transforms.images import Preprocessing, open_image
+
+PREPROCESS = Preprocessing(64, 56, "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+
+class Eyes:
+    """Stands where a backbone would: reads the image, looks no further."""
+
+    preprocess = PREPROCESS
+
+    def __call__(self, batch):
+        return batch.reshape(len(batch), -1)[:, :4].astype(np.float32)
+
+
+def image(width=40, height=30, mode="RGB"):
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(pixels).convert(mode)
+
+
+def as_bytes(picture, kind="PNG", **options):
+    sink = io.BytesIO()
+    picture.save(sink, format=kind, **options)
+    return sink.getvalue()
+
+
+def statuses(source):
+    return {item.id: read_item(item, i, Eyes())[0].status for i, item in enumerate(source.items)}
+
+
+def test_odd_folder(tmp_path):
+    for name, data in {
+        "a/ok.jpg": as_bytes(image(), "JPEG"),
+        "ünï 你/фото.png": as_bytes(image()),
+        "cmyk.jpg": as_bytes(image(mode="CMYK"), "JPEG"),
+        "sixteen.png": as_bytes(Image.fromarray(np.full((20, 20), 40_000, np.uint16))),
+        "moves.gif": as_bytes(image(mode="P"), "GIF", save_all=True, append_images=[image(mode="P")]),
+        "named.jpg": as_bytes(image()),
+        "one.png": as_bytes(image(1, 1)),
+        "thin.png": as_bytes(image(1, 3000)),
+        "empty.jpg": b"",
+        "cut.jpg": as_bytes(image(400, 300), "JPEG")[:4000],
+        "noise.jpg": bytes(range(256)) * 8,
+        "notes.txt": b"hello",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    (tmp_path / "gone.jpg").symlink_to("/nowhere/at/all")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    found = statuses(open_source(tmp_path))
+    good = {name for name, status in found.items() if status == "ok"}
+    assert good == {
+        "a/ok.jpg", "ünï 你/фото.png", "cmyk.jpg", "sixteen.png", "moves.gif", "named.jpg", "one.png", "thin.png",
+    }  # fmt: skip
+    assert found["empty.jpg"] == "empty file"
+    assert found["gone.jpg"] == "link to nothing"
+    assert found["pipe.jpg"] == "not a regular file"
+    assert found["cut.jpg"].startswith("damaged image")
+    assert found["noise.jpg"] == found["notes.txt"] == "not an image that can be read"
+
+
+def test_huge_jpeg_is_read_reduced_and_huge_png_refused():
+    blank = Image.new("L", (20_000, 20_000), 128)
+    assert min(open_image(as_bytes(blank, "JPEG"), 64).size) < 5000
+    with pytest.raises(SourceError, match="limit"):
+        open_image(as_bytes(blank, compress_level=1), 64)
+
+
+def test_exif_rotation_and_sixteen_bits():
+    turned = image(40, 20)
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    assert open_image(as_bytes(turned, "JPEG", exif=exif)).size == (20, 40)
+    grey = open_image(as_bytes(Image.fromarray(np.full((4, 4), 65_535, np.uint16))))
+    assert np.asarray(grey).min() == 255
+
+
+def test_labels_from_folders_and_csv(tmp_path):
+    for name in ("train/cat/1.png", "test/dog/2.png", "3.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(as_bytes(image()))
+    source = open_source(tmp_path)
+    assert {item.id: item.label for item in source.items} == {
+        "3.png": None, "test/dog/2.png": "dog", "train/cat/1.png": "cat",
+    }  # fmt: skip
+    table = tmp_path.parent / "labels.csv"
+    table.write_text("file,class\n3.png,bird\n", encoding="utf-8")
+    assert source.with_labels(read_labels(str(table))).items[0].label == "bird"
+    table.write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(SourceError, match="column of ids"):
+        read_labels(str(table))
+
+
+def test_shards_with_labels_and_duplicates(tmp_path):
+    with tarfile.open(tmp_path / "s.tar", "w") as archive:
+        for name, data in (("k.jpg", as_bytes(image(), "JPEG")), ("k.cls", b"7"), ("k.jpg", as_bytes(image(), "JPEG"))):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    items = open_source(tmp_path / "s.tar").items
+    assert [(item.id, item.label) for item in items] == [("k.jpg", "7"), ("k.jpg#2", "7")]
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.writestr("cat/1.png", as_bytes(image()))
+    assert statuses(open_source(tmp_path / "z.zip")) == {"cat/1.png": "ok"}
+    (tmp_path / "bad.zip").write_bytes(b"PK\x03\x04 no")
+    with pytest.raises(SourceError, match=r"bad\.zip"):
+        open_source(tmp_path / "bad.zip")
+
+
+def test_list_names_missing_files(tmp_path):
+    (tmp_path / "1.png").write_bytes(as_bytes(image()))
+    (tmp_path / "list.txt").write_text("1.png\nnone.png\n1.png\n", encoding="utf-8")
+    assert statuses(open_source(tmp_path / "list.txt")) == {"1.png": "ok", "none.png": "no such file", "1.png#2": "ok"}
+
+
+def test_feature_arrays(tmp_path):
+    x = np.arange(3000 * 5, dtype=np.float32).reshape(3000, 5)
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "f.npy", np.asfortranarray(x))
+    table = pa.table({"id": [f"s{i}" for i in range(3000)], "features": x.tolist()})
+    pq.write_table(table, tmp_path / "x.parquet", row_group_size=700)
+    for name in ("x.npy", "f.npy", "x.parquet"):
+        source = open_source(tmp_path / name)
+        assert (len(source), source.dimension) == (3000, 5)
+        assert np.array_equal(source.block(650, 1450), x[650:1450])
+    assert open_source(tmp_path / "x.parquet").id_of(2) == "s2"
+    np.save(tmp_path / "o.npy", np.array([{}], dtype=object), allow_pickle=True)
+    np.save(tmp_path / "v.npy", np.zeros(3))
+    for name in ("o.npy", "v.npy"):
+        with pytest.raises(SourceError, match=name):
+            open_source(tmp_path / name)

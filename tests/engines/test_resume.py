@@ -1,0 +1,64 @@
+"""A stopped encode, run again, gives the symbols of one that was never stopped."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import taskcodec
+
+KILLS = int(os.environ.get("TASKCODEC_KILLS", "5"))
+
+
+def command(source, store, codec):
+    return [
+        sys.executable, "-m", "taskcodec.cli.main", "encode", str(source), str(store),
+        "--codec", str(codec), "--bits", "100", "--chunk", "256", "--json",
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("resume")
+    rng = np.random.default_rng(0)
+    features = (rng.normal(size=(60_000, 8)) @ rng.normal(size=(8, 48)) + rng.normal(size=(60_000, 48))).astype("f4")
+    features[12_345] = np.nan
+    np.save(folder / "x.npy", features)
+    codec = folder / "x.codec"
+    taskcodec.fit(features[:2000], bits=100).save(codec)
+    started = time.monotonic()
+    subprocess.run(command(folder / "x.npy", folder / "whole.tcz", codec), check=True, capture_output=True)
+    return folder, codec, time.monotonic() - started
+
+
+def test_kill_at_random_moments_then_resume(job):
+    folder, codec, seconds = job
+    whole = taskcodec.open(folder / "whole.tcz")
+    expected = whole.symbols[:]
+    generator = random.Random(0)
+    for trial in range(KILLS):
+        store = folder / f"killed-{trial}.tcz"
+        stopped = subprocess.Popen(
+            command(folder / "x.npy", store, codec), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(generator.uniform(0.2, 1.0) * seconds)
+        stopped.send_signal(signal.SIGKILL)
+        stopped.wait()
+        again = subprocess.run(command(folder / "x.npy", store, codec), capture_output=True, text=True)
+        assert again.returncode == 0, again.stderr
+        resumed = taskcodec.open(store)
+        assert np.array_equal(resumed.symbols[:], expected)
+        assert resumed.ids.tolist() == whole.ids.tolist()
+        assert resumed.failures.to_pylist() == whole.failures.to_pylist()
+        assert resumed.verify() == []
+
+
+def test_nan_rows_are_accounted_for(job):
+    folder, _, _ = job
+    failures = taskcodec.open(folder / "whole.tcz").failures.to_pylist()
+    assert [(row["id"], row["status"]) for row in failures] == [("12345", "NaN or infinity among its features")]
