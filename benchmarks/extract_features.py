@@ -56,7 +56,8 @@ def memory_source(name, images, labels):
     for i, (image, label) in enumerate(zip(images, labels, strict=True)):
         sink = io.BytesIO()
         Image.fromarray(image).save(sink, format="PNG")
-        items.append(Item(f"{i:05d}", len(sink.getvalue()), str(label), lambda data=sink.getvalue(): data))
+        data = sink.getvalue()
+        items.append(Item(f"{i:05d}", len(data), str(label), lambda data=data: data))
     return ImageSource(name, items)
 
 

@@ -198,7 +198,6 @@ def demo(
     folder.mkdir(parents=True, exist_ok=True)
     with progress_bar("digits") as report:
         result = run_demo(folder, load_backbone("lite0"), report)
-    bar = lambda share: "#" * round(40 * share)  # noqa: E731 (a picture of a share, used twice below)
     lines = [
         f"{result.samples} handwritten digits through the default codec",
         f"  source files      {human_bytes(result.source_bytes):>10}   (8 x 8 pixels each: tiny to begin with)",
@@ -207,8 +206,9 @@ def demo(
         f"{result.feature_bytes / result.code_bytes:.0f}x less than raw features",
         f"  whole store       {human_bytes(result.store_bytes):>10}",
         "a predictor trained on 600, tested on 400 (95 % interval)",
-        f"  raw features      {_percent(result.raw_accuracy, result.raw_interval)}  {bar(result.raw_accuracy)}",
-        f"  decoded features  {_percent(result.decoded_accuracy, result.decoded_interval)}  {bar(result.decoded_accuracy)}",
+        f"  raw features      {_percent(result.raw_accuracy, result.raw_interval)}  {_bar(result.raw_accuracy)}",
+        f"  decoded features  {_percent(result.decoded_accuracy, result.decoded_interval)}  "
+        + _bar(result.decoded_accuracy),
         f"drawn in {result.plot}, the store is {result.store}",
     ]
     show(result, json_, lines)
@@ -304,10 +304,15 @@ def _info_lines(place: str, info: Any) -> list[str]:
     return [
         f"{place}: {info.samples} samples, {info.failures} not coded" + (" (unfinished)" * (info.state != "complete")),
         f"  source   {human_bytes(info.source_bytes):>10}",
-        f"  codes    {human_bytes(info.code_bytes):>10}   {info.bits_per_sample:.1f} bits a sample, {info.ratio:,.0f}x smaller",
+        f"  codes    {human_bytes(info.code_bytes):>10}   {info.bits_per_sample:.1f} bits a sample, "
+        f"{info.ratio:,.0f}x smaller",
         f"  store    {human_bytes(info.store_bytes):>10}   {info.store_ratio:,.0f}x smaller",
         f"  codec    {info.fingerprint[:16]}",
     ]
+
+
+def _bar(share: float) -> str:
+    return "#" * round(40 * share)
 
 
 def _percent(value: float, interval: tuple[float, float]) -> str:

@@ -80,7 +80,7 @@ class Tables:
         return np.where((slots < 0) | (slots >= self.sizes), self.sizes, slots).astype(np.int32)
 
     def code_length(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """(n, d) symbols -> (n,) ideal code length of each row in bits: -log2 of the counts over 2**16, escapes included."""
+        """(n, d) symbols -> (n,) bits of an ideal coder: -log2(count / 2**16) each, escapes included."""
         slots = self.slots(np.atleast_2d(np.asarray(symbols, dtype=np.int32)))
         bits = (TABLE_BITS - np.log2(self.counts))[slots + self.starts[:-1]]
         return np.asarray(bits.sum(axis=1) + ESCAPE_BITS * (slots == self.sizes).sum(axis=1), dtype=np.float64)

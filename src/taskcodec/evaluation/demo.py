@@ -11,9 +11,11 @@ from PIL import Image
 
 from taskcodec.codec import Codec, load_codec
 from taskcodec.data.sources import ImageSource, Item
-from taskcodec.engines.local import BackboneLike, Progress, encode_source, write_features
+from taskcodec.engines.local import Progress, encode_source, write_features
 from taskcodec.evaluation.intervals import wilson
 from taskcodec.evaluation.probes import probe_accuracy
+from taskcodec.fitting import default_bits
+from taskcodec.transforms.backbones import Backbone
 
 Array = npt.NDArray[Any]
 DIGITS = 1000
@@ -38,7 +40,7 @@ class DemoResult:
     plot: str
 
 
-def run_demo(folder: Path, backbone: BackboneLike, progress: Progress | None = None) -> DemoResult:
+def run_demo(folder: Path, backbone: Backbone, progress: Progress | None = None) -> DemoResult:
     """Encode DIGITS digits through the default codec into `folder`, train a probe on raw and on decoded features."""
     from sklearn.datasets import load_digits
 
@@ -56,7 +58,7 @@ def run_demo(folder: Path, backbone: BackboneLike, progress: Progress | None = N
         folder / "digits.tcz",
         Codec.from_bytes,
         backbone=backbone,
-        bits=256,
+        bits=default_bits(backbone.spec.dimension),
         progress=progress,
     )
     write_features(source, folder / "digits.npy", backbone, progress)
@@ -96,7 +98,8 @@ def _draw(images: Array, labels: Array, predictions: Array, raw: Array, decoded:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.2), layout="constrained")
-    top, bottom = np.ravel(figure.subfigures(2, 1, height_ratios=[1, 1.6]))
+    halves: Any = figure.subfigures(2, 1, height_ratios=[1, 1.6])
+    top, bottom = halves
     for axis, image, label, said in zip(np.ravel(top.subplots(1, 14)), images, labels, predictions, strict=False):
         axis.imshow(image, cmap="gray_r")
         axis.set_axis_off()
