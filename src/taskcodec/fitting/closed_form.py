@@ -51,7 +51,7 @@ def fit(
     method: Method = "bottleneck",
     views: npt.ArrayLike | None = None,
     background: npt.ArrayLike | None = None,
-    background_weight: float = 0.3,
+    background_weight: float = 0.1,
     backbone: BackboneSpec | None = None,
     provenance: dict[str, Any] | None = None,
 ) -> Codec:

@@ -1,0 +1,21 @@
+"""Shared fixtures."""
+
+import os
+from pathlib import Path
+
+import pytest
+import zarr.registry
+
+from taskcodec.store import AnsCodec
+
+# In a checkout that is not installed the entry point is missing.
+zarr.registry.register_codec("taskcodec.ans", AnsCodec)
+
+
+@pytest.fixture(scope="session")
+def data_dir():
+    """The folder of real data sets; tests that need it skip where it is absent."""
+    folder = Path(os.environ.get("TASKCODEC_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder} (set TASKCODEC_DATA)")
+    return folder

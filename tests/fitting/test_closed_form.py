@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+import taskcodec
+from taskcodec.errors import UsageError
+from taskcodec.fitting.closed_form import within_covariance
+
+
+@pytest.fixture(scope="module")
+def x():
+    rng = np.random.default_rng(0)
+    return (rng.normal(size=(4000, 10)) @ rng.normal(size=(10, 40)) + 0.1 * rng.normal(size=(4000, 40))).astype("f4")
+
+
+def bits(codec, x):
+    return codec.tables.code_length(codec.encode(x)).mean()
+
+
+@pytest.mark.parametrize("method", ["bottleneck", "dimensionwise"])
+@pytest.mark.parametrize("rate", [20, 60, 150])
+def test_the_rate_is_met(x, method, rate):
+    codec = taskcodec.fit(x, bits=rate, method=method)
+    assert bits(codec, x) == pytest.approx(rate, rel=0.02)
+    assert bits(taskcodec.at_bits(codec, rate / 2), x) == pytest.approx(rate / 2, rel=0.1)
+    assert bits(taskcodec.adapt(codec, x, bits=rate / 2), x) == pytest.approx(rate / 2, rel=0.02)
+
+
+def test_more_bits_less_distortion(x):
+    codecs = [taskcodec.fit(x, bits=rate) for rate in (20, 40, 80, 160)]
+    distortions = [np.mean((codec.decode(codec.encode(x)) - x) ** 2) for codec in codecs]
+    assert distortions == sorted(distortions, reverse=True)
+    assert taskcodec.at_step(codecs[0], codecs[0].step / 2).step == codecs[0].step / 2
+
+
+def test_gaussian_rate_distortion():
+    """At high rate, uniform quantization with entropy coding is 0.2546 bits a dimension above Shannon's bound."""
+    rng = np.random.default_rng(1)
+    deviations = np.linspace(1, 4, 8)
+    mix = np.linalg.qr(rng.normal(size=(8, 8)))[0]
+    x = ((rng.normal(size=(100_000, 8)) * deviations) @ mix).astype("f4")
+    codec = taskcodec.fit(x, step=0.25)
+    distortion = np.mean((codec.decode(codec.encode(x)) - x) ** 2)
+    bound = np.mean(0.5 * np.log2(deviations**2 / distortion))
+    assert bits(codec, x) / 8 - bound == pytest.approx(0.5 * np.log2(2 * np.pi * np.e / 12), abs=0.03)
+
+
+def test_the_bottleneck_spends_less_on_what_views_change():
+    """Nuisance directions vary as much between views as between images: they get fewer bits than the signal."""
+    rng = np.random.default_rng(2)
+    signal, mix = rng.normal(size=(1500, 4)), np.linalg.qr(rng.normal(size=(12, 12)))[0]
+    nuisance = rng.normal(size=(3, 1500, 8)) * 3
+    views = (np.concatenate([np.broadcast_to(signal, (3, 1500, 4)), nuisance], axis=2) @ mix).astype("f4")
+    invariant = taskcodec.fit(views[0], bits=12, views=views)
+    plain = taskcodec.fit(views[0], bits=12)
+
+    def signal_error(codec):
+        decoded = codec.decode(codec.encode(views[0])) @ mix.T
+        return np.mean((decoded[:, :4] - signal) ** 2)
+
+    assert signal_error(invariant) < 0.7 * signal_error(plain)
+    assert np.trace(within_covariance(views)) == pytest.approx(8 * 9, rel=0.1)
+
+
+def test_adapting_moves_the_centre(x):
+    codec = taskcodec.fit(x, bits=80)
+    shifted = x + 5
+    assert bits(taskcodec.adapt(codec, shifted), shifted) < 0.7 * bits(codec, shifted)
+    assert taskcodec.adapt(codec, x[:10]) is codec
+
+
+def test_nonsense_is_refused(x):
+    for wrong in ({"bits": 10, "step": 1.0}, {"bits": -1}, {"bits": float("nan")}):
+        with pytest.raises(UsageError):
+            taskcodec.fit(x, **wrong)
+    with pytest.raises(UsageError):
+        taskcodec.at_step(taskcodec.fit(x), 0)
+
+
+def test_constant_features_cost_nothing():
+    x = np.full((50, 6), 2.5, np.float32)
+    codec = taskcodec.fit(x, method="dimensionwise")
+    assert np.allclose(codec.decode(codec.encode(x)), x)

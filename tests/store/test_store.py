@@ -1,0 +1,208 @@
+import multiprocessing
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import zarr
+from zarr.storage import MemoryStore
+
+import taskcodec
+from taskcodec.errors import CorruptFileError, ForeignFileError, FutureVersionError, MismatchError, StorageError
+from taskcodec.store import SampleRecord, StoreWriter, pack_zip
+
+N, D, CHUNK = 700, 24, 128
+
+
+@pytest.fixture(scope="module")
+def x():
+    rng = np.random.default_rng(0)
+    return (rng.normal(size=(N, 5)) @ rng.normal(size=(5, D)) + 0.3 * rng.normal(size=(N, D))).astype("f4")
+
+
+@pytest.fixture(scope="module")
+def codec(x):
+    return taskcodec.fit(x, bits=60)
+
+
+def records(count, start=0, bad=()):
+    return [
+        SampleRecord(f"ü{i}", i, 100, 4, 5, "even" if i % 2 == 0 else "odd", "broken" if i in bad else "ok")
+        for i in range(start, start + count)
+    ]
+
+
+def write(place, codec, x, bad=(), chunk=CHUNK):
+    with StoreWriter.create(place, codec, chunk_rows=chunk) as writer:
+        for start in range(0, len(x), 50):
+            part = records(len(x[start : start + 50]), start, bad)
+            kept = [record.source_index for record in part if record.status == "ok"]
+            writer.append(codec.encode(x[kept]), part)
+        writer.finish()
+    return place
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, codec, x):
+    return taskcodec.open(write(tmp_path_factory.mktemp("s") / "x.tcz", codec, x))
+
+
+def test_features_index_like_an_array(store, codec, x):
+    whole = codec.decode(codec.encode(x))
+    assert len(store) == N
+    assert store.features.shape == (N, D)
+    mask = np.arange(N) % 3 == 0
+    for index in (slice(10, 20), slice(None), slice(None, None, -7), 5, -1, [3, 600, 3, 129], np.array([], int), mask):
+        # A matrix product of other shape may round the last bit otherwise.
+        assert np.allclose(store.features[index], whole[index], atol=1e-5)
+    assert np.array_equal(store.symbols[:], codec.encode(x))
+    assert np.allclose(np.asarray(store.features), whole, atol=1e-5)
+    with pytest.raises(IndexError):
+        store.features[N]
+
+
+def test_ids_labels_and_parquet(store, tmp_path):
+    assert store.ids[3] == "ü3"
+    assert store.labels[:2].tolist() == ["even", "odd"]
+    store.to_parquet(tmp_path / "x.parquet")
+    table = pq.read_table(tmp_path / "x.parquet")
+    assert table["id"].to_pylist() == store.ids.tolist()
+    assert np.allclose(np.array(table["features"].to_pylist(), "f4"), store.to_numpy(), atol=1e-5)
+
+
+def test_failures_are_kept_beside_the_samples(tmp_path, codec, x):
+    bad = {0, 127, 128, 300, N - 1}
+    store = taskcodec.open(write(tmp_path / "f.tcz", codec, x, bad))
+    good = [i for i in range(N) if i not in bad]
+    assert store.failures["source_index"].to_pylist() == sorted(bad)
+    assert np.array_equal(store.symbols[:], codec.encode(x[good]))
+    assert store.ids.tolist() == [f"ü{i}" for i in good]
+
+
+def test_other_readers_see_the_same_symbols(store):
+    dask_array = pytest.importorskip("dask.array")
+    xarray = pytest.importorskip("xarray")
+    path = store.place
+    assert np.array_equal(zarr.open(path, mode="r")["codes"][:], store.symbols[:])
+    assert np.array_equal(zarr.open(path, mode="r")["codes"][130:140], store.symbols[130:140])
+    assert np.array_equal(dask_array.from_zarr(str(path), component="codes").compute(), store.symbols[:])
+    opened = xarray.open_zarr(str(path), consolidated=False)
+    assert np.array_equal(opened["codes"].values, store.symbols[:])
+
+
+def test_zip_memory_and_urls(store, codec, x, tmp_path):
+    pack_zip(store.place, tmp_path / "x.zip")
+    zipped = taskcodec.open(tmp_path / "x.zip")
+    in_memory = taskcodec.open(write(MemoryStore(), codec, x))
+    remote = taskcodec.open(write("memory://stores/x.tcz", codec, x))
+    for other in (zipped, in_memory, remote):
+        assert np.array_equal(other.symbols[:], store.symbols[:])
+        assert other.verify() == []
+        assert other.info().code_bytes == store.info().code_bytes
+
+
+def test_appending(tmp_path, codec, x):
+    place = write(tmp_path / "a.tcz", codec, x[:300])
+    with StoreWriter.open(place, source={"kind": "more"}) as writer:
+        writer.append(codec.encode(x[300:]), records(N - 300, 300))
+        writer.finish()
+    store = taskcodec.open(place)
+    assert np.array_equal(store.symbols[:], codec.encode(x))
+    assert store.ids.tolist() == [f"ü{i}" for i in range(N)]
+    assert store.verify() == []
+
+
+def test_a_writer_that_stops_leaves_the_last_commit(tmp_path, codec, x):
+    place = tmp_path / "h.tcz"
+    with StoreWriter.create(place, codec, chunk_rows=CHUNK) as writer:
+        writer.append(codec.encode(x[:300]), records(300))
+    half = taskcodec.open(place)
+    assert len(half) == 256
+    assert half.info().state == "writing"
+    assert np.array_equal(half.symbols[:], codec.encode(x[:256]))
+    with StoreWriter.open(place) as writer:
+        assert writer.resume_point == 255
+        writer.append(codec.encode(x[256:]), records(N - 256, 256))
+        writer.finish()
+    assert np.array_equal(taskcodec.open(place).symbols[:], codec.encode(x))
+
+
+def test_an_old_manifest_stays_valid_while_a_chunk_grows(tmp_path, codec, x):
+    place = write(tmp_path / "g.tcz", codec, x[:200])
+    before = (place / "zarr.json").read_bytes()
+    with StoreWriter.open(place, source={"kind": "more"}) as writer:
+        writer.append(codec.encode(x[200:256]), records(56, 200))
+    (place / "zarr.json").write_bytes(before)  # as if the process had died before its manifest
+    store = taskcodec.open(place)
+    assert np.array_equal(store.symbols[:], codec.encode(x[:200]))
+    assert store.verify() == []
+
+
+def test_one_writer_at_a_time(tmp_path, codec):
+    with StoreWriter.create(tmp_path / "w.tcz", codec), pytest.raises(StorageError, match="another process"):
+        StoreWriter.open(tmp_path / "w.tcz")
+
+
+def test_what_is_no_store_is_named(tmp_path, codec, x):
+    with pytest.raises(ForeignFileError, match="not a taskcodec store"):
+        taskcodec.open(tmp_path)
+    zarr.open_group(tmp_path / "g.zarr", mode="w")
+    with pytest.raises(ForeignFileError):
+        taskcodec.open(tmp_path / "g.zarr")
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(StorageError, match="other files"):
+        StoreWriter.create(tmp_path, codec)
+    place = write(tmp_path / "m.tcz", codec, x[:10])
+    (place / "codes" / "c" / "0" / "0").unlink()
+    with pytest.raises(CorruptFileError, match="codes/c/0/0: missing"):
+        taskcodec.open(place).features[:]
+
+
+def test_a_newer_store_is_named(tmp_path, codec, x, monkeypatch):
+    monkeypatch.setattr("taskcodec.store.manifest.VERSION", 2)
+    place = write(tmp_path / "n.tcz", codec, x[:10])
+    monkeypatch.undo()
+    with pytest.raises(FutureVersionError, match="upgrade"):
+        taskcodec.open(place)
+
+
+def test_symbols_must_match_their_records(tmp_path, codec, x):
+    with StoreWriter.create(tmp_path / "y.tcz", codec) as writer, pytest.raises(MismatchError):
+        writer.append(codec.encode(x[:3]), records(2))
+
+
+def test_a_full_disk_is_named_and_resumed(tmp_path, codec, x, monkeypatch):
+    place = tmp_path / "d.tcz"
+    replace = taskcodec.store.backend.os.replace
+    allowed = iter(range(9))
+
+    def full(source, target):
+        if next(allowed, None) is None:
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr("taskcodec.store.backend.os.replace", full)
+    with pytest.raises(StorageError, match="No space left on device"):
+        write(place, codec, x)
+    monkeypatch.undo()
+    with StoreWriter.open(place) as writer:
+        start = writer.resume_point + 1
+        writer.append(codec.encode(x[start:]), records(N - start, start))
+        writer.finish()
+    assert np.array_equal(taskcodec.open(place).symbols[:], codec.encode(x))
+    assert taskcodec.open(place).verify() == []
+
+
+@pytest.mark.parametrize("style", ["map", "iterable"])
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_torch_loaders(store, style, start):
+    torch_data = pytest.importorskip("torch.utils.data")
+    dataset = store.torch(style=style, **({"shuffle": True} if style == "iterable" else {}))
+    loader = torch_data.DataLoader(
+        dataset, batch_size=64, num_workers=2, multiprocessing_context=multiprocessing.get_context(start)
+    )
+    batches = list(loader)
+    features = np.concatenate([batch.numpy() for batch, _ in batches])
+    labels = np.concatenate([target.numpy() for _, target in batches])
+    assert features.shape == (N, D)
+    assert np.allclose(np.sort(features[:, 0]), np.sort(store.features[:, 0]), atol=1e-5)
+    assert (labels == 1).sum() == N // 2

@@ -1,0 +1,80 @@
+"""The house's rules: a floor imports only floors below it, and decoding imports no torch."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import taskcodec
+
+ROOT = Path(taskcodec.__file__).parent
+FLOORS = [
+    {"errors"},
+    {"coding"},
+    {"store", "transforms", "quantization", "entropy_models"},
+    {"codec"},
+    {"fitting"},
+    {"data"},
+    {"engines"},
+    {"evaluation"},
+    {"cli"},
+]
+LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
+TORCH_FREE = ["coding", "store", "quantization", "entropy_models", "fitting", "codec.py", "errors.py"]
+TORCH_ALLOWED = {"store/torch_data.py"}
+
+
+def files():
+    return [path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py"]
+
+
+def imports(path, top_level_only=False):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body if top_level_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_imports_go_down(path):
+    own = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "taskcodec" and len(parts) > 1:
+            assert LEVEL[parts[1]] < LEVEL[own] or parts[1] == own or LEVEL[parts[1]] == LEVEL[own] == 2, name
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_torch_stays_upstairs(path):
+    relative = path.relative_to(ROOT).as_posix()
+    if relative in TORCH_ALLOWED or not relative.startswith(tuple(TORCH_FREE)):
+        return
+    assert not any(name.split(".")[0] == "torch" for name in imports(path))
+
+
+def test_files_stay_short():
+    assert max(len(path.read_text(encoding="utf-8").splitlines()) for path in files()) <= 400
+
+
+def test_opening_and_decoding_leaves_torch_unimported(tmp_path):
+    x = np.random.default_rng(0).normal(size=(300, 16)).astype("f4")
+    np.save(tmp_path / "x.npy", x)
+    script = f"""
+import sys, numpy, taskcodec
+from taskcodec.codec import Codec
+from taskcodec.data import open_source
+from taskcodec.engines.local import encode_source
+x = numpy.load({str(tmp_path / "x.npy")!r})
+codec = taskcodec.fit(x, bits=40)
+encode_source(open_source({str(tmp_path / "x.npy")!r}), codec, {str(tmp_path / "s.tcz")!r}, Codec.from_bytes)
+store = taskcodec.open({str(tmp_path / "s.tcz")!r})
+assert store.features[:].shape == (300, 16) and store.verify() == []
+codec.decompress(codec.compress(x[0]))
+assert "torch" not in sys.modules, "torch was imported"
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
