@@ -45,7 +45,7 @@ from taskcodec.evaluation.tasks import LabelledSet, Task, make_splits, probe_sco
 from taskcodec.fitting import fit
 
 RATES = (128.0, 256.0, 384.0, 512.0, 768.0, 900.0, 1024.0, 1200.0)
-OWN_BITS = (64.0, 128.0, 192.0, 256.0, 384.0, 512.0, 768.0, 900.0, 1024.0, 1200.0, 1600.0)
+OWN_BITS = (128.0, 256.0, 512.0, 768.0, 900.0, 1024.0, 1200.0)
 REGIMES = ("zero-shot", "fitted")
 RAW = "float32"
 

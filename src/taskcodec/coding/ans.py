@@ -21,7 +21,7 @@ START = 0x0001_7A5C
 """The coder's first word. A known state costs 17 bits a block, and is checked at its end."""
 MAX_ROWS = 1 << 24
 
-_HALF = constriction.stream.model.Uniform(1 << 16)
+HALF = constriction.stream.model.Uniform(1 << 16)
 
 
 def encode_block(symbols: npt.ArrayLike, tables: Tables) -> bytes:
@@ -79,7 +79,7 @@ def push_columns(coder: Any, columns: npt.NDArray[np.int32], tables: Tables) -> 
         slots = _slots(columns[j], j, tables)
         escaped = columns[j][slots == tables.sizes[j]].view(np.uint32)
         halves = np.stack([escaped & 0xFFFF, escaped >> 16], axis=1).astype(np.int32).ravel()
-        coder.encode_reverse(halves, _HALF)
+        coder.encode_reverse(halves, HALF)
         coder.encode_reverse(slots, models[j])
 
 
@@ -90,7 +90,7 @@ def pop_columns(coder: Any, rows: int, tables: Tables) -> npt.NDArray[np.int32]:
         columns[j] = coder.decode(model, rows)
         if rows and int(columns[j].max()) == size:
             escaped = columns[j] == size
-            halves = np.asarray(coder.decode(_HALF, 2 * int(escaped.sum())), dtype=np.uint32).reshape(-1, 2)
+            halves = np.asarray(coder.decode(HALF, 2 * int(escaped.sum())), dtype=np.uint32).reshape(-1, 2)
             columns[j][escaped] = (halves[:, 0] | (halves[:, 1] << np.uint32(16))).view(np.int32) - tables.first[j]
     columns += tables.first[:, None]
     return columns

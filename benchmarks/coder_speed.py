@@ -1,0 +1,145 @@
+"""Our coder against a bare constriction loop on the same symbols, and against CompressAI's path where it is installed.
+
+    python benchmarks/coder_speed.py [-o benchmarks/coder_speed.json]
+
+8192 x 512 symbols, a table for each column, one thread. Times are medians of paired repeats; the ratios are what counts.
+"""
+
+import argparse
+import json
+import platform
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import constriction
+import numpy as np
+
+import taskcodec
+from taskcodec.coding import decode_block, encode_block, tables_from_symbols
+from taskcodec.store import SampleRecord, StoreWriter
+
+ROWS, COLUMNS, REPEATS, SEED = 8192, 512, 9, 0
+
+
+def symbols_and_tables():
+    rng = np.random.default_rng(SEED)
+    scales = rng.uniform(0.3, 1.6, COLUMNS)
+    symbols = np.round(rng.laplace(size=(ROWS, COLUMNS)) * scales).astype(np.int32)
+    return symbols, tables_from_symbols(symbols)
+
+
+def bare_encode(symbols, tables):
+    coder = constriction.stream.stack.AnsCoder()
+    columns = np.ascontiguousarray(symbols.T)
+    for j in range(COLUMNS - 1, -1, -1):
+        coder.encode_reverse(columns[j] - tables.first[j], tables.models[j])
+    return coder.get_compressed()
+
+
+def bare_decode(words, tables):
+    coder = constriction.stream.stack.AnsCoder(words)
+    columns = np.empty((COLUMNS, ROWS), np.int32)
+    for j in range(COLUMNS):
+        columns[j] = coder.decode(tables.models[j], ROWS) + tables.first[j]
+    return np.ascontiguousarray(columns.T)
+
+
+def compressai_jobs(symbols, tables, rows=200):
+    """Encode and decode sample by sample through CompressAI's rANS, as its EntropyModel.compress does."""
+    from compressai import ans
+
+    cdfs = [[0, *np.cumsum(tables.column(j)).tolist()] for j in range(COLUMNS)]
+    sizes, offsets = [len(cdf) for cdf in cdfs], tables.first.tolist()
+    indexes = list(range(COLUMNS))
+    part = [row.tolist() for row in symbols[:rows]]
+    strings = [ans.RansEncoder().encode_with_indexes(row, indexes, cdfs, sizes, offsets) for row in part]
+
+    def encode():
+        return [ans.RansEncoder().encode_with_indexes(row, indexes, cdfs, sizes, offsets) for row in part]
+
+    def decode():
+        return [ans.RansDecoder().decode_with_indexes(s, indexes, cdfs, sizes, offsets) for s in strings]
+
+    assert decode() == part
+    return encode, decode, rows
+
+
+def seconds(job):
+    start = time.perf_counter()
+    job()
+    return time.perf_counter() - start
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-o", "--output", type=Path)
+    arguments = parser.parse_args()
+    symbols, tables = symbols_and_tables()
+    words, block = bare_encode(symbols, tables), encode_block(symbols, tables)
+    assert np.array_equal(bare_decode(words, tables), decode_block(block, ROWS, tables))
+    x = np.random.default_rng(SEED).normal(size=(ROWS, COLUMNS)).astype("f4")
+    codec = taskcodec.fit(x, bits=2.0 * COLUMNS, method="dimensionwise")
+    coded = codec.encode(x)
+    own_words = constriction.stream.stack.AnsCoder
+    with tempfile.TemporaryDirectory() as folder:
+        with StoreWriter.create(f"{folder}/x.tcz", codec) as writer:
+            writer.append(coded, [SampleRecord(str(i), i, 4 * COLUMNS) for i in range(ROWS)])
+            writer.finish()
+        coder = own_words()
+        columns = np.ascontiguousarray(coded.T)
+        for j in range(COLUMNS - 1, -1, -1):
+            coder.encode_reverse(columns[j] - codec.tables.first[j], codec.tables.models[j])
+        store_words = coder.get_compressed()
+        jobs = {
+            "bare encode": lambda: bare_encode(symbols, tables),
+            "our encode": lambda: encode_block(symbols, tables),
+            "bare decode": lambda: bare_decode(words, tables),
+            "our decode": lambda: decode_block(block, ROWS, tables),
+            "bare decode of the store's symbols": lambda: bare_decode(store_words, codec.tables),
+            "features from the store": lambda: taskcodec.open(f"{folder}/x.tcz").features[:],
+        }
+        rows = dict.fromkeys(jobs, ROWS)
+        try:
+            encode, decode, count = compressai_jobs(symbols, tables)
+            jobs |= {"CompressAI encode": encode, "CompressAI decode": decode}
+            rows |= {"CompressAI encode": count, "CompressAI decode": count}
+        except ImportError:
+            print("compressai is not installed: that comparison is left out")
+        times = {name: [] for name in jobs}
+        for repeat in range(REPEATS + 1):
+            for name, job in jobs.items():
+                took = seconds(job)
+                if repeat:  # the first round warms up
+                    times[name].append(rows[name] * COLUMNS / took / 1e6)
+    speed = {name: float(np.median(found)) for name, found in times.items()}
+
+    def ratio(a, b):
+        return float(np.median(np.array(times[a]) / np.array(times[b])))
+
+    ratios = {
+        "our encode / bare encode": ratio("our encode", "bare encode"),
+        "our decode / bare decode": ratio("our decode", "bare decode"),
+        "store features / bare decode": ratio("features from the store", "bare decode of the store's symbols"),
+    }
+    if "CompressAI encode" in times:
+        ratios["our encode / CompressAI encode"] = ratio("our encode", "CompressAI encode")
+        ratios["our decode / CompressAI decode"] = ratio("our decode", "CompressAI decode")
+    result = {
+        "million_symbols_per_second": speed,
+        "ratios": ratios,
+        "bits_over_ideal": 8 * len(block) / float(tables.code_length(symbols).sum()),
+        "seed": SEED,
+        "command": sys.argv,
+        "versions": {name: version(name) for name in ("numpy", "constriction", "zarr")},
+        "python": platform.python_version(),
+    }
+    print(json.dumps(result, indent=1))
+    if arguments.output:
+        arguments.output.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

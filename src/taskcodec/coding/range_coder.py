@@ -1,0 +1,52 @@
+"""Blocks through a range coder (Martin, 1979): the same tables, symbols read in the order they were written.
+
+    block := varint(rows) varint(columns) word*        words little-endian uint32, as constriction's RangeEncoder gives them
+
+Rates equal ANS's. A queue instead of a stack: for a writer that must emit while symbols still arrive.
+"""
+
+import constriction
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.coding.ans import HALF, block_shape
+from taskcodec.coding.tables import Tables
+from taskcodec.coding.varint import write_varints
+from taskcodec.errors import CorruptFileError
+
+
+def encode_range(symbols: npt.ArrayLike, tables: Tables) -> bytes:
+    """(n, d) int symbols -> bytes."""
+    s = np.asarray(symbols, dtype=np.int32)
+    if s.ndim != 2 or s.shape[1] != tables.columns:
+        raise ValueError(f"symbols of shape {s.shape}, {tables.columns} tables")
+    slots = tables.slots(s)
+    coder = constriction.stream.queue.RangeEncoder()
+    for j, model in enumerate(tables.models):
+        coder.encode(np.ascontiguousarray(slots[:, j]), model)
+        escaped = s[slots[:, j] == tables.sizes[j], j].view(np.uint32)
+        coder.encode(np.stack([escaped & 0xFFFF, escaped >> 16], axis=1).astype(np.int32).ravel(), HALF)
+    header = write_varints(np.array([len(s), tables.columns], dtype=np.uint64))
+    return header + bytes(coder.get_compressed().astype("<u4").tobytes())
+
+
+def decode_range(data: bytes, rows: int, tables: Tables) -> npt.NDArray[np.int32]:
+    """Invert `encode_range`. Raises CorruptFileError on another shape or on bytes no encoder wrote."""
+    found, columns, offset = block_shape(data)
+    if (found, columns) != (rows, tables.columns):
+        raise CorruptFileError(f"a block of {rows} x {tables.columns} symbols expected, {found} x {columns} found")
+    words = np.frombuffer(data, dtype="<u4", offset=offset).astype(np.uint32)
+    coder = constriction.stream.queue.RangeDecoder(words)
+    symbols = np.empty((tables.columns, rows), dtype=np.int32)
+    try:
+        for j, model in enumerate(tables.models):
+            symbols[j] = coder.decode(model, rows)
+            escaped = symbols[j] == tables.sizes[j]
+            halves = np.asarray(coder.decode(HALF, 2 * int(escaped.sum())), dtype=np.uint32).reshape(-1, 2)
+            symbols[j] += tables.first[j]
+            symbols[j][escaped] = (halves[:, 0] | (halves[:, 1] << np.uint32(16))).view(np.int32)
+    except (AssertionError, ValueError) as error:
+        raise CorruptFileError(f"a damaged block: {error}") from error
+    if not coder.maybe_exhausted():
+        raise CorruptFileError("a block with more words than its symbols take was damaged")
+    return np.ascontiguousarray(symbols.T)
