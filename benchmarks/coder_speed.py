@@ -2,7 +2,7 @@
 
     python benchmarks/coder_speed.py [-o benchmarks/coder_speed.json]
 
-8192 x 512 symbols, a table for each column, one thread. Times are medians of paired repeats; the ratios are what counts.
+8192 x 512 symbols, a table for each column. Speeds are medians of repeats, ratios medians of paired repeats.
 """
 
 import argparse

@@ -27,11 +27,12 @@ import os
 import platform
 import re
 import sys
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from importlib.metadata import version
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +153,16 @@ def read_point(regime, key, paths):
     return Point(regime, *key, bits, scores)
 
 
+def end_with_parent():
+    """A worker whose parent was killed would go on with the jobs it has been handed."""
+
+    def watch():
+        parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def run(plan, paths, processes):
     """Measure what is missing, one thread a process, and say how it goes."""
     jobs = []
@@ -160,7 +171,7 @@ def run(plan, paths, processes):
         jobs += [(regime, key, part) for part in parts if not all(file.exists() for file in part.values())]
     print(f"{len(paths)} codec settings, {len(jobs)} jobs to do", flush=True)
     start = time.monotonic()
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=end_with_parent) as pool:
         futures = {pool.submit(work, plan, *job): job for job in jobs}
         for done, future in enumerate(as_completed(futures), 1):
             future.result()

@@ -1,6 +1,6 @@
 """Huffman coding (1952) over the same tables, for comparison: a whole number of bits for each symbol.
 
-    block := varint(rows) varint(columns) word*        words little-endian uint32, as constriction's QueueEncoder gives them
+    block := varint(rows) varint(columns) word*        words of constriction's QueueEncoder, little-endian uint32
 
 At least one bit a symbol: where most symbols are zero, as in a feature codec, arithmetic coders save a large part. The
 bytes of an escaped symbol follow it, eight bits each.

@@ -1,6 +1,6 @@
 """Blocks through a range coder (Martin, 1979): the same tables, symbols read in the order they were written.
 
-    block := varint(rows) varint(columns) word*        words little-endian uint32, as constriction's RangeEncoder gives them
+    block := varint(rows) varint(columns) word*        words of constriction's RangeEncoder, little-endian uint32
 
 Rates equal ANS's. A queue instead of a stack: for a writer that must emit while symbols still arrive.
 """

@@ -66,7 +66,7 @@ class StoreWriter:
     >>> place = MemoryStore()
     >>> with StoreWriter.create(place, codec) as writer:
     ...     writer.append(codec.encode(np.zeros((1, 32))), [SampleRecord("a", 0, 128)])
-    ...     writer.finish()
+    ...     manifest = writer.finish()
     >>> len(taskcodec.open(place))
     1
     """
