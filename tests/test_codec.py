@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import numpy as np
@@ -5,7 +6,14 @@ import pytest
 from safetensors.numpy import load, save
 
 import taskcodec
-from taskcodec.errors import CorruptFileError, ForeignFileError, FutureVersionError, MismatchError, SourceError
+from taskcodec.errors import (
+    CorruptFileError,
+    ForeignFileError,
+    FutureVersionError,
+    MismatchError,
+    SourceError,
+    TaskcodecError,
+)
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +77,77 @@ def test_the_bundled_codec_is_small_and_sound():
     codec = taskcodec.load_codec("lite0")
     assert (codec.dimension, codec.backbone.name) == (1280, "lite0")
     assert len(codec.to_bytes()) < 300_000
+
+
+def signed(manifest, tensors):
+    """A codec file whose fingerprint is right, whatever it holds."""
+    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode())
+    for key in sorted(tensors):
+        digest.update(f"\n{key} {tensors[key].dtype.str} {tensors[key].shape}\n".encode() + tensors[key].tobytes())
+    manifest = {**manifest, "fingerprint": digest.hexdigest()}
+    return save(tensors, metadata={"taskcodec": json.dumps(manifest)})
+
+
+def opened(codec):
+    data = codec.to_bytes()
+    header = json.loads(data[8:][: int.from_bytes(data[:8], "little")])
+    manifest = json.loads(header["__metadata__"]["taskcodec"])
+    del manifest["fingerprint"]
+    return manifest, load(data)
+
+
+def use(data, x):
+    codec = taskcodec.Codec.from_bytes(data, "strange.codec")
+    assert len(codec.fingerprint) == 64
+    assert np.isfinite(codec.decompress(codec.compress(list(x[:3])))).all()
+    assert taskcodec.Codec.from_bytes(codec.to_bytes()).fingerprint == codec.fingerprint
+
+
+def test_a_manifest_signed_anew_is_refused_or_works(codec, x):
+    manifest, tensors = opened(codec)
+    use(signed(manifest, tensors), x)
+    paths = [(key,) for key in manifest] + [(a, b) for a in ("transform", "quantizer") for b in manifest[a]]
+    for path in paths:
+        for value in (None, True, -1, 0, 10**400, 1.5, float("nan"), "x", [], [1], {}, {"a": 1}):
+            changed = json.loads(json.dumps(manifest))
+            (changed if len(path) == 1 else changed[path[0]])[path[-1]] = value
+            try:
+                use(signed(changed, tensors), x)
+            except TaskcodecError as error:
+                assert "strange.codec" in str(error)
+
+
+def test_tensors_signed_anew_are_refused_or_work(codec, x):
+    manifest, tensors = opened(codec)
+    use_of = {"centre", "scale", "tables", "points", "sketch"}
+    assert use_of <= set(tensors)
+    for key, tensor in tensors.items():
+        for other in (
+            tensor[:0],
+            tensor[:-1],
+            tensor[None],
+            tensor.ravel()[0],
+            np.zeros_like(tensor),
+            np.concatenate([tensor, tensor]),
+        ):
+            try:
+                use(signed(manifest, {**tensors, key: np.ascontiguousarray(other)}), x)
+            except TaskcodecError as error:
+                assert "strange.codec" in str(error)
+        with pytest.raises(CorruptFileError):
+            use(signed(manifest, {name: kept for name, kept in tensors.items() if name != key}), x)
+    for bad in (np.nan, np.inf):
+        with pytest.raises(CorruptFileError, match="scale"):
+            use(signed(manifest, {**tensors, "scale": np.full_like(tensors["scale"], bad)}), x)
+
+
+def test_one_sample_in_any_form_gives_the_same_bytes(codec, x):
+    packet = codec.compress(x[0])
+    assert codec.compress(x[0].astype("f8")) == packet
+    assert codec.compress([x[0].tolist()]) == [packet]
+    assert np.array_equal(codec.decompress(bytearray(packet)), codec.decompress(memoryview(packet)))
+    with pytest.raises(MismatchError):
+        codec.compress([x[0], x[1][:3]])
+    for damaged in (b"", packet[:-3], b"\0" * 9):
+        with pytest.raises(CorruptFileError):
+            codec.decompress(damaged)

@@ -1,98 +1,136 @@
-"""Examples in the documents run, names that commands are told by exist, and the format page can be followed."""
+"""Examples in the documents run, commands in them exist, links in them lead somewhere, the second reader reads."""
 
 import doctest
 import importlib
+import importlib.util
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from taskcodec.coding import encode_block, tables_from_symbols
+import taskcodec
+from taskcodec.coding import encode_block, encode_sample, tables_from_symbols
+from taskcodec.store import SampleRecord, StoreWriter
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MODULES = ["taskcodec", "taskcodec.codec", "taskcodec.store.writer", "taskcodec.fitting.feature_codec"]
+COMMAND = [sys.executable, "-m", "taskcodec.cli.main"]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_python_examples_run(page):
-    scope = {}
-    for code in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+def blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The folder in which a reader of the quickstart is when the Python examples start."""
+    root, rng = tmp_path_factory.mktemp("docs"), np.random.default_rng(0)
+    for name, base in (("cat", 40), ("dog", 160)):
+        (root / "photos" / name).mkdir(parents=True)
+        for i in range(12):
+            pixels = rng.integers(base, base + 60, size=(40, 50, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / "photos" / name / f"{i}.png")
+    (root / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    vectors = (rng.normal(size=(2000, 8)) @ rng.normal(size=(8, 64))).astype("float32")
+    np.save(root / "vectors.npy", vectors)
+    for arguments in (["photos/", "photos.tcz"], ["vectors.npy", "vectors.tcz", "--bits", "100"]):
+        subprocess.run([*COMMAND, "encode", *arguments], cwd=root, check=True, capture_output=True)
+    return root
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+def test_python_examples_run(page, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    scope = {"__name__": "example"}
+    for code in blocks(page, "python"):
         exec(compile(code, page.name, "exec"), scope)
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_docstring_examples_run(module):
-    assert doctest.testmod(importlib.import_module(module)).failed == 0
+    result = doctest.testmod(importlib.import_module(module))
+    assert result.attempted > 0
+    assert result.failed == 0
 
 
 def test_commands_in_the_documents_exist():
-    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     used = {}
-    for line in re.findall(r"^(?:\$ )?taskcodec (.+)$", text, re.MULTILINE):
-        verb, *rest = line.split("#")[0].split()
-        used.setdefault(verb, set()).update(word for word in rest if word.startswith("-"))
+    for page in PAGES:
+        lines = "\n".join(blocks(page, "bash") + blocks(page, "console")).splitlines()
+        inline = re.findall(r"`(taskcodec [^`\n]+)`", page.read_text(encoding="utf-8"))
+        for line in [re.sub(r"^\$ ", "", line) for line in lines] + inline:
+            for part in line.split("&&"):
+                words = shlex.split(part, comments=True)
+                if words[:1] == ["taskcodec"] and words[1].islower():
+                    used.setdefault(words[1], set()).update(word for word in words[2:] if word.startswith("-"))
     assert {"encode", "fit", "decode", "info", "verify"} <= set(used)
     for verb, flags in used.items():
-        found = subprocess.run(
-            [sys.executable, "-m", "taskcodec.cli.main", verb, "--help"], capture_output=True, text=True, check=True
-        )
+        found = subprocess.run([*COMMAND, verb, "--help"], capture_output=True, text=True, check=True)
         for flag in flags:
             assert flag in found.stdout, f"taskcodec {verb} {flag}"
 
 
-def read_varint(data, at):
-    value, shift = 0, 0
-    while True:
-        value |= (data[at] & 127) << shift
-        shift, at = shift + 7, at + 1
-        if data[at - 1] < 128:
-            return value, at
+def test_links_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#\s]*)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            if target and "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def second_reader(data, first, column_counts):
-    """A block decoder written from the format page alone, in plain integers."""
-    rows, at = read_varint(data, 0)
-    columns, at = read_varint(data, at)
-    words = [int.from_bytes(data[i : i + 4], "little") for i in range(at, len(data), 4)]
-    state = words.pop()
-    if words:
-        state = state << 32 | words.pop()
-
-    def pop(edges):
-        nonlocal state
-        q = state % 2**24
-        slot = int(np.searchsorted(edges, q, side="right")) - 1
-        state = (state >> 24) * (edges[slot + 1] - edges[slot]) + q - edges[slot]
-        if state < 2**32 and words:
-            state = state << 32 | words.pop()
-        return slot
-
-    uniform = [i << 8 for i in range(65537)]
-    out = [[0] * columns for _ in range(rows)]
-    for j in range(columns):
-        counts = column_counts[j]
-        scale = float(2**24 - len(counts)) / (sum(counts) / 2**16)
-        edges = [s + int(scale * (sum(counts[:s]) / 2**16)) for s in range(len(counts))] + [2**24]
-        slots = [pop(edges) for _ in range(rows)]
-        for i, slot in enumerate(slots):
-            if slot == len(counts) - 1:
-                value = pop(uniform)
-                value |= pop(uniform) << 16
-                out[i][j] = value - 2**32 if value >= 2**31 else value
-            else:
-                out[i][j] = first[j] + slot
-    assert (state, words) == (0x00017A5C, [])
-    return out
+def test_every_public_name_is_in_the_reference():
+    text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    for module in (
+        "taskcodec",
+        "taskcodec.coding",
+        "taskcodec.store",
+        "taskcodec.data",
+        "taskcodec.transforms.backbones",
+    ):
+        for name in importlib.import_module(module).__all__:
+            assert re.search(rf"\b{name}\b", text), f"{module}.{name}"
 
 
-def test_the_format_page_can_be_followed():
+@pytest.fixture(scope="module")
+def second_reader():
+    """The reader in the documents, which shares no code with taskcodec."""
+    spec = importlib.util.spec_from_file_location("second_reader", ROOT / "docs" / "second_reader.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert "taskcodec" not in vars(module)
+    return module
+
+
+def test_second_reader_reads_a_block_with_escapes_and_a_sample(second_reader):
     rng = np.random.default_rng(0)
     symbols = np.round(rng.laplace(size=(60, 9)) * 1.5).astype(np.int32)
     tables = tables_from_symbols(symbols)
-    symbols[3, 2], symbols[50, 8] = -2_000_000_000, 77_777
-    counts = [tables.column(j).tolist() for j in range(9)]
-    assert second_reader(encode_block(symbols, tables), tables.first.tolist(), counts) == symbols.tolist()
+    symbols[3, 2], symbols[50, 8], symbols[51, 8] = -2_000_000_000, 77_777, 2**31 - 1
+    columns = second_reader.read_tables(tables.to_bytes())
+    assert [column.counts for column in columns] == [tables.column(j).tolist() for j in range(9)]
+    assert second_reader.read_block(encode_block(symbols, tables), columns) == symbols.tolist()
+    assert second_reader.read_sample(encode_sample(symbols[50], tables), columns) == symbols[50].tolist()
+
+
+@pytest.mark.parametrize("method", ["bottleneck", "dimensionwise"])
+@pytest.mark.parametrize("signed", [True, False])
+def test_second_reader_reads_a_store(second_reader, tmp_path, method, signed):
+    rng = np.random.default_rng(1)
+    features = (rng.normal(size=(300, 4)) @ rng.normal(size=(4, 12))).astype("f4")
+    features = features if signed else np.abs(features)
+    codec = taskcodec.fit(features, bits=40, method=method)
+    symbols = codec.encode(features)
+    symbols[-2:] = 0  # rows that are not coded
+    with StoreWriter.create(tmp_path / "s.tcz", codec, chunk_rows=128) as writer:
+        writer.append(symbols, [SampleRecord(str(i), i, 48) for i in range(300)])
+        writer.finish()
+    found, its_codec = second_reader.read_store(tmp_path / "s.tcz")
+    assert found == symbols.tolist()
+    assert its_codec.manifest["fingerprint"] == codec.fingerprint
+    again = taskcodec.open(tmp_path / "s.tcz").features[:50]
+    np.testing.assert_allclose(second_reader.decode(found[:50], its_codec), again, rtol=1e-4, atol=1e-4)

@@ -148,7 +148,7 @@ class Codec:
             "format": FORMAT,
             "version": VERSION,
             "transform": {"kind": "affine", "companding": self.transform.companding},
-            "quantizer": {"kind": "uniform", "step": self.step, "rounding": self.rounding},
+            "quantizer": {"kind": "uniform", "step": float(self.step), "rounding": float(self.rounding)},
             "backbone": None if self.backbone is None else vars(self.backbone),
             "provenance": dict(self.provenance),
         }
@@ -192,9 +192,9 @@ class Codec:
                 points=_tensor(tensors, "points", 1),
                 sketch=_tensor(tensors, "sketch", 2),
                 backbone=None if backbone is None else BackboneSpec(**backbone),
-                provenance=manifest["provenance"],
+                provenance=_object(manifest["provenance"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise CorruptFileError(f"{name}: the codec lacks or mangles {error}") from error
         except CorruptFileError as error:
             raise CorruptFileError(f"{name}: {error}") from error
@@ -270,6 +270,12 @@ def _tensor(tensors: dict[str, npt.NDArray[Any]], key: str, ndim: int) -> npt.ND
     if tensor.ndim != ndim or not np.isfinite(tensor).all():
         raise CorruptFileError(f"tensor {key} is not a finite array of {ndim} dimension(s)")
     return tensor
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"a JSON object: found {type(value).__name__}")
+    return value
 
 
 def _is_array(item: Any) -> bool:

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from taskcodec.codec import Codec
 from taskcodec.coding import Tables, encode_block, encode_sample
+from taskcodec.store import SampleRecord, StoreWriter
+from taskcodec.transforms.affine import AffineTransform
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -37,8 +40,52 @@ def golden_tables(columns):
     return Tables(np.array(first, np.int32), np.array(sizes, np.int32), np.array(counts, np.uint32))
 
 
+def golden_codec(columns):
+    """Halving steps, shifts of sixteenths: every number in it is exact in float16."""
+    tables = golden_tables(columns)
+    points = np.concatenate([np.arange(size) % 5 - 2 for size in tables.sizes]) / 16
+    return Codec(
+        transform=AffineTransform(
+            companding="identity",
+            centre=(np.arange(columns) / 4).astype(np.float32),
+            scale=np.array([2.0 ** (j % 3 - 1) for j in range(columns)], np.float32),
+        ),
+        step=0.5,
+        rounding=0.5,
+        tables=tables,
+        points=points.astype(np.float32),
+        sketch=np.empty((0, columns), np.float32),
+        provenance={"made by": "tests/coding/make_golden.py"},
+    )
+
+
+def golden_features(symbols):
+    """What the golden codec decodes symbols to, in integers: 64ths, exact in float32 up to 2**24 of them."""
+    symbols, tables = symbols.astype(np.int64), golden_tables(symbols.shape[1])
+    slots = symbols - tables.first
+    inside = (slots >= 0) & (slots < tables.sizes)
+    sixteenths = 16 * symbols + np.where(inside, slots % 5 - 2, 0)
+    return (sixteenths * 2 ** (np.arange(symbols.shape[1]) % 3) + 16 * np.arange(symbols.shape[1])) / 64
+
+
+def golden_records(rows):
+    """Records of so many samples, and one that failed."""
+    records = [SampleRecord(f"s/{i}.png", i, 1000 + i, 8, 9, "abc"[i % 3]) for i in range(rows)]
+    return [*records, SampleRecord("s/broken.png", rows, 5, status="not an image")]
+
+
+def write_golden_store(place):
+    """300 samples of 40 symbols in chunks of 128."""
+    with StoreWriter.create(place, golden_codec(40), chunk_rows=128, source={"kind": "golden"}) as writer:
+        writer.append(golden_symbols(300, 40, 1), golden_records(300))
+        writer.finish()
+
+
 def main():
     FOLDER.mkdir(exist_ok=True)
+    golden_codec(40).save(FOLDER / "golden.codec")
+    if not (FOLDER / "golden.tcz").exists():
+        write_golden_store(FOLDER / "golden.tcz")
     tables = golden_tables(40)
     (FOLDER / "tables.bin").write_bytes(tables.to_bytes())
     (FOLDER / "block.bin").write_bytes(encode_block(golden_symbols(300, 40, 1), tables))

@@ -1,12 +1,23 @@
-"""Bitstreams made once decode to the same symbols, on every machine and Python. Needs numpy and constriction only."""
+"""Bitstreams made once decode to the same symbols, on every machine and Python. Needs no torch."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import zarr
 
+import taskcodec
+from taskcodec.codec import Codec
 from taskcodec.coding import Tables, decode_block, decode_sample, encode_block, encode_sample
-from tests.coding.make_golden import FOLDER, golden_symbols, golden_tables
+from taskcodec.store import Store
+from tests.coding.make_golden import (
+    FOLDER,
+    golden_features,
+    golden_records,
+    golden_symbols,
+    golden_tables,
+    write_golden_store,
+)
 
 
 @pytest.fixture
@@ -39,3 +50,31 @@ def test_sample(tables):
     data, symbols = (FOLDER / "sample.bin").read_bytes(), golden_symbols(1, 40, 2)[0]
     assert np.array_equal(decode_sample(data, tables), symbols)
     assert encode_sample(symbols, tables) == data
+
+
+def test_codec():
+    data, codec = (FOLDER / "golden.codec").read_bytes(), taskcodec.load_codec(FOLDER / "golden.codec")
+    assert codec.to_bytes() == data
+    symbols = golden_symbols(1, 40, 2)
+    assert np.array_equal(codec.decompress((FOLDER / "sample.bin").read_bytes()), golden_features(symbols)[0])
+    near = np.abs(symbols) < 100
+    assert np.array_equal(codec.encode(codec.decode(symbols))[near], symbols[near])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_store(threads):
+    store, symbols = Store(FOLDER / "golden.tcz", Codec.from_bytes, threads), golden_symbols(300, 40, 1)
+    records = golden_records(300)
+    assert np.array_equal(store.symbols[:], symbols)
+    assert np.array_equal(store.features[:], golden_features(symbols).astype(np.float32))
+    assert np.array_equal(zarr.open(FOLDER / "golden.tcz", mode="r")["codes"][:], symbols)
+    assert store.ids.tolist() == [record.id for record in records[:300]]
+    assert store.labels.tolist() == [record.label for record in records[:300]]
+    assert store.failures.to_pylist() == [vars(records[300])]
+    assert store.verify() == []
+
+
+def test_a_store_written_again_has_the_same_codes(tmp_path):
+    write_golden_store(tmp_path / "again.tcz")
+    for key in ("codes/c/0/0", "codes/c/1/0", "codes/c/2/0"):
+        assert (tmp_path / "again.tcz" / key).read_bytes() == (FOLDER / "golden.tcz" / key).read_bytes(), key

@@ -4,6 +4,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from zarr.storage import MemoryStore
 
 import taskcodec
@@ -206,3 +208,73 @@ def test_torch_loaders(store, style, start):
     assert features.shape == (N, D)
     assert np.allclose(np.sort(features[:, 0]), np.sort(store.features[:, 0]), atol=1e-5)
     assert (labels == 1).sum() == N // 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_index_equals_numpys(store, codec, x, data):
+    symbols = codec.encode(x)
+    index = data.draw(
+        st.one_of(
+            st.slices(N),
+            st.integers(-N, N - 1),
+            st.lists(st.integers(-N, N - 1), max_size=30),
+            st.lists(st.booleans(), min_size=N, max_size=N).map(np.array),
+            st.tuples(st.slices(N), st.slices(D)),
+            st.tuples(st.integers(-N, N - 1), st.integers(0, codec.columns - 1)),
+        )
+    )
+    numpys = np.array(index, int) if isinstance(index, list) else index
+    assert np.array_equal(store.symbols[index], symbols[numpys])
+
+
+@pytest.mark.parametrize("wrong", [N, -N - 1, [0, N], np.zeros(3, bool), "a", 1.5, [[0]]])
+def test_an_index_that_is_none_is_refused(store, wrong):
+    with pytest.raises(IndexError):
+        store.features[wrong]
+
+
+@pytest.mark.parametrize("chunk", [7, 100, 350, 5000])
+def test_the_length_of_chunks_changes_no_symbol(codec, x, chunk):
+    store = taskcodec.open(write(MemoryStore(), codec, x[:350], chunk=chunk))
+    assert np.array_equal(store.symbols[:], codec.encode(x[:350]))
+    assert store.verify() == []
+
+
+def test_stores_without_samples_or_with_failures_only(codec, x, tmp_path):
+    empty = taskcodec.open(write(tmp_path / "e.tcz", codec, x[:0]))
+    failed = taskcodec.open(write(tmp_path / "f.tcz", codec, x[:5], bad=range(5)))
+    for store, failures in ((empty, 0), (failed, 5)):
+        assert store.features[:].shape == (0, D)
+        assert (len(store), len(store.ids), store.info().failures, store.verify()) == (0, 0, failures, [])
+        assert len(store.to_numpy()) == 0
+
+
+def test_samples_that_are_all_zero_are_kept(codec, tmp_path):
+    """Zarr fills what is absent with zeros, and so do we: rows at the end of a chunk that are zero are not coded."""
+    symbols = np.zeros((10, codec.columns), np.int32)
+    symbols[[0, 6]] = 1
+    with StoreWriter.create(tmp_path / "z.tcz", codec, chunk_rows=4) as writer:
+        writer.append(symbols, records(10))
+        writer.finish()
+    store = taskcodec.open(tmp_path / "z.tcz")
+    assert np.array_equal(store.symbols[:], symbols)
+    assert np.array_equal(zarr.open(tmp_path / "z.tcz", mode="r")["codes"][:], symbols)
+
+
+def test_the_rate_is_that_of_the_files(store):
+    files = [path.stat().st_size for path in (store.place / "codes" / "c").rglob("*") if path.is_file()]
+    info = store.info()
+    assert info.code_bytes == sum(files)
+    assert info.bits_per_sample == pytest.approx(8 * sum(files) / N)
+    assert info.store_bytes == sum(path.stat().st_size for path in store.place.rglob("*") if path.is_file())
+    assert info.source_bytes == 100 * N
+
+
+def test_shuffled_streams_see_each_sample_once_an_epoch(store):
+    pytest.importorskip("torch")
+    dataset = store.torch(style="iterable", shuffle=True, seed=3)
+    epochs = [np.stack([row.numpy() for row, _ in dataset]) for _ in range(2)]
+    assert not np.array_equal(*epochs)
+    for epoch in epochs:
+        assert np.allclose(np.sort(epoch[:, 1]), np.sort(store.features[:, 1]), atol=1e-5)

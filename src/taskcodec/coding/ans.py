@@ -26,10 +26,7 @@ HALF = constriction.stream.model.Uniform(1 << 16)
 
 def encode_block(symbols: npt.ArrayLike, tables: Tables) -> bytes:
     """(n, d) int symbols -> bytes."""
-    s = np.asarray(symbols)
-    columns = np.ascontiguousarray(s.T, dtype=np.int32)
-    if columns.shape[0] != tables.columns:
-        raise ValueError(f"{columns.shape[0]} columns of symbols, {tables.columns} tables")
+    columns = np.ascontiguousarray(tables.checked(symbols).T)
     coder = constriction.stream.stack.AnsCoder(np.array([START], dtype=np.uint32))
     push_columns(coder, columns, tables)
     header = write_varints(np.array([columns.shape[1], columns.shape[0]], dtype=np.uint64))

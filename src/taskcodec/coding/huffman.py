@@ -20,9 +20,7 @@ _BYTE = np.full(256, 1 / 256)
 
 def encode_huffman(symbols: npt.ArrayLike, tables: Tables) -> bytes:
     """(n, d) int symbols -> bytes."""
-    s = np.asarray(symbols, dtype=np.int32)
-    if s.ndim != 2 or s.shape[1] != tables.columns:
-        raise ValueError(f"symbols of shape {s.shape}, {tables.columns} tables")
+    s = tables.checked(symbols)
     slots, coder = tables.slots(s), constriction.symbol.QueueEncoder()
     byte = constriction.symbol.huffman.EncoderHuffmanTree(_BYTE)
     for j, size in enumerate(tables.sizes.tolist()):

@@ -17,9 +17,7 @@ from taskcodec.errors import CorruptFileError
 
 def encode_range(symbols: npt.ArrayLike, tables: Tables) -> bytes:
     """(n, d) int symbols -> bytes."""
-    s = np.asarray(symbols, dtype=np.int32)
-    if s.ndim != 2 or s.shape[1] != tables.columns:
-        raise ValueError(f"symbols of shape {s.shape}, {tables.columns} tables")
+    s = tables.checked(symbols)
     slots = tables.slots(s)
     coder = constriction.stream.queue.RangeEncoder()
     for j, model in enumerate(tables.models):

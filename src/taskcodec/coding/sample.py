@@ -21,9 +21,7 @@ _CHECK_BITS = 16
 
 def encode_sample(symbols: npt.ArrayLike, tables: Tables) -> bytes:
     """(d,) symbols -> bytes."""
-    row = np.ascontiguousarray(symbols, dtype=np.int32)
-    if row.shape != (tables.columns,):
-        raise ValueError(f"symbols of shape {row.shape}, {tables.columns} tables")
+    row = tables.checked(np.asarray(symbols)[None])[0]
     coder = constriction.stream.stack.AnsCoder(np.array([_start(row)], dtype=np.uint32))
     push_columns(coder, row[:, None], tables)
     return bytes(coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0"))

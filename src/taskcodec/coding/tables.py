@@ -74,6 +74,19 @@ class Tables:
         """(size + 1,) counts of column j, the escape last."""
         return self.counts[self.starts[j] : self.starts[j + 1]]
 
+    def checked(self, symbols: npt.ArrayLike) -> npt.NDArray[np.int32]:
+        """(n, d) integers -> int32. Raises ValueError on another shape, and on what int32 does not hold."""
+        s = np.asarray(symbols)
+        if s.ndim != 2 or s.shape[1] != self.columns:
+            raise ValueError(f"symbols of shape {s.shape}, {self.columns} tables")
+        if s.dtype == np.int32:
+            return s
+        with np.errstate(invalid="ignore"):
+            narrow = s.astype(np.int32)
+        if not np.array_equal(narrow, s):
+            raise ValueError("symbols are 32-bit integers")
+        return narrow
+
     def slots(self, symbols: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
         """(n, d) symbols -> (n, d) positions in the tables; symbols outside the run take the escape's."""
         slots = symbols.astype(np.int64) - self.first
@@ -86,7 +99,14 @@ class Tables:
         return np.asarray(bits.sum(axis=1) + ESCAPE_BITS * (slots == self.sizes).sum(axis=1), dtype=np.float64)
 
     def to_bytes(self) -> bytes:
-        """Canonical bytes: equal tables give equal bytes."""
+        """Compact bytes; equal tables give equal bytes, and tables that were read give the bytes they were read from.
+
+        The latter because builds of zlib differ: hashes over these bytes must hold on a machine with another one.
+        """
+        return self._encoded
+
+    @cached_property
+    def _encoded(self) -> bytes:
         zigzag = (self.first.astype(np.int64) << 1) ^ (self.first.astype(np.int64) >> 63)
         numbers = np.concatenate([[self.columns], zigzag, self.sizes, self.counts]).astype(np.uint64)
         raw = write_varints(numbers)
@@ -113,7 +133,9 @@ class Tables:
         if (sizes > MAX_SIZE).any() or (counts > TOTAL).any():
             raise CorruptFileError("tables: a table is larger than any of ours")
         first = (zigzag >> 1) ^ -(zigzag & 1)
-        return cls(first.astype(np.int32), sizes.astype(np.int32), counts.astype(np.uint32))
+        tables = cls(first.astype(np.int32), sizes.astype(np.int32), counts.astype(np.uint32))
+        tables.__dict__["_encoded"] = bytes(data)
+        return tables
 
 
 def freeze_pmf(first: npt.ArrayLike, pmfs: Sequence[npt.NDArray[np.float64]], escape: float) -> Tables:

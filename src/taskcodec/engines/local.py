@@ -8,9 +8,10 @@ that a resumed encode gives the same symbols as one that was never stopped.
 
 import os
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,7 +25,7 @@ from taskcodec.fitting.rate import adapt
 from taskcodec.store import OK, SampleRecord, Store, StoreWriter
 from taskcodec.store.backend import open_blobs
 from taskcodec.store.manifest import GROUP_KEY, read_manifest
-from taskcodec.transforms.images import Pixels, Preprocessing, image_size
+from taskcodec.transforms.images import Pixels, Preprocessing, read_image
 
 BATCH = 32
 FEATURE_BATCH = 1024
@@ -67,26 +68,27 @@ class Batches:
     def __len__(self) -> int:
         return -(-len(self.source) // self.size)
 
-    def run(self, numbers: Any) -> Iterator[Batch]:
+    def run(self, numbers: Iterable[int]) -> Iterator[Batch]:
         """Compute these batches, in this order; those kept by `keep` are not computed again."""
         if isinstance(self.source, FeatureSource):
             for number in numbers:
                 yield self._kept(number) or _feature_batch(self.source, number, self.size)
             return
-        with ThreadPoolExecutor(self.readers) as pool:
-            window: deque[tuple[int, list[Future[tuple[SampleRecord, Pixels | None]]]]] = deque()
-            upcoming = iter(numbers)
-            for _ in range(3):
-                self._schedule(upcoming, window, pool)
-            try:
-                while window:
-                    number, futures = window.popleft()
-                    kept = self._kept(number)
-                    batch = kept or self._image_batch(number, [future.result() for future in futures])
-                    self._schedule(upcoming, window, pool)
-                    yield batch
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        upcoming, computing = iter(numbers), deque[Future[Batch]]()
+        # While one batch is coded by the caller, `ahead` others are in the backbone and some more are being read.
+        ahead = 1 + -(-self.readers // 8)
+        readers, runners = ThreadPoolExecutor(self.readers), ThreadPoolExecutor(ahead)
+        try:
+            for number in islice(upcoming, ahead + 1):
+                computing.append(self._schedule(number, readers, runners))
+            while computing:
+                batch = computing.popleft().result()
+                for number in islice(upcoming, 1):
+                    computing.append(self._schedule(number, readers, runners))
+                yield batch
+        finally:
+            readers.shutdown(cancel_futures=True)
+            runners.shutdown(cancel_futures=True)
 
     def keep(self, batch: Batch) -> None:
         """Remember a batch until `run` asks for it."""
@@ -95,19 +97,21 @@ class Batches:
     def _kept(self, number: int) -> Batch | None:
         return self.kept.pop(number) if number in self.kept else None
 
-    def _schedule(self, upcoming: Iterator[int], window: deque[Any], pool: ThreadPoolExecutor) -> None:
-        number = next(upcoming, None)
-        if number is None:
-            return
+    def _schedule(self, number: int, readers: ThreadPoolExecutor, runners: ThreadPoolExecutor) -> Future[Batch]:
         assert isinstance(self.source, ImageSource)
         assert self.backbone is not None
+        if (kept := self._kept(number)) is not None:
+            done: Future[Batch] = Future()
+            done.set_result(kept)
+            return done
         start = number * self.size
-        items = [] if number in self.kept else self.source.items[start : start + self.size]
-        jobs = [pool.submit(read_item, item, start + i, self.backbone) for i, item in enumerate(items)]
-        window.append((number, jobs))
+        items = self.source.items[start : start + self.size]
+        reading = [readers.submit(read_item, item, start + i, self.backbone) for i, item in enumerate(items)]
+        return runners.submit(self._image_batch, number, reading)
 
-    def _image_batch(self, number: int, read: list[tuple[SampleRecord, Pixels | None]]) -> Batch:
+    def _image_batch(self, number: int, reading: list[Future[tuple[SampleRecord, Pixels | None]]]) -> Batch:
         assert self.backbone is not None
+        read = [future.result() for future in reading]
         pixels = [square for _, square in read if square is not None]
         records = [record for record, _ in read]
         if not pixels:
@@ -125,9 +129,8 @@ def read_item(item: Item, index: int, backbone: BackboneLike) -> tuple[SampleRec
     if item.fault is not None:
         return record(item.fault), None
     try:
-        data = item.read()
-        size = image_size(data)
-        return record(OK, size), backbone.preprocess(data)
+        image, size = read_image(item.read(), backbone.preprocess.resize)
+        return record(OK, size), backbone.preprocess(image)
     except SourceError as error:
         return record(str(error)), None
     except OSError as error:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -71,6 +72,7 @@ class Scores:
     def _values(self, weights: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """The metric for each row of weights (b, u): how often each unit was drawn."""
         inverse = np.unique(self.units, return_inverse=True)[1]
+        weights = weights.astype(np.float64)
 
         def total(per_row: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
             summed: npt.NDArray[np.float64] = weights @ np.bincount(inverse, per_row)
@@ -87,9 +89,14 @@ class Scores:
 
     def draws(self, count: int, seed: int) -> npt.NDArray[np.float64]:
         """(count,) bootstrap values. One seed on the same units draws the same samples, so draws are paired."""
-        units = self.unit_count
-        rng = np.random.default_rng(seed)
-        return self._values(rng.multinomial(units, np.full(units, 1 / units), size=count).astype(np.float64))
+        return self._values(_times_drawn(self.unit_count, count, seed))
+
+
+@lru_cache(maxsize=16)
+def _times_drawn(units: int, draws: int, seed: int) -> npt.NDArray[np.uint16]:
+    """(draws, units) how often each unit is drawn; kept, because a report asks for the same draws of many codecs."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(units, np.full(units, 1 / units), size=draws).astype(np.uint16)
 
 
 def _bounds(draws: npt.NDArray[np.float64], value: float, confidence: float) -> Interval:

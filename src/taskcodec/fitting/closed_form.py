@@ -2,12 +2,13 @@
 
     features --compand--> u --centre, linear map--> latent --uniform step--> symbols --tables-->
 
-Two linear maps are offered. `dimensionwise` scales each feature: robust when the codec will meet data unlike those it
-was fitted on. `bottleneck` is the linear-Gaussian information bottleneck (Chechik et al., "Information Bottleneck for
-Gaussian Variables", 2005; the closed form of "Lossy Compression for Lossless Prediction" for Gaussian features): the
-space is whitened by the covariance WITHIN augmented views of one image, so that a step in every direction is small
-against what augmentations change, and rotated to the principal axes of the total covariance. Without views the
-whitening is the identity and the map is the Karhunen-Loeve transform.
+Two linear maps are offered. `dimensionwise` has none: one step for all features, robust when the codec will meet data
+unlike those it was fitted on (square roots or scales by feature lost half a point and more, measured). `bottleneck` is
+the linear-Gaussian information bottleneck (Chechik et al., "Information Bottleneck for Gaussian Variables", 2005; the
+closed form of "Lossy Compression for Lossless Prediction" for Gaussian features): the space is whitened by the
+covariance WITHIN augmented views of one image, so that a step in every direction is small against what augmentations
+change, and rotated to the principal axes of the total covariance. Without views the whitening is the identity and the
+map is the Karhunen-Loeve transform.
 """
 
 from dataclasses import replace
@@ -34,8 +35,6 @@ DEFAULT_BITS_PER_FEATURE = 4.0
 """... and never more than this for each feature."""
 ROUNDING = {"dimensionwise": 0.5, "bottleneck": 0.4}
 """A dead zone pays where most columns are nearly always zero (measured: benchmarks/README.md)."""
-SCALE_POWER = 0.5
-"""Dimension-wise: each column is divided by its standard deviation to this power (1 would whiten, 0 leave)."""
 SKETCH_SIZE = 66
 WITHIN_RIDGE = 0.5
 """Share of the mean eigenvalue added to the within-view covariance before whitening."""
@@ -77,11 +76,11 @@ def fit(
     x = _checked(features)
     if bits is not None and step is not None:
         raise UsageError("give a rate in bits or a step, not both")
-    companding = choose_companding(x)
+    companding = choose_companding(x) if method == "bottleneck" else "identity"
     companded = compand(x, companding)
     centre = companded.mean(axis=0, dtype=np.float64)
     if method == "dimensionwise":
-        transform = _dimensionwise(companded, companding, centre)
+        transform = _dimensionwise(centre)
     else:
         covariance = shrink(covariance_of(companded), len(x))
         if background is not None:
@@ -179,11 +178,8 @@ def shrink(covariance: Array64, samples: int) -> Array64:
     return np.asarray((1 - weight) * covariance + weight * np.diag(np.diag(covariance)))
 
 
-def _dimensionwise(companded: npt.NDArray[np.float32], companding: Any, centre: Array64) -> AffineTransform:
-    deviation = companded.std(axis=0, dtype=np.float64)
-    floor = max(float(deviation.max()), 1e-12) * 1e-3
-    scale = np.maximum(deviation, floor) ** SCALE_POWER
-    return AffineTransform(companding, centre.astype(np.float32), (scale / scale.mean()).astype(np.float32))
+def _dimensionwise(centre: Array64) -> AffineTransform:
+    return AffineTransform("identity", centre.astype(np.float32), np.ones(len(centre), np.float32))
 
 
 def _checked(features: npt.ArrayLike) -> npt.NDArray[np.float32]:

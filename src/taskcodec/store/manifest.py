@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from taskcodec.coding.ans import MAX_ROWS as MAX_BLOCK_ROWS
 from taskcodec.errors import CorruptFileError, ForeignFileError, FutureVersionError
 from taskcodec.store.backend import Blobs
 
@@ -18,6 +19,9 @@ GROUP_KEY = "zarr.json"
 CODES_KEY = "codes/zarr.json"
 CODEC_KEY = "codec.safetensors"
 MAX_ROWS = 2**40
+MAX_CHUNK_SYMBOLS = 2**28
+"""Symbols in a chunk, at most: what one read may have to hold in memory."""
+STATES = ("writing", "complete")
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,11 @@ class Manifest:
     def chunks(self) -> int:
         """How many chunks the samples take."""
         return -(-self.samples // self.chunk_rows)
+
+
+def max_chunk_rows(columns: int) -> int:
+    """The longest chunk of so many columns."""
+    return min(MAX_CHUNK_SYMBOLS // max(columns, 1), MAX_BLOCK_ROWS)
 
 
 def chunk_key(index: int) -> str:
@@ -88,12 +97,14 @@ def read_manifest(blobs: Blobs) -> Manifest:
         raise FutureVersionError(f"{place}: store version {version}, this taskcodec reads up to {VERSION}: upgrade it")
     if claimed != found:
         raise CorruptFileError(f"{place}: damaged (SHA-256 {str(claimed)[:12]} expected, {found[:12]} found)")
+    if content.get("format") != FORMAT or type(version) is not int or version < 1:
+        raise CorruptFileError(f"{place}: {FORMAT} version 1 to {VERSION} expected")
     try:
         fields = {key: value for key, value in content.items() if key not in ("format", "version")}
         parts = tuple(Part(**part) for part in fields.pop("parts"))
         manifest = Manifest(parts=parts, **fields)
-    except TypeError as error:
-        raise CorruptFileError(f"{place}: {error}") from error
+    except (KeyError, TypeError) as error:
+        raise CorruptFileError(f"{place}: lacks or mangles {error}") from error
     _check(manifest, place)
     return manifest
 
@@ -130,9 +141,22 @@ def sha256(data: bytes) -> str:
 
 
 def _check(manifest: Manifest, place: str) -> None:
-    counts = (manifest.samples, manifest.chunk_rows, manifest.columns, manifest.dimension)
-    if not all(isinstance(count, int) and 0 <= count < MAX_ROWS for count in counts) or manifest.chunk_rows < 1:
+    parts = manifest.parts
+    counts = [manifest.samples, manifest.chunk_rows, manifest.columns, manifest.dimension]
+    counts += [count for part in parts for count in (part.rows, part.failures)]
+    texts = [manifest.fingerprint, manifest.codec_sha256, manifest.codes_sha256]
+    texts += [text for part in parts for text in (part.file, part.sha256)]
+    # A part belongs to one chunk: so the manifest's own length bounds the samples that it can claim.
+    if (
+        not all(type(count) is int and 0 <= count < MAX_ROWS for count in counts)
+        or not 0 < manifest.chunk_rows <= max_chunk_rows(manifest.columns)
+        or any(part.rows > manifest.chunk_rows for part in parts)
+    ):
         raise CorruptFileError(f"{place}: counts that no store has")
+    if not all(isinstance(text, str) for text in texts) or manifest.state not in STATES:
+        raise CorruptFileError(f"{place}: names, digests or a state that no store has")
+    if not isinstance(manifest.source, dict):
+        raise CorruptFileError(f"{place}: a source that is no description")
     if sum(part.rows for part in manifest.parts) != manifest.samples:
         raise CorruptFileError(f"{place}: its parts do not add up to its {manifest.samples} samples")
     for part in manifest.parts:

@@ -23,6 +23,7 @@ from taskcodec.store.manifest import (
     CODEC_KEY,
     CODES_KEY,
     Manifest,
+    Part,
     checked_bytes,
     chunk_key,
     read_manifest,
@@ -140,14 +141,15 @@ class Store:
         """The codec the samples were coded with."""
         data = checked_bytes(self._blobs, CODEC_KEY, self.manifest.codec_sha256)
         codec = self._load(data, f"{self._blobs.name}/{CODEC_KEY}")
-        if (codec.columns, codec.dimension) != (self.manifest.columns, self.manifest.dimension):
+        expected = (self.manifest.columns, self.manifest.dimension, self.manifest.fingerprint)
+        if (codec.columns, codec.dimension, codec.fingerprint) != expected:
             raise MismatchError(f"{self._blobs.name}/{CODEC_KEY}: not the codec of these symbols")
         return codec
 
     @cached_property
     def records(self) -> pa.Table:
         """One row for every source sample, failures included, with the columns of SCHEMA."""
-        tables = [self._part(part.file, part.sha256) for part in self.manifest.parts]
+        tables = [self._part(part) for part in self.manifest.parts]
         return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
 
     @property
@@ -244,7 +246,7 @@ class Store:
         """Read every byte there is to read; one line for each fault found, none where all is sound."""
         faults: list[str] = []
         steps: list[Callable[[], object]] = [self._check_codes_metadata, lambda: self.codec]
-        steps += [lambda part=part: self._part(part.file, part.sha256) for part in self.manifest.parts]  # type: ignore[misc]
+        steps += [lambda part=part: self._part(part) for part in self.manifest.parts]  # type: ignore[misc]
         steps += [lambda index=index: self._decode_chunk(index) for index in range(self.manifest.chunks)]  # type: ignore[misc]
         for step in steps:
             try:
@@ -263,8 +265,13 @@ class Store:
         if sha256(shapeless(data, place)) != self.manifest.codes_sha256:
             raise CorruptFileError(f"{place}: damaged (its SHA-256 is not the manifest's)")
 
-    def _part(self, file: str, digest: str) -> pa.Table:
-        return parquet_to_table(checked_bytes(self._blobs, file, digest), f"{self._blobs.name}/{file}")
+    def _part(self, part: Part) -> pa.Table:
+        place = f"{self._blobs.name}/{part.file}"
+        table = parquet_to_table(checked_bytes(self._blobs, part.file, part.sha256), place)
+        coded = int(pc.sum(pc.equal(table["status"], OK)).as_py() or 0)
+        if (coded, len(table) - coded) != (part.rows, part.failures):
+            raise CorruptFileError(f"{place}: {part.rows} samples and {part.failures} failures expected")
+        return table
 
     @cached_property
     def _tables(self) -> Tables:
@@ -276,11 +283,9 @@ class Store:
         rows = min(self.manifest.chunk_rows, len(self) - index * self.manifest.chunk_rows)
         block = checked_chunk(self._blobs, key)
         try:
-            found = decode_rows(block, self._tables)
+            found = decode_rows(block, self._tables, self.manifest.chunk_rows)
         except CorruptFileError as error:
             raise CorruptFileError(f"{self._blobs.name}/{key}: {error}") from error
-        if len(found) > self.manifest.chunk_rows:
-            raise CorruptFileError(f"{self._blobs.name}/{key}: {len(found)} rows in a chunk")
         if len(found) >= rows:
             return found[:rows]
         symbols = np.zeros((rows, self.manifest.columns), np.int32)

@@ -19,7 +19,7 @@ from zarr.codecs import Crc32cCodec
 from zarr.storage import MemoryStore
 
 from taskcodec.coding import Tables
-from taskcodec.errors import CorruptFileError, MismatchError, StorageError
+from taskcodec.errors import CorruptFileError, MismatchError, StorageError, UsageError
 from taskcodec.store.backend import Blobs, ZarrBlobs, open_blobs, writer_lock
 from taskcodec.store.manifest import (
     CODEC_KEY,
@@ -29,6 +29,7 @@ from taskcodec.store.manifest import (
     Part,
     checked_bytes,
     chunk_key,
+    max_chunk_rows,
     read_manifest,
     sha256,
     shapeless,
@@ -84,6 +85,9 @@ class StoreWriter:
         cls, place: Any, codec: CodecLike, *, chunk_rows: int = CHUNK_ROWS, source: dict[str, Any] | None = None
     ) -> Self:
         """Start a store where there is none. Raises StorageError where something lies in the way."""
+        longest = max_chunk_rows(codec.columns)
+        if not 1 <= chunk_rows <= longest:
+            raise UsageError(f"chunks hold 1 to {longest} samples of {codec.columns} symbols, found {chunk_rows}")
         blobs = open_blobs(place)
         locks = ExitStack()
         locks.enter_context(writer_lock(blobs))
@@ -206,7 +210,7 @@ class StoreWriter:
         if rest:
             key = chunk_key(manifest.chunks - 1)
             symbols = np.zeros((rest, manifest.columns), np.int32)
-            rows = decode_rows(checked_chunk(self._blobs, key), self._tables)[:rest]
+            rows = decode_rows(checked_chunk(self._blobs, key), self._tables, manifest.chunk_rows)[:rest]
             symbols[: len(rows)] = rows
             self._rows, self._pending_rows = [symbols], rest
         self.manifest = replace(manifest, samples=manifest.samples - rest, parts=tuple(kept))

@@ -7,7 +7,6 @@ padding of the last chunk) are not coded.
 
 import asyncio
 import base64
-import binascii
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -40,13 +39,15 @@ class AnsCodec(ArrayBytesCodec):
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """Read the metadata's `{"name": "taskcodec.ans", "configuration": {"version": 1, "tables": base64}}`."""
-        configuration = data.get("configuration") or {}
-        version = configuration.get("version")
-        if not isinstance(version, int) or version > VERSION:
+        configuration = data.get("configuration")
+        version = configuration.get("version") if isinstance(configuration, dict) else None
+        if isinstance(version, int) and version > VERSION:
             raise FutureVersionError(f"{NAME}: version {version!r}, this taskcodec reads up to {VERSION}: upgrade it")
+        if configuration is None or version != VERSION:
+            raise CorruptFileError(f"{NAME}: the configuration names no version of ours (found {version!r})")
         try:
             return cls(Tables.from_bytes(base64.b64decode(configuration["tables"], validate=True)))
-        except (KeyError, TypeError, binascii.Error) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise CorruptFileError(f"{NAME}: the configuration lacks its tables or mangles them") from error
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,10 +69,8 @@ class AnsCodec(ArrayBytesCodec):
         return chunk_spec.prototype.buffer.from_bytes(data)
 
     async def _decode_single(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> NDBuffer:
-        rows = await asyncio.to_thread(decode_rows, chunk_bytes.to_bytes(), self.tables)
+        rows = await asyncio.to_thread(decode_rows, chunk_bytes.to_bytes(), self.tables, chunk_spec.shape[0])
         chunk = np.zeros(chunk_spec.shape, dtype=chunk_spec.dtype.to_native_dtype())
-        if len(rows) > len(chunk):
-            raise CorruptFileError(f"{NAME}: a block of {len(rows)} rows in a chunk of {len(chunk)}")
         chunk[: len(rows)] = rows
         return chunk_spec.prototype.nd_buffer.from_numpy_array(chunk)
 
@@ -82,6 +81,9 @@ def encode_rows(symbols: npt.NDArray[np.int32], tables: Tables) -> bytes:
     return encode_block(symbols[: int(used[-1]) + 1 if used.size else 0], tables)
 
 
-def decode_rows(data: bytes, tables: Tables) -> npt.NDArray[np.int32]:
-    """Invert `encode_rows`: the rows up to the last that is not all zero."""
-    return decode_block(data, block_shape(data)[0], tables)
+def decode_rows(data: bytes, tables: Tables, chunk_rows: int) -> npt.NDArray[np.int32]:
+    """Invert `encode_rows`: the rows up to the last that is not all zero, at most `chunk_rows`."""
+    rows = block_shape(data)[0]
+    if rows > chunk_rows:
+        raise CorruptFileError(f"a block of {rows} rows in a chunk of {chunk_rows}")
+    return decode_block(data, rows, tables)

@@ -40,6 +40,8 @@ class AffineTransform:
         d, k = self.centre.size, self.scale.size
         if self.companding not in COMPANDINGS:
             raise CorruptFileError(f"companding {self.companding!r} is not one of {', '.join(COMPANDINGS)}")
+        if (self.scale <= 0).any():
+            raise CorruptFileError("a scale of the transform is not positive")
         matrices = (self.analysis_matrix, self.synthesis_matrix)
         if any(m is None for m in matrices):
             if not (all(m is None for m in matrices) and d == k):

@@ -1,21 +1,42 @@
 """Reading and preprocessing images: any file -> RGB uint8 -> the square a backbone takes."""
 
 import io
-import warnings
+import struct
+import threading
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageFile, JpegImagePlugin
 
 from taskcodec.errors import SourceError
 
 Pixels = npt.NDArray[np.uint8]
 
 MAX_PIXELS = 178_956_970
-"""Images with more pixels than this (Pillow's own limit for an attack) are refused once reduced as they can be."""
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+"""An image with more pixels than this (where Pillow assumes an attack) is refused, once reduced as it can be."""
+LARGE_PIXELS = 2**25
+"""Images with more pixels than this are decoded one at a time, so that memory stays bounded."""
+_one_large_image = threading.Lock()
+
+# Named one by one, because Pillow also opens what runs other programs (EPS) or holds no picture (GRIB, HDF5).
+# HEIF and JXL are there once their plugin is registered.
+_FORMATS = (
+    "JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIF", "JPEG2000", "JXL", "PPM", "ICO", "PSD", "QOI",
+    "DDS", "SGI", "PCX", "TGA",
+)  # fmt: skip
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ORIENTATION_TAG = 0x0112
 
 
 @dataclass(frozen=True)
@@ -27,6 +48,7 @@ class Preprocessing:
         crop: ... and the central square of this side is kept.
         interpolation: "bicubic" or "bilinear", antialiased.
         mean, std: per channel, of pixel values in [0, 1].
+        squash: the whole image is scaled to a square of side `crop` instead, whatever its shape.
     """
 
     resize: int
@@ -34,63 +56,84 @@ class Preprocessing:
     interpolation: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    squash: bool = False
 
     def __call__(self, image: Any) -> Pixels:
         """A path, bytes, PIL image or (H, W, 3) uint8 array -> (crop, crop, 3) uint8. Raises SourceError."""
-        opened = image if isinstance(image, Image.Image) else open_image(image, self.resize)
-        opened = opened if opened.mode == "RGB" else to_rgb(opened)
+        opened = open_image(image, self.resize)
         width, height = opened.size
-        side = min(width, height) * self.crop / self.resize
-        left, top = (width - side) / 2, (height - side) / 2
+        if self.squash:
+            box = (0.0, 0.0, float(width), float(height))
+        else:
+            # The pixels of the scaled image that lie in the crop, found in the original: one pass instead of two.
+            scaled_width = self.resize * width // min(width, height)
+            scaled_height = self.resize * height // min(width, height)
+            left, top = round((scaled_width - self.crop) / 2), round((scaled_height - self.crop) / 2)
+            across, down = width / scaled_width, height / scaled_height
+            box = (left * across, top * down, (left + self.crop) * across, (top + self.crop) * down)
         method = Image.Resampling.BICUBIC if self.interpolation == "bicubic" else Image.Resampling.BILINEAR
-        square = opened.resize((self.crop, self.crop), method, box=(left, top, left + side, top + side))
+        square = opened.resize((self.crop, self.crop), method, box=box)
         return np.asarray(square, dtype=np.uint8)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON for the codec's manifest."""
-        content = asdict(self)
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in content.items()}
+        content = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return content if self.squash else {key: value for key, value in content.items() if key != "squash"}
 
 
 def open_image(source: Any, least_side: int | None = None) -> Image.Image:
-    """Open and decode an image upright, in RGB. JPEG files far larger than needed are decoded at reduced scale.
+    """The image of `read_image` without its size."""
+    return read_image(source, least_side)[0]
+
+
+def read_image(
+    source: Any, least_side: int | None = None, max_pixels: int = MAX_PIXELS
+) -> tuple[Image.Image, tuple[int, int]]:
+    """Open and decode an image, upright, in RGB. JPEG files far larger than needed are decoded at reduced scale.
 
     Args:
-        source: path, bytes, or (H, W, 3) / (H, W) uint8 array.
+        source: path, bytes, PIL image, or (H, W, 3) / (H, W) uint8 array.
         least_side: the short side that must remain; None keeps the full size.
+        max_pixels: images that decode to more are refused.
+
+    Returns:
+        The first frame, and its (width, height) as the file has them.
 
     Raises:
         SourceError: with a short reason (no file name: the caller knows it).
     """
     if isinstance(source, np.ndarray):
-        if source.dtype != np.uint8 or source.ndim not in (2, 3):
+        if source.dtype != np.uint8 or source.ndim not in (2, 3) or 0 in source.shape:
             raise SourceError(f"an image array must be uint8 (H, W, 3), found {source.dtype} {source.shape}")
-        return to_rgb(Image.fromarray(source))
+        source = Image.fromarray(source)
     try:
-        stream: Any = io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")  # noqa: SIM115
-    except OSError as error:
-        raise SourceError((error.strerror or str(error)).lower()) from error
-    with stream:
-        return _decode(stream, least_side)
-
-
-def image_size(source: Any) -> tuple[int, int] | None:
-    """(width, height) as stored, without decoding; None where it cannot be told."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-                return image.size
-    except Exception:  # whatever a hostile header does, reading the image itself will name the fault
-        return None
+        if isinstance(source, Image.Image):
+            return _upright(to_rgb(source), source), source.size
+        with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as stream:
+            image = _identify(stream)
+            size = image.size
+            large = _shrink(image, stream, least_side, max_pixels)
+            with _one_large_image if large else nullcontext():
+                image.load()
+                return _upright(to_rgb(image), image), size
+    except SourceError:
+        raise
+    except MemoryError as error:
+        raise SourceError("too large for the memory") from error
+    except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
+        if isinstance(error, OSError) and error.errno is not None:
+            raise SourceError((error.strerror or str(error)).lower()) from error
+        raise SourceError(f"damaged image ({type(error).__name__}: {error})"[:200].replace("\n", " ")) from error
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """Any mode -> RGB; 16-bit greys are scaled, not clipped."""
-    if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I"):
-        grey = np.asarray(image).astype(np.int64)
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I"):
+        grey = np.asarray(image)
         scale = 257 if image.mode != "I" or grey.max(initial=0) > 255 else 1
-        return Image.fromarray(np.clip(grey // scale, 0, 255).astype(np.uint8)).convert("RGB")
+        image = Image.fromarray((np.clip(grey, 0, 65_535) // scale).astype(np.uint8))
     if image.mode == "F":
         raise SourceError("a floating-point image has no agreed range")
     if image.mode == "P" and "transparency" in image.info:
@@ -98,30 +141,50 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _decode(stream: Any, least_side: int | None) -> Image.Image:
-    head = stream.read(3)
+def _identify(stream: Any) -> ImageFile.ImageFile:
+    """What `PIL.Image.open` does, but only for _FORMATS, and without refusing by a size that may yet be reduced."""
+    head = stream.read(16)
     if not head:
         raise SourceError("empty file")
-    stream.seek(0)
+    Image.init()
+    for name in _FORMATS:
+        factory, accept = Image.OPEN.get(name, (None, None))
+        if factory is None or (accept is not None and accept(head) is not True):
+            continue
+        stream.seek(0)
+        try:
+            # JPEG's own factory looks for further pictures in the file, which nothing here needs.
+            return JpegImagePlugin.JpegImageFile(stream) if name == "JPEG" else factory(stream, "")
+        except (SyntaxError, IndexError, TypeError, struct.error):
+            continue
+    raise SourceError("not an image that can be read")
+
+
+def _shrink(image: ImageFile.ImageFile, stream: Any, least_side: int | None, max_pixels: int) -> bool:
+    """Let a JPEG file be decoded at 1/2, 1/4 or 1/8; refuse what stays too large; tell whether it is large."""
+    size = image.size
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        several_scans = image.info.get("progressive") or not _is_scan_of_all(stream, image.layers)
+        if least_side is not None:
+            image.draft(None, (least_side, least_side))
+        if not several_scans:
+            size = image.size  # else the decoder holds the coefficients at full size
+    if size[0] * size[1] > max_pixels:
+        raise SourceError(f"{size[0]}x{size[1]} pixels exceed the limit of {max_pixels}")
+    return size[0] * size[1] > LARGE_PIXELS
+
+
+def _is_scan_of_all(stream: Any, components: int) -> bool:
+    """Whether the scan header that Pillow read last, just before the stream's place, is one of all components."""
+    header_bytes = 6 + 2 * components
+    stream.seek(max(stream.tell() - header_bytes - 2, 0))
+    return bool(stream.read(5) == b"\xff\xda" + header_bytes.to_bytes(2, "big") + bytes([components]))
+
+
+def _upright(image: Image.Image, source: Image.Image) -> Image.Image:
+    """Turned as the Exif orientation of its source says; an Exif block that cannot be read is no reason to stop."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # The plain constructor, because Image.open refuses by the full size before `draft` can reduce it.
-            image = JpegImagePlugin.JpegImageFile(stream) if head == b"\xff\xd8\xff" else Image.open(stream)
-            if least_side is not None and image.format == "JPEG" and min(image.size) >= 2 * least_side:
-                scale = least_side / min(image.size)
-                image.draft("RGB", (int(image.width * scale) + 1, int(image.height * scale) + 1))
-            if image.width * image.height > MAX_PIXELS:
-                raise SourceError(f"{image.width}x{image.height} pixels exceed the limit of {MAX_PIXELS}")
-            image.load()
-            return to_rgb(ImageOps.exif_transpose(image) or image)
-    except SourceError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise SourceError(f"more pixels than the limit of {MAX_PIXELS}") from error
-    except UnidentifiedImageError as error:
-        raise SourceError("not an image that can be read") from error
-    except MemoryError as error:
-        raise SourceError("too large for the memory") from error
-    except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
-        raise SourceError(f"damaged image ({type(error).__name__}: {error})"[:200].replace("\n", " ")) from error
+        turn = _UPRIGHT.get(source.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # Pillow's parser raises whatever a broken block leads it to
+        turn = None
+    return image if turn is None else image.transpose(turn)

@@ -1,7 +1,10 @@
 """What every backbone is: preprocessing, a network, and the record that identifies both."""
 
 import hashlib
+import os
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +14,10 @@ import torch
 
 from taskcodec.transforms.images import Pixels, Preprocessing
 from taskcodec.transforms.spec import BackboneSpec
+
+MICRO_BATCH = 4
+_pools: dict[int, ThreadPoolExecutor] = {}
+_pools_lock = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +39,17 @@ class Backbone:
     device: torch.device
 
     def __call__(self, batch: Pixels) -> npt.NDArray[np.float32]:
-        """(n, H, W, 3) uint8 -> (n, d) float32."""
+        """(n, H, W, 3) uint8 -> (n, d) float32.
+
+        On a processor, groups of MICRO_BATCH images run side by side, each on one core: their activations stay in the
+        cache, no core waits for another inside a layer, and the features do not depend on the number of cores.
+        """
+        if self.device.type != "cpu" or not len(batch):
+            return self._features(batch)
+        groups = [batch[start : start + MICRO_BATCH] for start in range(0, len(batch), MICRO_BATCH)]
+        return np.concatenate(list(_workers().map(self._features, groups)))
+
+    def _features(self, batch: Pixels) -> npt.NDArray[np.float32]:
         with torch.inference_mode():
             x = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device)
             x = x.permute(0, 3, 1, 2).to(torch.float32)  # a view in channels-last order: no copy of the pixels
@@ -40,9 +57,31 @@ class Backbone:
             std = torch.tensor(self.preprocess.std, device=self.device).view(1, 3, 1, 1) * 255
             x = x.sub_(mean).div_(std)
             if not has_fast_bfloat16(self.device):
-                return self.network(x).float().cpu().numpy()
+                return self._run(x)
             with torch.autocast(self.device.type, dtype=torch.bfloat16):
-                return self.network(x).float().cpu().numpy()
+                return self._run(x)
+
+    def _run(self, x: torch.Tensor) -> npt.NDArray[np.float32]:
+        return np.asarray(self.network(x).float().cpu().numpy(), dtype=np.float32)
+
+
+def _workers() -> ThreadPoolExecutor:
+    """As many threads as torch may use, each running torch on one core; made anew in a forked process."""
+    with _pools_lock:
+        if os.getpid() in _pools:
+            return _pools[os.getpid()]
+        count = torch.get_num_threads()
+        pool, ready = ThreadPoolExecutor(count, "taskcodec-backbone"), threading.Barrier(count)
+
+        def prepare() -> None:
+            torch.set_num_threads(1)
+            ready.wait()
+
+        for waiting in [pool.submit(prepare) for _ in range(count)]:
+            waiting.result()
+        torch.set_num_threads(count)  # torch also remembers the last number set anywhere: give the caller's back
+        _pools[os.getpid()] = pool
+        return pool
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

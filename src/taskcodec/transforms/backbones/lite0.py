@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from taskcodec.errors import BackboneError
-from taskcodec.transforms.backbones.base import Backbone, channels_last, pick_device
+from taskcodec.transforms.backbones.base import Backbone, channels_last, has_fast_bfloat16, pick_device
 from taskcodec.transforms.images import Preprocessing
 from taskcodec.transforms.spec import BackboneSpec
 
@@ -35,18 +35,31 @@ _STAGES = (
 
 
 class ConvSame(nn.Conv2d):
-    """Convolution with TensorFlow's "same" padding: the odd pixel goes to the right and the bottom."""
+    """Convolution with TensorFlow's "same" padding.
+
+    At stride 2 that padding has one pixel more on the right and at the bottom where the size is even. The same values
+    come from symmetric padding and a kernel with a row and a column of zeros before its first, kept as the weight;
+    this saves a padded copy of the input.
+    """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        padding = kernel // 2 if stride == 1 else 0
-        super().__init__(inputs, outputs, kernel, stride, padding, groups=groups)
+        super().__init__(inputs, outputs, kernel + stride - 1, stride, kernel // 2, groups=groups)
+        self.pads, self.direct = (kernel // 2, kernel // 2), False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if self.stride[0] > 1:
-            kernel, stride = self.kernel_size[0], self.stride[0]
-            height, width = (max((-(-n // stride) - 1) * stride + kernel - n, 0) for n in x.shape[-2:])
-            x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
-        return super().forward(x)
+        weight = self.weight
+        if self.stride[0] == 2:
+            weight = weight[:, :, x.shape[-2] % 2 :, x.shape[-1] % 2 :]
+        if self.direct:
+            return torch.mkldnn_convolution(x, weight, self.bias, self.pads, self.stride, self.dilation, self.groups)
+        return F.conv2d(x, weight, self.bias, self.stride, self.pads, self.dilation, self.groups)
+
+    def load_folded(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
+        """Set the weight (outputs, inputs, kernel, kernel) and the bias (outputs,)."""
+        zeros = self.stride[0] - 1
+        assert self.bias is not None
+        self.weight.data.copy_(F.pad(weight, (zeros, 0, zeros, 0)))
+        self.bias.data.copy_(bias)
 
 
 class InvertedResidual(nn.Module):
@@ -94,9 +107,7 @@ class EfficientNetLite0(nn.Module):
         for number, convolution in enumerate(convolutions):
             weight, gamma, beta, mean, variance = tensors[5 * number : 5 * number + 5]
             scale = gamma / torch.sqrt(variance + _BN_EPSILON)
-            assert convolution.bias is not None
-            convolution.weight.data.copy_(weight * scale.view(-1, 1, 1, 1))
-            convolution.bias.data.copy_(beta - mean * scale)
+            convolution.load_folded(weight * scale.view(-1, 1, 1, 1), beta - mean * scale)
 
 
 def load(device: str | None = None) -> Backbone:
@@ -114,5 +125,11 @@ def load(device: str | None = None) -> Backbone:
     network = EfficientNetLite0()
     network.load_folded(torch.load(path, map_location="cpu", weights_only=True))
     where = pick_device(device)
+    onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if where.type == "cpu" and onednn and not has_fast_bfloat16(where):
+        # Left to itself, torch takes a slow path for 1 x 1 kernels in small batches on one thread.
+        for module in network.modules():
+            if isinstance(module, ConvSame):
+                module.direct = True
     spec = BackboneSpec("lite0", WEIGHTS_SHA256, DIMENSION, PREPROCESSING.to_json())
     return Backbone(spec, PREPROCESSING, channels_last(network, where), where)

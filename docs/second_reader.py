@@ -1,0 +1,228 @@
+"""A second reader of taskcodec stores, written from `store-format.md` alone: the standard library and nothing else.
+
+    python second_reader.py photos.tcz
+
+It is slow and short: it exists so that the format page can be checked, and as a start for a reader in another
+language. It shares no code with taskcodec. Sample records need a Parquet reader and are left out, but for their hash.
+"""
+
+import base64
+import hashlib
+import json
+import struct
+import sys
+import zlib
+from bisect import bisect_right
+from pathlib import Path
+from typing import Any, NamedTuple
+
+START = 0x00017A5C
+Symbols = list[list[int]]
+
+
+class Column(NamedTuple):
+    """One column's table: its smallest symbol, its counts (the escape last) and their 24-bit edges."""
+
+    first: int
+    counts: list[int]
+    edges: list[int]
+
+
+class Codec(NamedTuple):
+    """A codec file: its manifest, and each tensor as (shape, flat list)."""
+
+    manifest: dict[str, Any]
+    tensors: dict[str, tuple[list[int], list[float]]]
+    tables: list[Column]
+
+
+def canonical(content: Any) -> bytes:
+    """JSON as it is hashed."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def crc32c(data: bytes) -> int:
+    """CRC-32C (Castagnoli), bit by bit."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    """(number, where the next one starts)."""
+    value = shift = 0
+    while True:
+        value |= (data[at] & 127) << shift
+        shift, at = shift + 7, at + 1
+        if data[at - 1] < 128:
+            return value, at
+
+
+def edges_of(counts: list[int]) -> list[int]:
+    """m counts that sum to 2**16 -> m + 1 edges from 0 to 2**24."""
+    edges, before = [], 0
+    for slot, count in enumerate(counts):
+        edges.append(slot + ((2**24 - len(counts)) * before >> 16))
+        before += count
+    assert before == 2**16, "counts that do not sum to 2**16"
+    return [*edges, 2**24]
+
+
+def read_tables(data: bytes) -> list[Column]:
+    raw = zlib.decompress(data[4:])
+    assert len(raw) == int.from_bytes(data[:4], "little"), "tables of another length"
+    numbers, at = [], 0
+    while at < len(raw):
+        number, at = varint(raw, at)
+        numbers.append(number)
+    d = numbers[0]
+    zigzag, sizes, counts = numbers[1 : 1 + d], numbers[1 + d : 1 + 2 * d], numbers[1 + 2 * d :]
+    tables, at = [], 0
+    for z, size in zip(zigzag, sizes, strict=True):
+        own = counts[at : at + size + 1]
+        tables.append(Column(z >> 1 if z % 2 == 0 else -(z + 1 >> 1), own, edges_of(own)))
+        at += size + 1
+    assert at == len(counts), "counts left over"
+    return tables
+
+
+class Stack:
+    """The ANS coder, decoding: 32-bit words, a 64-bit state, 24-bit probabilities."""
+
+    def __init__(self, data: bytes) -> None:
+        self.words = list(struct.unpack(f"<{len(data) // 4}I", data))
+        assert self.words, "no words"
+        assert self.words[-1] != 0, "the last word is never zero"
+        self.state = self.words.pop()
+        if self.words:
+            self.state = self.state << 32 | self.words.pop()
+
+    def pop(self, edges: list[int]) -> int:
+        q = self.state & 0xFFFFFF
+        slot = bisect_right(edges, q) - 1
+        self.state = (self.state >> 24) * (edges[slot + 1] - edges[slot]) + q - edges[slot]
+        if self.state < 2**32 and self.words:
+            self.state = self.state << 32 | self.words.pop()
+        return slot
+
+    def pop_raw(self) -> int:
+        """32 bits that no table describes, as a signed number: two uniform halves, the low one first."""
+        value = 0
+        for shift in (0, 16):
+            q = self.state & 0xFFFFFF
+            self.state = (self.state >> 24 << 8) + (q & 0xFF)
+            if self.state < 2**32 and self.words:
+                self.state = self.state << 32 | self.words.pop()
+            value |= q >> 8 << shift
+        return value - 2**32 if value >= 2**31 else value
+
+    def pop_columns(self, rows: int, tables: list[Column]) -> Symbols:
+        out = [[0] * len(tables) for _ in range(rows)]
+        for j, table in enumerate(tables):
+            slots = [self.pop(table.edges) for _ in range(rows)]
+            for row, slot in zip(out, slots, strict=True):
+                row[j] = self.pop_raw() if slot == len(table.counts) - 1 else table.first + slot
+        return out
+
+
+def read_block(data: bytes, tables: list[Column]) -> Symbols:
+    """A chunk without its CRC -> rows of symbols."""
+    rows, at = varint(data, 0)
+    columns, at = varint(data, at)
+    assert columns == len(tables), "a block of other columns"
+    stack = Stack(data[at:])
+    symbols = stack.pop_columns(rows, tables)
+    assert (stack.state, stack.words) == (START, []), "a block that does not end where its coder began"
+    return symbols
+
+
+def read_sample(data: bytes, tables: list[Column]) -> list[int]:
+    """What `Codec.compress` writes -> one row of symbols."""
+    stack = Stack(data + bytes(-len(data) % 4))
+    (row,) = stack.pop_columns(1, tables)
+    check = zlib.crc32(struct.pack(f"<{len(row)}i", *row)) & 0xFFFF
+    assert (stack.state, stack.words) == (0x10000 | check, []), "the check value does not match"
+    return row
+
+
+def read_codec(data: bytes) -> Codec:
+    size = int.from_bytes(data[:8], "little")
+    header, body = json.loads(data[8 : 8 + size]), data[8 + size :]
+    manifest = json.loads(header.pop("__metadata__")["taskcodec"])
+    assert (manifest["format"], manifest["version"]) == ("taskcodec.codec", 1), "another format"
+    claimed = manifest.pop("fingerprint")
+    digest, tensors, tables = hashlib.sha256(canonical(manifest)), {}, b""
+    for name in sorted(header):
+        dtype, letter = {"F32": ("<f4", "f"), "F16": ("<f2", "e"), "U8": ("|u1", "B")}[header[name]["dtype"]]
+        shape, (begin, end) = header[name]["shape"], header[name]["data_offsets"]
+        digest.update(f"\n{name} {dtype} {tuple(shape)}\n".encode() + body[begin:end])
+        count = (end - begin) // struct.calcsize(letter)
+        tensors[name] = (shape, list(struct.unpack(f"<{count}{letter}", body[begin:end])))
+        if name == "tables":
+            tables = body[begin:end]
+    assert digest.hexdigest() == claimed, "another fingerprint"
+    return Codec({**manifest, "fingerprint": claimed}, tensors, read_tables(tables))
+
+
+def decode(symbols: Symbols, codec: Codec) -> list[list[float]]:
+    """Rows of symbols -> rows of features."""
+    step, companding = codec.manifest["quantizer"]["step"], codec.manifest["transform"]["companding"]
+    scale, centre, points = (codec.tensors[name][1] for name in ("scale", "centre", "points"))
+    matrix = codec.tensors["synthesis"][1] if "synthesis" in codec.tensors else None
+    d, out = len(centre), []
+    for row in symbols:
+        latent, base = [], 0
+        for j, (symbol, table) in enumerate(zip(row, codec.tables, strict=True)):
+            size, place = len(table.counts) - 1, symbol - table.first
+            point = points[base + place] if 0 <= place < size else 0.0
+            latent.append((symbol + point) * step * scale[j])
+            base += size
+        if matrix is not None:
+            latent = [sum(y * matrix[j * d + i] for j, y in enumerate(latent)) for i in range(d)]
+        u = [y + c for y, c in zip(latent, centre, strict=True)]
+        out.append([max(v, 0.0) ** 2 for v in u] if companding == "sqrt" else u)
+    return out
+
+
+def read_store(folder: str | Path) -> tuple[Symbols, Codec]:
+    """The symbols of every sample, and the codec that turns them into features."""
+    root = Path(folder)
+    attributes = json.loads((root / "zarr.json").read_bytes())["attributes"]
+    manifest = attributes["taskcodec"]
+    assert sha256(canonical(manifest)) == attributes["taskcodec_sha256"], "zarr.json: another hash"
+    assert (manifest["format"], manifest["version"]) == ("taskcodec.store", 1), "another format"
+
+    data = (root / "codec.safetensors").read_bytes()
+    assert sha256(data) == manifest["codec_sha256"], "codec.safetensors: another hash"
+    codec = read_codec(data)
+
+    codes = json.loads((root / "codes" / "zarr.json").read_bytes())
+    codes.pop("shape")
+    assert sha256(canonical(codes)) == manifest["codes_sha256"], "codes/zarr.json: another hash"
+    configuration = codes["codecs"][0]["configuration"]
+    assert read_tables(base64.b64decode(configuration["tables"])) == codec.tables, "tables of another codec"
+    for part in manifest["parts"]:
+        assert sha256((root / part["file"]).read_bytes()) == part["sha256"], f"{part['file']}: another hash"
+
+    symbols: Symbols = []
+    for index in range(-(-manifest["samples"] // manifest["chunk_rows"])):
+        chunk = (root / "codes" / "c" / str(index) / "0").read_bytes()
+        assert crc32c(chunk[:-4]) == int.from_bytes(chunk[-4:], "little"), f"chunk {index}: another CRC-32C"
+        wanted = min(manifest["chunk_rows"], manifest["samples"] - len(symbols))
+        rows = read_block(chunk[:-4], codec.tables)[:wanted]
+        symbols += rows + [[0] * manifest["columns"] for _ in range(wanted - len(rows))]
+    return symbols, codec
+
+
+if __name__ == "__main__":
+    found, its_codec = read_store(sys.argv[1])
+    print(f"{len(found)} samples of {len(its_codec.tables)} symbols")
+    for features in decode(found[:1], its_codec):
+        print("the first sample's features begin", features[:4])

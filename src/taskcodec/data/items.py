@@ -1,0 +1,89 @@
+"""What a source of images is made of: one item for every file, also for those that turn out to be no image."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from taskcodec.data.labels import LabelTable, label_of_path
+
+MAX_ITEM_BYTES = 2**30
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file of a source.
+
+    Attributes:
+        id: unique in the source: its relative POSIX path, in a shard after the shard's name.
+        size: in bytes.
+        label: its class, or None.
+        read: gives what `read_image` takes (a path or bytes); raises SourceError or OSError.
+        fault: why it need not be tried, or None.
+    """
+
+    id: str
+    size: int
+    label: str | None
+    read: Callable[[], Any]
+    fault: str | None = None
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Files that should be images."""
+
+    name: str
+    items: Sequence[Item]
+    kind: str = "images"
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def descriptor(self) -> dict[str, Any]:
+        """What tells this source from another when an encode is resumed."""
+        digest = hashlib.sha256()
+        for item in self.items:
+            digest.update(f"{item.id}\0{item.size}\n".encode("utf-8", "surrogateescape"))
+        return {"kind": self.kind, "count": len(self), "sha256": digest.hexdigest()}
+
+    def with_labels(self, labels: dict[str, str]) -> "ImageSource":
+        """The same items with labels from a table."""
+        table = LabelTable(labels)
+        return replace(self, items=[replace(item, label=table.of(item.id)) for item in self.items])
+
+
+def file_item(path: str, name: str) -> Item:
+    """The item of a file on disk; whatever keeps it from being read is its fault."""
+    label = label_of_path(name)
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return faulty(name, "link to nothing" if os.path.islink(path) else "no such file", label)
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte, from a list
+        return faulty(name, f"cannot be read ({getattr(error, 'strerror', None) or error})".lower(), label)
+    if not stat.S_ISREG(status.st_mode):
+        return faulty(name, "not a regular file", label)
+    fault = "larger than an image may be" if status.st_size > MAX_ITEM_BYTES else None
+    return Item(name, status.st_size, label, lambda: path, fault)
+
+
+def faulty(name: str, fault: str, label: str | None = None) -> Item:
+    """An item that is there only to be accounted for."""
+    return Item(name, 0, label, lambda: b"", fault)
+
+
+def distinct(items: list[Item]) -> list[Item]:
+    """Give a second item of the same id the id `NAME#2`, and so on."""
+    taken = {item.id for item in items}
+    seen: set[str] = set()
+    result = []
+    for item in items:
+        name, number = item.id, 2
+        while name in seen or (name != item.id and name in taken):
+            name, number = f"{item.id}#{number}", number + 1
+        seen.add(name)
+        result.append(item if name == item.id else replace(item, id=name))
+    return result

@@ -1,0 +1,210 @@
+"""Zip and tar shards: their members as items, in the order of the archive.
+
+A member beside an image of the same name, but with the extension of a label or a note, belongs to that image (the
+WebDataset convention): KEY.cls holds its label as text, KEY.json as an entry named class, label, category or target.
+"""
+
+import gzip
+import json
+import lzma
+import os
+import struct
+import tarfile
+import threading
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from taskcodec.data.items import Item, distinct, faulty
+from taskcodec.data.labels import LABEL_COLUMNS, label_of_path
+from taskcodec.errors import SourceError
+
+SHARDS = (".zip", ".tar", ".tar.gz", ".tgz")
+MAX_MEMBER_BYTES = 2**28
+"""A member is read whole: larger ones are refused."""
+_SIDE_FILES = (".cls", ".txt", ".json", ".csv", ".xml", ".yaml")
+_MAX_LABEL_BYTES = 2**20
+_KEPT_BYTES = 2**26
+# What the readers of archives raise on damaged ones, found by damaging some.
+_DAMAGE = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError, struct.error,
+    OverflowError, IndexError, KeyError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A file in an archive. `read` raises SourceError or OSError."""
+
+    name: str
+    size: int
+    read: Callable[[], bytes]
+
+
+def shard_items(name: str, paths: Sequence[Path]) -> list[Item]:
+    """The items of shards. A shard that cannot be opened is an item with that fault, unless it is the only one."""
+    items: list[Item] = []
+    for path in paths:
+        prefix = "" if len(paths) == 1 else f"{path.name}/"
+        members: list[_Member] = []
+        try:
+            found = _zip_members(path) if path.name.lower().endswith(".zip") else _tar_members(path)
+            for member in found:
+                members.append(member)
+        except (*_DAMAGE, OSError) as error:
+            fault = f"damaged or not an archive after {len(members)} files ({error or type(error).__name__})"
+            if len(paths) == 1 and not members:
+                raise SourceError(f"{path}: {fault}") from error
+            items.append(faulty(path.name, fault.replace("\n", " ")))
+        items.extend(_grouped(members, prefix))
+    if not items:
+        raise SourceError(f"{name}: shards without files")
+    return distinct(items)
+
+
+def _grouped(members: list[_Member], prefix: str) -> list[Item]:
+    images = {_key(member.name) for member in members if not member.name.lower().endswith(_SIDE_FILES)}
+    labels: dict[str, str] = {}
+    kept = []
+    for member in members:
+        key = _key(member.name)
+        if not (key in images and member.name.lower().endswith(_SIDE_FILES)):
+            kept.append(member)
+        elif key not in labels and (label := _label(member)) is not None:
+            labels[key] = label
+    return [
+        Item(
+            prefix + member.name,
+            member.size,
+            labels.get(_key(member.name)) or label_of_path(member.name),
+            member.read,
+            "larger than an image may be" if member.size > MAX_MEMBER_BYTES else None,
+        )
+        for member in kept
+    ]
+
+
+def _key(name: str) -> str:
+    return os.path.splitext(name)[0]
+
+
+def _label(member: _Member) -> str | None:
+    if not member.name.lower().endswith((".cls", ".json")) or member.size > _MAX_LABEL_BYTES:
+        return None
+    try:
+        text = member.read().decode("utf-8", "replace").strip()
+        if member.name.lower().endswith(".cls"):
+            return text or None
+        content = json.loads(text)
+        found = next((content[name] for name in ("cls", *LABEL_COLUMNS) if name in content), None)
+    except (SourceError, OSError, ValueError, TypeError, RecursionError):
+        return None  # a label that cannot be read is none; the image is still one
+    return str(found) if isinstance(found, str | int) else None
+
+
+def _zip_members(path: Path) -> Iterator[_Member]:
+    written = os.stat(path).st_mtime_ns
+
+    def reader(info: zipfile.ZipInfo) -> Callable[[], bytes]:
+        def read() -> bytes:
+            try:
+                return _open_zip(path, written).read(info)
+            except _DAMAGE as error:
+                raise SourceError(f"cannot be read from its zip file ({error or type(error).__name__})") from error
+
+        return read
+
+    for info in _open_zip(path, written).infolist():
+        if not info.is_dir():
+            yield _Member(info.filename, info.file_size, reader(info))
+
+
+@lru_cache(maxsize=8)
+def _open_zip(path: Path, written: int) -> zipfile.ZipFile:
+    """An open archive, shared by the threads that read from it: opening one reads its whole list of members."""
+    return zipfile.ZipFile(path)
+
+
+def _tar_members(path: Path) -> Iterator[_Member]:
+    compressed = not path.name.lower().endswith(".tar")
+    stream = _GzipStream(path) if compressed else None
+    with gzip.open(path) if compressed else open(path, "rb") as raw:
+        bounded = _Bounded(raw)
+        # Headers only: the members' bytes are read later, straight from their places.
+        with tarfile.open(fileobj=bounded, mode="r:") as archive:  # type: ignore[call-overload]
+            before = -1
+            while (member := archive.next()) is not None:
+                archive.members.clear()  # tarfile would keep them all
+                if archive.offset <= before:
+                    raise tarfile.ReadError("a header that points backwards")
+                before = archive.offset
+                if not member.isdir():
+                    yield _Member(member.name, member.size, _tar_reader(path, stream, member))
+            bounded.seek(archive.offset)
+            if bounded.read(tarfile.BLOCKSIZE).strip(b"\0"):
+                raise tarfile.ReadError("a damaged header")  # where tarfile itself stops without a word
+
+
+def _tar_reader(path: Path, stream: "_GzipStream | None", member: tarfile.TarInfo) -> Callable[[], bytes]:
+    plain, offset, size = member.isreg() and not member.issparse(), member.offset_data, member.size
+
+    def read() -> bytes:
+        if not plain:
+            raise SourceError("not a regular file, but a link or a special one, in its tar file")
+        try:
+            if stream is not None:
+                data = stream.read(offset, size)
+            else:
+                with open(path, "rb") as file:
+                    file.seek(offset)
+                    data = file.read(size)
+        except _DAMAGE as error:
+            raise SourceError(f"cannot be read from its tar file ({error or type(error).__name__})") from error
+        if len(data) < size:
+            raise SourceError("cut short in its tar file")
+        return data
+
+    return read
+
+
+class _Bounded:
+    """A stream that hands out no more at once than an honest header has: a false length allocates nothing."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= _MAX_LABEL_BYTES:
+            raise tarfile.ReadError(f"a header of {size} bytes")
+        return bytes(self._stream.read(size))
+
+
+class _GzipStream:
+    """Pieces of a gzip file, read by several threads roughly in order: the last _KEPT_BYTES stay at hand.
+
+    A read that goes back further starts from the beginning again, as gzip must.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._lock = path, threading.Lock()
+        self._file: gzip.GzipFile | None = None
+        self._start, self._kept = 0, bytearray()
+
+    def read(self, offset: int, size: int) -> bytes:
+        """`size` bytes of the decompressed stream, fewer where it ends."""
+        with self._lock:
+            if self._file is None or offset < self._start:
+                self._file, self._start, self._kept = gzip.open(self._path), 0, bytearray()  # noqa: SIM115
+            while self._start + len(self._kept) < offset + size and (more := self._file.read(2**20)):
+                self._kept += more
+                surplus = min(len(self._kept) - _KEPT_BYTES, offset - self._start)
+                if surplus > 0:
+                    del self._kept[:surplus]
+                    self._start += surplus
+            place = offset - self._start
+            return bytes(self._kept[place : place + size])
