@@ -51,7 +51,8 @@ def records_to_parquet(records: Sequence[SampleRecord]) -> bytes:
     columns = {name: [getattr(record, name) for record in records] for name in SCHEMA.names}
     sink = io.BytesIO()
     # Names may hold bytes that are no UTF-8 (they come from file systems): keep them readable, never fail.
-    columns["id"] = [text.encode("utf-8", "backslashreplace").decode() for text in columns["id"]]
+    for name in ("id", "label"):
+        columns[name] = [t and t.encode("utf-8", "backslashreplace").decode() for t in columns[name]]
     pq.write_table(pa.table(columns, schema=SCHEMA), sink, compression="zstd")
     return sink.getvalue()
 
