@@ -5,7 +5,7 @@ import struct
 import threading
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ MAX_PIXELS = 178_956_970
 """An image with more pixels than this (where Pillow assumes an attack) is refused, once reduced as it can be."""
 LARGE_PIXELS = 2**25
 """Images with more pixels than this are decoded one at a time, so that memory stays bounded."""
+MAX_SCALED_SIDES = 32
+"""An image longer than this many times its width is scaled and cropped in one pass, whose memory is bounded."""
 _one_large_image = threading.Lock()
 
 # Named one by one, because Pillow also opens what runs other programs (EPS) or holds no picture (GRIB, HDF5).
@@ -46,9 +48,11 @@ class Preprocessing:
     Attributes:
         resize: the short side is scaled to this many pixels ...
         crop: ... and the central square of this side is kept.
-        interpolation: "bicubic" or "bilinear", antialiased.
+        interpolation: "bicubic", "bilinear" or another of Pillow's filters, antialiased.
         mean, std: per channel, of pixel values in [0, 1].
-        squash: the whole image is scaled to a square of side `crop` instead, whatever its shape.
+        squash: the whole image is scaled to a square of side `resize` instead, whatever its shape.
+        steps: "one": scaled and cropped in one pass over the pixels that count. "torchvision", "transformers": scaled,
+            then cropped, with that library's rounding, so that the pixels are those its models are used with.
     """
 
     resize: int
@@ -57,28 +61,42 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     squash: bool = False
+    steps: Literal["one", "torchvision", "transformers"] = "one"
 
     def __call__(self, image: Any) -> Pixels:
         """A path, bytes, PIL image or (H, W, 3) uint8 array -> (crop, crop, 3) uint8. Raises SourceError."""
         opened = open_image(image, self.resize)
         width, height = opened.size
-        if self.squash:
-            box = (0.0, 0.0, float(width), float(height))
-        else:
-            # The pixels of the scaled image that lie in the crop, found in the original: one pass instead of two.
-            scaled_width = self.resize * width // min(width, height)
-            scaled_height = self.resize * height // min(width, height)
-            left, top = round((scaled_width - self.crop) / 2), round((scaled_height - self.crop) / 2)
-            across, down = width / scaled_width, height / scaled_height
-            box = (left * across, top * down, (left + self.crop) * across, (top + self.crop) * down)
-        method = Image.Resampling.BICUBIC if self.interpolation == "bicubic" else Image.Resampling.BILINEAR
-        square = opened.resize((self.crop, self.crop), method, box=box)
-        return np.asarray(square, dtype=np.uint8)
+        method = Image.Resampling[self.interpolation.upper()]
+        # The size of the scaled image, and where in it the crop begins.
+        short = min(width, height)
+        across, down = (self.resize, self.resize) if self.squash else (self.resize * s // short for s in opened.size)
+        if self.steps != "one" and max(across, down) <= MAX_SCALED_SIDES * self.resize:
+            half = _floor_half if self.steps == "transformers" else _round_half
+            left, top = half(across - self.crop), half(down - self.crop)
+            scaled = opened.resize((across, down), method)
+            return np.asarray(scaled.crop((left, top, left + self.crop, top + self.crop)), dtype=np.uint8)
+        left, top = _round_half(across - self.crop), _round_half(down - self.crop)
+        # The same pixels, found in the original.
+        x, y = width / across, height / down
+        box = (left * x, top * y, (left + self.crop) * x, (top + self.crop) * y)
+        return np.asarray(opened.resize((self.crop, self.crop), method, box=box), dtype=np.uint8)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON for the codec's manifest."""
         content = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-        return content if self.squash else {key: value for key, value in content.items() if key != "squash"}
+        # What was added later is left out where it says nothing, so that codecs keep their fingerprints.
+        return {
+            key: value for key, value in content.items() if (key, value) not in (("squash", False), ("steps", "one"))
+        }
+
+
+def _round_half(excess: int) -> int:
+    return round(excess / 2)
+
+
+def _floor_half(excess: int) -> int:
+    return excess // 2
 
 
 def open_image(source: Any, least_side: int | None = None) -> Image.Image:

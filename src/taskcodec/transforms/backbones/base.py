@@ -51,7 +51,7 @@ class Backbone:
 
     def _features(self, batch: Pixels) -> npt.NDArray[np.float32]:
         with torch.inference_mode():
-            x = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device)
+            x = torch.from_numpy(np.require(batch, requirements=("C", "W"))).to(self.device)
             x = x.permute(0, 3, 1, 2).to(torch.float32)  # a view in channels-last order: no copy of the pixels
             mean = torch.tensor(self.preprocess.mean, device=self.device).view(1, 3, 1, 1) * 255
             std = torch.tensor(self.preprocess.std, device=self.device).view(1, 3, 1, 1) * 255

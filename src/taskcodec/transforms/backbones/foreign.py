@@ -1,109 +1,209 @@
 """Backbones of other libraries: timm, torchvision, OpenCLIP, transformers' vision towers, ONNX files.
 
 Each loader is given what follows the colon of the name. A local file or folder is used as it is; anything else is the
-library's own name, whose weights the library downloads, with its own progress, because the user named it.
+library's own name, whose weights the library downloads, with its own progress, because the user named it. The
+preprocessing is the library's own for that model, and is held against the library's code when the model is loaded.
 """
 
 import hashlib
-import re
-import sys
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from taskcodec.errors import BackboneError
-from taskcodec.transforms.backbones.base import Backbone, channels_last, hash_state, pick_device
+from taskcodec.transforms.backbones.base import Backbone
+from taskcodec.transforms.backbones.libraries import (
+    check_preprocessing,
+    fetch,
+    has_torchvision,
+    import_library,
+    import_torchvision,
+    load_body,
+    read_state,
+    wrap,
+)
 from taskcodec.transforms.images import Preprocessing
 from taskcodec.transforms.spec import BackboneSpec
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_declared: list[Any] = []  # torch forgets an operator when the library that declared it is collected
+_LOCAL = "local-dir:"  # timm's and OpenCLIP's own prefix for a folder of config and weights
 
 
 def load_timm(rest: str, device: str | None) -> Backbone:
-    """`timm:MODEL`, or `timm:MODEL@FILE` for weights in a local file."""
-    model_name, _, checkpoint = rest.partition("@")
+    """`timm:MODEL`, `timm:MODEL@FILE` for weights in a local file, or `timm:local-dir:FOLDER` as timm saves it."""
+    name = f"timm:{rest}"
+    model_name, _, checkpoint = (rest, "", "") if rest.startswith(_LOCAL) else rest.partition("@")
     import_torchvision()
-    timm = _library("timm", "timm")
-    if checkpoint and not Path(checkpoint).is_file():
-        raise BackboneError(f"timm:{rest}: no such weights file: {checkpoint}")
-    weights = {"checkpoint_path": checkpoint} if checkpoint else {"pretrained": True}
-    network = _fetch(f"timm:{rest}", lambda: timm.create_model(model_name, num_classes=0, **weights))
+    timm = import_library("timm", "timm")
+    state = read_state(name, checkpoint) if checkpoint else None
+    network = fetch(name, lambda: timm.create_model(model_name, num_classes=0, pretrained=state is None))
+    if state is not None:
+        load_body(name, network, state)
     data = timm.data.resolve_model_data_config(network)
     side = int(data["input_size"][-1])
-    preprocessing = Preprocessing(
-        round(side / data["crop_pct"]), side, _interpolation(data["interpolation"]), data["mean"], data["std"]
-    )
-    return _wrap(f"timm:{rest}", network, network, preprocessing, device)
+    # timm rounds the side of the scaled image down.
+    preprocessing = _preprocessing(
+        int(side / data["crop_pct"]), side, data["interpolation"], data["mean"], data["std"],
+        squash=data.get("crop_mode") == "squash",
+    )  # fmt: skip
+    check_preprocessing(name, preprocessing, timm.data.create_transform(**data, is_training=False))
+    return wrap(name, network, network, preprocessing, device)
 
 
 def load_torchvision(rest: str, device: str | None) -> Backbone:
     """`torchvision:MODEL` with its default weights, or `torchvision:MODEL@FILE` for a local state dict."""
+    name = f"torchvision:{rest}"
     model_name, _, checkpoint = rest.partition("@")
     import_torchvision()
-    models = _library("torchvision.models", "torchvision")
-    if checkpoint and not Path(checkpoint).is_file():
-        raise BackboneError(f"torchvision:{rest}: no such weights file: {checkpoint}")
-    network = _fetch(
-        f"torchvision:{rest}", lambda: models.get_model(model_name, weights=None if checkpoint else "DEFAULT")
-    )
-    if checkpoint:
-        network.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
+    models = import_library("torchvision.models", "torchvision")
+    state = read_state(name, checkpoint) if checkpoint else None
+    transforms = fetch(name, lambda: models.get_model_weights(model_name).DEFAULT.transforms())
+    if not hasattr(transforms, "crop_size"):
+        raise BackboneError(f"{name}: no image classifier")
+    network = fetch(name, lambda: models.get_model(model_name, weights=None if state is not None else "DEFAULT"))
+    _drop_classifier(network)
+    if state is not None:
+        load_body(name, network, state)
+    preprocessing = _preprocessing(
+        transforms.resize_size[0], transforms.crop_size[0], transforms.interpolation.value, transforms.mean,
+        transforms.std,
+    )  # fmt: skip
+    check_preprocessing(name, preprocessing, transforms)
+    return wrap(name, network, network, preprocessing, device)
+
+
+def _drop_classifier(network: Any) -> None:
+    """Remove the last linear layer, which gives the classes."""
     for head in ("fc", "classifier", "heads", "head"):
-        if hasattr(network, head):
+        found = getattr(network, head, None)
+        if not isinstance(found, torch.nn.Module):
+            continue
+        parts = dict(found.named_children())
+        last = next((key for key in reversed(parts) if isinstance(parts[key], torch.nn.Linear)), None)
+        if last is not None:
+            setattr(found, last, torch.nn.Identity())
+        elif isinstance(found, torch.nn.Linear):
             setattr(network, head, torch.nn.Identity())
-    preprocessing = Preprocessing(256, 224, "bilinear", IMAGENET_MEAN, IMAGENET_STD)
-    return _wrap(f"torchvision:{rest}", network, network, preprocessing, device)
+        else:
+            setattr(network, head, torch.nn.AdaptiveAvgPool2d(1))  # SqueezeNet ends in a convolution
+    for auxiliary in ("aux1", "aux2", "AuxLogits"):
+        if hasattr(network, auxiliary):
+            setattr(network, auxiliary, None)
 
 
 def load_open_clip(rest: str, device: str | None) -> Backbone:
-    """`open_clip:MODEL/PRETRAINED`, where PRETRAINED is a tag or a local file."""
-    model_name, _, pretrained = rest.partition("/")
+    """`open_clip:MODEL/PRETRAINED`, where PRETRAINED is a tag or a local file.
+
+    Also `open_clip:local-dir:FOLDER` and `open_clip:hf-hub:REPOSITORY`, with OpenCLIP's own config beside the weights.
+    """
+    name = f"open_clip:{rest}"
+    brings_weights = rest.startswith((_LOCAL, "hf-hub:"))
+    model_name, _, pretrained = (rest, "", "") if brings_weights else rest.partition("/")
+    if not (brings_weights or pretrained):
+        raise BackboneError(f"{name}: names no weights: open_clip:MODEL/PRETRAINED, a tag or a local file")
     import_torchvision()
-    open_clip = _library("open_clip", "open_clip_torch")
-    model = _fetch(
-        f"open_clip:{rest}", lambda: open_clip.create_model(model_name, pretrained=pretrained or None).eval()
+    open_clip = import_library("open_clip", "open_clip_torch")
+    model = fetch(
+        name, lambda: open_clip.create_model(model_name, pretrained=pretrained or None, require_pretrained=True).eval()
     )
-    visual = model.visual
-    side = visual.image_size[0] if isinstance(visual.image_size, tuple) else visual.image_size
-    mean = tuple(visual.image_mean or open_clip.OPENAI_DATASET_MEAN)
-    std = tuple(visual.image_std or open_clip.OPENAI_DATASET_STD)
-    preprocessing = Preprocessing(side, side, "bicubic", mean, std)
-    return _wrap(f"open_clip:{rest}", visual, model.encode_image, preprocessing, device)
+    wanted = open_clip.get_model_preprocess_cfg(model)
+    size = wanted["size"]
+    side = int(size if isinstance(size, int) else size[0])
+    preprocessing = _preprocessing(
+        side, side, wanted.get("interpolation") or "bicubic", wanted["mean"], wanted["std"],
+        squash=wanted.get("resize_mode") == "squash",
+    )  # fmt: skip
+    transforms = open_clip.transform
+    transform = transforms.image_transform_v2(transforms.PreprocessCfg(**wanted), is_train=False)
+    check_preprocessing(name, preprocessing, transform)
+    return wrap(name, model.visual, model.encode_image, preprocessing, device)
 
 
 def load_transformers(rest: str, device: str | None) -> Backbone:
     """`hf:REPOSITORY` or `hf:FOLDER`: the vision tower of CLIP, SigLIP, DINOv2, ViT, ..."""
-    transformers = _library("transformers", "transformers")
     name = f"hf:{rest}"
-    model = _fetch(name, lambda: transformers.AutoModel.from_pretrained(rest))
-    processor = _fetch(name, lambda: transformers.AutoImageProcessor.from_pretrained(rest, use_fast=False))
-    tower = getattr(model, "vision_model", model)
-    size = processor.size.get("shortest_edge") or processor.size.get("height")
-    crop = getattr(processor, "crop_size", None) if getattr(processor, "do_center_crop", False) else None
-    side = (crop or {}).get("height", size)
-    preprocessing = Preprocessing(
-        int(size), int(side), "bicubic", tuple(processor.image_mean), tuple(processor.image_std)
+    if rest.startswith(("/", ".", "~")) and not Path(rest).is_dir():
+        raise BackboneError(f"{name}: no such folder")
+    if has_torchvision():
+        import_torchvision()  # transformers imports it too
+    transformers = import_library("transformers", "transformers")
+    model = _transformers_model(name, transformers, rest)
+    newer = int(transformers.__version__.split(".")[0]) >= 5
+    pillow = {"backend": "pil"} if newer else {"use_fast": False}
+    processor = fetch(
+        name, lambda: transformers.AutoImageProcessor.from_pretrained(rest, trust_remote_code=False, **pillow)
     )
+    preprocessing = fetch(name, lambda: _processor_preprocessing(processor))
+    check_preprocessing(
+        name, preprocessing, lambda image: processor(images=image, return_tensors="np")["pixel_values"][0]
+    )
+    tower = getattr(model, "vision_model", model)
 
     def pooled(x: torch.Tensor) -> torch.Tensor:
-        if hasattr(model, "get_image_features"):
-            features = model.get_image_features(pixel_values=x)
-            return torch.as_tensor(features if isinstance(features, torch.Tensor) else features.pooler_output)
-        output = tower(pixel_values=x)
-        found = getattr(output, "pooler_output", None)
-        return torch.as_tensor(output.last_hidden_state[:, 0] if found is None else found)
+        found = model.get_image_features(pixel_values=x) if hasattr(model, "get_image_features") else None
+        if isinstance(found, torch.Tensor):
+            return found
+        output = found or (model if hasattr(model, "visual_projection") else tower)(pixel_values=x)
+        for field in ("image_embeds", "pooler_output"):
+            if getattr(output, field, None) is not None:
+                features = torch.as_tensor(getattr(output, field))
+                return features.flatten(1) if features.shape[2:].numel() == 1 else features
+        return torch.as_tensor(output.last_hidden_state[:, 0])
 
-    return _wrap(name, model, pooled, preprocessing, device)
+    return wrap(name, model, pooled, preprocessing, device)
+
+
+def _transformers_model(name: str, transformers: Any, rest: str) -> Any:
+    """The model with all its weights: what the library would make up (a pooler that was never trained) is left out."""
+    config = fetch(name, lambda: transformers.AutoConfig.from_pretrained(rest, trust_remote_code=False))
+    architecture = (getattr(config, "architectures", None) or [""])[0]
+    kind = transformers.AutoModel
+    if architecture.endswith("VisionModelWithProjection"):
+        kind = getattr(transformers, architecture)
+    options = {} if kind is not transformers.AutoModel else {"trust_remote_code": False}
+    logging, verbosity = transformers.logging, transformers.logging.get_verbosity()
+    logging.set_verbosity_error()  # its report on tensors too many or too few is dealt with here
+    try:
+        model, loading = fetch(name, lambda: kind.from_pretrained(rest, output_loading_info=True, **options))
+    finally:
+        logging.set_verbosity(verbosity)
+    missing = sorted(loading["missing_keys"])
+    if missing and all(key.startswith("pooler.") for key in missing):
+        model.pooler = None
+    elif missing:
+        raise BackboneError(f"{name}: its weights lack {len(missing)} of the model's tensors ({missing[0]}, ...)")
+    return model
+
+
+def _processor_preprocessing(processor: Any) -> Preprocessing:
+    """What a transformers image processor does, from its numbers."""
+    size = dict(processor.size)
+    crop = processor.crop_size if getattr(processor, "do_center_crop", False) else None
+    shortest = size.get("shortest_edge")
+    share = getattr(processor, "crop_pct", None)
+    squash = shortest is None
+    if share is not None and shortest is not None:  # ConvNeXt: scaled up first, or squashed where it is large
+        resize, side, squash = int(shortest / share), int(shortest), shortest >= 384
+        resize = side if squash else resize
+    else:
+        resize = int(shortest or size["height"])
+        side = int(crop["height"]) if crop else resize
+    mean, std = np.array(processor.image_mean), np.array(processor.image_std)
+    if not getattr(processor, "do_normalize", True):
+        mean, std = np.zeros(3), np.ones(3)
+    rescale = 255 * processor.rescale_factor if getattr(processor, "do_rescale", True) else 255.0
+    if rescale != 1.0:
+        mean, std = mean / rescale, std / rescale
+    method = Image.Resampling(int(processor.resample)).name.lower()
+    return _preprocessing(resize, side, method, mean, std, squash, "transformers")
 
 
 def load_onnx(rest: str, device: str | None) -> Backbone:
     """`onnx:FILE`: one image input (n, 3, H, W), normalised with ImageNet's mean and deviation; the first output."""
-    runtime = _library("onnxruntime", "onnxruntime")
+    runtime = import_library("onnxruntime", "onnxruntime")
     path = Path(rest)
     if not path.is_file():
         raise BackboneError(f"onnx:{rest}: no such file")
@@ -129,63 +229,11 @@ def load_onnx(rest: str, device: str | None) -> Backbone:
     return Backbone(spec, preprocessing, run, torch.device("cpu"))
 
 
-def import_torchvision() -> None:
-    """Import torchvision even where its compiled operators do not fit this torch.
-
-    A processor-only torch cannot load operators that were built for CUDA, and torchvision then stops on the first
-    one it wants to describe. The models need none of them, so the missing names are declared, and calling one fails.
-    """
-    for _ in range(64):
-        try:
-            import_module("torchvision")
-            return
-        except ImportError as error:
-            raise BackboneError("this backbone needs torchvision; run: pip install 'taskcodec[backbones]'") from error
-        except RuntimeError as error:
-            missing = re.search(r"operator torchvision::(\w+) does not exist", str(error))
-            if missing is None:
-                raise BackboneError(f"torchvision does not fit this torch: {error}") from error
-            if not _declared:
-                _declared.append(torch.library.Library("torchvision", "DEF"))  # type: ignore[no-untyped-call]
-            _declared[0].define(f"{missing[1]}(Tensor x) -> Tensor")
-            for module in [m for m in sys.modules if m.split(".")[0] == "torchvision"]:
-                del sys.modules[module]
-
-
-def _library(module: str, package: str) -> Any:
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise BackboneError(f"this backbone needs {package}; run: pip install {package}") from error
-
-
-def _fetch(name: str, make: Callable[[], Any]) -> Any:
-    """Build a model; whatever the library raises becomes one line that says what to do."""
-    try:
-        return make()
-    except Exception as error:  # each library raises its own errors for unknown names and for being offline
-        reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
-        raise BackboneError(
-            f"{name}: cannot be loaded ({reason}); check the name, and that this machine is online or has the weights"
-        ) from error
-
-
-def _interpolation(name: str) -> str:
-    return "bilinear" if name == "bilinear" else "bicubic"
-
-
-def _wrap(
-    name: str,
-    module: torch.nn.Module,
-    network: Callable[[torch.Tensor], torch.Tensor],
-    preprocessing: Preprocessing,
-    device: str | None,
-) -> Backbone:
-    where = pick_device(device)
-    channels_last(module, where)
-    with torch.inference_mode():
-        sample = network(torch.zeros((1, 3, preprocessing.crop, preprocessing.crop), device=where))
-    if sample.ndim != 2:
-        raise BackboneError(f"{name}: gives {tuple(sample.shape)} for one image; a backbone gives one vector")
-    spec = BackboneSpec(name, hash_state(module.state_dict()), int(sample.shape[1]), preprocessing.to_json())
-    return Backbone(spec, preprocessing, network, where)
+def _preprocessing(
+    resize: int, crop: int, interpolation: str, mean: Any, std: Any, squash: bool = False, rounding: Any = "torchvision"
+) -> Preprocessing:
+    red, green, blue = (float(value) for value in mean)
+    deviations = tuple(float(value) for value in std)
+    return Preprocessing(
+        resize, crop, interpolation, (red, green, blue), (deviations[0], deviations[1], deviations[2]), squash, rounding
+    )
