@@ -22,7 +22,7 @@ from taskcodec.entropy_models.empirical import freeze, sketch
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting.rate import search_step
 from taskcodec.quantization.uniform import quantize
-from taskcodec.transforms.affine import AffineTransform
+from taskcodec.transforms.affine import AffineTransform, outside_share
 from taskcodec.transforms.companding import choose_companding, compand
 from taskcodec.transforms.spec import BackboneSpec
 
@@ -108,7 +108,11 @@ def fit(
         backbone=backbone,
         provenance={"method": method, "samples": len(x), **(provenance or {})},
     )
-    return codec if method == "dimensionwise" else drop_silent_columns(codec, latent)
+    if method == "dimensionwise":
+        return codec
+    smaller = drop_silent_columns(codec, latent)
+    lost = round(outside_share(smaller.transform, x), 4)
+    return replace(smaller, provenance={**smaller.provenance, "outside_share": lost})
 
 
 def default_bits(dimension: int) -> float:

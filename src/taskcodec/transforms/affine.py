@@ -78,3 +78,17 @@ class AffineTransform:
         if self.companding == "sqrt":
             np.maximum(u, 0.0, out=u)
         return np.asarray(expand(u, self.companding), dtype=np.float32)
+
+
+def outside_share(transform: AffineTransform, features: npt.ArrayLike) -> float:
+    """The share of the variance of companded (n, d) features that is lost in (k < d) directions, before any rounding.
+
+    0 where nothing is dropped or nothing varies; above 1 where the features lie far from the centre as well.
+    """
+    if transform.columns == transform.dimension:
+        return 0.0
+    companded = compand(np.asarray(features, dtype=np.float32), transform.companding)
+    kept = compand(transform.synthesise(transform.analyse(features)), transform.companding)
+    lost = float(np.square(companded - kept, dtype=np.float64).sum())
+    varies = float(np.square(companded - companded.mean(axis=0), dtype=np.float64).sum())
+    return lost / varies if varies else 0.0

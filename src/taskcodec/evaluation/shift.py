@@ -1,0 +1,138 @@
+"""Shift: how far the data at hand are from those that a codec was fitted on, and whether anything should be done.
+
+Two things can go wrong, and different things cure them.
+
+- The TABLES expect other symbols. That costs rate and loses nothing: the mean code length is the entropy of the symbols
+  plus the Kullback-Leibler divergence between their counts and the tables (Cover and Thomas, "Elements of Information
+  Theory", section 5.4). Refitting the tables to the data saves that divergence.
+- The transform has dropped the DIRECTIONS in which these data vary. That costs no rate and loses information, for
+  every task that needs those directions. No refit brings them back; a fit on such data does.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.codec import Codec
+from taskcodec.coding import TABLE_BITS, Tables
+from taskcodec.errors import MismatchError
+from taskcodec.fitting.rate import MIN_ADAPT_SAMPLES
+from taskcodec.transforms.affine import outside_share
+
+MATERIAL_RATE = 0.10
+"""Tables count as shifted where a refit would save this share of the rate. Unseen samples of the fitted collection
+come to 0.02, other collections of photographs to 0.05 and more, digits to 0.6 (measured, docs/shift.md)."""
+MATERIAL_VARIANCE = 0.25
+"""Directions count as shifted where this share more of the variance lies outside them than did on the fit data."""
+SIMULATIONS = 4
+TOTAL = 1 << TABLE_BITS
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Samples of some data against a codec.
+
+    Attributes:
+        samples: how many were measured.
+        rate_bits: what they take, in bits a sample.
+        expected_rate_bits: what symbols drawn from the tables take.
+        escape_share: the share of symbols outside their tables' range (each takes 32 raw bits more).
+        kl_bits: divergence of the symbols' counts from the tables, in bits a sample: what tables made for these data
+            would save. What as many symbols drawn from the tables themselves would show is subtracted.
+        outside_share: the share of the features' variance outside the directions that the transform keeps.
+        fitted_outside_share: the same on the data that the codec was fitted on.
+    """
+
+    samples: int
+    rate_bits: float
+    expected_rate_bits: float
+    escape_share: float
+    kl_bits: float
+    outside_share: float
+    fitted_outside_share: float
+
+    @property
+    def tables_shifted(self) -> bool:
+        """The tables cost more than MATERIAL_RATE of the rate. False where the samples are too few to tell."""
+        return self.samples >= MIN_ADAPT_SAMPLES and self.kl_bits > MATERIAL_RATE * self.rate_bits
+
+    @property
+    def directions_shifted(self) -> bool:
+        """MATERIAL_VARIANCE more is lost than on the fit data. False where the samples are too few to tell."""
+        lost_more = self.outside_share - self.fitted_outside_share
+        return self.samples >= MIN_ADAPT_SAMPLES and lost_more > MATERIAL_VARIANCE
+
+    @property
+    def warning(self) -> str | None:
+        """What is wrong and what to do about it, in one line; None where nothing is."""
+        if self.directions_shifted:
+            return (
+                f"{self.outside_share:.0%} of the variance of these features lies outside the directions that the "
+                f"codec keeps ({self.fitted_outside_share:.0%} on the data it was fitted on): tasks that need it will "
+                "suffer; fit a codec to these data, or use a dimensionwise one"
+            )
+        if self.tables_shifted:
+            return (
+                f"these data are unlike those the codec was fitted on: its tables cost {self.kl_bits:.0f} of "
+                f"{self.rate_bits:.0f} bits a sample; let the codec be refitted (--refit) or fit one to these data"
+            )
+        return None
+
+
+def measure_shift(codec: Codec, features: npt.ArrayLike) -> Shift:
+    """Measure (n, d) features, n >= 1, against a codec; a few thousand rows spread over the data are plenty.
+
+    Raises:
+        MismatchError: features of another dimension, none, or not finite.
+    """
+    x = np.asarray(features, dtype=np.float32)
+    if x.ndim != 2 or not len(x):
+        raise MismatchError(f"shift: expected features of shape (n >= 1, {codec.dimension}), found {x.shape}")
+    symbols = codec.encode(x)
+    tables = codec.tables
+    slots = (tables.slots(symbols) + tables.starts[:-1]).astype(np.int64)
+    counts = np.bincount(slots.ravel(), minlength=len(tables.counts))
+    escapes = int(counts[tables.starts[1:] - 1].sum())
+    rate = float(tables.code_length(symbols).mean())
+    share = tables.counts / TOTAL
+    return Shift(
+        samples=len(x),
+        rate_bits=rate,
+        expected_rate_bits=float(-(share * np.log2(share)).sum()),
+        escape_share=escapes / symbols.size,
+        kl_bits=max(0.0, rate - _entropy_bits(counts, len(x)) - _chance_bits(tables, len(x))),
+        outside_share=outside_share(codec.transform, x),
+        fitted_outside_share=_fitted_outside_share(codec),
+    )
+
+
+def _entropy_bits(counts: npt.NDArray[np.int64], samples: int) -> float:
+    """Empirical entropy summed over the columns: counts of all slots of all columns, `samples` in each column."""
+    seen = counts[counts > 0] / samples
+    return float(-(seen * np.log2(seen)).sum())
+
+
+def _chance_bits(tables: Tables, samples: int) -> float:
+    """The divergence that symbols drawn from the tables show by chance, in bits a sample.
+
+    About (size - 1) / (2 n ln 2) for each column (Miller 1955); simulated, because most slots of a table expect less
+    than one of few samples, where that formula overstates it.
+    """
+    generator = np.random.default_rng(0)
+    columns = [tables.column(j) / TOTAL for j in range(tables.columns)]
+    length = TABLE_BITS - np.log2(tables.counts)
+    found = []
+    for _ in range(SIMULATIONS):
+        counts = np.concatenate([generator.multinomial(samples, column) for column in columns])
+        found.append(float((counts / samples * length).sum()) - _entropy_bits(counts, samples))
+    return float(np.mean(found))
+
+
+def _fitted_outside_share(codec: Codec) -> float:
+    """As recorded by the fit; 0 for codecs that keep every direction and for those that do not say."""
+    value = codec.provenance.get("outside_share", 0.0)
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
