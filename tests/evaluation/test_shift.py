@@ -3,7 +3,7 @@ import pytest
 
 from taskcodec.errors import MismatchError
 from taskcodec.evaluation.probes import probe_accuracy
-from taskcodec.evaluation.shift import measure_shift
+from taskcodec.evaluation.shift import ShiftWatch, measure_shift
 from taskcodec.fitting import adapt, fit
 
 D = 24
@@ -108,3 +108,15 @@ def test_bad_features_are_refused(codec):
     for bad in (np.ones((5, D + 1)), np.ones((0, D)), np.ones(D), np.full((5, D), np.nan)):
         with pytest.raises(MismatchError):
             measure_shift(codec, bad)
+
+
+def test_watching_keeps_rows_spread_over_all_and_bounded_memory(codec):
+    watch = ShiftWatch()
+    assert watch.measure() is None
+    rows = np.zeros((20_000, D), np.float32)
+    rows[:, 0] = np.arange(20_000)
+    for start in range(0, 20_000, 48):
+        watch(codec, rows[start : start + 48])
+    assert watch.ROWS <= len(watch.kept) <= 2 * watch.ROWS
+    np.testing.assert_array_equal(np.diff(watch.kept[:, 0]), watch.stride)
+    assert watch.measure().samples == len(watch.kept)

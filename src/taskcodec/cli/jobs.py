@@ -8,7 +8,7 @@ import numpy as np
 
 from taskcodec.codec import Codec, load_codec
 from taskcodec.data import FeatureSource, ImageSource, Source, open_source, read_labels
-from taskcodec.engines.local import Batches, Progress, encode_source, sample_features, write_features
+from taskcodec.engines.local import Batches, Progress, Watch, encode_source, sample_features, write_features
 from taskcodec.engines.views import view_features
 from taskcodec.errors import SourceError, StorageError, UsageError
 from taskcodec.fitting import default_bits
@@ -34,6 +34,7 @@ def encode_job(
     chunk_rows: int,
     device: str | None,
     progress: Progress,
+    watch: Watch,
 ) -> Store:
     """See `taskcodec encode`."""
     _check_bits(bits)
@@ -61,6 +62,7 @@ def encode_job(
         append=append,
         chunk_rows=chunk_rows,
         progress=progress,
+        watch=watch,
     )
     if place != store:
         pack_zip(place, store)

@@ -60,18 +60,22 @@ def encode(
 ) -> None:
     """Encode images or features into a store; run the same command again to resume."""
     from taskcodec.cli.jobs import encode_job
+    from taskcodec.evaluation.shift import ShiftWatch
 
+    watch = ShiftWatch()
     with progress_bar("encoding") as report:
         result = encode_job(
-            source, store, codec, backbone, bits, labels, refit, append, overwrite, chunk, device, report
+            source, store, codec, backbone, bits, labels, refit, append, overwrite, chunk, device, report, watch
         )
-    info = result.info()
+    info, shift = result.info(), watch.measure()
     lines = _info_lines(store, info)
     if info.failures:
         reasons = result.failures.select(["id", "status"]).slice(0, 5).to_pylist()
         lines += [f"not coded: {row['id']}: {row['status']}" for row in reasons]
         lines += [f"... and {info.failures - 5} more; see `taskcodec info {store} --failures`"] * (info.failures > 5)
-    show(info, json_, lines)
+    if shift is not None and shift.warning is not None:
+        print(f"taskcodec: warning: {shift.warning}", file=sys.stderr)
+    show({**asdict(info), "shift": None if shift is None else asdict(shift)}, json_, lines)
 
 
 @app.command(epilog="Example: taskcodec fit photos/ -o photos.codec --bits 500")

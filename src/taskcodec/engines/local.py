@@ -35,6 +35,7 @@ ADAPT_FEATURE_BATCHES = 16
 """... or of FEATURE_BATCH feature vectors, which cost nothing to compute."""
 Features = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]
+Watch = Callable[[Codec, Features], None]
 
 
 class BackboneLike(Protocol):
@@ -166,6 +167,7 @@ def encode_source(
     append: bool = False,
     chunk_rows: int = 1024,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> Store:
     """Encode a source into a store; resume where an earlier run of the same command stopped.
 
@@ -179,6 +181,7 @@ def encode_source(
         append: add to a finished store (whose codec is used as it is).
         chunk_rows: samples in a chunk.
         progress: called with (samples done, samples in all).
+        watch: called with the codec in use and the features (m, d) of each batch.
 
     Raises:
         MismatchError: codec and features do not fit, or the store holds something else.
@@ -224,20 +227,28 @@ def encode_source(
         writer = StoreWriter.create(place, codec, chunk_rows=chunk_rows, source=request)
     with writer:
         done = writer.resume_point + 1 - offset if writer.resume_point >= offset else 0
-        _encode_batches(batches, codec, writer, done, offset, progress)
+        _encode_batches(batches, codec, writer, done, offset, progress, watch)
         if writer.finish().samples == 0:
             raise SourceError(f"{source.name}: none of its {len(source)} files could be coded; see `taskcodec info`")
     return Store(place, load)
 
 
 def _encode_batches(
-    batches: Batches, codec: Codec, writer: StoreWriter, done: int, offset: int, progress: Progress | None
+    batches: Batches,
+    codec: Codec,
+    writer: StoreWriter,
+    done: int,
+    offset: int,
+    progress: Progress | None,
+    watch: Watch | None,
 ) -> None:
     total = len(batches.source)
     for batch in batches.run(range(done // batches.size, len(batches))):
         records = [
             SampleRecord(**{**vars(record), "source_index": record.source_index + offset}) for record in batch.records
         ]
+        if watch is not None and len(batch.features):
+            watch(codec, batch.features)
         symbols = _encode(codec, batch)
         fresh = [record.source_index - offset >= done for record in records]
         kept = [new for new, record in zip(fresh, records, strict=True) if record.status == OK]

@@ -136,3 +136,31 @@ def _fitted_outside_share(codec: Codec) -> float:
     """As recorded by the fit; 0 for codecs that keep every direction and for those that do not say."""
     value = codec.provenance.get("outside_share", 0.0)
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
+
+
+class ShiftWatch:
+    """Measures shift while a source is encoded: keeps between ROWS and 2 * ROWS rows, evenly spread over it.
+
+    Give it to `encode_source(watch=...)`, then ask `measure`.
+    """
+
+    ROWS = 2048
+
+    def __init__(self) -> None:
+        self.codec: Codec | None = None
+        self.kept = np.empty((0, 0), np.float32)
+        self.stride, self.seen = 1, 0
+
+    def __call__(self, codec: Codec, features: npt.NDArray[np.float32]) -> None:
+        """Take note of the next (n, d) features, and of the codec that codes them."""
+        self.codec = codec
+        part = features[-self.seen % self.stride :: self.stride]
+        self.seen += len(features)
+        if len(part):
+            self.kept = np.concatenate([self.kept, part]) if len(self.kept) else part
+        while len(self.kept) > 2 * self.ROWS:
+            self.kept, self.stride = self.kept[::2], 2 * self.stride
+
+    def measure(self) -> Shift | None:
+        """The shift of what was seen; None where nothing was."""
+        return measure_shift(self.codec, self.kept) if self.codec is not None and len(self.kept) else None
