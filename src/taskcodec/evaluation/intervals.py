@@ -46,14 +46,15 @@ class Scores:
     Attributes:
         units: (r,) what the bootstrap draws: the sample's index, or its group's (photos of one house).
         targets: (r,) float64: 1 for classification, the true value for regression.
-        predictions: (r,) float64: 1 or 0 for a right or wrong class, the predicted value for regression.
-        metric: "accuracy" or "r2".
+        predictions: (r,) float64: 1 or 0 for a right or wrong class, the predicted value for regression, any score of
+            the row for "mean".
+        metric: "accuracy", "r2", or "mean" of the predictions.
     """
 
     units: npt.NDArray[np.int64]
     targets: npt.NDArray[np.float64]
     predictions: npt.NDArray[np.float64]
-    metric: Literal["accuracy", "r2"]
+    metric: Literal["accuracy", "r2", "mean"]
 
     def __post_init__(self) -> None:
         if not (len(self.units) == len(self.targets) == len(self.predictions) > 0):
@@ -62,14 +63,14 @@ class Scores:
     @property
     def value(self) -> float:
         """The metric over all rows."""
-        return float(self._values(np.ones((1, self.unit_count)))[0])
+        return float(self.values(np.ones((1, self.unit_count)))[0])
 
     @property
     def unit_count(self) -> int:
         """How many different samples or groups there are."""
         return len(np.unique(self.units))
 
-    def _values(self, weights: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    def values(self, weights: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """The metric for each row of weights (b, u): how often each unit was drawn."""
         inverse = np.unique(self.units, return_inverse=True)[1]
         weights = weights.astype(np.float64)
@@ -79,7 +80,7 @@ class Scores:
             return summed
 
         rows = total(np.ones(len(inverse)))
-        if self.metric == "accuracy":
+        if self.metric != "r2":
             return total(self.predictions) / rows
         centred = self.targets - self.targets.mean()
         deviation = total(centred**2) - total(centred) ** 2 / rows
@@ -89,7 +90,7 @@ class Scores:
 
     def draws(self, count: int, seed: int) -> npt.NDArray[np.float64]:
         """(count,) bootstrap values. One seed on the same units draws the same samples, so draws are paired."""
-        return self._values(_times_drawn(self.unit_count, count, seed))
+        return self.values(_times_drawn(self.unit_count, count, seed))
 
 
 @lru_cache(maxsize=16)

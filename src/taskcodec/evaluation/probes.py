@@ -124,13 +124,23 @@ class RidgePath:
         self, targets: npt.NDArray[np.float64], groups: Labels | None = None
     ) -> npt.NDArray[np.float64]:
         """Mean squared error of each training target (n, t) predicted without its own sample or group, per strength."""
+        return np.array([np.mean(residual**2) for residual in self._held_out(targets, RIDGE_GRID, groups)])
+
+    def held_out_residuals(
+        self, targets: npt.NDArray[np.float64], strength: float, groups: Labels | None = None
+    ) -> npt.NDArray[np.float64]:
+        """(n, t) each training target minus its prediction without its own sample or group, at one strength."""
+        return next(self._held_out(targets, np.array([strength]), groups))
+
+    def _held_out(
+        self, targets: npt.NDArray[np.float64], strengths: npt.NDArray[np.float64], groups: Labels | None
+    ) -> Iterator[npt.NDArray[np.float64]]:
         rows = len(targets)
         centred = targets - targets.mean(axis=0)
         projected = self._left.T @ centred
         blocks = _blocks(groups) if groups is not None else []
         squared = self._left**2
-        errors = np.empty(len(RIDGE_GRID))
-        for index, strength in enumerate(RIDGE_GRID):
+        for strength in strengths:
             shrink = self._values / (self._values + strength)
             residual = centred - self._left @ (shrink[:, None] * projected)
             if groups is None:
@@ -139,8 +149,7 @@ class RidgePath:
                 part = self._left[block]
                 held_in = np.eye(len(block)) - 1 / rows - (part * shrink) @ part.T
                 residual[block] = np.linalg.solve(held_in + 1e-12 * np.eye(len(block)), residual[block])
-            errors[index] = np.mean(residual**2)
-        return errors
+            yield residual
 
     def predict(
         self, targets: npt.NDArray[np.float64], test_x: npt.NDArray[np.float64], strength: float
