@@ -1,0 +1,108 @@
+"""A task outside the kept information: what was done to a picture, read from the features that a codec gives back.
+
+    python benchmarks/scope.py IMAGES CACHE --out benchmarks/results/scope.json
+
+IMAGES is imagenet_sample_1000/images, CACHE the output of extract_features.py. Codecs are fitted on 600 of the images,
+and the bottleneck also on their augmented views, which differ in brightness, saturation, contrast and crop. Nuisance
+tasks: the other 400 images at either end of what `augment` draws (dark or bright, pale or vivid, flat or hard, whole or
+a quarter), to be told apart. Class tasks: labelled sets. Every codec is refitted, without labels, to each set it
+codes, so that all take the same bits. Probes: ridge, three folds, no image on both sides.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from taskcodec.data.augment import BRIGHTNESS, CONTRAST, CROP_AREA, SATURATION, augment
+from taskcodec.data.sources import open_source
+from taskcodec.evaluation.intervals import bootstrap, paired_difference
+from taskcodec.evaluation.own import FittedCodec
+from taskcodec.evaluation.shift import measure_shift
+from taskcodec.evaluation.tasks import LabelledSet, Task, make_splits, probe_scores
+from taskcodec.fitting import fit
+from taskcodec.transforms.backbones import load_backbone
+from taskcodec.transforms.images import open_image
+
+FITTED = 600
+RATES = (150.0, 300.0, 600.0, 1200.0)
+CLASS_SETS = ("ants_bees", "caltech101_25x30", "eurosat_rgb_2400")
+NEUTRAL = {"area": CROP_AREA[1], "brightness": 1.0, "saturation": 1.0, "contrast": 1.0}
+ENDS = {"area": CROP_AREA, "brightness": BRIGHTNESS, "saturation": SATURATION, "contrast": CONTRAST}
+ORDER = ("area", "log aspect", "left", "top", "brightness", "saturation", "contrast")
+"""What `augment` draws by `uniform`, in its order."""
+
+
+class Chosen:
+    """Stands in for the random generator of `augment`: no mirror, square crop in the middle, and the given values."""
+
+    def __init__(self, values):
+        self.values, self.names = values, iter(ORDER)
+
+    def uniform(self, low, high):
+        return self.values.get(next(self.names), (low + high) / 2)
+
+    def random(self):
+        return 1.0
+
+
+def nuisance_sets(images, backbone):
+    """For each treatment a set of 2n pictures: every image at both ends; the task is to say which end."""
+    sets = []
+    for name, ends in ENDS.items():
+        features = []
+        for end in ends:
+            for start in range(0, len(images), 32):
+                opened = [open_image(item.read(), 448) for item in images[start : start + 32]]
+                pixels = [augment(image, Chosen({**NEUTRAL, name: end}), 224) for image in opened]
+                features.append(backbone(np.stack(pixels)))
+        groups = np.tile(np.arange(len(images)), 2)
+        task = Task("which end", "accuracy", np.repeat([0, 1], len(images)))
+        sets.append(LabelledSet(name, np.concatenate(features), (task,), groups))
+    return sets
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("images")
+    parser.add_argument("cache", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    items = open_source(arguments.images).items
+    order = np.random.default_rng(0).permutation(len(items))
+    own, other = order[:FITTED], order[FITTED:]
+    file = np.load(arguments.cache / "imagenet_sample_1000.npz", allow_pickle=True)
+    originals, views = file["features"][own], file["views"][:, own]
+    sets = nuisance_sets([items[i] for i in other], load_backbone("lite0"))
+    for name in CLASS_SETS:
+        file = np.load(arguments.cache / f"{name}.npz", allow_pickle=True)
+        sets.append(LabelledSet(name, file["features"], (Task("class", "accuracy", file["labels"]),)))
+    makers = {
+        "bottleneck": lambda bits: fit(originals, bits=bits, views=views),
+        "KLT": lambda bits: fit(originals, bits=bits),
+        "dimensionwise": lambda bits: fit(originals, bits=bits, method="dimensionwise"),
+    }
+    codecs = {(name, bits): make(bits) for name, make in makers.items() for bits in RATES}
+    rows = []
+    for labelled in sets:
+        (task,), splits = labelled.tasks, make_splits(labelled)
+        raw = probe_scores(labelled, task, splits, [labelled.features] * len(splits))
+        for (name, bits), codec in codecs.items():
+            decoded, rate = FittedCodec(codec, bits).encode_decode(labelled.features)
+            scores = probe_scores(labelled, task, splits, [decoded] * len(splits))
+            value, difference = bootstrap(scores), paired_difference(scores, raw)
+            row = {
+                "set": labelled.name, "task": task.name, "codec": name, "setting": f"{bits:g}",
+                "metric": scores.metric, "samples": len(labelled.features), "bits_per_sample": rate,
+                "value": value.value, "low": value.low, "high": value.high, "raw_value": raw.value,
+                "difference": difference.value, "difference_low": difference.low, "difference_high": difference.high,
+                "outside_share": measure_shift(codec, labelled.features).outside_share,
+            }  # fmt: skip
+            rows.append({key: round(cell, 5) if isinstance(cell, float) else cell for key, cell in row.items()})
+            print(labelled.name, name, f"{rate:.0f} bits: {value.value:.3f}, raw {raw.value:.3f}", flush=True)
+    arguments.out.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
