@@ -101,16 +101,15 @@ def fit_job(
         options["views"] = view_features(source, backbone, backbone.preprocess.crop, progress)
     if tolerance is None:
         return fit_codec(features, bits=bits, step=step, **options)
-    from taskcodec.evaluation.tolerance import cheapest_within
+    from taskcodec.evaluation.tolerance import cheapest_within, one_fit
 
     records = [record for number in sorted(batches.kept) for record in batches.kept[number].records]
     targets = np.array([record.label for record in records if record.status == "ok"], dtype=object)
     known = np.array([target is not None for target in targets])
     if not known.any():
         raise UsageError("--tolerance needs labels: folders named by class, or --labels FILE.csv")
-    return cheapest_within(
-        features[known], targets[known], tolerance, lambda rate: fit_codec(features, bits=rate, **options)
-    ).codec
+    at = one_fit(features, lambda rate: fit_codec(features, bits=rate, **options))
+    return cheapest_within(features[known], targets[known], tolerance, at).codec
 
 
 def features_job(

@@ -1,0 +1,99 @@
+"""`taskcodec fit` on folders of real photographs."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import taskcodec
+from tests.cli.test_main import run
+
+pytest.importorskip("torch")
+
+from taskcodec.evaluation.probes import probe_accuracy
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    """Crops of two photographs, a folder for each, and their features."""
+    from sklearn.datasets import load_sample_image
+
+    folder = tmp_path_factory.mktemp("fit")
+    for name in ("china", "flower"):
+        (folder / "photos" / name).mkdir(parents=True)
+        photo = Image.fromarray(load_sample_image(f"{name}.jpg"))
+        for x in range(0, 480, 80):
+            for y in (0, 130, 260):
+                photo.crop((x, y, x + 160, y + 160)).save(folder / "photos" / name / f"{x}_{y}.jpg", quality=90)
+    run("features", folder / "photos", "-o", folder / "x.npy")
+    return folder
+
+
+def measured(codec, x):
+    return float(codec.tables.code_length(codec.encode(x)).mean())
+
+
+def test_a_rate_and_a_step_on_images(scenes):
+    x = np.load(scenes / "x.npy")
+    assert x.shape == (36, 1280)
+    run("fit", scenes / "photos", "-o", scenes / "b.codec", "--bits", "300")
+    codec = taskcodec.load_codec(scenes / "b.codec")
+    # Columns that are zero for all of so few samples are dropped after the step is found, with the bits they cost.
+    assert measured(codec, x) == pytest.approx(300, rel=0.05)
+    assert codec.backbone.name == "lite0"
+    run("fit", scenes / "photos", "-o", scenes / "s.codec", "--step", "3", "--method", "dimensionwise")
+    assert taskcodec.load_codec(scenes / "s.codec").step == 3
+    run("encode", scenes / "photos", scenes / "s.tcz", "--codec", scenes / "b.codec")
+    assert json.loads(run("info", scenes / "s.tcz", "--json").stdout)["samples"] == 36
+
+
+def test_a_tolerance_with_folders_as_labels(scenes):
+    run("fit", scenes / "photos", "-o", scenes / "t.codec", "--tolerance", "1")
+    codec, x = taskcodec.load_codec(scenes / "t.codec"), np.load(scenes / "x.npy")
+    assert measured(codec, x) < 100  # two photographs are easily told apart
+    decoded, labels = codec.decode(codec.encode(x)), np.repeat(["china", "flower"], 18)
+    order = np.random.default_rng(11).permutation(36)
+    train, test = order[:25], order[25:]
+    raw, now = (probe_accuracy(f[train], labels[train], f[test], labels[test]).value for f in (x, decoded))
+    assert raw == now == 1.0
+
+
+def write_labels(path, labels):
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([("path", "label"), *labels.items()])
+
+
+def test_a_tolerance_with_a_file_of_labels(scenes):
+    names = sorted(f"{p.parent.name}/{p.name}" for p in (scenes / "photos").rglob("*.jpg"))
+    write_labels(scenes / "side.csv", {name: "left" if int(name.split("/")[1].split("_")[0]) < 240 else "right"
+                                       for name in names})  # fmt: skip
+    write_labels(scenes / "few.csv", {name: name[0] for name in names[::4]})
+    write_labels(scenes / "numbers.csv", {name: 1.5 * i for i, name in enumerate(names)})
+    write_labels(scenes / "others.csv", {"nowhere.jpg": "x"})
+    run("fit", scenes / "photos", "-o", scenes / "l.codec", "--tolerance", "5", "--labels", scenes / "side.csv")
+    assert taskcodec.load_codec(scenes / "l.codec").backbone.name == "lite0"
+    for name, says in (
+        ("few", "20 labelled samples"),
+        ("numbers", "regress"),
+        ("others", "none of its 1 ids"),
+    ):
+        found = run(
+            "fit", scenes / "photos", "-o", scenes / "n.codec", "--tolerance", "1", "--labels", scenes / f"{name}.csv",
+            code=2,
+        )  # fmt: skip
+        assert says in found.stderr
+        assert len(found.stderr.strip().splitlines()) == 1
+    assert not (scenes / "n.codec").exists()
+
+
+def test_too_few_images(scenes, tmp_path):
+    first = next((scenes / "photos" / "china").iterdir())
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.jpg").write_bytes(first.read_bytes())
+    (tmp_path / "a" / "broken.jpg").write_bytes(b"\xff\xd8\xff no photograph")
+    assert "at least 2 samples" in run("fit", tmp_path / "a", "-o", tmp_path / "c", code=1).stderr
+    (tmp_path / "a" / "2.jpg").write_bytes(first.read_bytes())
+    run("fit", tmp_path / "a", "-o", tmp_path / "c")  # the same photograph twice, and one that cannot be read
+    run("verify", tmp_path / "c")

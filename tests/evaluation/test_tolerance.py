@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+
+import taskcodec
+from taskcodec.errors import UsageError
+from taskcodec.evaluation.probes import probe_accuracy
+from taskcodec.evaluation.tolerance import GRID_BITS, cheapest_within, one_fit
+
+
+@pytest.fixture(scope="module")
+def digits():
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    return found.data.astype(np.float32), found.target.astype(str).astype(object)
+
+
+def search(features, labels, points):
+    return cheapest_within(features, labels, points, one_fit(features, lambda bits: taskcodec.fit(features, bits=bits)))
+
+
+def loss_elsewhere(codec, features, labels, splits=10):
+    """Percentage points lost by another way to split, with other seeds and both predictors."""
+    from sklearn.model_selection import StratifiedShuffleSplit
+
+    decoded, lost = codec.decode(codec.encode(features)), []
+    for train, test in StratifiedShuffleSplit(splits, test_size=0.3, random_state=7).split(features, labels):
+        raw, now = (probe_accuracy(x[train], labels[train], x[test], labels[test]).value for x in (features, decoded))
+        lost.append(100 * (raw - now))
+    return float(np.mean(lost))
+
+
+@pytest.mark.parametrize("points", [0.5, 2.0])
+def test_the_cheapest_rate_inside_the_tolerance(digits, points):
+    x, y = digits
+    found = search(x, y, points)
+    *inside, (_, last) = found.tried
+    assert 100 * (found.raw_accuracy - last) > points  # the next cheaper rate loses too much ...
+    assert all(100 * (found.raw_accuracy - accuracy) <= points for _, accuracy in inside)
+    rate = float(found.codec.tables.code_length(found.codec.encode(x)).mean())
+    assert rate == pytest.approx(inside[-1][0], rel=0.02)  # ... and the codec is of the one before
+    assert loss_elsewhere(found.codec, x, y) <= points + 0.5
+
+
+@pytest.mark.parametrize("method", ["bottleneck", "dimensionwise"])
+def test_one_fit_gives_what_a_fit_at_each_rate_gives(digits, method):
+    x = digits[0]
+    at = one_fit(x, lambda bits: taskcodec.fit(x, bits=bits, method=method))
+    for bits in (400.0, 100.0, 25.0):
+        once, anew = at(bits), taskcodec.fit(x, bits=bits, method=method)
+        assert once.columns == anew.columns
+        assert once.step == pytest.approx(anew.step, rel=0.01)
+        assert np.mean((once.decode(once.encode(x)) - anew.decode(anew.encode(x))) ** 2) < 0.05 * x.var()
+        assert once.provenance == anew.provenance
+
+
+def test_a_larger_tolerance_is_never_dearer(digits):
+    x, y = digits
+    rates = []
+    for points in (0.2, 1.0, 5.0):
+        codec = search(x[:600], y[:600], points).codec
+        rates.append(float(codec.tables.code_length(codec.encode(x[:600])).mean()))
+    assert rates[0] >= rates[1] >= rates[2]
+
+
+def test_features_that_cannot_fill_the_highest_rates(digits):
+    """Few dimensions hold less than 4096 bits: those rates are left out."""
+    x, y = digits
+    narrow = x[:, 20:24]
+    found = search(narrow, y, 1)
+    assert max(bits for bits, _ in found.tried) < GRID_BITS[-1]
+    assert loss_elsewhere(found.codec, narrow, y) <= 2
+
+
+def test_every_class_is_trained_on():
+    """A rare class that fell among the test samples alone would be held against every codec."""
+    rng = np.random.default_rng(0)
+    labels = np.array(["a"] * 30 + ["b"] * 30 + ["c", "c", "d"], dtype=object)
+    centres = {name: 5 * rng.normal(size=16) for name in "abcd"}
+    x = np.stack([centres[label] + rng.normal(size=16) for label in labels]).astype(np.float32)
+    assert search(x, labels, 1).raw_accuracy > 0.95
+
+
+@pytest.mark.parametrize(
+    ("make", "points", "says"),
+    [
+        (lambda y: y[:10], 1, "20 labelled samples"),
+        (lambda y: np.array(["one"] * 100, dtype=object), 1, "2 classes"),
+        (lambda y: np.array(["one"] * 99 + ["other"], dtype=object), 1, "2 classes"),
+        (lambda y: np.array([f"{0.37 * i:.2f}" for i in range(100)], dtype=object), 1, "regress"),
+        (lambda y: np.random.default_rng(0).permutation(y[:200]), 1, "do not predict"),
+        (lambda y: y[:100], -1, "0 or more"),
+        (lambda y: y[:100], float("nan"), "0 or more"),
+    ],
+)
+def test_labels_that_measure_nothing_are_refused(digits, make, points, says):
+    labels = make(digits[1])
+    with pytest.raises(UsageError, match=says) as raised:
+        search(digits[0][: len(labels)], labels, points)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_tolerance_that_no_rate_meets(digits):
+    x, y = digits[0][:200], digits[1][:200]
+    with pytest.raises(UsageError, match="no rate up to 4096 bits"):
+        cheapest_within(x, y, 1, lambda bits: taskcodec.fit(x, step=1e6))
