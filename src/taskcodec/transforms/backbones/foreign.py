@@ -164,12 +164,7 @@ def _transformers_model(name: str, transformers: Any, rest: str) -> Any:
     if architecture.endswith("VisionModelWithProjection"):
         kind = getattr(transformers, architecture)
     options = {} if kind is not transformers.AutoModel else {"trust_remote_code": False}
-    logging, verbosity = transformers.logging, transformers.logging.get_verbosity()
-    logging.set_verbosity_error()  # its report on tensors too many or too few is dealt with here
-    try:
-        model, loading = fetch(name, lambda: kind.from_pretrained(rest, output_loading_info=True, **options))
-    finally:
-        logging.set_verbosity(verbosity)
+    model, loading = fetch(name, lambda: kind.from_pretrained(rest, output_loading_info=True, **options))
     missing = sorted(loading["missing_keys"])
     if missing and all(key.startswith("pooler.") for key in missing):
         model.pooler = None

@@ -1,11 +1,14 @@
 """What the loaders of other libraries share: importing them, building and checking a model, reading weights files."""
 
+import logging
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -63,7 +66,8 @@ def import_library(module: str, package: str) -> Any:
 def fetch(name: str, make: Callable[[], Any]) -> Any:
     """Build a model; whatever the library raises becomes one line that says what to do."""
     try:
-        return make()
+        with _quiet():
+            return make()
     except BackboneError:
         raise
     except Exception as error:  # each library raises its own errors for unknown names and for being offline
@@ -148,4 +152,18 @@ def wrap(
 
 def _reason(error: Exception, last: bool = False) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[-1 if last else 0].strip()[:160]
+    return shorten(lines[-1 if last else 0], 160, placeholder=" ...")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what the libraries log: retries without a network, tensors too many. What matters is dealt with here."""
+    loggers = [logging.getLogger(name) for name in ("huggingface_hub", "transformers", "timm", "open_clip")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
