@@ -133,7 +133,7 @@ class LearnedBottleneck:
         return f"beta {self.share:g}"
 
     def fit(self, fit_set: FitSet) -> FittedPeer:
-        """Takes a minute or two for 1,280 dimensions."""
+        """Takes about a minute of one core for 1,280 dimensions."""
         from taskcodec.fitting.learned_bottleneck import fit_learned_bottleneck
 
         pooled = fit_set.pooled
@@ -159,7 +159,7 @@ def _few_iterations(index: Any) -> None:
 
 PCA_KEPT = {"float16": (8, 16, 32, 64), "int8": (16, 32, 64, 128)}  # both 128, 256, 512 and 1024 bits
 LSQ_CODEBOOKS = (32, 64, 128)  # of 16 entries: 128, 256 and 512 bits
-SHARES = (0.27, 0.4, 0.8, 1.2, 2.0, 3.0)
+SHARES = (0.3, 0.5, 1.0, 2.0, 3.5, 6.0)  # about 1,550 to 200 bits on lite0 features
 
 
 def more_peers() -> list[Peer]:
