@@ -11,6 +11,7 @@ import typer
 
 from taskcodec import __version__, load_codec
 from taskcodec import open as open_store
+from taskcodec.cli import evaluate_verb
 from taskcodec.cli.output import human_bytes, progress_bar, show
 from taskcodec.codec import BUNDLED, Codec
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
@@ -187,6 +188,9 @@ def verify(place: Annotated[str, typer.Argument(help="Store or codec")], json_: 
     show({"sound": not faults, "faults": faults}, json_, faults or [f"{place}: sound"])
     if faults:
         raise typer.Exit(1)
+
+
+app.command(epilog=evaluate_verb.EXAMPLE)(evaluate_verb.evaluate)
 
 
 @app.command(epilog="Example: taskcodec demo")

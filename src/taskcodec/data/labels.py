@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from taskcodec.errors import SourceError
 
 SPLITS = {"train", "val", "valid", "validation", "test", "images", "data"}
-_ID_COLUMNS = ("path", "id", "file", "filename", "file_name", "image", "name")
+ID_COLUMNS = ("path", "id", "file", "filename", "file_name", "image", "name")
 LABEL_COLUMNS = ("class", "label", "category", "target", "y")
 
 
@@ -55,11 +55,11 @@ def read_labels(spec: str) -> dict[str, str]:
             rows, names = list(reader), list(reader.fieldnames or [])
     except (OSError, ValueError, csv.Error) as error:
         raise SourceError(f"{spec}: cannot be read as a CSV file of labels ({error})") from error
-    key = next((name for name in _ID_COLUMNS if name in names), None)
+    key = next((name for name in ID_COLUMNS if name in names), None)
     column = column or next((name for name in LABEL_COLUMNS if name in names), None)
     if key is None or column not in names:
         raise SourceError(
-            f"{spec}: expected a column of ids ({', '.join(_ID_COLUMNS)}) and one of labels "
+            f"{spec}: expected a column of ids ({', '.join(ID_COLUMNS)}) and one of labels "
             f"({', '.join(LABEL_COLUMNS)}, or FILE.csv:COLUMN), found {', '.join(names) or 'none'}"
         )
     return {row[key]: row[column] for row in rows if row[key] and row[column]}

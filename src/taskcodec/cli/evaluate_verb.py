@@ -1,0 +1,140 @@
+"""`taskcodec evaluate`: parses, calls `taskcodec.evaluation.evaluate_store.evaluate`, prints."""
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from taskcodec.cli.output import progress_bar, show
+from taskcodec.errors import UsageError
+
+if TYPE_CHECKING:
+    from taskcodec.evaluation.evaluate import JudgedRow
+    from taskcodec.evaluation.holdout import Splitting
+
+EXAMPLE = "Example: taskcodec evaluate photos.tcz --source photos/"
+BAR = 31
+"""Characters of a drawn interval."""
+SHOWN_DELTAS = 3.0
+"""A drawn interval's axis ends at this many deltas on both sides."""
+
+
+def evaluate(
+    place: Annotated[
+        str, typer.Argument(help="Store; or folder of images, .npy or .parquet, encoded by default first")
+    ],
+    labels: Annotated[
+        list[str] | None, typer.Option("--labels", help="FILE.csv (a task for each column) or FILE.csv:COLUMN; repeat")
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option("--kind", help="classification, multilabel or regression; or COLUMN=KIND; repeat"),
+    ] = None,
+    raw: Annotated[str | None, typer.Option("--raw", help="Raw features of a store, from `taskcodec features`")] = None,
+    source: Annotated[str | None, typer.Option("--source", help="What the store was encoded from")] = None,
+    cache: Annotated[str | None, typer.Option("--cache", help="Folder for computed raw features")] = None,
+    groups: Annotated[
+        str | None, typer.Option("--groups", help="FILE.csv:COLUMN; samples of one value stay together")
+    ] = None,
+    split: Annotated[str, typer.Option("--split", help="auto, folders (train/, test/) or folds")] = "auto",
+    folds: Annotated[int, typer.Option("--folds", help="Parts that a set is split into", min=2, max=100)] = 5,
+    repeats: Annotated[int, typer.Option("--repeats", help="Times it is split", min=1, max=100)] = 2,
+    seed: Annotated[int, typer.Option("--seed", help="Of the splits and intervals", min=0, max=2**31)] = 0,
+    predictors: Annotated[
+        str, typer.Option("--predictors", help="quick (ridge,knn), all, or names: ridge,knn,logistic,svm,boosting,mlp")
+    ] = "quick",
+    delta: Annotated[
+        list[str] | None,
+        typer.Option("--delta", help="Loss that counts as none: points, or METRIC=VALUE in its unit; repeat"),
+    ] = None,
+    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, ...")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
+) -> None:
+    """Say whether prediction survives: predictors on decoded against raw features, with intervals and a verdict."""
+    from taskcodec.evaluation.evaluate import Plan
+    from taskcodec.evaluation.evaluate_store import evaluate as run
+    from taskcodec.evaluation.families import FAMILIES, QUICK
+    from taskcodec.evaluation.metrics import deltas
+
+    if split not in ("auto", "folders", "folds"):
+        raise UsageError(f"--split {split} is none of auto, folders, folds")
+    sets = {"quick": QUICK, "all": tuple(FAMILIES)}
+    names = sets.get(predictors) or tuple(name.strip() for name in predictors.split(","))
+    plan = Plan(names, cast("Splitting", split), folds, repeats, seed, deltas(delta or []))
+    with progress_bar("evaluating") as report:
+        result = run(
+            place,
+            labels=labels or [],
+            kinds=kind or [],
+            groups=groups,
+            raw=raw,
+            source=source,
+            cache=cache,
+            plan=plan,
+            device=device,
+            progress=report,
+        )
+    for note in result.notes if json_ else ():
+        print(f"taskcodec: {note}", file=sys.stderr)
+    show([asdict(row) for row in result.rows], json_, lines_of(result.rows, result.notes))
+
+
+def lines_of(rows: "tuple[JudgedRow, ...]", notes: tuple[str, ...]) -> list[str]:
+    """A table for each task, its headline first, and what the columns mean."""
+    from taskcodec.evaluation.evaluate import headlines
+
+    first = rows[0]
+    lines = [f"{first.set}: {first.bits_per_sample:,.1f} bits a sample (real bytes)", *(f"  {note}" for note in notes)]
+    for task in dict.fromkeys(row.task for row in rows):
+        own = [row for row in rows if row.task == task]
+        lines += ["", f"{task}: {own[0].kind}, {own[0].samples:,} samples, {own[0].split}"]
+        lines.append(f"  {'predictor':<10} {'metric':<15} {'raw':>8} {'decoded':>8}   {_axis()}  decoded - raw [95 %]")
+        for row in own:
+            scale = _scale(row)
+            change = (
+                f"{scale * row.difference:+.3g} [{scale * row.difference_low:+.3g}, {scale * row.difference_high:+.3g}]"
+            )
+            values = f"{_value(row.raw_value, row):>8} {_value(row.value, row):>8}"
+            lines.append(f"  {row.probe:<10} {row.metric:<15} {values}   {_bar(row)}  {change} {row.unit}")
+            lines.append(f"  {'':<10} {row.words}")
+    lines += [
+        "",
+        f"bars: loss of decoded features with its interval; 0 at |, delta at !, {SHOWN_DELTAS:g} deltas at the ends",
+    ]
+    lines += [f"{row.task}: {row.words} ({row.metric}, {row.probe})" for row in headlines(rows)]
+    return lines
+
+
+def _scale(row: "JudgedRow") -> float:
+    return 100.0 if row.unit == "points" else 1.0
+
+
+def _value(value: float, row: "JudgedRow") -> str:
+    return f"{100 * value:.1f} %" if row.unit == "points" else f"{value:.3g}"
+
+
+def _place(loss: float, delta: float) -> int:
+    share = (loss / delta / SHOWN_DELTAS + 1) / 2
+    return round(min(max(share, 0.0), 1.0) * (BAR - 1))
+
+
+def _axis() -> str:
+    return "".join("|" if i == _place(0, 1) else "!" if i == _place(1, 1) else " " for i in range(BAR))
+
+
+def _bar(row: "JudgedRow") -> str:
+    """The loss `o` in its interval `-` on an axis of deltas, more loss to the right; `<`, `>`: it goes on."""
+    turned = -1 if row.higher_is_better else 1
+    ends = sorted((turned * row.difference_low, turned * row.difference_high))
+    low, middle, high = (_place(loss, row.delta) for loss in (ends[0], turned * row.difference, ends[1]))
+    drawn = list(_axis())
+    drawn[low : high + 1] = "-" * (high + 1 - low)
+    for at, mark in ((_place(0, 1), "|"), (_place(1, 1), "!")):
+        drawn[at] = mark
+    drawn[middle] = "o"
+    if ends[0] < -SHOWN_DELTAS * row.delta:
+        drawn[0] = "<"
+    if ends[1] > SHOWN_DELTAS * row.delta:
+        drawn[-1] = ">"
+    return "".join(drawn)

@@ -1,0 +1,166 @@
+"""`taskcodec evaluate`: a store, or a folder of images or vectors, from its bytes to verdicts.
+
+    store  --decode--> decoded features --+
+    source --backbone--> raw features ----+--> evaluate_features --> rows
+    labels (the store's own, or CSV) -----+
+
+A source that is no store is encoded with the default codec into a store that is thrown away afterwards.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.codec import Codec, load_codec
+from taskcodec.data import FeatureSource, ImageSource, open_source
+from taskcodec.engines.local import Batches, Progress, encode_source, sample_features
+from taskcodec.errors import ForeignFileError, SourceError, UsageError
+from taskcodec.evaluation.evaluate import Coded, JudgedRow, Plan, evaluate_features
+from taskcodec.evaluation.holdout import refuse_labelled_fit, unit_numbers
+from taskcodec.evaluation.raw_features import all_finite, kept_features, out_of_order, raw_of_store
+from taskcodec.evaluation.targets import Column, label_columns, make_targets
+from taskcodec.fitting import default_bits, fit
+from taskcodec.store import Store
+from taskcodec.store.backend import open_blobs
+from taskcodec.store.manifest import GROUP_KEY
+
+FIT_SAMPLES = 20_000
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured.
+
+    Attributes:
+        rows: one for each (task, predictor, metric), a task's headline first.
+        notes: what the reader should know: where raw features came from, duplicates, doubts.
+    """
+
+    rows: tuple[JudgedRow, ...]
+    notes: tuple[str, ...]
+
+
+def evaluate(
+    place: str,
+    *,
+    labels: Sequence[str] = (),
+    kinds: Sequence[str] = (),
+    groups: str | None = None,
+    raw: str | None = None,
+    source: str | None = None,
+    cache: str | None = None,
+    plan: Plan | None = None,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Evaluate a store, or a folder of images or a file of vectors through the default codec.
+
+    Args:
+        place: store or source.
+        labels: "FILE.csv" or "FILE.csv:COLUMN", one task a column; the labels in the store by default.
+        kinds: "KIND" for all tasks or "COLUMN=KIND" for one.
+        groups: "FILE.csv:COLUMN"; samples of one value are never on both sides of a split.
+        raw, source, cache: where raw features are, or come from, or are kept (see `raw_of_store`).
+        plan: predictors, splits and deltas.
+        device: for the backbone.
+        progress: called with (steps done, steps in all).
+
+    Raises:
+        UsageError: no labels, no raw features, leakage (samples on both sides of folders, a codec that was fitted with
+            the labels of these samples), or too little to measure.
+        MismatchError: raw features that are not of these samples.
+    """
+    if is_store(place):
+        store = Store(place, Codec.from_bytes)
+        found = raw_of_store(store, raw, source, cache, device, progress)
+        return _evaluate(store, place, found.features, found.words, labels, kinds, groups, plan, progress)
+    if raw is not None or source is not None:
+        raise UsageError(f"{place}: --raw and --source go with a store; a source is encoded here and now")
+    opened = open_source(place)
+    words, codec = opened.name, None
+    if isinstance(opened, ImageSource):
+        codec = load_codec("lite0")
+        assert codec.backbone is not None
+        opened, words = kept_features(opened, codec.backbone, cache, device, progress)
+    with tempfile.TemporaryDirectory(prefix="taskcodec-evaluate-") as folder:
+        store = _encoded(opened, codec, f"{folder}/store.tcz", progress)
+        features = all_finite(opened)[1]
+        return _evaluate(store, place, features, words, labels, kinds, groups, plan, progress)
+
+
+def is_store(place: str) -> bool:
+    """Whether a store lies there, rather than a source."""
+    if "://" not in place and not Path(place).exists():
+        return False
+    try:
+        return open_blobs(place).get(GROUP_KEY) is not None
+    except (ForeignFileError, OSError, ValueError):
+        return False
+
+
+def _evaluate(
+    store: Store,
+    name: str,
+    raw: npt.NDArray[np.float32],
+    words: str,
+    labels: Sequence[str],
+    kinds: Sequence[str],
+    groups: str | None,
+    plan: Plan | None,
+    progress: Progress | None,
+) -> Evaluation:
+    if store.manifest.state != "complete":
+        raise SourceError(f"{name}: unfinished; run the same encode command again to resume it")
+    codec: Any = store.codec
+    refuse_labelled_fit(codec.provenance, store.manifest.source.get("sha256"), name)
+    ids = store.ids.tolist()
+    targets = make_targets(_columns(store, name, labels), kinds)
+    group_of = None if groups is None else _one_column(groups, ids)
+    decoded, info = store.to_numpy(), store.info()
+    coded = Coded(name, "taskcodec", info.fingerprint[:16], info.bits_per_sample)
+    rows = evaluate_features(raw, decoded, targets, ids, coded, groups=group_of, plan=plan, progress=progress)
+    notes = [f"raw features: {words}"]
+    copies = len(ids) - len(np.unique(unit_numbers(raw, ids)))
+    if copies:
+        notes.append(
+            f"{copies} samples are copies of others (one id, or equal raw features): kept on one side together"
+        )
+    if out_of_order(raw, decoded):
+        notes.append("decoded features are no nearer to their own raw features than to others': is --raw in order?")
+    return Evaluation(tuple(rows), tuple(notes))
+
+
+def _encoded(source: FeatureSource, codec: Codec | None, place: str, progress: Progress | None) -> Store:
+    """A store of features at the default rate; without a codec, one is fitted to them first."""
+    if codec is None:
+        features = sample_features(Batches(source, None), FIT_SAMPLES)
+        if len(features) < 2:
+            raise SourceError(f"{source.name}: too few rows to fit a codec ({len(features)})")
+        codec = fit(features)
+    bits = default_bits(codec.dimension)
+    return encode_source(source, codec, place, Codec.from_bytes, bits=bits, progress=progress)
+
+
+def _columns(store: Store, name: str, labels: Sequence[str]) -> dict[str, Column]:
+    found: dict[str, Column] = {}
+    for spec in labels:
+        found.update(label_columns(spec, store.ids.tolist()))
+    if not labels and store.labels is not None:
+        found["label"] = store.labels.tolist()
+    if not found:
+        raise UsageError(f"{name}: holds no labels; give --labels FILE.csv or FILE.csv:COLUMN")
+    return found
+
+
+def _one_column(spec: str, ids: Sequence[str]) -> Column:
+    columns = label_columns(spec, ids)
+    if len(columns) != 1:
+        raise UsageError(f"--groups {spec}: name one column (FILE.csv:COLUMN) of {', '.join(columns)}")
+    return next(iter(columns.values()))

@@ -1,0 +1,157 @@
+"""What to predict: columns of labels as text, turned into tasks of a kind.
+
+    "cat", "dog", "3", "7"      few different names or whole numbers    -> classification
+    "0.25", "-3.1", "1994"      numbers, not whole or of many values    -> regression
+    "dog;car", "dog|car|tree"   several names in one label              -> multi-label
+
+A column's kind can also be named, where the rule takes whole numbers for classes or the other way round.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.data import read_labels
+from taskcodec.data.labels import ID_COLUMNS, LabelTable
+from taskcodec.errors import SourceError, UsageError
+
+Kind = Literal["classification", "multilabel", "regression"]
+KINDS: tuple[str, ...] = get_args(Kind)
+MAX_NUMBERED_CLASSES = 20
+"""Whole numbers of more different values than this are taken as numbers to regress."""
+SEPARATORS = ";|"
+Column = Sequence[str | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """One task on some rows of a set.
+
+    Attributes:
+        name: of the column.
+        kind: "classification", "multilabel" or "regression".
+        rows: (m,) the rows of the set that have a label, rising.
+        values: (m,) class numbers; or (m, l) 0 or 1 float64; or (m,) numbers float64.
+        names: of the classes or labels; empty for regression.
+    """
+
+    name: str
+    kind: Kind
+    rows: npt.NDArray[np.intp]
+    values: npt.NDArray[Any]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def kind_of(labels: Sequence[str]) -> Kind:
+    """The kind of task that labels as text speak of (see the module)."""
+    numbers = [_number(label) for label in labels]
+    if all(number is not None for number in numbers):
+        whole = all(number == int(number) for number in numbers if number is not None)
+        return "classification" if whole and len(set(numbers)) <= MAX_NUMBERED_CLASSES else "regression"
+    return "multilabel" if any(s in label for label in labels for s in SEPARATORS) else "classification"
+
+
+def make_target(name: str, column: Column, kind: str | None = None) -> Target:
+    """A task from one label a row, None where a row has none.
+
+    Raises:
+        UsageError: nothing to learn (fewer than two classes, labels that all differ, numbers that are all the same),
+            a kind that is none, or labels that are not of the kind asked for.
+    """
+    if kind is not None and kind not in KINDS:
+        raise UsageError(f"--kind {kind} is none of {', '.join(KINDS)}")
+    rows = np.array([row for row, label in enumerate(column) if label is not None], dtype=np.intp)
+    labels = [label for label in column if label is not None]
+    if len(labels) < 4:
+        raise UsageError(f"{name}: needs at least 4 labelled samples, found {len(labels)}")
+    found = kind_of(labels) if kind is None else kind
+    if found == "regression":
+        return Target(name, "regression", rows, _numbers(name, labels), ())
+    if found == "multilabel":
+        sets = [{part.strip() for part in label.replace("|", ";").split(";")} - {""} for label in labels]
+        names = tuple(sorted(set().union(*sets)))
+        held = np.array([[float(known in own) for known in names] for own in sets]).reshape(len(labels), len(names))
+        if not ((held.sum(axis=0) >= 2) & (held.sum(axis=0) <= len(held) - 2)).any():
+            raise UsageError(f"{name}: no label that at least 2 samples have and 2 lack")
+        return Target(name, "multilabel", rows, held, names)
+    classes, values, counts = np.unique(np.array(labels, dtype=np.str_), return_inverse=True, return_counts=True)
+    if (counts > 1).sum() < 2:
+        raise UsageError(
+            f"{name}: needs two classes with several samples each, found {len(classes)} different labels on "
+            f"{len(labels)} samples (numbers to regress: --kind regression)"
+        )
+    return Target(name, "classification", rows, values.astype(np.intp), tuple(classes.tolist()))
+
+
+def label_columns(spec: str, ids: Sequence[str]) -> dict[str, Column]:
+    """Read `FILE.csv` (every column but the ids') or `FILE.csv:COLUMN`: for each column, a label or None for each id.
+
+    Names of files are matched as `taskcodec encode --labels` does.
+
+    Raises:
+        SourceError: no such file or column, or none of its ids among those given.
+    """
+    path, chosen = Path(spec), None
+    if not path.exists() and ":" in spec:
+        file, _, chosen = spec.rpartition(":")
+        path = Path(file)
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as opened:
+            header = next(csv.reader(opened), [])
+    except (OSError, ValueError, csv.Error) as error:
+        raise SourceError(f"{spec}: cannot be read as a CSV file of labels ({error})") from error
+    columns: dict[str, Column] = {}
+    for name in [chosen] if chosen else header:
+        if name is None or (not chosen and name in _id_columns(header)):
+            continue
+        table = LabelTable(read_labels(f"{path}:{name}"))
+        columns[name] = [table.of(identity) for identity in ids]
+    if not any(label is not None for column in columns.values() for label in column):
+        raise SourceError(f"{spec}: none of its ids is among the {len(ids)} samples")
+    return columns
+
+
+def make_targets(columns: Mapping[str, Column], kinds: Sequence[str] = ()) -> list[Target]:
+    """A task for each column. kinds: "KIND" for all columns, or "COLUMN=KIND" for one."""
+    named = dict(kind.rpartition("=")[::2] for kind in kinds)
+    unknown = set(named) - set(columns) - {""}
+    if unknown:
+        raise UsageError(f"--kind: no column {', '.join(sorted(unknown))}; there are {', '.join(columns)}")
+    return [make_target(name, column, named.get(name, named.get(""))) for name, column in columns.items()]
+
+
+def _id_columns(header: Sequence[str]) -> list[str]:
+    return [name for name in ID_COLUMNS if name in header][:1]
+
+
+def _number(label: str) -> float | None:
+    text = label.strip()
+    if len(text) > 1 and text[0] == "0" and text.isdigit():  # "007" is a name
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _numbers(name: str, labels: Sequence[str]) -> npt.NDArray[np.float64]:
+    numbers = [_number(label) for label in labels]
+    bad = [label for label, number in zip(labels, numbers, strict=True) if number is None]
+    if bad:
+        raise UsageError(f"{name}: {bad[0]!r} is no number to regress")
+    values = np.array(numbers, dtype=np.float64)
+    if np.ptp(values) == 0:
+        raise UsageError(f"{name}: all its numbers are {values[0]:g}")
+    return values
