@@ -1,6 +1,7 @@
 """What the verbs do, put together from the floors below."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,7 @@ def fit_job(
         options["views"] = view_features(source, backbone, backbone.preprocess.crop, progress)
     if tolerance is None:
         return fit_codec(features, bits=bits, step=step, **options)
+    from taskcodec.evaluation.holdout import LABELLED_SOURCE
     from taskcodec.evaluation.tolerance import cheapest_within, one_fit
 
     records = [record for number in sorted(batches.kept) for record in batches.kept[number].records]
@@ -109,7 +111,8 @@ def fit_job(
     if not known.any():
         raise UsageError("--tolerance needs labels: folders named by class, or --labels FILE.csv")
     at = one_fit(features, lambda rate: fit_codec(features, bits=rate, **options))
-    return cheapest_within(features[known], targets[known], tolerance, at).codec
+    chosen = cheapest_within(features[known], targets[known], tolerance, at).codec
+    return replace(chosen, provenance={**chosen.provenance, LABELLED_SOURCE: source.descriptor()["sha256"]})
 
 
 def features_job(

@@ -10,6 +10,7 @@ A source that is no store is encoded with the default codec into a store that is
 from __future__ import annotations
 
 import tempfile
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ import numpy.typing as npt
 from taskcodec.codec import Codec, load_codec
 from taskcodec.data import FeatureSource, ImageSource, open_source
 from taskcodec.engines.local import Batches, Progress, encode_source, sample_features
-from taskcodec.errors import ForeignFileError, SourceError, UsageError
+from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.evaluate import Coded, JudgedRow, Plan, evaluate_features
 from taskcodec.evaluation.holdout import refuse_labelled_fit, unit_numbers
 from taskcodec.evaluation.raw_features import all_finite, kept_features, out_of_order, raw_of_store
@@ -97,12 +98,10 @@ def evaluate(
 
 def is_store(place: str) -> bool:
     """Whether a store lies there, rather than a source."""
-    if "://" not in place and not Path(place).exists():
+    path = Path(place)
+    if "://" not in place and not path.is_dir() and not zipfile.is_zipfile(path):
         return False
-    try:
-        return open_blobs(place).get(GROUP_KEY) is not None
-    except (ForeignFileError, OSError, ValueError):
-        return False
+    return open_blobs(place).get(GROUP_KEY) is not None
 
 
 def _evaluate(
