@@ -20,7 +20,7 @@ from taskcodec.errors import MismatchError
 from taskcodec.evaluation.curves import Row
 from taskcodec.evaluation.families import FAMILIES, QUICK, families_for, make_lesson
 from taskcodec.evaluation.holdout import Holdout, Splitting, hold_out, unit_numbers
-from taskcodec.evaluation.metrics import METRICS, Tested, score
+from taskcodec.evaluation.metrics import METRICS, Answers, score
 from taskcodec.evaluation.neighbours import SHOTS, few_shot_scores, retrieval_scores
 from taskcodec.evaluation.targets import Target
 from taskcodec.evaluation.tasks import Split
@@ -123,13 +123,14 @@ def evaluate_features(
         if not np.isfinite(features).all():
             raise MismatchError(f"{coded.name}: NaN or infinity among the {what} features")
     units = unit_numbers(raw, ids, groups)
-    holdouts = []
+    holdouts, total = [], 0
     for target in targets:
-        families_for(target.kind, plan.predictors)  # a wrong name is told before anything is computed
         classes = target.values if target.kind == "classification" else None
         how: dict[str, Any] = {"how": plan.split, "folds": plan.folds, "repeats": plan.repeats, "seed": plan.seed}
         holdouts.append(hold_out(target.rows, units, classes, ids, **how))
-    steps = _Steps(progress, sum(len(h.splits) * len(plan.predictors) + 2 for h in holdouts))
+        total += len(holdouts[-1].splits) * len(families_for(target.kind, plan.predictors))
+        total += 2 * (target.kind == "classification")
+    steps = _Steps(progress, total)
     rows = []
     for target, holdout in zip(targets, holdouts, strict=True):
         found = _probed(raw, decoded, target, holdout, families_for(target.kind, plan.predictors), steps)
@@ -151,7 +152,7 @@ class _Steps:
         self._progress, self._total, self._done = progress, total, 0
 
     def __call__(self) -> None:
-        self._done = min(self._done + 1, self._total)
+        self._done += 1
         if self._progress is not None:
             self._progress(self._done, self._total)
 
@@ -165,11 +166,11 @@ def _probed(
     values[target.rows] = target.values
     result = []
     for name in names:
-        tested: tuple[list[Tested], list[Tested]] = ([], [])
+        tested: tuple[list[Answers], list[Answers]] = ([], [])
         for split in holdout.splits:
             for features, into in zip((raw, decoded), tested, strict=True):
                 lesson = make_lesson(target.kind, width, features, values, holdout.units, split.train, split.test)
-                into.append(Tested(holdout.units[split.test], values[split.test], FAMILIES[name](lesson)))
+                into.append(Answers(holdout.units[split.test], values[split.test], FAMILIES[name](lesson)))
             steps()
         scored = [score(lesson, side) for side in tested]
         result += [_Measured(name, metric, scored[1][metric], scored[0][metric]) for metric in scored[0]]

@@ -6,7 +6,7 @@ knn        k nearest neighbours by cosine, k by leave-one-out; probabilities by 
 logistic   multinomial (for multi-label: one a label), strength by 4-fold cross-validation; not for regression
 svm        linear support vector machine, strength by 4-fold cross-validation; gives no probabilities
 boosting   histogram gradient boosting on the first 64 principal components (for time), stopped early; not multi-label
-mlp        one hidden layer of 128, stopped early
+mlp        one hidden layer of 128, stopped early where there are 500 training samples or more
 
 Everything is chosen on the training side alone, and anew for raw and for decoded features.
 """
@@ -34,6 +34,8 @@ FOLDS = 4
 COMPONENTS = 64
 MAX_LEFT_OUT = 5000
 """k is chosen on at most this many training samples."""
+MIN_EARLY = 500
+"""Fewer training samples than this are too few to hold some back for early stopping."""
 BLOCK = 1024
 
 
@@ -151,7 +153,8 @@ def boosting(lesson: Lesson) -> Outputs:
 
     count = min(COMPONENTS, *lesson.train_x.shape)
     kind = HistGradientBoostingRegressor if lesson.kind == "regression" else HistGradientBoostingClassifier
-    trees = kind(max_iter=100, max_leaf_nodes=15, early_stopping=True, n_iter_no_change=5, random_state=0)
+    early = _can_hold_back(lesson)
+    trees = kind(max_iter=100, max_leaf_nodes=15, early_stopping=early, n_iter_no_change=5, random_state=0)
     return _searched(lesson, make_pipeline(PCA(count, random_state=0), trees), {})
 
 
@@ -161,11 +164,12 @@ def mlp(lesson: Lesson) -> Outputs:
 
     kind = MLPRegressor if lesson.kind == "regression" else MLPClassifier
     # Rows have mean norm 1; the solver's default steps are made for a spread of about 1 a dimension.
+    early = len(lesson.train_x) >= MIN_EARLY and _can_hold_back(lesson)
     factor = float(np.sqrt(lesson.train_x.shape[1]))
     wide = Lesson(
         lesson.kind, lesson.width, factor * lesson.train_x, lesson.train_y, factor * lesson.test_x, lesson.units
     )
-    return _searched(wide, kind((128,), early_stopping=len(lesson.train_x) >= 100, max_iter=100, random_state=0), {})
+    return _searched(wide, kind(hidden_layer_sizes=(128,), early_stopping=early, max_iter=100, random_state=0), {})
 
 
 FAMILIES: Mapping[str, Family] = {
@@ -189,6 +193,14 @@ def families_for(kind: Kind, names: Sequence[str]) -> list[str]:
             raise UsageError(f"--predictors {name}: known are quick, all, {', '.join(FAMILIES)}")
     without = {"classification": (), "regression": ("logistic",), "multilabel": ("boosting",)}[kind]
     return [name for name in names if name not in without]
+
+
+def _can_hold_back(lesson: Lesson) -> bool:
+    """Whether a tenth of the training side can hold every class, as scikit-learn's early stopping wants it."""
+    if lesson.kind != "classification":
+        return True
+    counts = np.unique(lesson.train_y, return_counts=True)[1]
+    return bool(counts.min() >= 2 and len(lesson.train_y) >= 10 * len(counts))
 
 
 def _searched(lesson: Lesson, model: Any, grid: Mapping[str, Sequence[float]]) -> Outputs:

@@ -109,7 +109,7 @@ class RankingScores:
 
 
 @dataclass(frozen=True, eq=False)
-class Tested:
+class Answers:
     """The test side of one split: rows and units (m,), targets as in the lesson, and what a predictor said."""
 
     units: npt.NDArray[np.int64]
@@ -117,7 +117,7 @@ class Tested:
     outputs: Outputs
 
 
-def score(lesson: Lesson, tested: Sequence[Tested]) -> dict[str, Paired]:
+def score(lesson: Lesson, tested: Sequence[Answers]) -> dict[str, Paired]:
     """The metrics of one family on one task over all splits. lesson: any of them, for kind and width."""
     units = np.concatenate([one.units for one in tested])
     if lesson.kind == "regression":

@@ -165,8 +165,9 @@ def _bounds(
     """Expanded percentiles of a statistic of drawn units; count: the real ones among them."""
     rng, found = np.random.default_rng(seed), []
     for start in range(0, draws, BLOCK):
-        times = rng.multinomial(units, np.full(units, 1 / units), size=min(BLOCK, draws - start))
-        found.append(statistic(times))
+        rows = min(BLOCK, draws - start)
+        picked = rng.integers(0, units, size=(rows, units)) + units * np.arange(rows)[:, None]
+        found.append(statistic(np.bincount(picked.ravel(), minlength=rows * units).reshape(rows, units)))
     tail = _expanded_tail(count, confidence)
     low, high = np.quantile(np.concatenate(found), [tail, 1 - tail])
     return Interval(value, float(min(low, value)), float(max(high, value)))

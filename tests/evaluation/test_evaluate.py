@@ -1,0 +1,185 @@
+"""Whole evaluations of features: what they say about codecs whose effect is known."""
+
+import numpy as np
+import pytest
+
+import taskcodec
+from taskcodec.errors import MismatchError, UsageError
+from taskcodec.evaluation.evaluate import Coded, Plan, evaluate_features, headlines
+from taskcodec.evaluation.targets import make_target
+from taskcodec.evaluation.verdict import LOSSLESS, LOSSY, UNDECIDED
+
+CODED = Coded("set", "codec", "setting", 12.5)
+QUICK = Plan(predictors=("ridge",), folds=3, repeats=1)
+
+
+def data(seed, n=240, d=12):
+    """Three classes, a number and a set of labels that the features speak of, with noise."""
+    rng = np.random.default_rng(seed)
+    classes = rng.integers(0, 3, n)
+    x = 1.2 * np.eye(3, d)[classes] * 2 + rng.normal(size=(n, d))
+    number = x[:, 3] + 0.5 * x[:, 4] + 0.5 * rng.normal(size=n)
+    flags = x[:, 5:8] + 0.5 * rng.normal(size=(n, 3)) > 0
+    columns = {
+        "class": [f"c{c}" for c in classes],
+        "number": [f"{v:.6f}" for v in number],
+        "flags": [";".join(["any"] + [str(i) for i in np.flatnonzero(row)]) for row in flags],
+    }
+    return x.astype("f4"), columns
+
+
+def run(raw, decoded, columns, plan=QUICK, ids=None, **options):
+    targets = [make_target(name, column) for name, column in columns.items()]
+    names = [str(i) for i in range(len(raw))] if ids is None else ids
+    return evaluate_features(raw, decoded, targets, names, CODED, plan=plan, **options)
+
+
+def test_rows_hold_everything_there_is_to_know():
+    x, columns = data(0)
+    rows = run(x, x, columns)
+    found = {(row.task, row.probe, row.metric) for row in rows}
+    assert found == {
+        *(("class", "ridge", metric) for metric in ("accuracy", "log_loss")),
+        *(("class", "retrieval", metric) for metric in ("recall@1", "recall@5", "recall@10", "retrieval_map")),
+        *(("class", f"{k}-shot", "accuracy") for k in (1, 5, 10)),
+        *(("number", "ridge", metric) for metric in ("r2", "mae")),
+        *(("flags", "ridge", metric) for metric in ("map", "subset_accuracy")),
+    }
+    assert [(row.task, row.metric) for row in headlines(rows)] == [
+        ("class", "accuracy"), ("number", "r2"), ("flags", "map"),
+    ]  # fmt: skip
+    for row in rows:
+        assert (row.codec, row.set, row.bits_per_sample, row.samples) == ("codec", "set", 12.5, 240)
+        assert row.low <= row.value <= row.high
+        assert row.value == row.raw_value
+        assert row.difference == 0
+        assert row.difference_low <= 0 <= row.difference_high
+        assert row.verdict in (LOSSLESS, UNDECIDED)
+    assert next(row for row in rows if row.metric == "mae").delta == pytest.approx(0.02 * 0.9, rel=0.25)
+
+
+def test_codecs_that_lose_nothing_are_not_called_lossy():
+    """The features themselves, a rotation of them, and noise far below theirs, over many sets."""
+    rng, called, told = np.random.default_rng(0), 0, 0
+    for seed in range(4):
+        x, columns = data(seed)
+        turned = x @ np.linalg.qr(rng.normal(size=(12, 12)))[0]
+        for decoded in (x, 3 * turned, x + 0.01 * rng.normal(size=x.shape)):
+            rows = run(x, decoded.astype("f4"), columns)
+            called += sum(row.verdict == LOSSY for row in rows)
+            told += len(rows)
+    assert called <= 0.025 * told
+
+
+def test_fresh_noise_in_useless_features_is_not_called_a_loss():
+    """Predictors differ by the luck of training, but none is better on average: intervals must know of that luck."""
+    lossy, told = 0, 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        useful, y = rng.normal(size=(150, 6)), None
+        y = useful[:, 0] + 0.5 * useful[:, 1] + 0.7 * rng.normal(size=150)
+        raw, decoded = (np.hstack([useful, rng.normal(size=(150, 12))]).astype("f4") for _ in range(2))
+        rows = run(raw, decoded, {"y": [f"{v:.5f}" for v in y]}, Plan(repeats=1))
+        lossy += sum(row.verdict == LOSSY for row in rows)
+        told += len(rows)
+    assert lossy <= told * 0.025 + 2.6 * np.sqrt(told * 0.025)
+
+
+@pytest.mark.parametrize("destroy", ["shuffled", "constant", "noise"])
+def test_a_codec_that_destroys_the_label_is_always_caught(destroy):
+    rng = np.random.default_rng(0)
+    for seed in range(3):
+        x, columns = data(seed)
+        decoded = {"shuffled": rng.permutation(x), "constant": np.ones_like(x), "noise": rng.normal(size=x.shape)}[
+            destroy
+        ]
+        assert {row.verdict for row in headlines(run(x, decoded.astype("f4"), columns))} == {LOSSY}
+
+
+def test_a_task_outside_the_kept_information_shows_as_such():
+    x, columns = data(1)
+    kept = np.zeros_like(x)
+    kept[:, :3] = x[:, :3]  # what the classes need
+    verdicts = {row.task: row for row in headlines(run(x, kept, columns))}
+    assert verdicts["class"].difference > -0.02
+    assert verdicts["number"].verdict == verdicts["flags"].verdict == LOSSY
+
+
+def test_the_codec_of_few_bits_loses_and_that_of_many_does_not():
+    x, columns = data(2, n=1200)
+    many, few = (taskcodec.fit(x, bits=bits) for bits in (90, 4))
+    for codec, verdict in ((many, LOSSLESS), (few, LOSSY)):
+        row = headlines(run(x, codec.decode(codec.encode(x)), {"class": columns["class"]}))[0]
+        assert row.verdict == verdict, row.words
+
+
+def test_the_same_seed_says_the_same():
+    x, columns = data(3)
+    decoded = x + np.float32(0.5) * np.random.default_rng(1).normal(size=x.shape).astype("f4")
+    assert run(x, decoded, columns) == run(x, decoded, columns)
+    assert run(x, decoded, columns) != run(x, decoded, columns, Plan(("ridge",), folds=3, repeats=1, seed=1))
+
+
+def test_deltas_decide():
+    x, columns = data(4)
+    decoded = x + np.float32(0.3) * np.random.default_rng(1).normal(size=x.shape).astype("f4")
+    loose, strict = (
+        run(x, decoded, {"class": columns["class"]}, Plan(("ridge",), folds=3, repeats=1, deltas={"accuracy": delta}))[
+            0
+        ]
+        for delta in (0.5, 1e-6)
+    )
+    assert (loose.verdict, loose.delta) == (LOSSLESS, 0.5)
+    assert strict.verdict != LOSSLESS
+
+
+def test_twins_stay_together_and_groups_too():
+    """Labels by chance, every sample twice: only leakage could predict them."""
+    rng = np.random.default_rng(5)
+    x = np.repeat(rng.normal(size=(80, 30)), 2, axis=0).astype("f4")
+    labels = {"class": np.repeat(rng.choice(["a", "b"], 80), 2).tolist()}
+    plan = Plan(predictors=("knn",))
+    for raw, groups in (
+        (x, None),
+        (x + rng.normal(scale=1e-3, size=x.shape).astype("f4"), np.repeat(np.arange(80), 2)),
+    ):
+        rows = run(raw, raw, labels, plan, groups=groups)
+        assert all(row.raw_value < 0.68 for row in rows if row.metric == "accuracy")
+    assert run(x + rng.normal(scale=1e-3, size=x.shape).astype("f4"), x, labels, plan)[0].raw_value > 0.8
+
+
+def test_leakage_between_folders_is_refused():
+    x, columns = data(6)
+    x[200] = x[10]
+    ids = [f"{'train' if i < 150 else 'test'}/{i}.jpg" for i in range(240)]
+    with pytest.raises(UsageError, match="both sides"):
+        run(x, x, columns, ids=ids)
+    x[200] += 1
+    assert {row.samples for row in run(x, x, columns, ids=ids)} == {90}
+
+
+def test_samples_without_a_label_are_left_out_of_their_task():
+    x, columns = data(7)
+    columns["class"] = [label if i % 2 else None for i, label in enumerate(columns["class"])]
+    assert {row.task: row.samples for row in headlines(run(x, x, columns))} == {
+        "class": 120,
+        "number": 240,
+        "flags": 240,
+    }
+
+
+def test_progress_reaches_its_end():
+    x, columns = data(8)
+    seen = []
+    run(x, x, columns, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1][0] == seen[-1][1]
+
+
+def test_misuse_is_refused():
+    x, columns = data(9)
+    with pytest.raises(MismatchError, match="decoded"):
+        run(x, x[:, :5], columns)
+    with pytest.raises(MismatchError, match="NaN"):
+        run(x, np.where(np.arange(12) == 0, np.nan, x), columns)
+    with pytest.raises(UsageError, match="--predictors"):
+        run(x, x, columns, Plan(predictors=("magic",)))
