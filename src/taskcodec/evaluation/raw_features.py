@@ -123,7 +123,7 @@ def kept_features(
     features = open_npy(path)
     if len(ids) != len(features):
         raise MismatchError(f"{path}: {len(features)} rows for {len(ids)} names; delete it to compute it again")
-    return replace(features, name=source.name, ids=ids, labels=[label_of.get(name) for name in ids]), words
+    return replace(features, ids=ids, labels=[label_of.get(name) for name in ids]), words
 
 
 def out_of_order(raw: Float32s, decoded: Float32s, seed: int = 0) -> bool:
