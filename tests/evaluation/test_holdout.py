@@ -65,10 +65,10 @@ def test_leakage_between_folders_is_refused_and_can_be_split_anew():
 
 
 def test_a_codec_fitted_with_these_labels_is_refused():
-    refuse_labelled_fit({}, "abc", "store")
-    refuse_labelled_fit({LABELLED_SOURCE: "def"}, "abc", "store")
+    refuse_labelled_fit({}, ["abc"], "store")
+    refuse_labelled_fit({LABELLED_SOURCE: "def"}, ["abc"], "store")
     with pytest.raises(UsageError, match=r"store: .*labels of these samples"):
-        refuse_labelled_fit({LABELLED_SOURCE: "abc"}, "abc", "store")
+        refuse_labelled_fit({LABELLED_SOURCE: "abc"}, ["xyz", "abc"], "store")
 
 
 def test_too_little_to_split_is_refused():

@@ -118,7 +118,8 @@ def _evaluate(
     if store.manifest.state != "complete":
         raise SourceError(f"{name}: unfinished; run the same encode command again to resume it")
     codec: Any = store.codec
-    refuse_labelled_fit(codec.provenance, store.manifest.source.get("sha256"), name)
+    described = [store.manifest.source, *store.manifest.source.get("appended", [])]
+    refuse_labelled_fit(codec.provenance, [str(source["sha256"]) for source in described if "sha256" in source], name)
     ids = store.ids.tolist()
     targets = make_targets(_columns(store, name, labels), kinds)
     group_of = None if groups is None else _one_column(groups, ids)

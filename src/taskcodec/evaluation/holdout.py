@@ -12,7 +12,7 @@ Near copies (the same photograph saved twice) are not found; name them with grou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import PurePosixPath
@@ -121,10 +121,9 @@ def hold_out(
     return Holdout(tuple(splits), units, f"{folds} folds, {repeats} times, seed {seed}")
 
 
-def refuse_labelled_fit(provenance: Mapping[str, Any], source_sha256: str | None, name: str) -> None:
-    """Raise UsageError where the codec's fit used the labels of the very source that is evaluated."""
-    used = provenance.get(LABELLED_SOURCE)
-    if used is not None and used == source_sha256:
+def refuse_labelled_fit(provenance: Mapping[str, Any], sources: Collection[str], name: str) -> None:
+    """Raise UsageError where the codec's fit used the labels of one of the very sources (SHA-256) evaluated."""
+    if provenance.get(LABELLED_SOURCE) in sources:
         raise UsageError(
             f"{name}: its codec was fitted with the labels of these samples, so its loss on them says nothing; "
             "evaluate samples that the fit did not see"
