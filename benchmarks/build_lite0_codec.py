@@ -1,6 +1,6 @@
-"""Rebuild the bundled codec for `lite0`.
+"""Rebuild what the package carries for `lite0`: its codec, and the covariance within augmented views.
 
-    python benchmarks/build_lite0_codec.py IMAGES [-o src/taskcodec/bundled/lite0.codec]
+    python benchmarks/build_lite0_codec.py IMAGES [-o src/taskcodec/bundled]
 
 IMAGES is a folder with the 1,000 photographs of imagenet_sample_1000 (one per ImageNet class). No labels are used.
 The same images, weights and versions give the same file.
@@ -9,16 +9,20 @@ The same images, weights and versions give the same file.
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from taskcodec.data import open_source
 from taskcodec.engines.local import Batches, sample_features
-from taskcodec.fitting import fit
+from taskcodec.engines.views import view_features
+from taskcodec.fitting import fit, within_covariance
+from taskcodec.fitting.within import pack_within
 from taskcodec.transforms.backbones import load_backbone
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", type=Path)
-    parser.add_argument("-o", "--output", type=Path, default=Path("src/taskcodec/bundled/lite0.codec"))
+    parser.add_argument("-o", "--output", type=Path, default=Path("src/taskcodec/bundled"))
     arguments = parser.parse_args()
     backbone = load_backbone("lite0")
     source = open_source(arguments.images)
@@ -26,11 +30,14 @@ def main() -> None:
     codec = fit(
         features, method="dimensionwise", backbone=backbone.spec, provenance={"fitted_on": "imagenet_sample_1000"}
     )
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    codec.save(arguments.output)
-    print(
-        f"{arguments.output}: {arguments.output.stat().st_size} bytes, step {codec.step:.4f}, {codec.fingerprint[:12]}"
-    )
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    file = arguments.output / "lite0.codec"
+    codec.save(file)
+    print(f"{file}: {file.stat().st_size} bytes, step {codec.step:.4f}, {codec.fingerprint[:12]}")
+    views = view_features(source, backbone, backbone.preprocess.crop)
+    file = arguments.output / "lite0.within"
+    file.write_bytes(pack_within(within_covariance(np.sqrt(views))))
+    print(f"{file}: {file.stat().st_size} bytes, from {views.shape[1]} images")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ by --fit-set holds what codecs are fitted on, with `views` (v, n, d) of its imag
 Two regimes, both without labels:
 
     zero-shot   fitted on the fit set and its views, never on the labelled set
-    fitted      fitted on the labelled set's own training images, with the fit set as background
+    fitted      fitted on the labelled set's own training images; peers may use the fit set as background
 
 The sets are split into folds; in the fitted regime every fold has its own codec. The whole set is coded, as a store of
 it would be. A codec may refit its tables to what it codes (that is said in its name or docstring); what is stored once,
@@ -43,7 +43,7 @@ from taskcodec.evaluation.own import OwnCodec
 from taskcodec.evaluation.peers import FitSet, standard_peers
 from taskcodec.evaluation.plot import plot_rate_accuracy
 from taskcodec.evaluation.tasks import LabelledSet, Task, make_splits, probe_scores
-from taskcodec.fitting import fit
+from taskcodec.fitting import bundled_within, fit
 
 RATES = (128.0, 256.0, 384.0, 512.0, 768.0, 900.0, 1024.0, 1200.0)
 OWN_BITS = (128.0, 256.0, 512.0, 768.0, 900.0, 1024.0, 1200.0)
@@ -58,7 +58,7 @@ def own_codecs(regime):
         return fit(fit_set.features, bits=bits, method="dimensionwise")
 
     def bottleneck(fit_set, bits):
-        return fit(fit_set.features, bits=bits, background=fit_set.background, views=fit_set.views)
+        return fit(fit_set.features, bits=bits, within=bundled_within("lite0"))
 
     if regime == "fitted":
         return [OwnCodec("taskcodec", bits, bottleneck, refit=True) for bits in OWN_BITS]

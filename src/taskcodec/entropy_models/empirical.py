@@ -87,7 +87,8 @@ def _geometric(symbols: npt.NDArray[np.int32], first: int, size: int) -> npt.NDA
 def sketch(latent: Latent, size: int) -> Latent:
     """(n, k) samples -> (size, k) quantiles of each column: a density that can be quantized again at any step."""
     probabilities = np.concatenate([[0.0], (np.arange(size - 2) + 0.5) / (size - 2), [1.0]])
-    quantiles = np.quantile(latent, probabilities, axis=0).astype(np.float16)
+    largest = float(np.finfo(np.float16).max)
+    quantiles = np.clip(np.quantile(latent, probabilities, axis=0), -largest, largest).astype(np.float16)
     return np.asarray(quantiles, dtype=np.float32)
 
 

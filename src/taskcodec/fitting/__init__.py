@@ -2,5 +2,16 @@
 
 from taskcodec.fitting.closed_form import DEFAULT_BITS, default_bits, fit
 from taskcodec.fitting.rate import MIN_ADAPT_SAMPLES, adapt, at_bits, at_step
+from taskcodec.fitting.within import bundled_within, within_covariance
 
-__all__ = ["DEFAULT_BITS", "MIN_ADAPT_SAMPLES", "adapt", "at_bits", "at_step", "default_bits", "fit"]
+__all__ = [
+    "DEFAULT_BITS",
+    "MIN_ADAPT_SAMPLES",
+    "adapt",
+    "at_bits",
+    "at_step",
+    "bundled_within",
+    "default_bits",
+    "fit",
+    "within_covariance",
+]

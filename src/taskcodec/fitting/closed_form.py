@@ -11,6 +11,7 @@ change, and rotated to the principal axes of the total covariance. Without views
 map is the Karhunen-Loeve transform.
 """
 
+import math
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from taskcodec.codec import Codec
 from taskcodec.entropy_models.empirical import freeze, sketch
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting.rate import search_step
+from taskcodec.fitting.within import within_covariance
 from taskcodec.quantization.uniform import quantize
 from taskcodec.transforms.affine import AffineTransform, outside_share
 from taskcodec.transforms.companding import choose_companding, compand
@@ -33,14 +35,18 @@ DEFAULT_BITS = 850.0
 """Default rate in bits per sample: less than a thousandth of a photograph of 110 kB ..."""
 DEFAULT_BITS_PER_FEATURE = 4.0
 """... and never more than this for each feature."""
-ROUNDING = {"dimensionwise": 0.5, "bottleneck": 0.4}
-"""A dead zone pays where most columns are nearly always zero (measured: benchmarks/README.md)."""
+ROUNDING = 0.4
+"""A small dead zone: it pays at low rates, where most columns are nearly always zero, and costs nothing at high ones
+(measured: benchmarks/README.md)."""
 SKETCH_SIZE = 66
 WITHIN_RIDGE = 0.5
 """Share of the mean eigenvalue added to the within-view covariance before whitening."""
 SHRINKAGE_SAMPLES = 0.1
 """The covariance of n samples of d features is shrunk to its diagonal with weight d c / (n + d c), c this number."""
+USUAL_EXPONENT = 6
 MIN_SAMPLES = 2
+LARGEST = 1e15
+"""Features beyond this are no measurements, and their squares leave float32."""
 
 
 def fit(
@@ -50,8 +56,7 @@ def fit(
     step: float | None = None,
     method: Method = "bottleneck",
     views: npt.ArrayLike | None = None,
-    background: npt.ArrayLike | None = None,
-    background_weight: float = 0.1,
+    within: npt.ArrayLike | None = None,
     backbone: BackboneSpec | None = None,
     provenance: dict[str, Any] | None = None,
 ) -> Codec:
@@ -64,8 +69,8 @@ def fit(
         method: the linear map, see the module.
         views: (v, m, d) features of v augmented views of each of m images (v >= 2); what differs between the views
             of one image is what the codec need not keep.
-        background: (b, d) further unlabelled features whose covariance steadies that of a small collection.
-        background_weight: the weight of that covariance, between 0 and 1.
+        within: (d, d) instead of views: what `within_covariance` found for views of other images of the same
+            backbone (`bundled_within` has lite0's).
         backbone: what computed the features, recorded in the codec.
         provenance: free JSON, recorded in the codec.
 
@@ -83,25 +88,38 @@ def fit(
         transform = _dimensionwise(centre)
     else:
         covariance = shrink(covariance_of(companded), len(x))
-        if background is not None:
-            other = covariance_of(compand(_checked(background), companding))
-            covariance = (1 - background_weight) * covariance + background_weight * other
-        within = None if views is None else within_covariance(compand(np.asarray(views, np.float32), companding))
-        transform = bottleneck_transform(covariance, within, centre, companding)
-    rounding = ROUNDING[method]
+        if views is not None:
+            within = within_covariance(compand(np.asarray(views, np.float32), companding))
+        noise = None if within is None else np.asarray(within, np.float64)
+        if noise is not None and noise.shape != covariance.shape:
+            raise MismatchError(f"expected a covariance within views of shape {covariance.shape}, found {noise.shape}")
+        transform = bottleneck_transform(covariance, noise, centre, companding)
     latent = transform.analyse(x)
     deviation = float(latent.std())
-    if step is None and deviation == 0.0:
+    if deviation > 0:
+        # Latents of an unusual unit are brought near 1, by an exact power of two, so that half precision holds them.
+        exponent = round(math.log2(deviation))
+        gain = 1.0 if abs(exponent) <= USUAL_EXPONENT else 2.0**exponent
+        transform = replace(transform, scale=transform.scale * np.float32(gain))
+        latent, deviation = latent / np.float32(gain), deviation / gain
+    elif step is None:
         step = 1.0  # constant features: nothing to code at any rate
     if step is not None:
-        frozen = freeze(latent, step, rounding)
+        step = step / float(transform.scale[0])
+        frozen = freeze(latent, step, ROUNDING)
     else:
         rate = default_bits(x.shape[1]) if bits is None else bits
-        step, frozen = search_step(latent, rate, deviation, rounding)
+        step, frozen = search_step(latent, rate, deviation, ROUNDING)
+        if method == "bottleneck":
+            heard = np.flatnonzero((quantize(latent, step, ROUNDING) != 0).any(axis=0))
+            if 0 < len(heard) < latent.shape[1]:
+                # With few samples the smoothed tables of silent columns take a share of the rate: give it back.
+                step, frozen = search_step(latent[:, heard], rate, step, ROUNDING)
+                transform, latent = _columns(transform, heard), latent[:, heard]
     codec = Codec(
         transform=transform,
         step=float(step),
-        rounding=rounding,
+        rounding=ROUNDING,
         tables=frozen.tables,
         points=frozen.points,
         sketch=sketch(latent, SKETCH_SIZE),
@@ -126,17 +144,25 @@ def drop_silent_columns(codec: Codec, latent: npt.NDArray[np.float32]) -> Codec:
     keep = np.flatnonzero((symbols != 0).any(axis=0))
     if len(keep) in (0, codec.columns):
         return codec
-    transform = codec.transform
+    frozen = freeze(latent[:, keep], codec.step, codec.rounding)
+    return replace(
+        codec,
+        transform=_columns(codec.transform, keep),
+        tables=frozen.tables,
+        points=frozen.points,
+        sketch=codec.sketch[:, keep],
+    )
+
+
+def _columns(transform: AffineTransform, keep: npt.NDArray[np.intp]) -> AffineTransform:
     assert transform.analysis_matrix is not None
     assert transform.synthesis_matrix is not None
-    smaller = replace(
+    return replace(
         transform,
         scale=transform.scale[keep],
         analysis_matrix=transform.analysis_matrix[:, keep],
         synthesis_matrix=transform.synthesis_matrix[keep],
     )
-    frozen = freeze(latent[:, keep], codec.step, codec.rounding)
-    return replace(codec, transform=smaller, tables=frozen.tables, points=frozen.points, sketch=codec.sketch[:, keep])
 
 
 def bottleneck_transform(
@@ -167,14 +193,6 @@ def covariance_of(x: npt.NDArray[np.float32]) -> Array64:
     return np.asarray(centred.T @ centred / max(len(x) - 1, 1))
 
 
-def within_covariance(views: npt.NDArray[np.float32]) -> Array64:
-    """(v, m, d) views -> (d, d) covariance of the views of one image around their mean."""
-    if views.ndim != 3 or len(views) < 2:
-        raise MismatchError(f"expected views of shape (v >= 2, m, d), found {views.shape}")
-    residual = (views - views.mean(axis=0, keepdims=True)).reshape(-1, views.shape[-1]).astype(np.float64)
-    return np.asarray(residual.T @ residual / ((len(views) - 1) * views.shape[1]))
-
-
 def shrink(covariance: Array64, samples: int) -> Array64:
     """Shrink the covariance of few samples to its diagonal, so that directions never seen keep a variance."""
     d = len(covariance)
@@ -192,4 +210,6 @@ def _checked(features: npt.ArrayLike) -> npt.NDArray[np.float32]:
         raise MismatchError(f"expected at least {MIN_SAMPLES} feature vectors as an (n, d) array, found {x.shape}")
     if not np.isfinite(x).all():
         raise MismatchError("features hold NaN or infinity")
+    if np.abs(x).max() > LARGEST:
+        raise MismatchError(f"features beyond {LARGEST:g} in magnitude: bring them to a sensible unit first")
     return x
