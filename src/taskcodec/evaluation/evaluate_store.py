@@ -80,6 +80,8 @@ def evaluate(
     """
     if is_store(place):
         store = Store(place, Codec.from_bytes)
+        if store.manifest.state != "complete":
+            raise SourceError(f"{place}: unfinished; run the same encode command again to resume it")
         found = raw_of_store(store, raw, source, cache, device, progress)
         return _evaluate(store, place, found.features, found.words, labels, kinds, groups, plan, progress)
     if raw is not None or source is not None:
@@ -115,11 +117,8 @@ def _evaluate(
     plan: Plan | None,
     progress: Progress | None,
 ) -> Evaluation:
-    if store.manifest.state != "complete":
-        raise SourceError(f"{name}: unfinished; run the same encode command again to resume it")
     codec: Any = store.codec
-    described = [store.manifest.source, *store.manifest.source.get("appended", [])]
-    refuse_labelled_fit(codec.provenance, [str(source["sha256"]) for source in described if "sha256" in source], name)
+    refuse_labelled_fit(codec.provenance, _sources(store), name)
     ids = store.ids.tolist()
     targets = make_targets(_columns(store, name, labels), kinds)
     group_of = None if groups is None else _one_column(groups, ids)
@@ -146,6 +145,13 @@ def _encoded(source: FeatureSource, codec: Codec | None, place: str, progress: P
         codec = fit(features)
     bits = default_bits(codec.dimension)
     return encode_source(source, codec, place, Codec.from_bytes, bits=bits, progress=progress)
+
+
+def _sources(store: Store) -> list[str]:
+    """The SHA-256 of each source that a store was encoded from."""
+    found = store.manifest.source
+    entries = [found, *found.get("appended", [])]
+    return [str(entry["sha256"]) for entry in entries if isinstance(entry, dict) and "sha256" in entry]
 
 
 def _columns(store: Store, name: str, labels: Sequence[str]) -> dict[str, Column]:
