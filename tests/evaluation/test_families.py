@@ -82,6 +82,8 @@ def test_names_are_checked():
     assert families_for("regression", ("ridge", "logistic")) == ["ridge"]
     with pytest.raises(UsageError, match="--predictors magic"):
         families_for("regression", ("magic",))
+    with pytest.raises(UsageError, match="takes no task of kind regression"):
+        families_for("regression", ("logistic",))
 
 
 def test_classes_of_one_sample_are_no_obstacle():

@@ -91,12 +91,12 @@ def lines_of(rows: "tuple[JudgedRow, ...]", notes: tuple[str, ...]) -> list[str]
         lines += ["", f"{task}: {own[0].kind}, {own[0].samples:,} samples, {own[0].split}"]
         lines.append(f"  {'predictor':<10} {'metric':<15} {'raw':>8} {'decoded':>8}   {_axis()}  decoded - raw [95 %]")
         for row in own:
-            scale = _scale(row)
-            change = (
-                f"{scale * row.difference:+.3g} [{scale * row.difference_low:+.3g}, {scale * row.difference_high:+.3g}]"
-            )
+            ends = (row.difference, row.difference_low, row.difference_high)
+            change, low, high = (_short(_scale(row) * end, "+") for end in ends)
             values = f"{_value(row.raw_value, row):>8} {_value(row.value, row):>8}"
-            lines.append(f"  {row.probe:<10} {row.metric:<15} {values}   {_bar(row)}  {change} {row.unit}")
+            lines.append(
+                f"  {row.probe:<10} {row.metric:<15} {values}   {_bar(row)}  {change} [{low}, {high}] {row.unit}"
+            )
             lines.append(f"  {'':<10} {row.words}")
     lines += [
         "",
@@ -111,7 +111,12 @@ def _scale(row: "JudgedRow") -> float:
 
 
 def _value(value: float, row: "JudgedRow") -> str:
-    return f"{100 * value:.1f} %" if row.unit == "points" else f"{value:.3g}"
+    return f"{100 * value:.1f} %" if row.unit == "points" else _short(value)
+
+
+def _short(value: float, sign: str = "") -> str:
+    """Three digits, or all before the point."""
+    return f"{value:{sign},.0f}" if abs(value) >= 1000 else f"{value:{sign}.3g}"
 
 
 def _place(loss: float, delta: float) -> int:

@@ -186,13 +186,16 @@ def families_for(kind: Kind, names: Sequence[str]) -> list[str]:
     """Those of the named families that a kind of task takes.
 
     Raises:
-        UsageError: a name that is no family.
+        UsageError: a name that is no family, or none that takes the kind.
     """
     for name in names:
         if name not in FAMILIES:
             raise UsageError(f"--predictors {name}: known are quick, all, {', '.join(FAMILIES)}")
     without = {"classification": (), "regression": ("logistic",), "multilabel": ("boosting",)}[kind]
-    return [name for name in names if name not in without]
+    fitting = [name for name in names if name not in without]
+    if not fitting:
+        raise UsageError(f"--predictors {','.join(names)}: takes no task of kind {kind}")
+    return fitting
 
 
 def _can_hold_back(lesson: Lesson) -> bool:
