@@ -278,3 +278,24 @@ def test_shuffled_streams_see_each_sample_once_an_epoch(store):
     assert not np.array_equal(*epochs)
     for epoch in epochs:
         assert np.allclose(np.sort(epoch[:, 1]), np.sort(store.features[:, 1]), atol=1e-5)
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+def test_workers_shuffle_anew_each_epoch_and_share_out_one_order(store, persistent):
+    torch = pytest.importorskip("torch")
+    from torch.utils.data import DataLoader
+
+    def epochs(seed, count=3):
+        torch.manual_seed(0)
+        dataset = store.torch(style="iterable", shuffle=True, seed=seed)
+        loader = DataLoader(dataset, batch_size=32, num_workers=2, persistent_workers=persistent)
+        return [np.concatenate([batch.numpy() for batch, _ in loader]) for _ in range(count)]
+
+    first, again, other = epochs(3), epochs(3), epochs(4, 1)
+    for a in range(3):
+        assert np.array_equal(first[a], again[a])
+        assert not any(np.array_equal(first[a], first[b]) for b in range(a))
+        rows = np.round(first[a], 3)
+        assert len(rows) == N
+        assert len(np.unique(rows, axis=0)) == len(np.unique(np.round(store.features[:], 3), axis=0))
+    assert not np.array_equal(first[0], other[0])

@@ -32,7 +32,12 @@ class MapFeatures(Dataset[Item]):
 
 
 class IterableFeatures(IterableDataset[Item]):
-    """Streams (features (d,), label index) chunk by chunk; each worker takes every w-th chunk."""
+    """Streams (features (d,), label index) chunk by chunk; each worker takes every w-th chunk of one order.
+
+    Shuffled, each epoch has an order of its own. It follows from `seed` and the number of the epoch; with the workers
+    of a DataLoader also from the seed that torch draws for each epoch, so that workers made anew do not begin again
+    (`torch.manual_seed`, or the loader's `generator`, makes that reproducible).
+    """
 
     def __init__(self, store: "Store", shuffle: bool, seed: int) -> None:
         self.store, self.shuffle, self.seed, self.epoch = store, shuffle, seed, 0
@@ -44,7 +49,8 @@ class IterableFeatures(IterableDataset[Item]):
     def __iter__(self) -> Iterator[Item]:
         worker, rows = get_worker_info(), self.store.manifest.chunk_rows
         number, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        generator = np.random.default_rng([self.seed, self.epoch])
+        base = 0 if worker is None else worker.seed - worker.id  # the same in all workers: they share out one order
+        generator = np.random.default_rng([self.seed, self.epoch, base])
         self.epoch += 1
         chunks = np.arange(self.store.manifest.chunks)
         if self.shuffle:
