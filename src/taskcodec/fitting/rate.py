@@ -46,7 +46,7 @@ def adapt(codec: Codec, features: npt.ArrayLike, bits: float | None = None) -> C
     Args:
         codec: any codec with an affine transform.
         features: (n, d) a sample of the data, without labels; n >= MIN_ADAPT_SAMPLES, or the centre and the tables
-            are left alone.
+            are left alone: then only a codec that keeps a sketch, one that was not refitted itself, can be re-rated.
         bits: the rate to meet on these data, in bits per sample; None keeps the codec's step.
 
     The centre moves to the mean of the data (shrunk towards the fitted one), so that the dead zone of each column
@@ -110,7 +110,11 @@ def search_step(
 
 def _sketch_samples(codec: Codec) -> Latent:
     if not len(codec.sketch):
-        raise UsageError("this codec was refitted to one store and keeps no density: use the codec it came from")
+        origin = str(codec.provenance.get("adapted_from", "unknown"))[:12]
+        raise UsageError(
+            "this codec was refitted to one store and keeps no density to set a rate by: keep its own rate, give "
+            f"{MIN_ADAPT_SAMPLES} samples or more, or take the codec it came from (fingerprint {origin})"
+        )
     return pseudo_samples(codec.sketch, SKETCH_SAMPLES)
 
 
