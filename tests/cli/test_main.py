@@ -42,7 +42,8 @@ def test_the_whole_way(vectors):
     y = np.load(vectors / "y.npy")
     assert y.shape == x.shape
     assert np.mean((x - y) ** 2) < 0.01 * x.var()
-    run("encode", vectors / "x.npy", vectors / "x.tcz", "--append", "--codec", vectors / "x.codec")
+    np.save(vectors / "more.npy", x[::-1])
+    run("encode", vectors / "more.npy", vectors / "x.tcz", "--append", "--codec", vectors / "x.codec")
     assert json.loads(run("info", vectors / "x.tcz", "--json").stdout)["samples"] == 6000
 
 

@@ -2,11 +2,11 @@
 
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from taskcodec import __version__, load_codec
@@ -14,7 +14,10 @@ from taskcodec import open as open_store
 from taskcodec.cli import evaluate_verb
 from taskcodec.cli.output import human_bytes, progress_bar, show
 from taskcodec.codec import BUNDLED, Codec
+from taskcodec.engines.local import Features, Progress, write_npy
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
+from taskcodec.store import Store
+from taskcodec.store.atomic import replacing
 
 # typer carries its own copy of click in some versions: take the class that its own errors descend from.
 ClickError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -60,14 +63,13 @@ def encode(
     json_: JsonOption = False,
 ) -> None:
     """Encode images or features into a store; run the same command again to resume."""
-    from taskcodec.cli.jobs import encode_job
+    from taskcodec.cli.encoding import EncodeOptions, encode_job
     from taskcodec.evaluation.shift import ShiftWatch
 
-    watch = ShiftWatch()
+    watch, notes = ShiftWatch(), list[str]()
+    options = EncodeOptions(codec, backbone, bits, labels, refit, append, overwrite, chunk, device)
     with progress_bar("encoding") as report:
-        result = encode_job(
-            source, store, codec, backbone, bits, labels, refit, append, overwrite, chunk, device, report, watch
-        )
+        result = encode_job(source, store, options, report, watch, notes.append)
     info, shift = result.info(), watch.measure()
     lines = _info_lines(store, info)
     if info.failures:
@@ -75,7 +77,9 @@ def encode(
         lines += [f"not coded: {row['id']}: {row['status']}" for row in reasons]
         lines += [f"... and {info.failures - 5} more; see `taskcodec info {store} --failures`"] * (info.failures > 5)
     if shift is not None and shift.warning is not None:
-        print(f"taskcodec: warning: {shift.warning}", file=sys.stderr)
+        notes.append(f"warning: {shift.warning}")
+    for note in notes:
+        print(f"taskcodec: {note}", file=sys.stderr)
     show({**asdict(info), "shift": None if shift is None else asdict(shift)}, json_, lines)
 
 
@@ -92,6 +96,9 @@ def fit(
     ] = None,
     labels: LabelsOption = None,
     method: Annotated[str, typer.Option(help="bottleneck or dimensionwise")] = "bottleneck",
+    views: Annotated[
+        bool, typer.Option("--views", help="Spend few bits on what crops, mirroring and colours change in these images")
+    ] = False,
     device: DeviceOption = None,
     json_: JsonOption = False,
 ) -> None:
@@ -99,8 +106,9 @@ def fit(
     from taskcodec.cli.jobs import fit_job
 
     with progress_bar("fitting") as report:
-        codec = fit_job(source, backbone, bits, step, tolerance, labels, method, device, report)
-    _write(output, codec.to_bytes())
+        codec = fit_job(source, backbone, bits, step, tolerance, labels, method, views, device, report)
+    with replacing(output) as temporary:
+        temporary.write_bytes(codec.to_bytes())
     show(_codec_info(str(output), codec), json_, _codec_lines(str(output), codec))
 
 
@@ -134,23 +142,13 @@ def decode(
     opened = open_store(store)
     if opened.manifest.state != "complete":
         raise SourceError(f"{store}: unfinished; run the same encode command again to resume it")
-    try:
+    if output.suffix not in (".npy", ".parquet"):
+        raise UsageError(f"{output}: features are written to a .npy or a .parquet file")
+    with progress_bar("decoding") as report, replacing(output) as temporary:
         if output.suffix == ".npy":
-            shape = opened.features.shape
-            with progress_bar("decoding") as report:
-                array = np.lib.format.open_memmap(output, mode="w+", dtype=np.float32, shape=shape)
-                start = 0
-                for batch in opened.batches():
-                    array[start : start + len(batch)] = batch
-                    start += len(batch)
-                    report(start, len(opened))
-                array.flush()
-        elif output.suffix == ".parquet":
-            opened.to_parquet(output)
+            write_npy(temporary, _reported(opened, report), opened.manifest.dimension)
         else:
-            raise UsageError(f"{output}: features are written to a .npy or a .parquet file")
-    except OSError as error:
-        raise SourceError(f"{output}: cannot be written ({error.strerror or error})") from error
+            opened.to_parquet(temporary)
     result = {"samples": len(opened), "dimension": opened.manifest.dimension, "output": str(output)}
     show(result, json_, [f"{output}: {len(opened)} x {opened.manifest.dimension} features"])
 
@@ -272,13 +270,12 @@ def _is_codec(place: str) -> bool:
         return file.read(4) != b"PK\x03\x04"
 
 
-def _write(path: Path, data: bytes) -> None:
-    try:
-        temporary = path.with_name(f".{path.name}.partial")
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be written ({error.strerror})") from error
+def _reported(store: Store, report: Progress) -> Iterator[Features]:
+    done = 0
+    for batch in store.batches():
+        yield batch
+        done += len(batch)
+        report(done, len(store))
 
 
 def _codec_info(place: str, codec: Codec) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from taskcodec.errors import SourceError
 Block = npt.NDArray[np.float32]
 _FEATURE_COLUMNS = ("features", "embedding", "embeddings", "vector")
 _READ_ROWS = 1024
+_DIGEST_PARTS, _DIGEST_BYTES = 256, 4096
+"""What a file is known by: so many pieces of it, evenly spread, of so many bytes each."""
 _BUFFER_BYTES = 2**20
 """A buffer makes Arrow read page by page, not a whole row group's column at once."""
 
@@ -51,19 +54,29 @@ class FeatureSource:
 
     def descriptor(self) -> dict[str, Any]:
         """What tells this source from another when an encode is resumed."""
-        ends = self.block(0, min(self.rows, 64)).tobytes() + self.block(max(0, self.rows - 64), self.rows).tobytes()
-        digest = hashlib.sha256(ends + str((self.rows, self.dimension, self.file_bytes)).encode())
-        return {"kind": self.kind, "count": self.rows, "sha256": digest.hexdigest()}
+        return {"kind": self.kind, "count": self.rows, "sha256": self._sha256}
+
+    @cached_property
+    def _sha256(self) -> str:
+        digest = hashlib.sha256(str((self.rows, self.dimension, self.file_bytes)).encode())
+        try:
+            with open(self.name, "rb") as file:
+                for part in range(_DIGEST_PARTS):
+                    file.seek(part * max(self.file_bytes - _DIGEST_BYTES, 0) // (_DIGEST_PARTS - 1))
+                    digest.update(file.read(_DIGEST_BYTES))
+        except OSError as error:
+            raise SourceError(f"{self.name}: cannot be read ({error.strerror})") from error
+        return digest.hexdigest()
 
     def with_labels(self, labels: dict[str, str]) -> "FeatureSource":
         """The same rows with labels from a table, looked up by id (by default the row number)."""
         find = labels.get if self.ids is None else LabelTable(labels).of
         return replace(self, labels=[find(self.id_of(row)) for row in range(self.rows)])
 
-    def id_of(self, row: int) -> str:
-        """The id of a row."""
+    def id_of(self, row: int, first: int = 0) -> str:
+        """The id of a row; where it has none its number, counted from `first`."""
         found = None if self.ids is None else self.ids[row]
-        return str(row) if found is None else found
+        return str(first + row) if found is None else found
 
 
 def open_npy(path: Path) -> FeatureSource:

@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from taskcodec.data.labels import LabelTable, label_of_path
@@ -44,10 +45,14 @@ class ImageSource:
 
     def descriptor(self) -> dict[str, Any]:
         """What tells this source from another when an encode is resumed."""
+        return {"kind": self.kind, "count": len(self), "sha256": self._sha256}
+
+    @cached_property
+    def _sha256(self) -> str:
         digest = hashlib.sha256()
         for item in self.items:
             digest.update(f"{item.id}\0{item.size}\n".encode("utf-8", "surrogateescape"))
-        return {"kind": self.kind, "count": len(self), "sha256": digest.hexdigest()}
+        return digest.hexdigest()
 
     def with_labels(self, labels: dict[str, str]) -> "ImageSource":
         """The same items with labels from a table."""

@@ -10,7 +10,7 @@ import os
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,11 +20,14 @@ import numpy.typing as npt
 
 from taskcodec.codec import Codec
 from taskcodec.data.sources import FeatureSource, ImageSource, Item, Source
+from taskcodec.engines.ledger import Names, check_fits, names_for, own_codec, plan, request_of, with_appended
 from taskcodec.errors import MismatchError, SourceError, StorageError, UsageError
 from taskcodec.fitting.rate import adapt
 from taskcodec.store import OK, SampleRecord, Store, StoreWriter
+from taskcodec.store.atomic import replacing
 from taskcodec.store.backend import open_blobs
-from taskcodec.store.manifest import GROUP_KEY, read_manifest
+from taskcodec.store.manifest import GROUP_KEY
+from taskcodec.store.samples import readable
 from taskcodec.transforms.images import Pixels, Preprocessing, read_image
 
 BATCH = 32
@@ -56,12 +59,17 @@ class Batch:
 
 
 class Batches:
-    """The batches of a source, computed ahead by reader threads, in any order, with a small cache."""
+    """The batches of a source, computed ahead by reader threads, in any order, with a small cache.
 
-    def __init__(self, source: Source, backbone: BackboneLike | None, readers: int | None = None) -> None:
+    `first_index` is the `source_index` of the source's first sample; samples without a name are named by it.
+    """
+
+    def __init__(
+        self, source: Source, backbone: BackboneLike | None, readers: int | None = None, first_index: int = 0
+    ) -> None:
         if isinstance(source, ImageSource) and backbone is None:
             raise UsageError(f"{source.name}: images need a backbone; name one, or a codec that has one")
-        self.source, self.backbone = source, backbone
+        self.source, self.backbone, self.first_index = source, backbone, first_index
         self.size = BATCH if isinstance(source, ImageSource) else FEATURE_BATCH
         self.readers = readers or (os.cpu_count() or 1)
         self.kept: OrderedDict[int, Batch] = OrderedDict()
@@ -73,7 +81,7 @@ class Batches:
         """Compute these batches, in this order; those kept by `keep` are not computed again."""
         if isinstance(self.source, FeatureSource):
             for number in numbers:
-                yield self._kept(number) or _feature_batch(self.source, number, self.size)
+                yield self._kept(number) or _feature_batch(self.source, number, self.size, self.first_index)
             return
         upcoming, computing = iter(numbers), deque[Future[Batch]]()
         # While one batch is coded by the caller, `ahead` others are in the backbone and some more are being read.
@@ -107,7 +115,8 @@ class Batches:
             return done
         start = number * self.size
         items = self.source.items[start : start + self.size]
-        reading = [readers.submit(read_item, item, start + i, self.backbone) for i, item in enumerate(items)]
+        index = self.first_index + start
+        reading = [readers.submit(read_item, item, index + i, self.backbone) for i, item in enumerate(items)]
         return runners.submit(self._image_batch, number, reading)
 
     def _image_batch(self, number: int, reading: list[Future[tuple[SampleRecord, Pixels | None]]]) -> Batch:
@@ -138,14 +147,14 @@ def read_item(item: Item, index: int, backbone: BackboneLike) -> tuple[SampleRec
         return record((error.strerror or str(error)).lower()), None
 
 
-def _feature_batch(source: FeatureSource, number: int, size: int) -> Batch:
+def _feature_batch(source: FeatureSource, number: int, size: int, first_index: int) -> Batch:
     start = number * size
     block = source.block(start, min(start + size, len(source)))
     finite: npt.NDArray[np.bool_] = np.asarray(np.isfinite(block).all(axis=1))
     records = [
         SampleRecord(
-            id=source.id_of(start + i),
-            source_index=start + i,
+            id=source.id_of(start + i, first_index),
+            source_index=first_index + start + i,
             source_bytes=source.row_bytes,
             label=None if source.labels is None else source.labels[start + i],
             status=OK if good else "NaN or infinity among its features",
@@ -157,7 +166,7 @@ def _feature_batch(source: FeatureSource, number: int, size: int) -> Batch:
 
 def encode_source(
     source: Source,
-    codec: Codec,
+    codec: Codec | None,
     place: Any,
     load: Callable[[bytes, str], Codec],
     *,
@@ -165,71 +174,73 @@ def encode_source(
     bits: float | None = None,
     refit: bool = True,
     append: bool = False,
+    named: bool = True,
+    remove: Callable[[], None] | None = None,
     chunk_rows: int = 1024,
     progress: Progress | None = None,
     watch: Watch | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Store:
     """Encode a source into a store; resume where an earlier run of the same command stopped.
 
     Args:
         source: what to encode.
-        codec: how; with `refit` its centre and tables are refitted to the source first, without labels.
+        codec: how; with `refit` its centre and tables are refitted to the source first, without labels. What is
+            resumed or appended takes the store's own codec: None will do there.
         place: folder, URL or Zarr store object.
-        load: how to read back the codec kept in an unfinished store.
+        load: how to read back the codec kept in a store.
         backbone: for images.
         bits: the rate to meet on this source, in bits per sample; None keeps the codec's step.
-        append: add to a finished store (whose codec is used as it is).
+        append: add to a finished store. Nothing happens where the source is in the store already.
+        named: whether the codec was asked for, or is just what was at hand: then resuming does not compare it.
+        remove: where what lies there is to be replaced: takes it away, called when the first chunk could be written.
         chunk_rows: samples in a chunk.
         progress: called with (samples done, samples in all).
         watch: called with the codec in use and the features (m, d) of each batch.
+        say: called with a line for the user where something is not as a run would usually be.
 
     Raises:
-        MismatchError: codec and features do not fit, or the store holds something else.
+        MismatchError: codec, features or store do not fit.
         SourceError: nothing in the source could be read.
-        StorageError: writing failed; the same command resumes.
+        StorageError: writing failed (the same command resumes), or the store holds something else.
     """
-    batches = Batches(source, backbone)
-    if isinstance(source, FeatureSource) and source.dimension != codec.dimension:
-        raise MismatchError(f"{source.name}: features of {source.dimension} numbers, a codec for {codec.dimension}")
-    request = {
-        **source.descriptor(),
-        "codec": codec.fingerprint,
-        "bits": bits,
-        "refit": refit,
-        "chunk_rows": chunk_rows,
-        "append": append,
-    }
+    say = say or (lambda line: None)
     blobs = open_blobs(place)
-    exists = blobs.get(GROUP_KEY) is not None
-    offset = 0
-    if exists:
-        manifest = read_manifest(blobs)
-        stored = {key: value for key, value in manifest.source.items() if key != "first_index"}
-        same = stored == request
-        if same and manifest.state == "complete":
-            return Store(place, load)
-        if same:
-            offset = int(manifest.source.get("first_index", 0))
-            writer = StoreWriter.open(place)
-        elif append and manifest.state == "complete":
-            offset = _next_index(place, load)
-            writer = StoreWriter.open(place, source={**request, "first_index": offset})
-        else:
-            raise StorageError(
-                f"{blobs.name}: a store of something else lies there"
-                + ("; append to it (--append) or replace it (--overwrite)" if not append else ", and is unfinished")
-            )
-        codec = Store(place, load).codec  # type: ignore[assignment]
-    elif append:
-        raise StorageError(f"{blobs.name}: no store to append to")
+    fingerprint = None if codec is None else codec.fingerprint
+    request = request_of(source, fingerprint, named and codec is not None, bits, refit, chunk_rows)
+    if remove is not None or blobs.get(GROUP_KEY) is None:
+        if append:
+            raise StorageError(f"{blobs.name}: no store to append to")
+        if codec is None:
+            raise UsageError(f"{blobs.name}: a new store needs a codec")
+        if isinstance(source, FeatureSource) and source.dimension != codec.dimension:
+            raise MismatchError(f"{source.name}: features of {source.dimension} numbers, a codec for {codec.dimension}")
+        batches, names = Batches(source, backbone), names_for(source, 0, None)
+        used = _refitted(codec, batches, bits, refit, progress)
+        if remove is not None:
+            remove()
+        writer = StoreWriter.create(place, used, chunk_rows=chunk_rows, source=request)
     else:
-        codec = _refitted(codec, batches, bits, refit, progress)
-        writer = StoreWriter.create(place, codec, chunk_rows=chunk_rows, source=request)
+        store = Store(place, load)
+        todo = plan(store.manifest, blobs.name, request, append)
+        if append:
+            check_fits(store, blobs.name, source, codec, "the codec given")
+        if todo.action == "nothing":
+            say(f"{source.name}: in {blobs.name} already; nothing was done")
+            return store
+        first = todo.first_index
+        if first is None:
+            first = max(store.records["source_index"].to_pylist(), default=-1) + 1
+        batches, names = Batches(source, backbone, first_index=first), names_for(source, first, store)
+        used = own_codec(store)
+        addition = None if todo.first_index is not None else with_appended(store.manifest, source, first)
+        writer = StoreWriter.open(place, source=addition)
     with writer:
-        done = writer.resume_point + 1 - offset if writer.resume_point >= offset else 0
-        _encode_batches(batches, codec, writer, done, offset, progress, watch)
+        _encode_batches(batches, used, writer, names, progress, watch)
         if writer.finish().samples == 0:
             raise SourceError(f"{source.name}: none of its {len(source)} files could be coded; see `taskcodec info`")
+    if names is not None and names.changed:
+        say(f"{source.name}: {names.changed} of its names were in use; these samples are NAME#2, NAME#3, ... now")
     return Store(place, load)
 
 
@@ -237,22 +248,20 @@ def _encode_batches(
     batches: Batches,
     codec: Codec,
     writer: StoreWriter,
-    done: int,
-    offset: int,
+    names: Names | None,
     progress: Progress | None,
     watch: Watch | None,
 ) -> None:
-    total = len(batches.source)
-    for batch in batches.run(range(done // batches.size, len(batches))):
-        records = [
-            SampleRecord(**{**vars(record), "source_index": record.source_index + offset}) for record in batch.records
-        ]
+    total, first = len(batches.source), batches.first_index
+    next_index = max(writer.resume_point + 1, first)
+    for batch in batches.run(range((next_index - first) // batches.size, len(batches))):
         if watch is not None and len(batch.features):
             watch(codec, batch.features)
-        symbols = _encode(codec, batch)
-        fresh = [record.source_index - offset >= done for record in records]
-        kept = [new for new, record in zip(fresh, records, strict=True) if record.status == OK]
-        writer.append(symbols[np.array(kept, bool)], [r for r, new in zip(records, fresh, strict=True) if new])
+        coded = [record.source_index >= next_index for record in batch.records if record.status == OK]
+        records = [record for record in batch.records if record.source_index >= next_index]
+        if names is not None:
+            records = [replace(record, id=names.give(readable(record.id))) for record in records]
+        writer.append(_encode(codec, batch)[np.array(coded, bool)], records)
         if progress is not None:
             progress(min((batch.number + 1) * batches.size, total), total)
 
@@ -293,36 +302,39 @@ def write_features(
     """Write the uncompressed features to a .npy file, in the order of a store's rows; (rows, failures)."""
     batches = Batches(source, backbone)
     failures: list[SampleRecord] = []
-    temporary = Path(f"{path}.partial")
-    rows, width = 0, 0
-    try:
-        with open(temporary, "wb") as file:
-            file.write(b"\0" * 128)
-            for batch in batches.run(range(len(batches))):
-                failures.extend(record for record in batch.records if record.status != OK)
-                if len(batch.features):
-                    rows, width = rows + len(batch.features), batch.features.shape[1]
-                    file.write(np.ascontiguousarray(batch.features, dtype="<f4").tobytes())
-                if progress is not None:
-                    progress(min((batch.number + 1) * batches.size, len(source)), len(source))
-            file.seek(0)
-            file.write(_npy_header(rows, width))
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(f"{path}: cannot be written ({error.strerror})") from error
-    if not rows:
-        temporary.unlink()
-        raise SourceError(f"{source.name}: none of its {len(source)} files could be read")
-    os.replace(temporary, path)
+
+    def blocks() -> Iterator[Features]:
+        for batch in batches.run(range(len(batches))):
+            failures.extend(record for record in batch.records if record.status != OK)
+            if len(batch.features):
+                yield batch.features
+            if progress is not None:
+                progress(min((batch.number + 1) * batches.size, len(source)), len(source))
+
+    with replacing(path) as temporary:
+        rows = write_npy(temporary, blocks())
+        if not rows:
+            raise SourceError(f"{source.name}: none of its {len(source)} files could be read")
     return rows, failures
+
+
+def write_npy(path: Path, blocks: Iterable[Features], width: int = 0) -> int:
+    """Write blocks (m, d) below one another to a .npy file, in constant memory; the number of rows.
+
+    `width` is d where there may be no block to tell it.
+    """
+    rows = 0
+    with open(path, "wb") as file:
+        file.write(b"\0" * 128)
+        for block in blocks:
+            rows, width = rows + len(block), block.shape[1]
+            file.write(np.ascontiguousarray(block, dtype="<f4").data)
+        file.seek(0)
+        file.write(_npy_header(rows, width))
+    return rows
 
 
 def _npy_header(rows: int, width: int) -> bytes:
     """A version 1.0 header of exactly 128 bytes, written when the number of rows is known."""
     content = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {width}), }}".encode()
     return b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + content.ljust(117) + b"\n"
-
-
-def _next_index(place: Any, load: Callable[[bytes, str], Codec]) -> int:
-    index = Store(place, load).records["source_index"]
-    return max(index.to_pylist(), default=-1) + 1

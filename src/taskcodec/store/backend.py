@@ -17,6 +17,7 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
 from taskcodec.errors import CorruptFileError, SourceError, StorageError
+from taskcodec.store.atomic import replacing
 
 
 class Blobs(Protocol):
@@ -207,9 +208,7 @@ def writer_lock(blobs: Blobs) -> Iterator[None]:
 def pack_zip(folder: str | Path, path: str | Path) -> None:
     """Pack a finished store's folder into one zip file, uncompressed, replacing `path` atomically."""
     blobs = FolderBlobs(Path(folder))
-    temporary = Path(f"{path}.packing")
-    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for key in sorted(blobs.sizes()):
             # A fixed date: the same store packs to the same bytes.
             archive.writestr(zipfile.ZipInfo(key, (1980, 1, 1, 0, 0, 0)), blobs.get(key) or b"")
-    os.replace(temporary, path)

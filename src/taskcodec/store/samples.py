@@ -29,8 +29,8 @@ class SampleRecord:
     """What is known of one source sample.
 
     Attributes:
-        id: its name, unique in the store.
-        source_index: its place in the source's order.
+        id: its name, unique in the store: a name that is in use already gets "#2", "#3", ... from `encode_source`.
+        source_index: its place in the source's order; sources that are appended continue the count.
         source_bytes: the size of its file.
         width, height: of the image in pixels, None for features.
         label: its class as text, or None.
@@ -50,11 +50,15 @@ def records_to_parquet(records: Sequence[SampleRecord]) -> bytes:
     """Records -> the bytes of a Parquet file."""
     columns = {name: [getattr(record, name) for record in records] for name in SCHEMA.names}
     sink = io.BytesIO()
-    # Names may hold bytes that are no UTF-8 (they come from file systems): keep them readable, never fail.
     for name in ("id", "label"):
-        columns[name] = [t and t.encode("utf-8", "backslashreplace").decode() for t in columns[name]]
+        columns[name] = [text and readable(text) for text in columns[name]]
     pq.write_table(pa.table(columns, schema=SCHEMA), sink, compression="zstd")
     return sink.getvalue()
+
+
+def readable(text: str) -> str:
+    """Names may hold bytes that are no UTF-8 (they come from file systems): these as escapes, so that none fails."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def parquet_to_table(data: bytes, name: str) -> pa.Table:

@@ -94,7 +94,8 @@ class StoreWriter:
         try:
             if blobs.get(GROUP_KEY) is not None:
                 raise StorageError(f"{blobs.name}: there is a store already; append to it or name another place")
-            if any(not key.startswith(("codes/", "samples/", CODEC_KEY)) for key in blobs.sizes()):
+            own = ("codes/", "samples/", CODEC_KEY, f".{CODEC_KEY}.", f".{GROUP_KEY}.")  # of a run killed at once, too
+            if any(not key.startswith(own) for key in blobs.sizes()):
                 raise StorageError(f"{blobs.name}: other files lie there; name an empty place")
             data, codes = codec.to_bytes(), _codes_metadata(codec.tables, chunk_rows, 0)
             manifest = Manifest(

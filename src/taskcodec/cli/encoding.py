@@ -1,0 +1,168 @@
+"""What `encode` does: settle the place, the codec and the backbone, then let the engine encode."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from taskcodec.cli.jobs import FIT_SAMPLES, backbone_for, check_bits, labelled
+from taskcodec.cli.places import place_of_the_new, put_in_place, remove_store, stored_at
+from taskcodec.codec import Codec, load_codec
+from taskcodec.data import FeatureSource, ImageSource, Source, open_source
+from taskcodec.engines.ledger import check_fits, is_same, own_codec, plan, request_of
+from taskcodec.engines.local import Batches, Progress, Watch, encode_source, sample_features
+from taskcodec.errors import MismatchError, SourceError, StorageError, UsageError
+from taskcodec.fitting import default_bits
+from taskcodec.fitting import fit as fit_codec
+from taskcodec.store import Store, pack_zip
+
+DEFAULT_BACKBONE = "lite0"
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """The options of `taskcodec encode`."""
+
+    codec: str | None = None
+    backbone: str | None = None
+    bits: float | None = None
+    labels: str | None = None
+    refit: bool = True
+    append: bool = False
+    overwrite: bool = False
+    chunk_rows: int = 1024
+    device: str | None = None
+
+
+def encode_job(
+    source_name: str, store: str, options: EncodeOptions, progress: Progress, watch: Watch, say: Callable[[str], None]
+) -> Store:
+    """See `taskcodec encode`."""
+    zipped = store.endswith(".zip")
+    _check(store, zipped, options)
+    source = labelled(open_source(source_name), options.labels)
+    named = None if options.codec is None else load_codec(options.codec)
+    if zipped and os.path.lexists(store) and not options.overwrite:
+        raise StorageError(f"{store}: exists; replace it (--overwrite) or name another place")
+    place = f"{store}.partial" if zipped else store
+    if options.overwrite:
+        place = place_of_the_new(store, lambda found: _is_begun(found, source, named, options))
+    found, stale = stored_at(place), False
+    if found is not None and options.overwrite:
+        finished = found.manifest.state == "complete" and place == store
+        stale = finished or not _is_begun(found, source, named, options)
+    bits = options.bits
+    if found is not None and not stale:
+        codec, backbone = named, _recorded_backbone(found, place, source, named, options)
+        bits = _rate(found.manifest.dimension, named, options)
+    elif options.append:
+        raise StorageError(f"{store}: no store to append to")
+    else:
+        codec, backbone = _codec_and_backbone(source, named, options, progress)
+        bits = _rate(codec.dimension, named, options)
+    opened = encode_source(
+        source,
+        codec,
+        place,
+        Codec.from_bytes,
+        backbone=backbone,
+        bits=bits,
+        refit=options.refit,
+        append=options.append,
+        named=named is not None,
+        remove=(lambda: remove_store(place)) if stale else None,
+        chunk_rows=options.chunk_rows,
+        progress=progress,
+        watch=watch,
+        say=say,
+    )
+    if place == store:
+        return opened
+    if zipped:
+        pack_zip(place, store)
+        remove_store(place)
+    else:
+        put_in_place(place, store)
+    return Store(store, Codec.from_bytes)
+
+
+def _check(store: str, zipped: bool, options: EncodeOptions) -> None:
+    check_bits(options.bits)
+    if options.append and options.overwrite:
+        raise UsageError("--append adds to a store and --overwrite replaces it: give one of them")
+    if options.append and options.bits is not None:
+        raise UsageError(f"--bits goes with a new store: what is appended is coded at the step that {store} has")
+    if options.append and zipped:
+        raise UsageError(f"{store}: a zip file is not appended to; append to a folder, then pack it")
+    if zipped and os.path.isdir(store):
+        raise StorageError(f"{store}: a folder, where a zip file is to be written")
+
+
+def _rate(dimension: int, named: Codec | None, options: EncodeOptions) -> float | None:
+    """The rate asked for; without any, and without a codec that was made for one, the usual one."""
+    return default_bits(dimension) if named is None and options.bits is None else options.bits
+
+
+def _request(found: Store, source: Source, named: Codec | None, options: EncodeOptions) -> dict[str, Any]:
+    bits = _rate(found.manifest.dimension, named, options)
+    fingerprint = None if named is None else named.fingerprint
+    return request_of(source, fingerprint, named is not None, bits, options.refit, options.chunk_rows)
+
+
+def _is_begun(found: Store, source: Source, named: Codec | None, options: EncodeOptions) -> bool:
+    """Whether a store was begun with this very command."""
+    if not is_same(found.manifest, _request(found, source, named, options)):
+        return False
+    if named is not None or isinstance(source, FeatureSource):
+        return True
+    spec = own_codec(found).backbone
+    return spec is not None and spec.name == (options.backbone or DEFAULT_BACKBONE)
+
+
+def _recorded_backbone(found: Store, place: str, source: Source, named: Codec | None, options: EncodeOptions) -> Any:
+    """The backbone of a store that is resumed or added to; None where there is nothing to compute.
+
+    Raises StorageError or MismatchError where this command has no business with the store.
+    """
+    if options.append:
+        check_fits(found, place, source, named, options.codec or "")
+    request = _request(found, source, named, options)
+    todo = plan(found.manifest, place, request, options.append)
+    if not options.append and not _is_begun(found, source, named, options):
+        raise StorageError(f"{place}: begun with another backbone; replace it (--overwrite) or name another place")
+    if not isinstance(source, ImageSource):
+        return None
+    spec = own_codec(found).backbone
+    if spec is None:
+        raise MismatchError(f"{place}: its codec has no backbone; it takes features (.npy, .parquet), not images")
+    if options.backbone not in (None, spec.name):
+        raise MismatchError(f"{place}: encoded with the backbone {spec.name}, not with {options.backbone}")
+    if todo.action == "nothing":
+        return None
+    from taskcodec.transforms.backbones import load_backbone_for
+
+    return load_backbone_for(spec, options.device)
+
+
+def _codec_and_backbone(
+    source: Source, named: Codec | None, options: EncodeOptions, progress: Progress
+) -> tuple[Codec, Any]:
+    """The codec of a new store: the one named, the bundled one, or one fitted now."""
+    if named is not None:
+        if isinstance(source, FeatureSource):
+            return named, None
+        if named.backbone is None:
+            raise UsageError(f"{options.codec}: a codec without a backbone takes features (.npy, .parquet), not images")
+        if options.backbone not in (None, named.backbone.name):
+            raise UsageError(f"{options.codec}: fitted on {named.backbone.name}, not on {options.backbone}")
+        from taskcodec.transforms.backbones import load_backbone_for
+
+        return named, load_backbone_for(named.backbone, options.device)
+    backbone = backbone_for(source, options.backbone or DEFAULT_BACKBONE, options.device)
+    if backbone is not None and backbone.spec.name == DEFAULT_BACKBONE:
+        return load_codec(DEFAULT_BACKBONE), backbone
+    features = sample_features(Batches(source, backbone), FIT_SAMPLES, progress)
+    if len(features) < 2:
+        raise SourceError(f"{source.name}: no codec was named, and too few samples to fit one ({len(features)})")
+    spec = None if backbone is None else backbone.spec
+    return fit_codec(features, bits=options.bits, backbone=spec), backbone

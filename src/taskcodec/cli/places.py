@@ -1,0 +1,82 @@
+"""Where `encode` writes: what lies there, whether it may be replaced, and doing so only once the new is whole."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from taskcodec.codec import Codec
+from taskcodec.errors import StorageError, TaskcodecError
+from taskcodec.store import Store
+from taskcodec.store.backend import FolderBlobs, ZipBlobs, open_blobs, writer_lock
+from taskcodec.store.manifest import CODEC_KEY, GROUP_KEY
+
+OWN = (GROUP_KEY, CODEC_KEY, "codes/", "samples/")
+
+
+def stored_at(place: str) -> Store | None:
+    """The store at a place, or None where there is none (yet)."""
+    return None if open_blobs(place).get(GROUP_KEY) is None else Store(place, Codec.from_bytes)
+
+
+def place_of_the_new(store: str, goes_on: Callable[[Store], bool]) -> str:
+    """Where to write a store that is to replace what lies at `store`: a folder beside it, in the end to be swapped.
+
+    It is `store` itself where nothing lies there, where an unfinished one goes on, and where places have no names to
+    swap (URLs). Raises StorageError where what lies there is no store: that is never replaced.
+    """
+    found = _replaceable(store)
+    partial = f"{store}.partial"
+    if "://" in store or (found is None and not os.path.lexists(partial) and not store.endswith(".zip")):
+        return store
+    if found is not None and found.manifest.state == "writing" and goes_on(found):
+        return store
+    return partial
+
+
+def put_in_place(new: str, store: str) -> None:
+    """Give a finished store (folder or zip file) its name; what had that name goes only then."""
+    target, aside = Path(os.path.realpath(store)), Path(f"{os.path.realpath(store)}.replaced")
+    try:
+        if os.path.lexists(target) and os.path.lexists(aside):
+            remove_store(str(aside))
+        if target.is_dir():
+            with writer_lock(open_blobs(target)):
+                os.rename(target, aside)
+        elif target.exists() and Path(new).is_dir():
+            os.rename(target, aside)
+        os.replace(new, target)
+    except OSError as error:
+        raise StorageError(f"{store}: cannot be replaced ({error.strerror}); the new store is {new}") from error
+    if os.path.lexists(aside):
+        remove_store(str(aside))
+
+
+def remove_store(place: str) -> None:
+    """Remove a store, and only a store. Raises StorageError where it is none."""
+    if _replaceable(place) is None:
+        return
+    blobs = open_blobs(place)
+    if isinstance(blobs, ZipBlobs):
+        blobs.archive.close()
+        Path(place).unlink()
+    elif isinstance(blobs, FolderBlobs):
+        with writer_lock(blobs):
+            shutil.rmtree(blobs.root)
+    else:
+        for key in sorted(blobs.sizes(), key=lambda key: key != GROUP_KEY):  # the manifest first: readers then see none
+            blobs.delete(key)
+
+
+def _replaceable(place: str) -> Store | None:
+    """The store at a place, None where there is nothing. Raises StorageError where something else lies there."""
+    try:
+        found = stored_at(place)
+        others = [key for key in open_blobs(place).sizes() if not key.startswith(OWN) and not key.endswith(".partial")]
+    except TaskcodecError as error:
+        raise StorageError(
+            f"{place}: not a taskcodec store that can be read, so it is not replaced ({error})"
+        ) from error
+    if others:
+        raise StorageError(f"{place}: {others[0]} in it is no part of a taskcodec store, so it is not replaced")
+    return found

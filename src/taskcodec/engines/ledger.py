@@ -1,0 +1,130 @@
+"""What a store remembers of the sources that went into it: the same command resumes, and no source goes in twice.
+
+The manifest's `source` is the request that the store was begun with, together with `appended`: for each source added
+later its descriptor and the `first_index` that its samples count from.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from taskcodec.codec import Codec
+from taskcodec.data.sources import FeatureSource, ImageSource, Source
+from taskcodec.errors import MismatchError, StorageError
+from taskcodec.store import Store
+from taskcodec.store.manifest import Manifest
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is left to do in a store that is there.
+
+    Attributes:
+        action: "nothing", "resume" where a stopped run stopped, or "append" as a new source.
+        first_index: `source_index` of the source's first sample; None for a source that is yet to be appended.
+    """
+
+    action: str
+    first_index: int | None = 0
+
+
+class Names:
+    """Names that no earlier sample of a store has: a second NAME becomes NAME#2, the next NAME#3, and so on."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken, self._numbers = set(taken), dict[str, int]()
+        self.changed = 0
+
+    def give(self, name: str) -> str:
+        """The name, changed where it is taken; it is taken from now on."""
+        found, number = name, self._numbers.get(name, 2)
+        while found in self._taken:
+            found, number = f"{name}#{number}", number + 1
+        if found != name:
+            self._numbers[name] = number
+            self.changed += 1
+        self._taken.add(found)
+        return found
+
+
+def names_for(source: Source, first_index: int, store: Store | None) -> Names | None:
+    """Who names a source's samples; None where the source's own names are unique and there are no others."""
+    own = isinstance(source, ImageSource) or source.ids is None
+    if own and not first_index:
+        return None
+    return Names([] if store is None else store.records["id"].to_pylist())
+
+
+def request_of(
+    source: Source, codec: str | None, named: bool, bits: float | None, refit: bool, chunk_rows: int
+) -> dict[str, Any]:
+    """A request as the manifest keeps it; `codec` is a fingerprint, `named` whether the user asked for that codec."""
+    options = {"codec": codec, "named": named, "bits": bits, "refit": refit, "chunk_rows": chunk_rows}
+    return {**source.descriptor(), **options}
+
+
+def is_same(manifest: Manifest, request: dict[str, Any]) -> bool:
+    """Whether a store was begun with this request. A codec that was not named may be fitted anew: any is the same."""
+    stored = {key: value for key, value in manifest.source.items() if key != "appended"}
+    if not request["named"]:
+        stored, request = {**stored, "codec": None}, {**request, "codec": None}
+    return stored == request
+
+
+def plan(manifest: Manifest, name: str, request: dict[str, Any], append: bool) -> Plan:
+    """What a request comes to in the store `name`. Raises StorageError where it would mix with something else."""
+    appended = _appended(manifest)
+    unfinished = manifest.state != "complete"
+    if not append:
+        if not is_same(manifest, request):
+            raise StorageError(
+                f"{name}: a store of something else lies there; append to it (--append) or replace it (--overwrite)"
+            )
+        if unfinished and appended:
+            raise StorageError(f"{name}: an append to it is unfinished; run that command again")
+        return Plan("resume" if unfinished else "nothing")
+    keys = ("kind", "count", "sha256")
+    wanted = [request[key] for key in keys]
+    entries = [[entry.get(key) for key in keys] for entry in (manifest.source, *appended)]
+    if not unfinished:
+        return Plan("nothing") if wanted in entries else Plan("append", None)
+    if not appended or entries[-1] != wanted:
+        raise StorageError(f"{name}: unfinished; run the command that it was stopped in again, then append")
+    return Plan("resume", int(appended[-1]["first_index"]))
+
+
+def with_appended(manifest: Manifest, source: Source, first_index: int) -> dict[str, Any]:
+    """The manifest's `source` once this source is appended."""
+    entry = {**source.descriptor(), "first_index": first_index}
+    return {**manifest.source, "appended": [*_appended(manifest), entry]}
+
+
+def check_fits(store: Store, name: str, source: Source, codec: Codec | None, codec_name: str) -> None:
+    """Raise MismatchError unless this source, with this codec where one is given, can be added to a store."""
+    if isinstance(source, FeatureSource) and source.dimension != store.manifest.dimension:
+        raise MismatchError(
+            f"{source.name}: features of {source.dimension} numbers, the store {name} holds {store.manifest.dimension}"
+        )
+    if codec is None:
+        return
+    own = own_codec(store)
+    origins = (own.fingerprint, own.provenance.get("adapted_from"), store.manifest.source.get("codec"))
+    if codec.fingerprint not in origins:
+        raise MismatchError(
+            f"{codec_name}: neither the codec of the store {name} ({own.fingerprint[:12]}) nor the one that was "
+            f"refitted to it; leave --codec out: what is appended is coded with the store's own"
+        )
+
+
+def own_codec(store: Store) -> Codec:
+    """The codec of a store that was opened with `Codec.from_bytes`."""
+    codec = store.codec
+    assert isinstance(codec, Codec)
+    return codec
+
+
+def _appended(manifest: Manifest) -> list[Entry]:
+    found = manifest.source.get("appended", [])
+    return [entry for entry in found if isinstance(entry, dict) and "first_index" in entry]

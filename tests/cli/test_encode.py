@@ -1,0 +1,370 @@
+"""Appending, replacing and resuming, as a shell sees them."""
+
+import io
+import json
+import resource
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+import taskcodec
+from taskcodec.cli.main import main
+
+D = 12
+
+
+def run(*arguments, code=0):
+    """Run a command in this process, as a shell would."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(stdout), redirect_stderr(stderr):
+        patch.setattr("sys.argv", ["taskcodec", *map(str, arguments)])
+        patch.setattr("os.fsync", lambda file: None)  # no power is cut here: most of the time it would take
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code == code, stderr.getvalue()
+    return SimpleNamespace(stdout=stdout.getvalue(), stderr=stderr.getvalue())
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """a.npy, b.npy: alike features; wide.npy: of another dimension; *.codec."""
+    folder = tmp_path_factory.mktemp("encode")
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(6000, 4)) @ rng.normal(size=(4, D)) + 0.2 * rng.normal(size=(6000, D))).astype("f4")
+    np.save(folder / "a.npy", x[:4000])
+    np.save(folder / "b.npy", x[4000:4700])
+    np.save(folder / "c.npy", x[4700:4900])
+    np.save(folder / "wide.npy", np.hstack([x, x])[:300])
+    taskcodec.fit(x[:2000], bits=40).save(folder / "own.codec")
+    taskcodec.fit(x[2000:4000], bits=40).save(folder / "other.codec")
+    return folder
+
+
+def stopped(*arguments, file_bytes):
+    """Run a command that stops because no file may grow beyond so many bytes: a disk that is full."""
+    found = subprocess.run(
+        [sys.executable, "-m", "taskcodec.cli.main", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes)),
+    )
+    assert found.returncode == 1, found.stderr
+    assert len(found.stderr.strip().splitlines()) == 1
+    assert found.stderr.startswith("taskcodec: ")
+    assert "File too large" in found.stderr
+    return found.stderr
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def refused(folder, *arguments, code, says):
+    """The command fails with one line that says so, and changes nothing."""
+    before = contents(folder)
+    found = run(*arguments, code=code)
+    assert len(found.stderr.strip().splitlines()) == 1
+    for text in says:
+        assert text in found.stderr
+    assert contents(folder) == before
+
+
+# --append
+
+
+def test_append_codes_with_the_stores_own_codec(inputs, tmp_path):
+    store = tmp_path / "s.tcz"
+    run("encode", inputs / "a.npy", store, "--codec", inputs / "own.codec")
+    own = taskcodec.open(store).codec
+    assert own.provenance["adapted_from"] == taskcodec.load_codec(inputs / "own.codec").fingerprint
+    run("encode", inputs / "b.npy", store, "--append")
+    run("encode", inputs / "c.npy", store, "--append", "--codec", inputs / "own.codec")
+    opened = taskcodec.open(store)
+    assert opened.codec.fingerprint == own.fingerprint
+    assert np.array_equal(opened.symbols[4000:4700], own.encode(np.load(inputs / "b.npy")))
+    assert np.array_equal(opened.symbols[4700:], own.encode(np.load(inputs / "c.npy")))
+    assert opened.verify() == []
+
+
+def test_append_to_a_store_whose_codec_was_fitted_for_it(inputs, tmp_path):
+    store = tmp_path / "s.tcz"
+    run("encode", inputs / "a.npy", store, "--bits", "50")
+    run("encode", inputs / "b.npy", store, "--append")
+    run("encode", inputs / "c.npy", store, "--append", "--codec", store)
+    assert len(taskcodec.open(store)) == 4900
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "code", "says"),
+    [
+        ("b.npy", ["--codec", "{}/other.codec"], 1, ["other.codec", "neither the codec of the store"]),
+        ("wide.npy", [], 1, ["wide.npy", "features of 24 numbers", "holds 12"]),
+        ("b.npy", ["--bits", "50"], 2, ["--bits", "s.tcz"]),
+        ("b.npy", ["--overwrite"], 2, ["--append", "--overwrite"]),
+        ("photos", [], 1, ["s.tcz", "no backbone", "not images"]),
+    ],
+)
+def test_append_refuses_what_does_not_belong(inputs, tmp_path, source, options, code, says):
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "photos" / "p.png")
+    place = tmp_path if source == "photos" else inputs
+    run("encode", inputs / "a.npy", tmp_path / "s.tcz", "--codec", inputs / "own.codec")
+    options = [option.replace("{}", str(inputs)) for option in options]
+    command = ["encode", place / source, tmp_path / "s.tcz", "--append", *options]
+    refused(tmp_path / "s.tcz", *command, code=code, says=says)
+
+
+def test_append_where_there_is_no_store(inputs, tmp_path):
+    refused(tmp_path, "encode", inputs / "b.npy", tmp_path / "s.tcz", "--append", code=1, says=["s.tcz", "no store"])
+
+
+def test_append_images_with_the_backbone_that_the_store_records(tmp_path):
+    """The store's backbone is not the default one, and the command does not name it."""
+    models = pytest.importorskip("tests.transforms.tiny_models")
+    (tmp_path / "model").mkdir()
+    name, _ = models.clip(tmp_path / "model")
+    rng = np.random.default_rng(0)
+    for folder, count in (("one", 90), ("two", 5)):
+        (tmp_path / folder).mkdir()
+        for i in range(count):
+            Image.fromarray(rng.integers(0, 256, (40, 40, 3), np.uint8)).save(tmp_path / folder / f"{i}.png")
+    store = tmp_path / "s.tcz"
+    run("encode", tmp_path / "one", store, "--backbone", name, "--bits", "60")
+    run("encode", tmp_path / "one", store, "--backbone", name, "--bits", "60")  # nothing to do
+    refused(
+        store, "encode", tmp_path / "two", store, "--append", "--backbone", "lite0", code=1, says=["s.tcz", "lite0"]
+    )
+    refused(store, "encode", tmp_path / "one", store, "--bits", "60", code=1, says=["s.tcz", "backbone"])
+    run("encode", tmp_path / "two", store, "--append")
+    opened = taskcodec.open(store)
+    assert len(opened) == 95
+    assert opened.ids[90:].tolist() == ["0.png#2", "1.png#2", "2.png#2", "3.png#2", "4.png#2"]
+
+
+# names, and sources that are there already
+
+
+def test_ids_are_unique_after_appending(inputs, tmp_path):
+    store, rows = tmp_path / "s.tcz", np.load(inputs / "c.npy")
+
+    def parquet(name, ids):
+        columns = {"id": ids, "features": rows[: len(ids)].tolist()}
+        pq.write_table(pa.table(columns), tmp_path / name)
+        return tmp_path / name
+
+    run("encode", inputs / "a.npy", store)
+    run("encode", inputs / "b.npy", store, "--append")
+    note = run("encode", parquet("p.parquet", ["u", "7", "u", None, "u"]), store, "--append").stderr
+    assert "3 of its names were in use" in note
+    run("encode", parquet("q.parquet", ["u", "v"]), store, "--append")
+    opened = taskcodec.open(store)
+    assert opened.ids[:4700].tolist() == [str(i) for i in range(4700)]
+    assert opened.ids[4700:].tolist() == ["u", "7#2", "u#2", "4703", "u#3", "u#4", "v"]
+    assert opened.samples["source_index"].to_pylist() == list(range(4707))
+
+
+def test_a_source_goes_into_a_store_once(inputs, tmp_path):
+    store = tmp_path / "s.tcz"
+    run("encode", inputs / "a.npy", store)
+    for name in ("b", "c"):
+        run("encode", inputs / f"{name}.npy", store, "--append")
+    before = contents(store)
+    for command in (["a.npy"], ["a.npy", "--append"], ["b.npy", "--append"], ["c.npy", "--append"]):
+        found = run("encode", inputs / command[0], store, *command[1:])
+        assert "already; nothing was done" in found.stderr
+    assert contents(store) == before
+    assert len(taskcodec.open(store)) == 4900
+
+
+def test_a_file_that_differs_in_the_middle_is_another_source(inputs, tmp_path):
+    x = np.load(inputs / "b.npy")
+    np.save(tmp_path / "x.npy", x)
+    x[300:310] += 1
+    np.save(tmp_path / "y.npy", x)
+    run("encode", tmp_path / "x.npy", tmp_path / "s.tcz")
+    run("encode", tmp_path / "y.npy", tmp_path / "s.tcz", "--append")
+    assert len(taskcodec.open(tmp_path / "s.tcz")) == 1400
+
+
+def test_a_stopped_append_resumes(inputs, tmp_path):
+    def make(store):
+        run("encode", inputs / "b.npy", store, "--chunk", "32", "--bits", "50")
+        return store
+
+    whole, store = make(tmp_path / "whole.tcz"), make(tmp_path / "s.tcz")
+    run("encode", inputs / "a.npy", whole, "--append")
+    stopped("encode", inputs / "a.npy", store, "--append", file_bytes=16_000)
+    assert taskcodec.open(store).info().state == "writing"
+    assert len(taskcodec.open(store)) > 736
+    refused(store, "encode", inputs / "c.npy", store, "--append", code=1, says=["s.tcz", "unfinished"])
+    refused(
+        store, "encode", inputs / "b.npy", store, "--chunk", "32", "--bits", "50", code=1, says=["append", "unfinished"]
+    )
+    run("encode", inputs / "a.npy", store, "--append")
+    assert contents(store) == contents(whole)
+
+
+# --overwrite
+
+
+@pytest.mark.parametrize("kind", ["text", "zip", "folder", "store with notes"])
+def test_overwrite_replaces_stores_only(inputs, tmp_path, kind):
+    import zipfile
+
+    place = tmp_path / "mine.tcz"
+    if kind == "text":
+        place.write_text("my notes")
+    elif kind == "zip":
+        with zipfile.ZipFile(place, "w") as archive:
+            archive.writestr("a.txt", "mine")
+    elif kind == "folder":
+        place.mkdir()
+        (place / "a.txt").write_text("mine")
+    else:
+        run("encode", inputs / "b.npy", place)
+        (place / "notes.txt").write_text("mine")
+    refused(tmp_path, "encode", inputs / "a.npy", place, "--overwrite", code=1, says=["mine.tcz"])
+
+
+@pytest.mark.parametrize("name", ["s.tcz", "s.zip"])
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["no-such-file.npy"], "no-such-file.npy"),
+        (["a.npy", "--codec", "no-such.codec"], "no-such.codec"),
+        (["wide.npy", "--codec", "own.codec"], "wide.npy"),
+    ],
+)
+def test_an_overwrite_that_cannot_work_leaves_the_old_store(inputs, tmp_path, name, arguments, says):
+    store = tmp_path / name
+    run("encode", inputs / "b.npy", store)
+    source, *options = [inputs / value if "." in value else value for value in arguments]
+    refused(tmp_path, "encode", source, store, *options, "--overwrite", code=1, says=[says])
+
+
+@pytest.mark.parametrize("name", ["s.tcz", "s.zip"])
+def test_overwrite(inputs, tmp_path, name):
+    store = tmp_path / name
+    for source, options in (("b", []), ("a", []), ("a", ["--bits", "30"])):
+        run("encode", inputs / f"{source}.npy", store, *options, "--overwrite")
+    opened = taskcodec.open(store)
+    assert len(opened) == 4000
+    assert opened.info().bits_per_sample == pytest.approx(30, rel=0.05)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_overwrite_with_the_codec_of_the_very_store(inputs, tmp_path):
+    store = tmp_path / "s.tcz"
+    run("encode", inputs / "a.npy", store)
+    origin = taskcodec.open(store).codec.fingerprint
+    run("encode", inputs / "b.npy", store, "--codec", store, "--overwrite", "--no-refit")
+    assert taskcodec.open(store).codec.fingerprint == origin
+    assert len(taskcodec.open(store)) == 700
+
+
+def test_a_stopped_overwrite_keeps_the_old_store_and_resumes(inputs, tmp_path):
+    store, whole = tmp_path / "s.tcz", tmp_path / "whole.tcz"
+    command = ["--bits", "50", "--chunk", "32"]
+    run("encode", inputs / "a.npy", whole, *command)
+    run("encode", inputs / "b.npy", store)
+    before = contents(store)
+    stopped("encode", inputs / "a.npy", store, *command, "--overwrite", file_bytes=16_000)
+    assert contents(store) == before
+    half = taskcodec.open(f"{store}.partial")
+    assert 0 < len(half) < 4000
+    run("encode", inputs / "a.npy", store, *command, "--overwrite")
+    assert contents(store) == contents(whole)
+    assert not (tmp_path / "s.tcz.partial").exists()
+    # Stopped again, and then another command: what was begun is not mixed into it.
+    stopped("encode", inputs / "a.npy", store, *command, "--overwrite", file_bytes=16_000)
+    run("encode", inputs / "c.npy", store, "--overwrite")
+    assert len(taskcodec.open(store)) == 200
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["s.tcz", "whole.tcz"]
+
+
+def test_overwrite_where_places_cannot_be_swapped(inputs):
+    """In this process: a memory file system is not shared."""
+    from taskcodec.cli.encoding import EncodeOptions, encode_job
+
+    def encode(source, **options):
+        place, nothing = "memory://overwrite/s.tcz", lambda *_: None
+        return encode_job(str(inputs / source), place, EncodeOptions(**options), nothing, nothing, nothing)
+
+    encode("a.npy")
+    with pytest.raises(taskcodec.TaskcodecError, match="no-such"):
+        encode("no-such.npy", overwrite=True)
+    with pytest.raises(taskcodec.TaskcodecError, match="features of 24"):
+        encode("wide.npy", codec=str(inputs / "own.codec"), overwrite=True)
+    assert len(encode("a.npy")) == 4000
+    store = encode("b.npy", overwrite=True)
+    assert len(store) == 700
+    assert store.verify() == []
+
+
+# resuming
+
+
+def test_resuming_takes_the_codec_of_the_unfinished_store(inputs, tmp_path):
+    store = tmp_path / "s.tcz"
+    command = ["--bits", "50", "--chunk", "32"]
+    stopped("encode", inputs / "a.npy", store, *command, file_bytes=16_000)
+    half = taskcodec.open(store)
+    assert 0 < len(half) < 4000
+    # A machine that rounds otherwise would fit a codec with another fingerprint: so nothing may be fitted again.
+    script = f"""
+import sys, dataclasses, taskcodec.cli.encoding as encoding
+def never(*arguments, **options): raise AssertionError("fitted again")
+encoding.fit_codec = never
+from taskcodec.cli.main import main
+sys.argv = ["taskcodec", "encode", {str(inputs / "a.npy")!r}, {str(store)!r}, *{command!r}]
+main()
+"""
+    again = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    opened = taskcodec.open(store)
+    assert opened.codec.fingerprint == half.codec.fingerprint
+    assert np.array_equal(opened.symbols[:], half.codec.encode(np.load(inputs / "a.npy")))
+
+
+@pytest.mark.parametrize(
+    ("source", "options"),
+    [
+        ("b.npy", ["--bits", "50"]),
+        ("a.npy", ["--bits", "60"]),
+        ("a.npy", []),
+        ("a.npy", ["--bits", "50", "--no-refit"]),
+        ("a.npy", ["--bits", "50", "--codec", "{}/own.codec"]),
+    ],
+)
+def test_another_request_is_no_resume(inputs, tmp_path, source, options):
+    store = tmp_path / "s.tcz"
+    stopped("encode", inputs / "a.npy", store, "--bits", "50", "--chunk", "32", file_bytes=16_000)
+    options = [option.replace("{}", str(inputs)) for option in options]
+    command = ["encode", inputs / source, store, "--chunk", "32", *options]
+    refused(store, *command, code=1, says=["s.tcz", "something else"])
+
+
+def test_another_named_codec_is_no_resume(inputs, tmp_path):
+    store = tmp_path / "s.tcz"
+    stopped("encode", inputs / "a.npy", store, "--codec", inputs / "own.codec", "--chunk", "32", file_bytes=16_000)
+    for options in ([], ["--codec", inputs / "other.codec"]):
+        command = ["encode", inputs / "a.npy", store, "--chunk", "32", *options]
+        refused(store, *command, code=1, says=["s.tcz", "something else"])
+    run("encode", inputs / "a.npy", store, "--codec", inputs / "own.codec", "--chunk", "32")
+    assert len(taskcodec.open(store)) == 4000
+
+
+def test_a_run_killed_at_its_first_file_begins_again(inputs, tmp_path):
+    store = tmp_path / "s.tcz"
+    store.mkdir()
+    (store / ".codec.safetensors.partial").write_bytes(b"half of it")
+    run("encode", inputs / "b.npy", store)
+    assert taskcodec.open(store).verify() == []
+    assert json.loads(run("info", store, "--json").stdout)["samples"] == 700
