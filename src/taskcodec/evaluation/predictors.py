@@ -9,13 +9,14 @@ shapes of its inputs and outputs. A torch model, or anything else, joins as a ca
 |---|---|---|---|
 | YOLOX (Ge et al. 2021, arXiv:2107.08430) | onnxruntime | letterbox, BGR 0..255 | boxes of 80 classes |
 | FastestDet (dog-qiuqiu/FastestDet) | onnxruntime | stretched, BGR 0..1 | boxes of 80 classes |
-| DeepLab v3 (Chen et al. 2017, arXiv:1706.05587) | ai-edge-litert | stretched, RGB 0..255 | a class a pixel |
+| DeepLab v3 (Chen et al. 2017, arXiv:1706.05587) | ai-edge-litert | letterbox, RGB 0..255 | a class a pixel |
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +25,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from taskcodec.errors import SourceError, UsageError
+from taskcodec.transforms.backbones.libraries import import_torchvision
 
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
@@ -162,9 +164,14 @@ class TfliteSegmenter:
     side: int
 
     def __call__(self, image: Image.Image) -> Labels:
-        """Stretched to a square."""
-        square = image.resize((self.side, self.side), Image.Resampling.BILINEAR)
-        return np.asarray(self.network(np.asarray(square, dtype=np.uint8)[None])[0], dtype=np.int64)
+        """Letterboxed at the upper left on middle grey; the rows and columns over the image are kept."""
+        scale = self.side / max(image.size)
+        width, height = (max(1, round(side * scale)) for side in image.size)
+        canvas = np.full((1, self.side, self.side, 3), 127, np.uint8)
+        canvas[0, :height, :width] = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+        found = self.network(canvas)[0]
+        rows, columns = (-(-found.shape[axis] * part // self.side) for axis, part in ((0, height), (1, width)))
+        return np.asarray(found[:rows, :columns], dtype=np.int64)
 
 
 def clip(boxes: Boxes, size: tuple[int, int]) -> Boxes:
@@ -202,6 +209,14 @@ def overlaps(
     if crowd is not None:
         union = np.where(crowd[None], area, union)
     return np.asarray(shared / np.maximum(union, 1e-12))
+
+
+def prepare_torchmetrics(*modules: str) -> None:
+    """Make torchmetrics ready for import. Raises UsageError where it, or a module that it needs, is missing."""
+    for module in ("torchmetrics", "torchvision", *modules):
+        if find_spec(module) is None:
+            raise UsageError(f"this metric needs {module}; run: {_INSTALL}")
+    import_torchvision()  # torchmetrics imports it, and stops where it does not fit this torch
 
 
 def load_detector(file: str | Path) -> Detector:
