@@ -1,8 +1,10 @@
 """The house's rules: a floor imports only floors below it, and decoding imports no torch."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +81,13 @@ def test_torch_stays_upstairs(path):
     if relative in TORCH_ALLOWED or not relative.startswith(tuple(TORCH_FREE)):
         return
     assert not any(name.split(".")[0] == "torch" for name in imports(path))
+
+
+def test_what_the_lower_floors_import_is_required():
+    """Not left to what other packages happen to require."""
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = {re.match(r"[\w-]+", line).group() for line in project["dependencies"]}
+    assert {name.replace("_", "-") for names in OUTSIDE.values() for name in names} <= required
 
 
 def test_files_stay_short():
