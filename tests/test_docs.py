@@ -134,3 +134,36 @@ def test_second_reader_reads_a_store(second_reader, tmp_path, method, signed):
     assert its_codec.manifest["fingerprint"] == codec.fingerprint
     again = taskcodec.open(tmp_path / "s.tcz").features[:50]
     np.testing.assert_allclose(second_reader.decode(found[:50], its_codec), again, rtol=1e-4, atol=1e-4)
+
+
+def test_pages_ask_nothing_of_other_sites():
+    """Links may lead outside; fonts, scripts and styles, which a browser fetches by itself, may not."""
+    settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert "://" not in settings
+    assert re.search(r"^  font: false\b", settings, re.MULTILINE)  # or the theme takes its own from the network
+    for page in PAGES:
+        text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert not re.search(r"\$\$|\\\(|\\\[|<script|<link", text), f"{page.name}: mathematics needs a script"
+        assert not re.search(r"!\[[^\]]*\]\(\w+://(?!img\.shields\.io|github\.com)", text), f"{page.name}: images"
+
+
+def test_the_limits_are_those_of_the_code():
+    from taskcodec import codec
+    from taskcodec.coding import ans, tables, varint
+    from taskcodec.quantization import uniform
+    from taskcodec.store import manifest
+
+    text = (ROOT / "docs" / "store-format.md").read_text(encoding="utf-8")
+    for start, power, value in (
+        ("symbols of a chunk", 28, manifest.MAX_CHUNK_SYMBOLS),
+        ("rows of a chunk, and of a block", 24, ans.MAX_ROWS),
+        ("columns", 20, tables.MAX_COLUMNS),
+        ("symbols in the table of a column", 14, tables.MAX_SIZE),
+        ("bytes that a table's zlib stream", 26, 64 * tables.MAX_COLUMNS),
+        ("samples, and every other count", 40, manifest.MAX_ROWS),
+        ("magnitude of a symbol", 20, uniform.MAX_SYMBOL),
+        ("bytes of a codec file", 30, codec.MAX_BYTES),
+    ):
+        assert 2**power == value
+        assert re.search(rf"^\| {start}[^|]*\| 2\^{power}\b", text, re.MULTILINE), start
+    assert f"| bytes of a varint | {varint.MAX_VARINT_BYTES} " in text
