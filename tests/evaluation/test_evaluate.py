@@ -61,7 +61,7 @@ def test_rows_hold_everything_there_is_to_know():
 def test_codecs_that_lose_nothing_are_not_called_lossy():
     """The features themselves, a rotation of them, and noise far below theirs, over many sets."""
     rng, called, told = np.random.default_rng(0), 0, 0
-    for seed in range(4):
+    for seed in range(2):
         x, columns = data(seed)
         turned = x @ np.linalg.qr(rng.normal(size=(12, 12)))[0]
         for decoded in (x, 3 * turned, x + 0.01 * rng.normal(size=x.shape)):
@@ -74,7 +74,7 @@ def test_codecs_that_lose_nothing_are_not_called_lossy():
 def test_fresh_noise_in_useless_features_is_not_called_a_loss():
     """Predictors differ by the luck of training, but none is better on average: intervals must know of that luck."""
     lossy, told = 0, 0
-    for seed in range(30):
+    for seed in range(20):
         rng = np.random.default_rng(seed)
         useful, y = rng.normal(size=(150, 6)), None
         y = useful[:, 0] + 0.5 * useful[:, 1] + 0.7 * rng.normal(size=150)
@@ -106,7 +106,7 @@ def test_a_task_outside_the_kept_information_shows_as_such():
 
 
 def test_the_codec_of_few_bits_loses_and_that_of_many_does_not():
-    x, columns = data(2, n=1200)
+    x, columns = data(2, n=1000)
     many, few = (taskcodec.fit(x, bits=bits) for bits in (90, 4))
     for codec, verdict in ((many, LOSSLESS), (few, LOSSY)):
         row = headlines(run(x, codec.decode(codec.encode(x)), {"class": columns["class"]}))[0]
