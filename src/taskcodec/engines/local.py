@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 
 from taskcodec.codec import Codec
 from taskcodec.data.sources import FeatureSource, ImageSource, Item, Source
@@ -230,7 +231,8 @@ def encode_source(
             return store
         first = todo.first_index
         if first is None:
-            first = max(store.records["source_index"].to_pylist(), default=-1) + 1
+            last = pc.max(store.records["source_index"]).as_py()
+            first = 0 if last is None else int(last) + 1
         batches, names = Batches(source, backbone, first_index=first), names_for(source, first, store)
         used = own_codec(store)
         addition = None if todo.first_index is not None else with_appended(store.manifest, source, first)
