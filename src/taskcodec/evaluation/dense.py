@@ -30,7 +30,7 @@ from taskcodec.engines.local import Progress
 from taskcodec.errors import SourceError
 from taskcodec.evaluation.curves import Row
 from taskcodec.evaluation.intervals import Interval
-from taskcodec.evaluation.pixels import Format, PillowCodec, PixelCodec, available, write_atomically
+from taskcodec.evaluation.pixels import Format, PillowCodec, PixelCodec, available, write_arrays
 from taskcodec.transforms.images import read_image
 
 Floats = npt.NDArray[np.float64]
@@ -194,7 +194,7 @@ def _found(
         if progress is not None:
             progress(before + index + 1, total)
     if file is not None:
-        write_atomically(file, {"bits": bits} | {f"found{i}": rows for i, rows in enumerate(found)})
+        write_arrays(file, {"bits": bits} | {f"found{i}": rows for i, rows in enumerate(found)})
     return found, bits
 
 

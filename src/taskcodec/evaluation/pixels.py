@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -37,6 +36,7 @@ from taskcodec.data.items import ImageSource, Item
 from taskcodec.engines.local import Batches, Features, Progress
 from taskcodec.errors import SourceError, StorageError, UsageError
 from taskcodec.store import OK
+from taskcodec.store.atomic import replacing
 from taskcodec.transforms.backbones import Backbone
 from taskcodec.transforms.images import read_image
 
@@ -214,7 +214,7 @@ def pixel_features(
         if progress is not None:
             progress(min((batch.number + 1) * batches.size, len(source)), len(source))
     features, bits = np.concatenate(found), counts * np.float64(8)
-    write_atomically(file, {"features": features, "bits": bits})
+    write_arrays(file, {"features": features, "bits": bits})
     return features, bits
 
 
@@ -242,14 +242,11 @@ def _key(codec: PixelCodec, source: ImageSource, backbone: Backbone) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
-def write_atomically(file: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+def write_arrays(file: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Write an .npz file so that it is there whole or not at all. Raises StorageError."""
-    partial = file.with_suffix(f".{os.getpid()}.partial")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with open(partial, "wb") as stream:
-            np.savez(stream, **arrays)  # type: ignore[arg-type]
-        os.replace(partial, file)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise StorageError(f"{file}: cannot be written ({error.strerror})") from error
+        raise StorageError(f"{file.parent}: cannot be made ({error.strerror})") from error
+    with replacing(file) as temporary, open(temporary, "wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
