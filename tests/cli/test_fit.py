@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -97,3 +99,17 @@ def test_too_few_images(scenes, tmp_path):
     (tmp_path / "a" / "2.jpg").write_bytes(first.read_bytes())
     run("fit", tmp_path / "a", "-o", tmp_path / "c")  # the same photograph twice, and one that cannot be read
     run("verify", tmp_path / "c")
+
+
+@pytest.mark.parametrize("verb", ["fit", "features"])
+def test_a_result_is_not_written_over_its_source(verb, tmp_path):
+    source = tmp_path / "own.npy"
+    np.save(source, np.random.default_rng(0).normal(size=(50, 8)))
+    before = source.read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-m", "taskcodec.cli.main", verb, str(source), "-o", str(source)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "is the source itself" in done.stderr
+    assert source.read_bytes() == before

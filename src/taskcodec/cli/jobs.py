@@ -101,6 +101,12 @@ def labelled(source: Source, labels: str | None) -> Source:
     return found
 
 
+def check_output(source: str, output: Path) -> None:
+    """Refuse to write a result over what it is made from."""
+    if output.exists() and Path(source).exists() and output.samefile(source):
+        raise UsageError(f"{output}: is the source itself; name another file for the output")
+
+
 def check_bits(bits: float | None) -> None:
     """Raise UsageError on a rate that is none."""
     if bits is not None and not (np.isfinite(bits) and bits > 0):

@@ -103,8 +103,9 @@ def fit(
     json_: JsonOption = False,
 ) -> None:
     """Fit a codec to a collection, without labels, in closed form."""
-    from taskcodec.cli.jobs import fit_job
+    from taskcodec.cli.jobs import check_output, fit_job
 
+    check_output(source, output)
     with progress_bar("fitting") as report:
         codec = fit_job(source, backbone, bits, step, tolerance, labels, method, views, device, report)
     with replacing(output) as temporary:
@@ -121,8 +122,9 @@ def features(
     json_: JsonOption = False,
 ) -> None:
     """Write the uncompressed features, in the order of a store's samples."""
-    from taskcodec.cli.jobs import features_job
+    from taskcodec.cli.jobs import check_output, features_job
 
+    check_output(source, output)
     if output.suffix != ".npy":
         raise UsageError(f"{output}: features are written to a .npy file")
     with progress_bar("features") as report:
