@@ -4,7 +4,7 @@ from sklearn.metrics import accuracy_score, average_precision_score, log_loss, m
 
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.families import Lesson, Outputs
-from taskcodec.evaluation.metrics import METRICS, RankingScores, Answers, deltas, score
+from taskcodec.evaluation.metrics import METRICS, Answers, RankingScores, deltas, score
 
 RNG = np.random.default_rng(0)
 
