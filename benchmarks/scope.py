@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from taskcodec.data.augment import BRIGHTNESS, CONTRAST, CROP_AREA, SATURATION, augment
+from taskcodec.data.augment import STRONG, augment
 from taskcodec.data.sources import open_source
 from taskcodec.evaluation.intervals import bootstrap, paired_difference
 from taskcodec.evaluation.own import FittedCodec
@@ -28,8 +28,13 @@ from taskcodec.transforms.images import open_image
 FITTED = 600
 RATES = (150.0, 300.0, 600.0, 1200.0)
 CLASS_SETS = ("ants_bees", "caltech101_25x30", "eurosat_rgb_2400")
-NEUTRAL = {"area": CROP_AREA[1], "brightness": 1.0, "saturation": 1.0, "contrast": 1.0}
-ENDS = {"area": CROP_AREA, "brightness": BRIGHTNESS, "saturation": SATURATION, "contrast": CONTRAST}
+NEUTRAL = {"area": STRONG.crop_area[1], "brightness": 1.0, "saturation": 1.0, "contrast": 1.0}
+ENDS = {
+    "area": STRONG.crop_area,
+    "brightness": STRONG.brightness,
+    "saturation": STRONG.saturation,
+    "contrast": STRONG.contrast,
+}
 ORDER = ("area", "log aspect", "left", "top", "brightness", "saturation", "contrast")
 """What `augment` draws by `uniform`, in its order."""
 

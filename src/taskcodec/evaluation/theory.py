@@ -1,0 +1,212 @@
+"""The theory of invariant compression on finite sources, exactly: what a code costs, and what it loses on any task.
+
+    Y <-- X --> Z        Y a task, Z = code(X); a task is invariant where x ~ x+ implies p(y|x) = p(y|x+)
+
+For log loss the excess risk of predicting Y from Z and not from X is H[Y|Z] - H[Y|X], and no invariant task has more
+than H[M|Z], which the task Y = M has (Dubois et al., "Lossy Compression for Lossless Prediction", NeurIPS 2021,
+propositions 1 and 2). Everything here is in bits and comes from tables of probabilities: no estimate, no sampling.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.coding import encode_block, tables_from_symbols
+from taskcodec.errors import UsageError
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
+
+BLOCK = 4096
+"""Samples of a coded block where rates are measured."""
+
+
+def entropy_bits(probabilities: npt.ArrayLike) -> float:
+    """Entropy of a distribution of any shape, -sum p log2 p, with 0 log 0 = 0.
+
+    Raises:
+        UsageError: a negative entry, or a sum that is not 1.
+    """
+    p = np.asarray(probabilities, dtype=np.float64).ravel()
+    if (p < 0).any() or not math.isclose(float(p.sum()), 1.0, abs_tol=1e-9):
+        raise UsageError(f"entropy: needs probabilities that sum to 1, found a sum of {p.sum():g}")
+    p = p[p > 0]
+    return max(0.0, float(-(p * np.log2(p)).sum()))
+
+
+def rate_invariance_bits(invariant_entropy_bits: float, excess_bits: float) -> float:
+    """R(delta) = max(0, H[M] - delta): the least bits a sample at which no invariant task loses more than delta.
+
+    Each bit saved costs at most one bit of risk (theorem 2 of the paper).
+    """
+    if excess_bits < 0:
+        raise UsageError(f"rate-invariance: an excess risk is not negative, found {excess_bits:g}")
+    return max(0.0, invariant_entropy_bits - excess_bits)
+
+
+def saving_bits(entropy: float, invariant_entropy_bits: float) -> float:
+    """H[X|M] = H[X] - H[M]: what invariance saves against lossless coding, since M is a function of X."""
+    return entropy - invariant_entropy_bits
+
+
+def code_table(codes: npt.ArrayLike) -> Floats:
+    """(s,) whole numbers, the code of each point -> (s, z) table p(z|x) of zeros and ones."""
+    numbers = np.unique(np.asarray(codes), return_inverse=True)[1]
+    return np.asarray(np.eye(int(numbers.max()) + 1)[numbers], dtype=np.float64)
+
+
+def erasure_code(orbits: npt.ArrayLike, keep: float) -> Floats:
+    """(s, m + 1) table of the code that sends M with probability `keep` and a blank otherwise.
+
+    It lies on the rate-invariance function for every `keep`: rate keep * H[M], worst excess (1 - keep) * H[M].
+    """
+    sent = keep * code_table(orbits)
+    return np.concatenate([sent, np.full((len(sent), 1), 1.0 - keep)], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """A source through a code.
+
+    Attributes:
+        probabilities: (s,) p(x).
+        code: (s, z) p(z|x).
+        orbits: (s,) the maximal invariant of each point.
+    """
+
+    probabilities: Floats
+    code: Floats
+    orbits: Ints
+
+    def __post_init__(self) -> None:
+        if not len(self.probabilities) == len(self.code) == len(self.orbits) > 0:
+            raise UsageError("a coded source needs a probability, a code and an orbit for each point")
+        if (self.code < 0).any() or not np.allclose(self.code.sum(axis=1), 1):
+            raise UsageError("a code's table holds p(z|x): each row sums to 1")
+
+    @property
+    def rate_bits(self) -> float:
+        """I(X;Z), the bits that Z holds about X: what an entropy coder of Z needs where the code is deterministic."""
+        joint = self.probabilities[:, None] * self.code
+        return entropy_bits(self.probabilities) + entropy_bits(joint.sum(axis=0)) - entropy_bits(joint)
+
+    @property
+    def worst_excess_bits(self) -> float:
+        """H[M|Z], the largest excess risk of all invariant tasks: the invariance distortion for log loss."""
+        return _conditional_bits(self._joint(code_table(self.orbits)))
+
+    def excess_bits(self, task: npt.ArrayLike) -> float:
+        """H[Y|Z] - H[Y|X]: what the best predictor of a task loses by reading Z and not X.
+
+        Args:
+            task: (s, y) p(y|x), invariant or not.
+        """
+        table = np.asarray(task, dtype=np.float64)
+        if table.shape[:1] != self.probabilities.shape or not np.allclose(table.sum(axis=1), 1):
+            raise UsageError("a task's table holds p(y|x): a row for each point that sums to 1")
+        given_x = sum(p * entropy_bits(row / row.sum()) for p, row in zip(self.probabilities, table, strict=True))
+        return _conditional_bits(self._joint(table)) - float(given_x)
+
+    def _joint(self, task: Floats) -> Floats:
+        """(y, z) p(y, z): Y and Z meet only in X."""
+        return np.asarray(task.T @ (self.probabilities[:, None] * self.code), dtype=np.float64)
+
+
+def _conditional_bits(joint: Floats) -> float:
+    """(y, z) p(y, z) -> H[Y|Z]."""
+    return entropy_bits(joint) - entropy_bits(joint.sum(axis=0))
+
+
+def random_task(orbits: npt.ArrayLike, classes: int, seed: int, sharpness: float = 0.3) -> Floats:
+    """(s, classes) an invariant task drawn at random: one distribution of Y for each orbit.
+
+    Args:
+        orbits: (s,) the maximal invariant.
+        classes: values of Y.
+        seed: of the draw.
+        sharpness: of the Dirichlet that distributions are drawn from; small ones give labels that are nearly certain.
+    """
+    numbers = np.asarray(orbits)
+    rows = np.random.default_rng(seed).dirichlet(np.full(classes, sharpness), size=int(numbers.max()) + 1)
+    return np.asarray(rows[numbers], dtype=np.float64)
+
+
+def worst_task(orbits: npt.ArrayLike) -> Floats:
+    """(s, m) the task Y = M: no invariant task loses more."""
+    return code_table(orbits)
+
+
+def place_in_orbit(orbits: npt.ArrayLike) -> Floats:
+    """(s, y) the task "which of its orbit's points is it?", which is NOT invariant: the negative control."""
+    numbers = np.asarray(orbits)
+    place = np.empty(len(numbers), np.intp)
+    for orbit in np.unique(numbers):
+        rows = np.flatnonzero(numbers == orbit)
+        place[rows] = np.arange(len(rows))
+    return code_table(place)
+
+
+def is_invariant(task: npt.ArrayLike, orbits: npt.ArrayLike) -> bool:
+    """Whether (s, y) p(y|x) is one and the same over each orbit."""
+    table, numbers = np.asarray(task, dtype=np.float64), np.asarray(orbits)
+    first = np.unique(numbers, return_index=True)[1]
+    return bool(np.allclose(table, table[first[np.unique(numbers, return_inverse=True)[1]]]))
+
+
+def infonce_bits(scores: npt.ArrayLike) -> float:
+    """The InfoNCE estimate of I(view; view) in bits, log2 c + mean log2 softmax: at most log2 c, whatever the scores.
+
+    So c candidates cannot tell a code of more than log2 c bits from a better one (van den Oord, Li, Vinyals 2018).
+
+    Args:
+        scores: (n, c) of each anchor with c candidates, the true one first.
+    """
+    s = np.asarray(scores, dtype=np.float64)
+    if s.ndim != 2 or 0 in s.shape:
+        raise UsageError(f"InfoNCE: needs scores of shape (anchors, candidates), found {s.shape}")
+    top = s.max(axis=1, keepdims=True)
+    log_sum = top[:, 0] + np.log(np.exp(s - top).sum(axis=1))
+    return float(math.log2(s.shape[1]) + (s[:, 0] - log_sum).mean() / math.log(2))
+
+
+@dataclass(frozen=True)
+class QuantizationPoint:
+    """A point of a curve of rate and error.
+
+    Attributes:
+        step: of the quantizer.
+        bits_file: bits a sample of real blocks.
+        bits_model: entropy of the symbols under the tables they were coded with.
+        mse: mean squared error of the points that symbols are decoded to.
+    """
+
+    step: float
+    bits_file: float
+    bits_model: float
+    mse: float
+
+
+def quantization_point(fit: npt.ArrayLike, test: npt.ArrayLike, step: float) -> QuantizationPoint:
+    """Uniform entropy-coded scalar quantization of each column, measured on real blocks of BLOCK samples.
+
+        x --divide by step, round--> symbol --table, ANS--> bytes;      symbol --mean of its cell--> x_hat
+
+    Tables and the cells' means come from `fit` (n, k), everything measured from `test` (m, k). With |x| in a single
+    column this is the curve that a rotation-invariant codec is held against.
+    """
+    train, x = (np.asarray(part, dtype=np.float64).reshape(len(np.asarray(part)), -1) for part in (fit, test))
+    known, symbols = (np.round(part / step).astype(np.int32) for part in (train, x))
+    tables = tables_from_symbols(known)
+    size = sum(len(encode_block(symbols[i : i + BLOCK], tables)) for i in range(0, len(symbols), BLOCK))
+    decoded = symbols * step
+    for j in range(x.shape[1]):
+        low, high = int(known[:, j].min()), int(known[:, j].max())
+        count = np.bincount(known[:, j] - low, minlength=high - low + 1)
+        means = np.bincount(known[:, j] - low, train[:, j]) / np.maximum(count, 1)
+        inside = (symbols[:, j] >= low) & (symbols[:, j] <= high)
+        inside[inside] = count[symbols[inside, j] - low] > 0
+        decoded[inside, j] = means[symbols[inside, j] - low]
+    model = float(tables.code_length(symbols).mean())
+    return QuantizationPoint(step, 8 * size / len(x), model, float(((x - decoded) ** 2).sum(axis=1).mean()))

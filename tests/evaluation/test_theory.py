@@ -1,0 +1,167 @@
+"""Every statement of the theory, checked exactly on closed-form sources, and by hypothesis on random ones."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from taskcodec.data.toy import banana_source, disjoint_orbits, permuted_bits, product_source, shifted_strings
+from taskcodec.errors import UsageError
+from taskcodec.evaluation.theory import (
+    Coded,
+    code_table,
+    entropy_bits,
+    erasure_code,
+    infonce_bits,
+    is_invariant,
+    place_in_orbit,
+    quantization_point,
+    random_task,
+    rate_invariance_bits,
+    saving_bits,
+    worst_task,
+)
+
+SOURCES = [product_source(6, 5), permuted_bits(8), shifted_strings(8), disjoint_orbits(20, 4)]
+each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+
+
+def coded(source, code):
+    n = len(source.orbits)
+    return Coded(np.full(n, 1 / n), code, source.orbits)
+
+
+def random_coded(seed, points, orbits, symbols):
+    """Any source, any stochastic code: nothing about them is nice."""
+    rng = np.random.default_rng(seed)
+    names = np.concatenate([np.arange(orbits), rng.integers(0, orbits, points)]).astype(np.intp)
+    p = rng.dirichlet(np.full(len(names), 0.5))
+    return Coded(p, rng.dirichlet(np.full(symbols, 0.2), size=len(names)), names)
+
+
+any_code = given(st.integers(0, 2**32 - 1), st.integers(0, 30), st.integers(1, 8), st.integers(1, 8))
+
+
+@each_source
+def test_the_invariant_costs_its_entropy_and_loses_nothing(source):
+    best = coded(source, code_table(source.orbits))
+    assert best.rate_bits == pytest.approx(source.invariant_entropy_bits)
+    assert best.worst_excess_bits == pytest.approx(0, abs=1e-12)
+    for seed in range(20):
+        task = random_task(source.orbits, 3, seed)
+        assert is_invariant(task, source.orbits)
+        assert best.excess_bits(task) == pytest.approx(0, abs=1e-9)
+    lossless = coded(source, code_table(np.arange(len(source.orbits))))
+    saved = lossless.rate_bits - best.rate_bits
+    assert saved == pytest.approx(saving_bits(source.entropy_bits, source.invariant_entropy_bits))
+
+
+@each_source
+def test_an_invariant_code_says_the_same_of_every_view(source):
+    codes = source.orbits % 3
+    numbers = source.sample(500, seed=0)
+    np.testing.assert_array_equal(codes[source.views(numbers, seed=1)], codes[numbers])
+
+
+@each_source
+def test_merging_two_orbits_costs_the_task_that_tells_them_apart_exactly_the_equivocation(source):
+    shares = np.bincount(source.orbits) / len(source.orbits)
+    merged = coded(source, code_table(np.where(source.orbits == 1, 0, source.orbits)))
+    both = shares[0] + shares[1]
+    expected = both * entropy_bits(shares[:2] / both)
+    assert merged.worst_excess_bits == pytest.approx(expected)
+    assert merged.excess_bits(worst_task(source.orbits)) == pytest.approx(expected)
+    assert merged.rate_bits == pytest.approx(source.invariant_entropy_bits - expected)  # a bit saved, a bit lost
+
+
+@each_source
+def test_a_task_that_is_not_invariant_suffers(source):
+    best, task = coded(source, code_table(source.orbits)), place_in_orbit(source.orbits)
+    assert not is_invariant(task, source.orbits)
+    assert best.worst_excess_bits == pytest.approx(0, abs=1e-12)
+    # The whole of what the code threw away: the place in the orbit is uniform given M.
+    assert best.excess_bits(task) == pytest.approx(saving_bits(source.entropy_bits, source.invariant_entropy_bits))
+
+
+@each_source
+@pytest.mark.parametrize("keep", [0.0, 0.3, 1.0])
+def test_the_rate_invariance_function_is_reached(source, keep):
+    code = coded(source, erasure_code(source.orbits, keep))
+    bits = source.invariant_entropy_bits
+    assert code.worst_excess_bits == pytest.approx((1 - keep) * bits, abs=1e-9)
+    assert code.rate_bits == pytest.approx(rate_invariance_bits(bits, (1 - keep) * bits), abs=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@any_code
+def test_no_code_lies_below_the_rate_invariance_function(seed, points, orbits, symbols):
+    code = random_coded(seed, points, orbits, symbols)
+    shares = np.bincount(code.orbits, code.probabilities)
+    assert code.rate_bits >= rate_invariance_bits(entropy_bits(shares), max(code.worst_excess_bits, 0)) - 1e-9
+
+
+@settings(max_examples=60, deadline=None)
+@any_code
+def test_no_invariant_task_loses_more_than_the_worst(seed, points, orbits, symbols):
+    code = random_coded(seed, points, orbits, symbols)
+    worst = code.worst_excess_bits
+    assert code.excess_bits(worst_task(code.orbits)) == pytest.approx(worst, abs=1e-9)
+    for classes in (2, 5):
+        excess = code.excess_bits(random_task(code.orbits, classes, seed))
+        assert -1e-9 <= excess <= worst + 1e-9
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.floats(0, 1000))
+def test_infonce_is_capped_by_the_number_of_candidates(seed, candidates, scale):
+    rng = np.random.default_rng(seed)
+    assert infonce_bits(scale * rng.normal(size=(5, candidates))) <= math.log2(candidates) + 1e-9
+
+
+def test_infonce_reaches_its_cap_and_not_the_truth_above_it():
+    scores = np.full((100, 16), -1e3)
+    scores[:, 0] = 0
+    assert infonce_bits(scores) == pytest.approx(4)  # though a source of 2^20 items holds 20 bits
+
+
+def test_the_line_has_slope_minus_one_and_ends_at_nothing():
+    assert rate_invariance_bits(5, 0) == 5
+    assert rate_invariance_bits(5, 2) - rate_invariance_bits(5, 3) == 1
+    assert rate_invariance_bits(5, 9) == 0
+
+
+@pytest.mark.parametrize(("step", "bits", "mse"), [(1.0, 2.257, 0.0742), (0.8, 2.547, 0.0494), (0.7, 2.728, 0.0385)])
+def test_scalar_quantization_of_the_banana_s_radius(step, bits, mse):
+    source = banana_source()
+    fit, test = (source.invariant(source.sample(50 * 4096, seed)) for seed in (0, 1))
+    point = quantization_point(fit, test, step)
+    assert point.bits_file == pytest.approx(bits, abs=0.02)
+    assert point.bits_file == pytest.approx(point.bits_model, rel=0.01)
+    assert point.mse == pytest.approx(mse, rel=0.02)
+
+
+def test_invariance_saves_the_angle():
+    """At one and the same error of |x|, coding the plane costs more than coding |x|."""
+    source = banana_source()
+    fit, test = source.sample(50_000, 0), source.sample(20_000, 1)
+    plane = quantization_point(fit, test, 1.0)
+    radius = quantization_point(source.invariant(fit), source.invariant(test), 1.0)
+    assert plane.bits_file > radius.bits_file + 2
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: entropy_bits([0.5, 0.6]), "sum to 1"),
+        (lambda: rate_invariance_bits(3, -1), "not negative"),
+        (lambda: infonce_bits(np.zeros(3)), "anchors"),
+        (lambda: Coded(np.ones(1), np.ones((2, 1)), np.zeros(2, np.intp)), "each point"),
+        (lambda: Coded(np.ones(1), np.ones((1, 2)), np.zeros(1, np.intp)), "each row"),
+        (lambda: coded(SOURCES[0], code_table(SOURCES[0].orbits)).excess_bits(np.ones((3, 1))), "each point"),
+    ],
+)
+def test_nonsense_is_refused(call, says):
+    with pytest.raises(UsageError, match=says):
+        call()
