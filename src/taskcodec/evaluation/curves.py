@@ -1,7 +1,7 @@
 """Rate-accuracy points and curves: what one codec setting did on every set, and what lies between two settings.
 
 Point: codec at a setting --> bits a sample (real bytes) and Scores, for each (set, task)
-rows(points)              --> flat records with intervals, ready for JSON
+rows(points)              --> flat records with intervals, ready for JSON; mean_rows(points): the means over sets
 table(points, rates)      --> mean accuracy of each codec at fixed rates, paired with raw features
 """
 
@@ -26,6 +26,8 @@ from taskcodec.evaluation.intervals import (
 )
 
 Key = tuple[str, str]  # set, task
+MEAN_SET, MEAN_TASK = "all sets", "mean accuracy"
+"""What rows of means over several sets are named."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,20 +85,40 @@ class Cell:
     difference: Interval
 
 
-def rows(points: Sequence[Point], raw: Point, probe: str, split: str) -> list[Row]:
-    """Every point's tasks as flat records. probe, split: which predictor, and how the sets were split, in words."""
+def rows(points: Sequence[Point], raw: Point, probe: str, split: str | Mapping[str, str]) -> list[Row]:
+    """Every point's tasks as flat records. probe, split: which predictor, and how the sets (by name) were split."""
     result = []
     for point in points:
         for key in sorted(point.scores):
             scores, reference = point.scores[key], raw.scores[key]
             value, difference = bootstrap(scores), paired_difference(scores, reference)
+            words = split if isinstance(split, str) else split[key[0]]
             result.append(
                 Row(
-                    point.regime, point.codec, point.setting, *key, scores.metric, probe, split, scores.unit_count,
+                    point.regime, point.codec, point.setting, *key, scores.metric, probe, words, scores.unit_count,
                     point.bits[key[0]], value.value, value.low, value.high, reference.value,
                     difference.value, difference.low, difference.high,
                 )
             )  # fmt: skip
+    return result
+
+
+def mean_rows(points: Sequence[Point], raw: Point, probe: str) -> list[Row]:
+    """For each point that was measured on all of raw's sets, the plain means of its accuracies and of its rates."""
+    result = []
+    for point in points:
+        if len(raw.accuracies) < 2 or point.scores.keys() != raw.scores.keys():
+            continue
+        value = mean_over_sets(point.accuracies)
+        difference = mean_difference(point.accuracies, raw.accuracies)
+        result.append(
+            Row(
+                point.regime, point.codec, point.setting, MEAN_SET, MEAN_TASK, "accuracy", probe, "as its sets",
+                sum(scores.unit_count for scores in point.accuracies), point.mean_bits, value.value, value.low,
+                value.high, float(np.mean([scores.value for scores in raw.accuracies])),
+                difference.value, difference.low, difference.high,
+            )
+        )  # fmt: skip
     return result
 
 

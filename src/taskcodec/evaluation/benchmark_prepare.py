@@ -1,0 +1,289 @@
+"""The benchmark's first stage: features of sets that were opened, their splits, and what codecs are fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.data import ImageSource, open_source
+from taskcodec.engines.local import Batches, Progress, sample_features
+from taskcodec.errors import SourceError, UsageError
+from taskcodec.evaluation.benchmark_cache import Metric, Ready, key_of, read_arrays, write_fit_set, write_ready
+from taskcodec.evaluation.benchmark_sets import Opened, check_classes, choose, counted, digest_of, items_of, shown
+from taskcodec.evaluation.benchmark_worker import VIEWS, Extract, Failures, Job, Workers, alone
+from taskcodec.evaluation.holdout import Splitting, hold_out, split_by_folder, unit_numbers
+from taskcodec.evaluation.peers import FitSet, Float32s
+from taskcodec.evaluation.targets import make_target
+from taskcodec.evaluation.tasks import LabelledSet, Task
+
+PART = 1024
+"""Images whose features are one job, and one file."""
+FIT_SAMPLES, VIEWED_IMAGES = 4000, 1000
+"""At most so many samples are fitted on, and at most so many of them also through augmented views."""
+
+
+class Backbone:
+    """A backbone by name, loaded only where there are images."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.loaded = False
+
+    @cached_property
+    def identity(self) -> list[Any]:
+        """What features depend on: name, weights, preprocessing."""
+        from taskcodec.transforms.backbones import load_backbone
+
+        self.loaded = True
+        backbone = load_backbone(self.name)
+        return [backbone.spec.name, backbone.spec.weights_sha256, backbone.preprocess.to_json()]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """For run.json."""
+        return {"name": self.name} | ({"weights_sha256": self.identity[1]} if self.loaded else {})
+
+
+@dataclass(frozen=True, eq=False)
+class Sets:
+    """The files of the sets, and what they are.
+
+    Attributes:
+        files: of `Ready`, one for each set.
+        origins: for each set, digests of its files or rows -> the name of a sample.
+        records: of the sets, for run.json.
+        notes: one line each.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    origins: list[dict[str, str]] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def prepare_sets(
+    opened: Sequence[Opened],
+    backbone: Backbone,
+    how: Splitting,
+    folds: int,
+    seed: int,
+    cache: Path,
+    workers: Workers,
+    progress: Progress,
+) -> Sets:
+    """Compute the features of all sets, split them, and write each as a `Ready`.
+
+    Raises:
+        UsageError: classes that cannot be learned, or samples on both sides of a split.
+        SourceError: a set of which no image could be read.
+    """
+    for found in opened:
+        _check_split(found, how)  # before the long work
+    parts = [[] if found.features is not None else _parts(found, backbone, cache) for found in opened]
+    _run([job for jobs in parts for job in jobs], workers, progress)
+    sets = Sets()
+    for found, jobs in zip(opened, parts, strict=True):
+        whole, notes = (found, list(found.notes)) if found.features is not None else _with_features(found, jobs)
+        try:
+            ready, more = _ready(whole, how, folds, seed)
+        except UsageError as error:
+            text = str(error)
+            raise UsageError(text if text.startswith(f"{found.name}:") else f"{found.name}: {text}") from error
+        notes += more
+        file = write_ready(ready, cache)
+        sets.files.append(file)
+        sets.origins.append(_origins(whole.digests, ready.labelled.features, whole.ids))
+        sets.records.append(_record(ready, file, notes))
+        sets.notes.extend(f"{found.name}: {note}" for note in notes)
+    return sets
+
+
+def prepare_fit_set(
+    place: str, sets: Sets, backbone: Backbone, seed: int, cache: Path, workers: Workers, progress: Progress
+) -> tuple[Path, dict[str, Any]]:
+    """Compute what zero-shot codecs are fitted on, and refuse what is also measured; its file, and a record of it.
+
+    Args:
+        place: folder or list of images; .npy or .parquet of features; .npz of `features` and perhaps `views` (v, m, d).
+        sets: those to be measured.
+        backbone, seed, cache, workers, progress: as above.
+
+    Raises:
+        UsageError: one of its samples lies in a set too, or its features are of another size.
+        SourceError: nothing to read.
+    """
+    digests: list[str] = []
+    if place.lower().endswith(".npz"):
+        arrays = read_arrays(Path(place), ("features", "views")) or {}
+        if "features" not in arrays or arrays["features"].ndim != 2:
+            raise SourceError(f"{place}: not a .npz file of `features` (n, d)")
+        features = arrays["features"].astype(np.float32)
+        views = arrays.get("views", features[None, :0]).astype(np.float32)
+        fit_set, ids = FitSet(features, features[:0], views), [str(row) for row in range(len(features))]
+    else:
+        source = open_source(place)
+        if isinstance(source, ImageSource):
+            fit_set, digests, ids = _fit_images(source, place, backbone, seed, cache, workers, progress)
+        else:
+            fit_set = alone(sample_features(Batches(source, None), FIT_SAMPLES))
+            ids = [str(row) for row in range(len(fit_set.features))]
+    if len(fit_set.features) < 2:
+        raise SourceError(f"{place}: needs at least 2 samples to fit on, found {len(fit_set.features)}")
+    own = _origins(digests, fit_set.features, ids)
+    for origins, record in zip(sets.origins, sets.records, strict=True):
+        shared = sorted(own.keys() & origins.keys())
+        if shared:
+            raise UsageError(
+                f"{place}: {counted(len(shared), 'sample is', 'samples are')} in {record['name']} too "
+                f"({own[shared[0]]} is {origins[shared[0]]}), so it would not be new to codecs fitted there"
+            )
+        if record["dimension"] != fit_set.features.shape[1]:
+            raise UsageError(
+                f"{place}: {fit_set.features.shape[1]} features a sample, {record['name']} has {record['dimension']}"
+            )
+    file = write_fit_set(fit_set, cache)
+    record = {"name": Path(place).name, "samples": len(fit_set.features), "viewed": fit_set.views.shape[1]}
+    return file, {**record, "hash": file.stem.partition("-")[2]}
+
+
+def _parts(found: Opened, backbone: Backbone, cache: Path) -> list[Extract]:
+    starts = range(0, len(found.ids), PART)
+    return [
+        Extract(
+            found.place,
+            tuple(found.ids[start : start + PART]),
+            backbone.name,
+            cache / f"part-{key_of(backbone.identity, found.digests[start : start + PART])}.npz",
+        )
+        for start in starts
+    ]
+
+
+def _run(jobs: Sequence[Extract], workers: Workers, progress: Progress) -> None:
+    """Do those whose files are missing, each file once."""
+    missing = {job.file: job for job in jobs if read_arrays(job.file) is None}
+
+    def done(job: Job, failures: Failures) -> None:
+        pass
+
+    workers.run(list(missing.values()), progress, done)
+
+
+def _read(jobs: Sequence[Extract]) -> tuple[Float32s, npt.NDArray[np.bool_], list[str]]:
+    arrays = [found for found in (read_arrays(job.file) for job in jobs) if found is not None]
+    features = np.concatenate([found["features"] for found in arrays])
+    reasons = [str(reason) for found in arrays for reason in found["reasons"]]
+    return features, np.concatenate([found["good"] for found in arrays]), reasons
+
+
+def _with_features(found: Opened, jobs: Sequence[Extract]) -> tuple[Opened, list[str]]:
+    """The set without the files that could not be read."""
+    features, good, reasons = _read(jobs)
+    kept, notes = np.flatnonzero(good).tolist(), list(found.notes)
+    if not len(kept):
+        raise SourceError(f"{found.place}: none of its {len(good)} files could be read ({found.ids[0]}: {reasons[0]})")
+    if len(kept) < len(good):
+        lost = [f"{found.ids[row]} ({reasons[row]})" for row in np.flatnonzero(~good)]
+        notes.append(f"{counted(len(lost), 'file', 'files')} that cannot be read left out: {shown(lost)}")
+    whole = replace(
+        found,
+        ids=[found.ids[row] for row in kept],
+        columns={task: [column[row] for row in kept] for task, column in found.columns.items()},
+        groups=None if found.groups is None else [found.groups[row] for row in kept],
+        digests=[found.digests[row] for row in kept],
+        features=features,
+    )
+    return whole, notes
+
+
+def _check_split(found: Opened, how: Splitting) -> None:
+    """What the names alone tell: classes to learn, and to test."""
+    given = split_by_folder(found.ids) if how != "folds" else None
+    for task, column in found.columns.items():
+        if found.kinds.get(task) == "classification":
+            test = None if given is None else np.isin(np.arange(len(found.ids)), given.test)
+            check_classes(found.name, [str(label) for label in column], np.arange(len(found.ids)), test)
+
+
+def _ready(found: Opened, how: Splitting, folds: int, seed: int) -> tuple[Ready, list[str]]:
+    assert found.features is not None
+    rows, notes = len(found.ids), list[str]()
+    targets = [make_target(task, column, found.kinds.get(task)) for task, column in found.columns.items()]
+    several = [target.name for target in targets if target.kind == "multilabel"]
+    if several:
+        raise UsageError(f"{several[0]}: several labels a sample; `taskcodec evaluate` measures such a task")
+    same = found.digests or found.ids
+    units = unit_numbers(found.features, same, found.groups)
+    copies = rows - len(np.unique(unit_numbers(found.features, same)))
+    if copies:
+        notes.append(
+            f"{counted(copies, 'sample is a copy', 'samples are copies')} of others, kept on one side together"
+        )
+    given = split_by_folder(found.ids) if how != "folds" else None
+    test = None if given is None else np.isin(np.arange(rows), given.test)
+    for target in targets:
+        if target.kind == "classification":
+            check_classes(found.name, [target.names[value] for value in target.values], units, test)
+    strata = next((target.values for target in targets if target.kind == "classification"), None)
+    holdout = hold_out(np.arange(rows), units, strata, found.ids, how=how, folds=folds, repeats=1, seed=seed)
+    metrics = {"classification": "accuracy", "regression": "r2"}
+    tasks = tuple(Task(t.name, cast("Metric", metrics[t.kind]), t.values) for t in targets)
+    groups = units if len(np.unique(units)) < rows else None
+    words = holdout.words if given is not None else f"{folds} folds, seed {seed}"
+    place = found.place if found.digests else None
+    labelled = LabelledSet(found.name, found.features, tasks, groups)
+    return Ready(labelled, holdout.splits, tuple(t.names for t in targets), place, tuple(found.ids), words), notes
+
+
+def _record(ready: Ready, file: Path, notes: list[str]) -> dict[str, Any]:
+    labelled = ready.labelled
+    return {
+        "name": labelled.name, "samples": len(labelled.features), "dimension": labelled.features.shape[1],
+        "tasks": {task.name: len(names) for task, names in zip(labelled.tasks, ready.names, strict=True)},
+        "split": ready.words, "trained": len(ready.splits[0].train), "tested": len(ready.splits[0].test),
+        "hash": file.stem.partition("-")[2], "notes": notes,
+    }  # fmt: skip
+
+
+def _origins(digests: Sequence[str], features: Float32s, ids: Sequence[str]) -> dict[str, str]:
+    rows = (blake2b(row.tobytes()).hexdigest() for row in features)
+    return dict(zip(rows, ids, strict=True)) | dict(zip(digests, ids, strict=False))
+
+
+def _fit_images(
+    source: ImageSource,
+    place: str,
+    backbone: Backbone,
+    seed: int,
+    cache: Path,
+    workers: Workers,
+    progress: Progress,
+) -> tuple[FitSet, list[str], list[str]]:
+    chosen = choose([None] * len(source), FIT_SAMPLES, seed)
+    ids = [source.items[row].id for row in chosen]
+    digests = [digest_of(item) for item in items_of(place, ids)]
+    whole = Opened(Path(place).name, place, ids, {}, {}, None, None, digests)
+    jobs = _parts(whole, backbone, cache)
+    viewed = choose([None] * len(ids), VIEWED_IMAGES, seed)
+    identity = [*backbone.identity, VIEWS]
+    views = Extract(
+        place,
+        tuple(ids[row] for row in viewed),
+        backbone.name,
+        cache / f"views-{key_of(identity, [digests[row] for row in viewed])}.npz",
+        views=True,
+    )
+    _run([views, *jobs], workers, progress)
+    features, good, _ = _read(jobs)
+    arrays = read_arrays(views.file)
+    assert arrays is not None
+    kept = np.flatnonzero(good)
+    fit_set = FitSet(features, features[:0], arrays["views"])
+    return fit_set, [digests[row] for row in kept], [ids[row] for row in kept]

@@ -1,0 +1,184 @@
+"""Which codecs the benchmark runs: ours, feature codecs, pixel codecs and the user's own, by regime and name.
+
+as is       no fit at all: float32 (the raw features), float16, zstd over it, and every pixel codec
+zero-shot   fitted on other images; ours is the bundled codec, as `taskcodec encode` takes it
+fitted      fitted, without labels, on the set's own training samples
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import math
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from taskcodec.codec import BUNDLED, Codec, load_codec
+from taskcodec.errors import UsageError
+from taskcodec.evaluation.own import OwnCodec
+from taskcodec.evaluation.peers import STEP_BITS, Cast, Faiss, FitSet, Peer, standard_peers
+from taskcodec.evaluation.peers_more import LearnedBottleneck, Zstandard, more_peers
+from taskcodec.evaluation.pixels import Format, PixelCodec, available, standard_pixel_codecs
+from taskcodec.fitting import at_bits, bundled_within, fit
+
+AS_IS, ZERO_SHOT, FITTED = "as is", "zero-shot", "fitted"
+REGIMES = (ZERO_SHOT, FITTED)
+RAW = "float32"
+RAW_KEY = (AS_IS, RAW, "")
+OWN_BITS = (64.0, 128.0, 256.0, 512.0, 768.0, 900.0, 1024.0, 1200.0)
+_ALIASES = {"jxl": "jpegxl", "jpg": "jpeg", "lclp": "lclplearned"}
+Key = tuple[str, str, str]
+"""Regime, name and setting of a codec."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to run, in plain values from which every process makes the same codecs.
+
+    Attributes:
+        codecs: names of curves, "all", and "MODULE:FUNCTION", which takes a regime and gives codecs (this imports and
+            runs the user's code); none: all.
+        regimes: "zero-shot", "fitted".
+        rates: in bits, for the codecs that take any; none: each codec's own sweep.
+        backbone: the name of what made the features.
+        fit_on: whether there are other images to fit on.
+        pixels: whether there are images, not only features.
+    """
+
+    codecs: tuple[str, ...] = ()
+    regimes: tuple[str, ...] = REGIMES
+    rates: tuple[float, ...] = ()
+    backbone: str = "lite0"
+    fit_on: bool = False
+    pixels: bool = True
+
+    def __post_init__(self) -> None:
+        wrong = [rate for rate in self.rates if not (math.isfinite(rate) and rate > 0)]
+        if wrong:
+            raise UsageError(f"--rates: every rate must be a positive number of bits, found {wrong[0]:g}")
+        unknown = [regime for regime in self.regimes if regime not in REGIMES]
+        if unknown or not self.regimes:
+            raise UsageError(f"--regime {', '.join(unknown) or 'of none'}: known are {', '.join(REGIMES)}")
+
+
+def roster(choice: Choice) -> dict[Key, Peer | PixelCodec]:
+    """All codecs to run, the raw features first. Raises UsageError on a name that is none."""
+    custom = [name for name in choice.codecs if ":" in name]
+    names = {_plain(name) for name in choice.codecs if ":" not in name}
+    found = _known(choice)
+    known = sorted({codec.name.partition(",")[0] for codec in found.values()}, key=str.lower)
+    strange = [n for n in choice.codecs if ":" not in n and _plain(n) not in {"all", *map(_plain, known)}]
+    if strange:
+        raise UsageError(
+            f"--codecs {strange[0]}: no such codec here; known are all, {', '.join(known)}, or MODULE:FUNCTION"
+        )
+    chosen = {
+        key: codec
+        for key, codec in found.items()
+        if key == RAW_KEY or not choice.codecs or "all" in names or _plain(codec.name.partition(",")[0]) in names
+    }
+    for spec in custom:
+        for regime in choice.regimes:
+            for codec in _custom(spec, regime):
+                placed = AS_IS if is_pixel_codec(codec) else regime
+                chosen[placed, codec.name, codec.setting] = codec
+    return chosen
+
+
+def left_out(choice: Choice) -> list[str]:
+    """What cannot run here or is not comparable, one line each."""
+    notes = []
+    if find_spec("faiss") is None:
+        notes.append("SQ, PQ, OPQ, RQ and LSQ left out: pip install 'taskcodec[evaluation]'")
+    if find_spec("torch") is None:
+        notes.append("LCLP's learned bottleneck left out: pip install 'taskcodec[images]'")
+    formats: tuple[Format, ...] = ("avif", "jxl")
+    missing = [name for name in formats if not available(name)]
+    if missing and choice.pixels:
+        notes.append(f"{' and '.join(missing)} left out: this Pillow cannot write them (taskcodec[jxl] brings JPEG XL)")
+    if not choice.pixels:
+        notes.append("pixel codecs left out: not every set is a folder of images")
+    if ZERO_SHOT in choice.regimes and not choice.fit_on:
+        if choice.backbone in BUNDLED:
+            notes.append("zero-shot: only our bundled codec; the others need images to fit on: --fit-on FOLDER")
+        else:
+            notes.append(f"zero-shot: nothing, no codec for {choice.backbone} is bundled: --fit-on FOLDER makes it")
+    return notes
+
+
+def source_of(choice: Choice, key: Key) -> str:
+    """SHA-256 of the user's code, for a codec that comes from it; nothing for ours."""
+    standard = roster(replace(choice, codecs=tuple(name for name in choice.codecs if ":" not in name)))
+    if key in standard:
+        return ""
+    digest = hashlib.sha256()
+    for spec in choice.codecs:
+        file = getattr(importlib.import_module(spec.partition(":")[0]), "__file__", None) if ":" in spec else None
+        digest.update(b"" if file is None else Path(file).read_bytes())
+    return digest.hexdigest()
+
+
+def is_pixel_codec(codec: Any) -> bool:
+    """Whether a codec takes images, and not features."""
+    return not hasattr(codec, "fit")
+
+
+def _known(choice: Choice) -> dict[Key, Peer | PixelCodec]:
+    peers = [*standard_peers(choice.rates or STEP_BITS), *more_peers()]
+    if find_spec("faiss") is None:
+        peers = [peer for peer in peers if not isinstance(peer, Faiss)]
+    if find_spec("torch") is None:
+        peers = [peer for peer in peers if not isinstance(peer, LearnedBottleneck)]
+    unfitted = [p for p in peers if isinstance(p, Cast) or (isinstance(p, Zstandard) and p.stored == "float16")]
+    plain: list[Peer | PixelCodec] = [*unfitted, *(standard_pixel_codecs() if choice.pixels else ())]
+    found: dict[Key, Peer | PixelCodec] = {(AS_IS, codec.name, codec.setting): codec for codec in plain}
+    for regime in choice.regimes:
+        own = _own_codecs(regime, choice)
+        fitted = [peer for peer in peers if peer not in unfitted] if regime == FITTED or choice.fit_on else []
+        found |= {(regime, codec.name, codec.setting): codec for codec in (*own, *fitted)}
+    return found
+
+
+def _own_codecs(regime: str, choice: Choice) -> list[Peer]:
+    rates = choice.rates or OWN_BITS
+
+    def shipped(fit_set: FitSet, bits: float) -> Codec:
+        return at_bits(load_codec(choice.backbone), bits)
+
+    def zero_shot(fit_set: FitSet, bits: float) -> Codec:
+        return fit(fit_set.features, bits=bits, method="dimensionwise")
+
+    def fitted(fit_set: FitSet, bits: float) -> Codec:
+        within = bundled_within(choice.backbone)
+        if within is not None and len(within) != fit_set.features.shape[1]:
+            within = None  # features of something else
+        return fit(fit_set.features, bits=bits, within=within)
+
+    if regime == FITTED:
+        return [OwnCodec("taskcodec", bits, fitted, refit=True) for bits in rates]
+    if choice.backbone not in BUNDLED and not choice.fit_on:
+        return []
+    make = shipped if choice.backbone in BUNDLED else zero_shot
+    own: list[Peer] = [OwnCodec("taskcodec", bits, make, refit=True) for bits in rates]
+    return own + [OwnCodec("taskcodec, tables as shipped", bits, make) for bits in rates]
+
+
+def _custom(spec: str, regime: str) -> Sequence[Any]:
+    module, _, function = spec.partition(":")
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.insert(0, here)  # as `python -m` does
+    try:
+        found = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"--codecs {spec}: cannot be imported ({error})") from error
+    return list(found(regime))
+
+
+def _plain(name: str) -> str:
+    plain = "".join(letter for letter in name.lower() if letter.isalnum())
+    return _ALIASES.get(plain, plain)
