@@ -163,7 +163,6 @@ def benchmark(
                 open_set(place, name, tables, alone=alone, how=plan.split, samples=plan.samples, seed=plan.seed)
             )
     choice = replace(choice, pixels=all(found.features is None for found in opened))
-    codecs = roster(choice)
     backbone = Backbone(plan.backbone)
     cache = folder / "cache"
     with Workers(jobs) as workers:
@@ -173,6 +172,8 @@ def benchmark(
             if plan.fit_on is not None:
                 fit_file, fit_record = prepare_fit_set(plan.fit_on, sets, backbone, plan.seed, cache, workers, progress)
         seconds["features"], started = time.monotonic() - started, time.monotonic()
+        choice = replace(choice, sizes=tuple(found["dimension"] for found in sets.records))
+        codecs = roster(choice)
         files = {
             key: _point_files(folder, key, [repr(codec), source_of(choice, key)], sets.files, fit_file, plan)
             for key, codec in codecs.items()

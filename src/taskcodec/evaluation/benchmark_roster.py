@@ -48,6 +48,7 @@ class Choice:
         backbone: the name of what made the features.
         fit_on: whether there are other images to fit on.
         pixels: whether there are images, not only features.
+        sizes: how many features a sample has, in each of the sets; none: not known yet.
     """
 
     codecs: tuple[str, ...] = ()
@@ -56,6 +57,7 @@ class Choice:
     backbone: str = "lite0"
     fit_on: bool = False
     pixels: bool = True
+    sizes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         wrong = [rate for rate in self.rates if not (math.isfinite(rate) and rate > 0)]
@@ -64,6 +66,13 @@ class Choice:
         unknown = [regime for regime in self.regimes if regime not in REGIMES]
         if unknown or not self.regimes:
             raise UsageError(f"--regime {', '.join(unknown) or 'of none'}: known are {', '.join(REGIMES)}")
+
+    @property
+    def bundled(self) -> bool:
+        """Whether a codec for these features comes with the package."""
+        if self.backbone not in BUNDLED:
+            return False
+        return not self.sizes or set(self.sizes) == {load_codec(self.backbone).dimension}
 
 
 def roster(choice: Choice) -> dict[Key, Peer | PixelCodec]:
@@ -104,10 +113,10 @@ def left_out(choice: Choice) -> list[str]:
     if not choice.pixels:
         notes.append("pixel codecs left out: not every set is a folder of images")
     if ZERO_SHOT in choice.regimes and not choice.fit_on:
-        if choice.backbone in BUNDLED:
+        if choice.bundled:
             notes.append("zero-shot: only our bundled codec; the others need images to fit on: --fit-on FOLDER")
         else:
-            notes.append(f"zero-shot: nothing, no codec for {choice.backbone} is bundled: --fit-on FOLDER makes it")
+            notes.append("zero-shot: nothing, no codec for these features is bundled: --fit-on FOLDER makes one")
     return notes
 
 
@@ -161,9 +170,9 @@ def _own_codecs(regime: str, choice: Choice) -> list[Peer]:
 
     if regime == FITTED:
         return [OwnCodec("taskcodec", bits, fitted, refit=True) for bits in rates]
-    if choice.backbone not in BUNDLED and not choice.fit_on:
+    if not choice.bundled and not choice.fit_on:
         return []
-    make = shipped if choice.backbone in BUNDLED else zero_shot
+    make = shipped if choice.bundled else zero_shot
     own: list[Peer] = [OwnCodec("taskcodec", bits, make, refit=True) for bits in rates]
     return own + [OwnCodec("taskcodec, tables as shipped", bits, make) for bits in rates]
 

@@ -24,7 +24,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from zipfile import BadZipFile
 
 import numpy as np
@@ -37,8 +37,10 @@ from taskcodec.engines.local import Batches, Features, Progress
 from taskcodec.errors import SourceError, StorageError, UsageError
 from taskcodec.store import OK
 from taskcodec.store.atomic import replacing
-from taskcodec.transforms.backbones import Backbone
 from taskcodec.transforms.images import read_image
+
+if TYPE_CHECKING:
+    from taskcodec.transforms.backbones import Backbone  # which imports torch
 
 Format = Literal["png", "jpeg", "webp", "avif", "jxl"]
 Bits = npt.NDArray[np.float64]

@@ -1,0 +1,79 @@
+"""`taskcodec benchmark` and `taskcodec report` as a shell sees them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.cli.test_main import run
+from tests.evaluation.test_benchmark import image_folder, save_features, save_image
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("benchmark")
+    save_features(root / "toy ä.npz")
+    image_folder(root / "one class", ("cat",), 3)
+    save_image(image_folder(root / "lonely", count=3) / "bird" / "0.png", 10, 1)
+    (root / "empty").mkdir()
+    return root
+
+
+def test_a_table_json_and_a_report(folder, tmp_path):
+    arguments = ("benchmark", folder / "toy ä.npz", "--out", tmp_path, "--codecs", "taskcodec,sign", "--rates", "8,40")
+    found = run(*arguments, "--jobs", "1")
+    for says in ("toy ä: 90 samples", "raw features", "fitted", "8 bits", "40 bits", "taskcodec", "sign"):
+        assert says in found.stdout
+    assert "--fit-on" in found.stderr
+    rows = json.loads((tmp_path / "results.json").read_text())
+    keys = {"codec", "setting", "task", "metric", "samples", "bits_per_sample", "value", "low", "high", "raw_value"}
+    assert isinstance(rows, list)
+    assert keys <= set(rows[0])
+    assert json.loads(run(*arguments, "--jobs", "2", "--json").stdout) == rows
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["command"][:2] == ["taskcodec", "benchmark"]
+    assert {"numpy", "python"} <= set(record["versions"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("{}/toy ä.npz", "--codecs", "magic"), 2, "known are all"),
+        (("{}/toy ä.npz", "--rates", "0"), 2, "--rates"),
+        (("{}/toy ä.npz", "--rates", "nan"), 2, "--rates"),
+        (("{}/toy ä.npz", "--rates", "many"), 2, "--rates"),
+        (("{}/toy ä.npz", "--split", "halves"), 2, "--split"),
+        (("{}/toy ä.npz", "--split", "folders"), 2, "train/"),
+        (("{}/toy ä.npz", "--probe", "magic"), 2, "--probe"),
+        (("{}/nothing",), 1, "nothing"),
+        (("{}/empty",), 1, "empty"),
+        (("{}/one class",), 2, "two classes"),
+        (("{}/lonely",), 2, "bird"),
+    ],
+)
+def test_nonsense_gives_one_clear_line(folder, tmp_path, arguments, code, says):
+    words = [argument.replace("{}", str(folder)) for argument in arguments]
+    found = run("benchmark", *words, "--out", tmp_path, "--regime", "fitted", code=code)
+    assert says in found.stderr
+    assert len(found.stderr.strip().splitlines()) == 1
+
+
+def test_results_among_the_images_are_refused(folder):
+    found = run("benchmark", folder / "lonely", "--out", folder / "lonely" / "out", code=2)
+    assert "lies in the source" in found.stderr
+
+
+def test_tasks_from_a_table(folder, tmp_path):
+    """A .npy of features has no folders: its labels, and which rows belong together, come from a table."""
+    rng = np.random.default_rng(0)
+    kinds = np.arange(60) % 2
+    np.save(tmp_path / "x.npy", (3 * np.eye(2, 16)[kinds] + rng.normal(size=(60, 16))).astype("f4"))
+    lines = [f"{i},k{kind},{i / 7:.3f},{i // 3}" for i, kind in enumerate(kinds)]
+    (tmp_path / "y.csv").write_text("\n".join(["id,kind,age,house", *lines]))
+    tables = ("--labels", f"{tmp_path}/y.csv:kind", "--labels", f"{tmp_path}/y.csv:age")
+    more = ("--groups", f"{tmp_path}/y.csv:house", "--codecs", "int8", "--regime", "fitted", "--json")
+    rows = json.loads(run("benchmark", tmp_path / "x.npy", "--out", tmp_path / "out", *tables, *more).stdout)
+    assert {(row["task"], row["metric"], row["samples"]) for row in rows} == {
+        ("kind", "accuracy", 20),
+        ("age", "r2", 20),
+    }
