@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -10,6 +10,7 @@ from taskcodec.cli.output import progress_bar, show
 from taskcodec.errors import UsageError
 
 if TYPE_CHECKING:
+    from taskcodec.evaluation.certify_store import Certificate
     from taskcodec.evaluation.evaluate import JudgedRow
     from taskcodec.evaluation.holdout import Splitting
 
@@ -32,7 +33,7 @@ def evaluate(
         typer.Option("--kind", help="classification, multilabel or regression; or COLUMN=KIND; repeat"),
     ] = None,
     raw: Annotated[str | None, typer.Option("--raw", help="Raw features of a store, from `taskcodec features`")] = None,
-    source: Annotated[str | None, typer.Option("--source", help="What the store was encoded from")] = None,
+    source: Annotated[str | None, typer.Option("--source", "--images", help="What the store was encoded from")] = None,
     cache: Annotated[str | None, typer.Option("--cache", help="Folder for computed raw features")] = None,
     groups: Annotated[
         str | None, typer.Option("--groups", help="FILE.csv:COLUMN; samples of one value stay together")
@@ -48,10 +49,30 @@ def evaluate(
         list[str] | None,
         typer.Option("--delta", help="Loss that counts as none: points, or METRIC=VALUE in its unit; repeat"),
     ] = None,
+    certificate: Annotated[
+        bool, typer.Option("--certificate", help="Bound what ANY task that ignores the augmentations loses")
+    ] = False,
+    augmentations: Annotated[
+        str | None,
+        typer.Option("--augmentations", help="With --certificate: mirror, crops, mild, medium, strong or none"),
+    ] = None,
+    views: Annotated[
+        str | None, typer.Option("--views", help="With --certificate: own views as a .npy file (views, samples, d)")
+    ] = None,
+    pairs: Annotated[
+        int | None, typer.Option("--pairs", help="With --certificate: fresh views to test on", min=2, max=10**7)
+    ] = None,
     device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, ...")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
 ) -> None:
     """Say whether prediction survives: predictors on decoded against raw features, with intervals and a verdict."""
+    given = {"--augmentations": augmentations, "--views": views, "--pairs": pairs}
+    if certificate:
+        if labels or kind or raw or groups or delta:
+            raise UsageError("--certificate covers all tasks: it takes no --labels, --kind, --raw, --groups or --delta")
+        return _certify(place, json_, source, views, augmentations, pairs, seed, device)
+    for flag in (flag for flag, value in given.items() if value is not None):
+        raise UsageError(f"{flag} goes with --certificate")
     from taskcodec.evaluation.evaluate import Plan
     from taskcodec.evaluation.evaluate_store import evaluate as run
     from taskcodec.evaluation.families import FAMILIES, QUICK
@@ -78,6 +99,42 @@ def evaluate(
     for note in result.notes if json_ else ():
         print(f"taskcodec: {note}", file=sys.stderr)
     show([asdict(row) for row in result.rows], json_, lines_of(result.rows, result.notes))
+
+
+def _certify(
+    place: str,
+    as_json: bool,
+    source: str | None,
+    views: str | None,
+    augmentations: str | None,
+    pairs: int | None,
+    seed: int,
+    device: str | None,
+) -> None:
+    from taskcodec.evaluation.certificate import PAIRS
+    from taskcodec.evaluation.certify_store import certify
+
+    options: dict[str, Any] = {"source": source, "views": views, "augmentations": augmentations, "device": device}
+    with progress_bar("views") as report:
+        found = certify(place, pairs=pairs or PAIRS, seed=seed, progress=report, **options)
+    for note in found.notes:
+        print(f"taskcodec: {note}", file=sys.stderr)
+    show(found.certificate, as_json, certificate_lines(place, found.certificate))
+
+
+def certificate_lines(place: str, certificate: "Certificate") -> list[str]:
+    """The number first, then what it rests on."""
+    bound, sure = certificate.excess_risk_bound_bits, 100 * certificate.confidence
+    return [
+        f"{place}: no task that ignores the augmentations loses more than {bound:.3g} bits ({sure:g} % confidence)",
+        f"  estimate       {certificate.estimate_bits:.3g} bits; a codec that keeps nothing: up to "
+        f"{certificate.ceiling_bits:.2f}",
+        f"  tested         {certificate.views:,} views of {certificate.samples:,} samples; "
+        f"{100 * certificate.top1:.2f} % are nearest to their own",
+        f"  augmentations  {certificate.strength}: {certificate.augmentations}",
+        "  conditions",
+        *(f"  - {condition}" for condition in certificate.conditions),
+    ]
 
 
 def lines_of(rows: "tuple[JudgedRow, ...]", notes: tuple[str, ...]) -> list[str]:

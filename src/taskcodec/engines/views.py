@@ -1,9 +1,14 @@
-"""Features of augmented views, for the bottleneck fit."""
+"""Features of augmented views: for the bottleneck fit, and for certificates."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
+from PIL import Image
 
-from taskcodec.data.augment import augment
-from taskcodec.data.sources import ImageSource
+from taskcodec.data.augment import Augmentations, augment
+from taskcodec.data.sources import ImageSource, Item
 from taskcodec.engines.local import BATCH, BackboneLike, Features, Progress
 from taskcodec.errors import SourceError
 from taskcodec.transforms.images import Pixels, open_image
@@ -38,3 +43,55 @@ def view_features(
         raise SourceError(f"{source.name}: no image could be read")
     features = np.concatenate(found)
     return features.reshape(-1, VIEWS, features.shape[1]).transpose(1, 0, 2)
+
+
+def views_of_squares(
+    items: Sequence[Item],
+    rows: Sequence[int],
+    backbone: BackboneLike,
+    kind: Augmentations,
+    seed: int,
+    progress: Progress | None = None,
+) -> Features:
+    """(m, d) features of a fresh random view for each row: of the square of items[row] that the backbone reads.
+
+    View number j depends on the seed, j and its image, and on nothing else.
+
+    Raises:
+        SourceError: an image cannot be read.
+    """
+
+    def read(numbers: range) -> list[Pixels]:
+        views, square, last = [], None, -1
+        for number in numbers:
+            if square is None or rows[number] != last:
+                last = rows[number]
+                square = Image.fromarray(_square(items[last], backbone))
+            views.append(augment(square, np.random.default_rng([seed, number]), square.width, kind))
+        return views
+
+    spans = [range(start, min(start + BATCH, len(rows))) for start in range(0, len(rows), BATCH)]
+    found: list[Features] = []
+    ahead = os.cpu_count() or 1
+    with ThreadPoolExecutor(ahead) as readers:
+        waiting: list[Future[list[Pixels]]] = [readers.submit(read, span) for span in spans[:ahead]]
+        try:
+            for number, span in enumerate(spans):
+                pixels = waiting.pop(0).result()
+                waiting += [readers.submit(read, later) for later in spans[number + ahead : number + ahead + 1]]
+                found.append(np.asarray(backbone(np.stack(pixels)), dtype=np.float32))
+                if progress is not None:
+                    progress(span.stop, len(rows))
+        except BaseException:
+            readers.shutdown(cancel_futures=True)
+            raise
+    return np.concatenate(found)
+
+
+def _square(item: Item, backbone: BackboneLike) -> Pixels:
+    if item.fault is not None:
+        raise SourceError(f"{item.id}: {item.fault}")
+    try:
+        return backbone.preprocess(item.read())
+    except (SourceError, OSError) as error:
+        raise SourceError(f"{item.id}: {error}") from error

@@ -11,7 +11,7 @@ from typing import Any
 
 from taskcodec.coding.ans import MAX_ROWS as MAX_BLOCK_ROWS
 from taskcodec.errors import CorruptFileError, ForeignFileError, FutureVersionError
-from taskcodec.store.backend import Blobs
+from taskcodec.store.backend import Blobs, writer_lock
 
 FORMAT = "taskcodec.store"
 VERSION = 1
@@ -22,6 +22,8 @@ MAX_ROWS = 2**40
 MAX_CHUNK_SYMBOLS = 2**28
 """Symbols in a chunk, at most: what one read may have to hold in memory."""
 STATES = ("writing", "complete")
+CERTIFICATE_FORMAT = "taskcodec.certificate"
+CERTIFICATE_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,52 @@ def read_manifest(blobs: Blobs) -> Manifest:
         raise CorruptFileError(f"{place}: lacks or mangles {error}") from error
     _check(manifest, place)
     return manifest
+
+
+def write_certificate(blobs: Blobs, content: dict[str, Any]) -> None:
+    """Put a certificate beside the manifest, in the same file: it holds for what the manifest names now.
+
+    Readers that know of no certificates see the same store as before. Whatever changes the store (an append) writes
+    its manifest anew, and the certificate, which does not cover the new samples, goes.
+    """
+    with writer_lock(blobs):
+        read_manifest(blobs)
+        group = json.loads(blobs.get(GROUP_KEY) or b"")
+        attributes = group["attributes"]
+        whole = {
+            "format": CERTIFICATE_FORMAT,
+            "version": CERTIFICATE_VERSION,
+            "manifest_sha256": attributes["taskcodec_sha256"],
+            **content,
+        }
+        attributes["taskcodec_certificate"] = whole
+        attributes["taskcodec_certificate_sha256"] = sha256(canonical(whole))
+        blobs.put(GROUP_KEY, json.dumps(group, sort_keys=True, indent=1).encode())
+
+
+def read_certificate(blobs: Blobs) -> dict[str, Any] | None:
+    """The certificate in a store, None where there is none.
+
+    Raises CorruptFileError where it is damaged or is not of this manifest, FutureVersionError, and what
+    `read_manifest` raises.
+    """
+    read_manifest(blobs)
+    attributes, place = json.loads(blobs.get(GROUP_KEY) or b"")["attributes"], f"{blobs.name}/{GROUP_KEY}"
+    if "taskcodec_certificate" not in attributes:
+        return None
+    whole = attributes["taskcodec_certificate"]
+    if attributes.get("taskcodec_certificate_sha256") != sha256(canonical(whole)) or not isinstance(whole, dict):
+        raise CorruptFileError(f"{place}: its certificate is damaged (another SHA-256)")
+    version = whole.get("version")
+    if whole.get("format") != CERTIFICATE_FORMAT or type(version) is not int:
+        raise CorruptFileError(f"{place}: its certificate is none of ours")
+    if version > CERTIFICATE_VERSION:
+        raise FutureVersionError(
+            f"{place}: certificate version {version}, this taskcodec reads up to {CERTIFICATE_VERSION}: upgrade it"
+        )
+    if whole.get("manifest_sha256") != attributes["taskcodec_sha256"]:
+        raise CorruptFileError(f"{place}: its certificate is of another state of the store; make it again")
+    return whole
 
 
 def checked_bytes(blobs: Blobs, key: str, expected: str) -> bytes:

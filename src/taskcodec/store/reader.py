@@ -26,6 +26,7 @@ from taskcodec.store.manifest import (
     Part,
     checked_bytes,
     chunk_key,
+    read_certificate,
     read_manifest,
     sha256,
     shapeless,
@@ -146,6 +147,11 @@ class Store:
             raise MismatchError(f"{self._blobs.name}/{CODEC_KEY}: not the codec of these symbols")
         return codec
 
+    @property
+    def certificate(self) -> dict[str, Any] | None:
+        """What `taskcodec evaluate --certificate` found, with its conditions in words; None where it was not asked."""
+        return read_certificate(self._blobs)
+
     @cached_property
     def records(self) -> pa.Table:
         """One row for every source sample, failures included, with the columns of SCHEMA."""
@@ -245,7 +251,7 @@ class Store:
     def verify(self) -> list[str]:
         """Read every byte there is to read; one line for each fault found, none where all is sound."""
         faults: list[str] = []
-        steps: list[Callable[[], object]] = [self._check_codes_metadata, lambda: self.codec]
+        steps: list[Callable[[], object]] = [self._check_codes_metadata, lambda: self.codec, lambda: self.certificate]
         steps += [lambda part=part: self._part(part) for part in self.manifest.parts]  # type: ignore[misc]
         steps += [lambda index=index: self._decode_chunk(index) for index in range(self.manifest.chunks)]  # type: ignore[misc]
         for step in steps:

@@ -1,0 +1,237 @@
+"""`taskcodec evaluate STORE --certificate`: from a store to the bound that it then carries.
+
+store  --decode-->  what its samples are stored as -----------------+
+source --augment--> views --backbone, codec--> decoded views -------+--> q fitted, then tested on fresh views
+                                                                    +--> bound --> certificate, kept in the store
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.codec import Codec
+from taskcodec.data import ImageSource, Item, open_source
+from taskcodec.data.augment import augmentations as named_augmentations
+from taskcodec.engines.local import Progress
+from taskcodec.errors import ForeignFileError, MismatchError, SourceError, StorageError, UsageError
+from taskcodec.evaluation.certificate import PAIRS, Bound, bound_excess, draw_items, fit_posterior, identity_bits
+from taskcodec.evaluation.evaluate_store import is_store
+from taskcodec.store import Store
+from taskcodec.store.backend import open_blobs
+from taskcodec.store.manifest import write_certificate
+
+DEFAULT_AUGMENTATIONS = "mild"
+NO_AUGMENTATIONS = "none"
+CALIBRATION = 1024
+"""Views on which the covariance within samples is found, and again as many for the shape of q."""
+MIN_VIEWS = 3
+"""In a file of views: one for each of these two, the rest to test."""
+Float32s = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is guaranteed, and on which conditions. The meaning is in `taskcodec.evaluation.certificate`.
+
+    Attributes:
+        excess_risk_bound_bits: no task that ignores the augmentations has more excess log loss on these samples.
+        confidence: with which that holds, over the draw of the test views; 1 where it was counted exactly.
+        augmentations: in words.
+        conditions: in plain words, to be read with the number.
+        strength: the name of the augmentations.
+        estimate_bits: the mean that the bound is an upper limit of.
+        ceiling_bits: log2(samples), what a codec that keeps nothing would lose.
+        top1: share of views whose own sample is the nearest.
+        samples: of the store.
+        views: that were tested.
+        seed: of the views.
+        fingerprint: of the codec.
+    """
+
+    excess_risk_bound_bits: float
+    confidence: float
+    augmentations: str
+    conditions: tuple[str, ...]
+    strength: str
+    estimate_bits: float
+    ceiling_bits: float
+    top1: float
+    samples: int
+    views: int
+    seed: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Certified:
+    """A certificate, and what the reader should know besides."""
+
+    certificate: Certificate
+    notes: tuple[str, ...]
+
+
+def certify(
+    place: str,
+    *,
+    source: str | None = None,
+    views: str | None = None,
+    augmentations: str | None = None,
+    pairs: int = PAIRS,
+    seed: int = 0,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> Certified:
+    """Bound the excess log loss of every task that ignores the augmentations, and keep the certificate in the store.
+
+    Args:
+        place: a finished store.
+        source: of a store of images: what it was encoded from, to make views of.
+        views: of any store: a .npy file of features (k, n, d), k random views of its n samples in its order.
+        augmentations: a name out of `taskcodec.data.augment.AUGMENTATIONS`, or "none". By default "mild" with a source,
+            whatever `views` holds, and without both the certificate in the store, or else "none".
+        pairs: about how many fresh views to test on.
+        seed: of the views.
+        device: for the backbone.
+        progress: called with (views done, views in all).
+
+    Raises:
+        UsageError: arguments that do not go together, or too few views.
+        MismatchError: views or a source that are not of these samples.
+        SourceError: an image cannot be read, or the store is unfinished.
+    """
+    if source is not None and views is not None:
+        raise UsageError("--source and --views: a certificate needs one of them")
+    if not is_store(place):
+        raise ForeignFileError(f"{place}: a certificate is for a store; encode it first")
+    store = Store(place, Codec.from_bytes)
+    if store.manifest.state != "complete":
+        raise SourceError(f"{place}: unfinished; run the same encode command again to resume it")
+    if not len(store):
+        raise SourceError(f"{place}: holds no samples")
+    if source is None and views is None and augmentations is None and store.certificate is not None:
+        return Certified(_stored(store), (f"the certificate kept in {place}; --source makes it anew",))
+    notes: tuple[str, ...] = ()
+    if views is not None:
+        if augmentations is not None:
+            raise UsageError(f"--augmentations {augmentations}: the views in {views} are what they are")
+        strength, words = Path(views).name, f"whatever the views in {Path(views).name} were made with"
+        found = _bound_of_file(store, views)
+    elif augmentations == NO_AUGMENTATIONS or (source is None and augmentations is None):
+        strength, words = NO_AUGMENTATIONS, "none: every sample is read as it is stored"
+        found = _bound_of_codes(store)
+        if augmentations is None:
+            notes = ("without --source FOLDER or --views FILE.npy there are no augmented views to test",)
+    elif source is None:
+        raise UsageError(f"--augmentations {augmentations}: views are made of images; give --source FOLDER")
+    else:
+        kind = named_augmentations(augmentations or DEFAULT_AUGMENTATIONS)
+        strength, words = kind.name, f"{kind.words}, of the square that the backbone reads"
+        found = _bound_of_images(store, source, kind.name, pairs, seed, device, progress)
+    certificate = Certificate(
+        excess_risk_bound_bits=found.bound_bits,
+        confidence=found.confidence,
+        augmentations=words,
+        conditions=_conditions(found, words),
+        strength=strength,
+        estimate_bits=found.mean_bits,
+        ceiling_bits=float(np.log2(found.samples)),
+        top1=found.top1,
+        samples=found.samples,
+        views=found.pairs,
+        seed=seed,
+        fingerprint=store.manifest.fingerprint,
+    )
+    try:
+        write_certificate(open_blobs(place), asdict(certificate))
+    except StorageError as error:
+        notes = (*notes, f"the certificate is not kept: {error}")
+    return Certified(certificate, notes)
+
+
+def _stored(store: Store) -> Certificate:
+    content = dict(store.certificate or {})
+    fields = {key: content[key] for key in Certificate.__dataclass_fields__}
+    return Certificate(**{**fields, "conditions": tuple(fields["conditions"])})
+
+
+def _conditions(found: Bound, words: str) -> tuple[str, ...]:
+    sure = (
+        "The number was counted, not estimated."
+        if found.confidence == 1
+        else f"The bound holds with {100 * found.confidence:g} % confidence over the draw of its {found.pairs:,} test "
+        "views, which were drawn at random, each on its own, and had no part in fitting what is tested."
+    )
+    return (
+        f"It covers every task whose answer depends on the sample and not on the view of it. Views: {words}.",
+        f"It is about the {found.samples:,} samples of this store, each as likely as another, and about no others.",
+        "It is about the best possible predictor on decoded features, against the best on the views themselves, in "
+        "bits of log loss. A simple predictor, or one trained on few labels, may lose more.",
+        "A task that depends on what the augmentations change (is it mirrored? how bright is it?) may lose everything.",
+        sure,
+    )
+
+
+def _bound_of_codes(store: Store) -> Bound:
+    codes = store.symbols[:]
+    bits = identity_bits(codes)
+    alone = len(np.unique(codes, axis=0)) / len(codes)
+    return Bound(bits, bits, alone, 1.0, len(codes), len(codes))
+
+
+def _bound_of_file(store: Store, path: str) -> Bound:
+    try:
+        views = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise SourceError(f"{path}: not a .npy file of views that can be read ({type(error).__name__})") from error
+    n, d = len(store), store.manifest.dimension
+    if getattr(views, "ndim", 0) != 3 or views.shape[1:] != (n, d) or not np.issubdtype(views.dtype, np.floating):
+        raise MismatchError(f"{path}: views of shape (k, {n}, {d}) expected, found {views.shape} {views.dtype}")
+    if len(views) < MIN_VIEWS:
+        raise UsageError(f"{path}: {len(views)} views of each sample; at least {MIN_VIEWS} are needed")
+    codec: Any = store.codec
+    decoded = np.concatenate([codec.decode(codec.encode(view)) for view in views])
+    few = np.random.default_rng(0).permutation(n)[:CALIBRATION]
+    posterior = fit_posterior(store.to_numpy(), decoded[few], few, decoded[n + few], few)
+    return bound_excess(posterior, decoded[2 * n :], np.tile(np.arange(n), len(views) - 2), n)
+
+
+def _bound_of_images(
+    store: Store, place: str, strength: str, pairs: int, seed: int, device: str | None, progress: Progress | None
+) -> Bound:
+    codec: Any = store.codec
+    if codec.backbone is None:
+        raise UsageError(f"{store.place}: holds features, not images; give --views FILE.npy")
+    opened = open_source(place)
+    if not isinstance(opened, ImageSource):
+        raise UsageError(f"{place}: holds features, not images; give --views FILE.npy")
+    items = _items_of(store, opened)
+    from taskcodec.engines.views import views_of_squares
+    from taskcodec.transforms.backbones import load_backbone_for
+
+    n = len(store)
+    few, again = (np.sort(np.random.default_rng([seed, part]).permutation(n)[:CALIBRATION]) for part in (1, 2))
+    tested = draw_items(n, pairs, seed)
+    rows = np.concatenate([few, again, tested])
+    kind, backbone = named_augmentations(strength), load_backbone_for(codec.backbone, device)
+    features = views_of_squares(items, rows.tolist(), backbone, kind, seed, progress)
+    decoded = codec.decode(codec.encode(features))
+    noise, shape, fresh = np.split(decoded, [len(few), len(few) + len(again)])
+    return bound_excess(fit_posterior(store.to_numpy(), noise, few, shape, again), fresh, tested, n)
+
+
+def _items_of(store: Store, source: ImageSource) -> list[Item]:
+    """The images of a store's samples, in its order. Raises MismatchError where they are not those it was made of."""
+    item_of = {item.id: item for item in source.items}
+    names, sizes = store.ids.tolist(), store.samples["source_bytes"].to_pylist()
+    lost = [name for name in names if name not in item_of]
+    if lost:
+        raise MismatchError(f"{source.name}: lacks {len(lost)} of the samples of {store.place}, for instance {lost[0]}")
+    other = [name for name, size in zip(names, sizes, strict=True) if item_of[name].size != size]
+    if other:
+        raise MismatchError(f"{source.name}: {other[0]} is not the file that {store.place} was made of (another size)")
+    return [item_of[name] for name in names]
