@@ -148,7 +148,7 @@ def test_pages_ask_nothing_of_other_sites():
 
 
 def test_the_limits_are_those_of_the_code():
-    from taskcodec import codec
+    from taskcodec import codec_file
     from taskcodec.coding import ans, tables, varint
     from taskcodec.quantization import uniform
     from taskcodec.store import manifest
@@ -162,7 +162,7 @@ def test_the_limits_are_those_of_the_code():
         ("bytes that a table's zlib stream", 26, 64 * tables.MAX_COLUMNS),
         ("samples, and every other count", 40, manifest.MAX_ROWS),
         ("magnitude of a symbol", 20, uniform.MAX_SYMBOL),
-        ("bytes of a codec file", 30, codec.MAX_BYTES),
+        ("bytes of a codec file", 30, codec_file.MAX_BYTES),
     ):
         assert 2**power == value
         assert re.search(rf"^\| {start}[^|]*\| 2\^{power}\b", text, re.MULTILINE), start

@@ -5,14 +5,13 @@
 
 A codec is saved as one safetensors file. Its metadata is a versioned JSON manifest, its tensors are the transform, the
 frozen integer tables, the reconstruction points and a sketch of the latent's density (from which the fitting floor can
-derive the same codec at another step). Loading runs no code from the file and needs only numpy.
+derive the same codec at another step). Loading runs no code from the file and needs only numpy. A learned codec carries
+networks too: its features are what its analysis network g_a makes of a sample, and decoding still needs only numpy.
 """
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -20,20 +19,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors
-from safetensors.numpy import save as save_tensors
 
+from taskcodec import codec_file
+from taskcodec.codec_file import MAX_BYTES, finite_tensor
 from taskcodec.coding import Tables, decode_sample, encode_sample
-from taskcodec.errors import CorruptFileError, ForeignFileError, FutureVersionError, MismatchError, SourceError
+from taskcodec.errors import CorruptFileError, ForeignFileError, MismatchError, SourceError
 from taskcodec.quantization.uniform import dequantize, quantize
 from taskcodec.transforms.affine import AffineTransform
+from taskcodec.transforms.carried import Network, Networks
 from taskcodec.transforms.spec import BackboneSpec
 
-FORMAT = "taskcodec.codec"
-VERSION = 1
-MAX_BYTES = 2**30
-"""Codec files larger than this are refused: the largest honest one holds two 16-bit matrices."""
 BUNDLED = ("lite0",)
 """Names of the codecs shipped in the package."""
 
@@ -57,6 +52,7 @@ class Codec:
     sketch: npt.NDArray[np.float32]
     backbone: BackboneSpec | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    networks: Networks | None = None
 
     def __post_init__(self) -> None:
         k = self.transform.columns
@@ -66,13 +62,23 @@ class Codec:
             raise CorruptFileError("the reconstruction points of the codec do not fit its tables")
         if not (math.isfinite(self.step) and self.step > 0 and 0 <= self.rounding <= 0.5):
             raise CorruptFileError(f"step {self.step} and rounding {self.rounding} are not a quantizer's")
-        if self.backbone is not None and self.backbone.dimension != self.dimension:
-            raise CorruptFileError(f"the backbone gives {self.backbone.dimension} features, not {self.dimension}")
+        if self.backbone is not None and self.backbone.dimension != self.inputs:
+            raise CorruptFileError(f"the backbone gives {self.backbone.dimension} features, not {self.inputs}")
 
     @property
     def dimension(self) -> int:
         """d, the number of features of a sample."""
         return self.transform.dimension
+
+    @property
+    def g_a(self) -> Network | None:
+        """The learned analysis network that the codec carries, if any."""
+        return None if self.networks is None else self.networks.g_a
+
+    @property
+    def inputs(self) -> int | None:
+        """Length of the vectors that `compress` takes: d, or what g_a reads; None where g_a reads images."""
+        return self.dimension if self.networks is None or self.g_a is None else self.networks.inputs
 
     @property
     def columns(self) -> int:
@@ -102,7 +108,7 @@ class Codec:
         batch = _as_batch(sample)
         if batch is None:
             return self.compress([sample])[0]
-        features = self._features_of(batch)
+        features = self.analyse(batch)
         return [encode_sample(row, self.tables) for row in self.encode(features)]
 
     def decompress(self, data: Any) -> Any:
@@ -112,32 +118,74 @@ class Codec:
         symbols = [decode_sample(bytes(item), self.tables) for item in data]
         return self.decode(np.stack(symbols) if symbols else np.empty((0, self.columns), np.int32))
 
-    def _features_of(self, batch: list[Any]) -> npt.NDArray[np.float32]:
+    def analyse(self, batch: list[Any]) -> npt.NDArray[np.float32]:
+        """Samples, as `compress` takes them -> (n, d) features: what the backbone, g_a or both make of them."""
         if not batch:
             return np.empty((0, self.dimension), np.float32)
         vectors = [np.asarray(item) if _is_array(item) else None for item in batch]
-        if all(v is not None and v.ndim == 1 for v in vectors):
+        if self.inputs is not None and all(v is not None and v.ndim == 1 for v in vectors):
             try:
-                return np.stack([np.asarray(v, dtype=np.float32) for v in vectors])
+                stacked = np.stack([np.asarray(v, dtype=np.float32) for v in vectors])
             except ValueError as error:
                 raise MismatchError(f"feature vectors of one length are expected: {error}") from error
-        if self.backbone is None:
-            raise MismatchError(f"this codec has no backbone: it takes feature vectors of {self.dimension} numbers")
-        # Imported here so that decoding, and coding features, never imports torch.
-        from taskcodec.transforms.backbones import load_backbone_for
-
-        backbone = load_backbone_for(self.backbone)
+            return self._of_vectors(stacked)
+        if self.backbone is None and (self.networks is None or not self.networks.takes_images):
+            raise MismatchError(f"this codec has no backbone: it takes feature vectors of {self.inputs} numbers")
+        backbone = self._backbone
         return np.asarray(backbone(np.stack([backbone.preprocess(item) for item in batch])), dtype=np.float32)
+
+    def synthesise(self, features: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """(n, d) decoded features -> (n, ...) what g_s makes of them: pictures in [0, 1], or vectors. Needs torch.
+
+        Raises MismatchError where the codec has no g_s.
+        """
+        if self.networks is None or self.networks.g_s is None:
+            raise MismatchError("this codec carries no synthesis network: its features are what predictors read")
+        from taskcodec.transforms.backbones.learned import on_vectors
+
+        return on_vectors(self.networks.g_s)(np.asarray(features, dtype=np.float32))
+
+    def for_store(self, name: str) -> "Codec":
+        """The copy that a store keeps: without g_a, which decoding never needs; `name` says where to find it."""
+        if self.networks is None or self.networks.g_a is None:
+            return self
+        from taskcodec.transforms.backbones.learned import spec_of
+
+        return replace(self, backbone=spec_of(self.networks, self.backbone, name), networks=self.networks.for_store())
+
+    def _of_vectors(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        if self.g_a is None:
+            return vectors
+        if vectors.shape[1] != self.inputs:
+            raise MismatchError(f"expected vectors of {self.inputs} numbers, found {vectors.shape[1]}")
+        return np.asarray(self._run_g_a(vectors), dtype=np.float32)
+
+    # Imported where they are needed, so that decoding, and coding features, never imports torch.
+    @cached_property
+    def _run_g_a(self) -> Any:
+        from taskcodec.transforms.backbones.learned import on_vectors
+
+        assert self.g_a is not None
+        return on_vectors(self.g_a)
+
+    @cached_property
+    def _backbone(self) -> Any:
+        from taskcodec.transforms.backbones import load_backbone_for
+        from taskcodec.transforms.backbones.learned import backbone_of
+
+        if self.networks is not None and self.g_a is not None:
+            return backbone_of(self.networks, self.backbone, "codec")
+        assert self.backbone is not None
+        return load_backbone_for(self.backbone)
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the canonical content: manifest without fingerprint, then tensors by name. 64 hex digits."""
-        return _fingerprint(self._manifest(), self._tensors())
+        return codec_file.fingerprint(self._manifest(), self._tensors())
 
     def to_bytes(self) -> bytes:
         """The codec as the bytes of a safetensors file."""
-        manifest = {**self._manifest(), "fingerprint": self.fingerprint}
-        return save_tensors(self._tensors(), metadata={"taskcodec": _canonical(manifest)})
+        return codec_file.write(self._manifest(), self._tensors())
 
     def save(self, path: str | Path) -> None:
         """Write the codec's file."""
@@ -145,12 +193,13 @@ class Codec:
 
     def _manifest(self) -> dict[str, Any]:
         return {
-            "format": FORMAT,
-            "version": VERSION,
+            "format": codec_file.FORMAT,
+            "version": 1 if self.networks is None else 2,
             "transform": {"kind": "affine", "companding": self.transform.companding},
             "quantizer": {"kind": "uniform", "step": float(self.step), "rounding": float(self.rounding)},
             "backbone": None if self.backbone is None else vars(self.backbone),
             "provenance": dict(self.provenance),
+            **({} if self.networks is None else {"networks": self.networks.manifest()}),
         }
 
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
@@ -164,6 +213,8 @@ class Codec:
         if self.transform.analysis_matrix is not None and self.transform.synthesis_matrix is not None:
             tensors["analysis"] = self.transform.analysis_matrix.astype("<f2")
             tensors["synthesis"] = self.transform.synthesis_matrix.astype("<f2")
+        if self.networks is not None:
+            tensors.update(self.networks.tensors())
         # safetensors writes the buffer as it lies: it must lie in C order.
         return {key: np.ascontiguousarray(tensor) for key, tensor in tensors.items()}
 
@@ -173,26 +224,25 @@ class Codec:
 
         Raises ForeignFileError, FutureVersionError or CorruptFileError.
         """
-        if len(data) > MAX_BYTES:
-            raise CorruptFileError(f"{name}: {len(data)} bytes is larger than any codec (at most {MAX_BYTES})")
-        manifest, tensors = _parse(data, name)
+        manifest, tensors = codec_file.read(data, name)
         try:
             backbone = manifest["backbone"]
             codec = cls(
                 transform=AffineTransform(
                     companding=manifest["transform"]["companding"],
-                    centre=_tensor(tensors, "centre", 1),
-                    scale=_tensor(tensors, "scale", 1),
-                    analysis_matrix=_tensor(tensors, "analysis", 2) if "analysis" in tensors else None,
-                    synthesis_matrix=_tensor(tensors, "synthesis", 2) if "synthesis" in tensors else None,
+                    centre=finite_tensor(tensors, "centre", 1),
+                    scale=finite_tensor(tensors, "scale", 1),
+                    analysis_matrix=finite_tensor(tensors, "analysis", 2) if "analysis" in tensors else None,
+                    synthesis_matrix=finite_tensor(tensors, "synthesis", 2) if "synthesis" in tensors else None,
                 ),
                 step=float(manifest["quantizer"]["step"]),
                 rounding=float(manifest["quantizer"]["rounding"]),
                 tables=Tables.from_bytes(tensors["tables"].tobytes()),
-                points=_tensor(tensors, "points", 1),
-                sketch=_tensor(tensors, "sketch", 2),
+                points=finite_tensor(tensors, "points", 1),
+                sketch=finite_tensor(tensors, "sketch", 2),
                 backbone=None if backbone is None else BackboneSpec(**backbone),
                 provenance=_object(manifest["provenance"]),
+                networks=Networks.read(manifest["networks"], tensors) if "networks" in manifest else None,
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise CorruptFileError(f"{name}: the codec lacks or mangles {error}") from error
@@ -223,53 +273,6 @@ def load_codec(path: str | Path) -> Codec:
         raise SourceError(f"{path}: no such codec file, nor a bundled codec ({names})") from error
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
-
-
-def _parse(data: bytes, name: str) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    """Check format, version and fingerprint before anything else is made of the content."""
-    header_bytes = int.from_bytes(data[:8], "little")
-    looks_ours = b"taskcodec" in data[8 : 8 + min(max(header_bytes, 0), 2**20)]
-    try:
-        header = json.loads(data[8 : 8 + header_bytes])
-        manifest = json.loads(header["__metadata__"]["taskcodec"])
-        tensors = load_tensors(data)
-        if manifest["format"] != FORMAT or not isinstance(manifest["version"], int):
-            raise KeyError("format")
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        if looks_ours or b"taskcodec" in data[:4096]:
-            raise CorruptFileError(f"{name}: a damaged or truncated codec ({type(error).__name__})") from error
-        raise ForeignFileError(
-            f"{name}: not a taskcodec codec (expected a safetensors file with our manifest)"
-        ) from error
-    if manifest["version"] > VERSION:
-        raise FutureVersionError(
-            f"{name}: codec format version {manifest['version']}, this taskcodec reads up to {VERSION}: upgrade it"
-        )
-    claimed = manifest.pop("fingerprint", None)
-    found = _fingerprint(manifest, tensors)
-    if claimed != found:
-        raise CorruptFileError(f"{name}: damaged: fingerprint {str(claimed)[:12]} expected, {found[:12]} found")
-    return manifest, tensors
-
-
-def _fingerprint(manifest: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]) -> str:
-    digest = hashlib.sha256(_canonical(manifest).encode())
-    for key in sorted(tensors):
-        tensor = tensors[key]
-        digest.update(f"\n{key} {tensor.dtype.str} {tensor.shape}\n".encode())
-        digest.update(np.ascontiguousarray(tensor).tobytes())
-    return digest.hexdigest()
-
-
-def _canonical(manifest: dict[str, Any]) -> str:
-    return json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-
-
-def _tensor(tensors: dict[str, npt.NDArray[Any]], key: str, ndim: int) -> npt.NDArray[np.float32]:
-    tensor = tensors[key].astype(np.float32)
-    if tensor.ndim != ndim or not np.isfinite(tensor).all():
-        raise CorruptFileError(f"tensor {key} is not a finite array of {ndim} dimension(s)")
-    return tensor
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -15,13 +15,14 @@ def load_backbone(name: str, device: str | None = None) -> Backbone:
 
     Args:
         name: "lite0", "timm:MODEL[@FILE]", "timm:local-dir:FOLDER", "torchvision:MODEL[@FILE]",
-            "open_clip:MODEL/PRETRAINED", "open_clip:local-dir:FOLDER", "hf:REPOSITORY_OR_FOLDER" or "onnx:FILE".
+            "open_clip:MODEL/PRETRAINED", "open_clip:local-dir:FOLDER", "hf:REPOSITORY_OR_FOLDER", "onnx:FILE" or
+            "codec:FILE" (the analysis of a learned codec).
         device: "cpu", "cuda", ...; CUDA where there is one by default.
 
     Raises:
         BackboneError: unknown, not installed, or not to be had offline.
     """
-    from taskcodec.transforms.backbones import foreign, lite0
+    from taskcodec.transforms.backbones import foreign, learned, lite0
 
     loaders = {
         "timm": foreign.load_timm,
@@ -29,6 +30,7 @@ def load_backbone(name: str, device: str | None = None) -> Backbone:
         "open_clip": foreign.load_open_clip,
         "hf": foreign.load_transformers,
         "onnx": foreign.load_onnx,
+        "codec": learned.load,
     }
     kind, colon, rest = name.partition(":")
     if name == DEFAULT:

@@ -1,0 +1,116 @@
+"""Running the analysis network that a codec carries: alone on images or vectors, or on a frozen backbone's features.
+
+    image --preprocess--> g_a --> y            codec:FILE, trained from scratch
+    image --backbone--> features --g_a--> y    codec:FILE, a head on a frozen backbone
+    vector --g_a--> y
+
+To the rest of the house it is a backbone like any other, named by the codec's file.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from taskcodec import codec_file
+from taskcodec.errors import BackboneError, TaskcodecError
+from taskcodec.transforms.backbones.base import Backbone, pick_device
+from taskcodec.transforms.carried import Network, Networks
+from taskcodec.transforms.images import Preprocessing
+from taskcodec.transforms.networks import unpack
+from taskcodec.transforms.spec import BackboneSpec
+
+Vectors = npt.NDArray[np.float32]
+BATCH = 1024
+
+
+def load(rest: str, device: str | None) -> Backbone:
+    """`codec:FILE`: the analysis of a learned codec. Raises BackboneError where the file has none for images."""
+    name = f"codec:{rest}"
+    try:
+        manifest, tensors = codec_file.read(Path(rest).read_bytes(), rest)
+        networks = Networks.read(manifest["networks"], tensors) if "networks" in manifest else None
+        below = None if manifest["backbone"] is None else BackboneSpec(**manifest["backbone"])
+    except OSError as error:
+        raise BackboneError(
+            f"{rest}: cannot be read ({error.strerror}): the codec that a store was made with"
+        ) from error
+    except (TaskcodecError, KeyError, TypeError) as error:
+        raise BackboneError(f"{rest}: not a learned codec ({error})") from error
+    if networks is None or networks.g_a is None:
+        raise BackboneError(f"{rest}: a codec without a learned analysis")
+    return backbone_of(networks, below, name, device)
+
+
+def spec_of(networks: Networks, below: BackboneSpec | None, name: str) -> BackboneSpec:
+    """What identifies the analysis of these networks: its weights, and all that comes before them."""
+    g_a = networks.g_a
+    assert g_a is not None
+    if below is not None:
+        return BackboneSpec(name, g_a.sha256, int(g_a.sizes["outputs"]), {"backbone": asdict(below)})
+    before = dict(networks.preprocessing) if networks.takes_images else {"inputs": networks.inputs}
+    return BackboneSpec(name, g_a.sha256, int(g_a.sizes["outputs"]), before)
+
+
+def backbone_of(networks: Networks, below: BackboneSpec | None, name: str, device: str | None = None) -> Backbone:
+    """The analysis of a codec as a backbone.
+
+    Args:
+        networks: with g_a.
+        below: the frozen backbone whose features g_a reads, None where it reads images itself.
+        name: what the backbone is called in stores.
+        device: "cpu", "cuda", ...; CUDA where there is one by default.
+    """
+    from taskcodec.transforms.backbones import load_backbone_for
+
+    assert networks.g_a is not None
+    spec = spec_of(networks, below, name)
+    if below is not None:
+        base = load_backbone_for(below, device)
+        head = unpack(networks.g_a).to(base.device)
+        frozen = base.network
+        return replace(base, spec=spec, network=lambda x: _exact(head, frozen(x)))
+    if not networks.takes_images:
+        raise BackboneError(f"{name}: its analysis takes vectors of {networks.inputs} numbers, not images")
+    where = pick_device(device)
+    network, grey = unpack(networks.g_a).to(where), networks.g_a.sizes["channels"] == 1
+    return Backbone(
+        spec,
+        preprocessing_of(networks),
+        lambda x: _exact(network, x.mean(1, keepdim=True) if grey else x),
+        where,
+    )
+
+
+def preprocessing_of(networks: Networks) -> Preprocessing:
+    """What is done to an image before g_a. Raises BackboneError where the codec's file says nothing sensible."""
+    try:
+        found: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in networks.preprocessing.items()}
+        return Preprocessing(**found)
+    except TypeError as error:
+        raise BackboneError(f"the preprocessing of this codec is not known here: {error}") from error
+
+
+def on_vectors(network: Network) -> Callable[[Vectors], Vectors]:
+    """A network as a function of (n, d) vectors -> (n, ...) float32, batch by batch."""
+    module = unpack(network)
+
+    def run(x: Vectors) -> Vectors:
+        with torch.inference_mode():
+            parts = [
+                module(torch.from_numpy(np.array(x[i : i + BATCH], dtype=np.float32))).numpy()
+                for i in range(0, max(len(x), 1), BATCH)
+            ]
+        return np.asarray(np.concatenate(parts), dtype=np.float32)
+
+    return run
+
+
+def _exact(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """In float32: what is rounded to whole numbers next must not lose its fraction to bfloat16."""
+    with torch.autocast(x.device.type, enabled=False):
+        return torch.as_tensor(network(x.float()))
