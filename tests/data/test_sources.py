@@ -145,3 +145,11 @@ def test_feature_arrays(tmp_path):
     for name in ("o.npy", "v.npy"):
         with pytest.raises(SourceError, match=name):
             open_source(tmp_path / name)
+
+
+def test_a_number_that_is_not_there_is_no_label(tmp_path):
+    vectors = pa.array([[1.0, 2.0]] * 3, pa.list_(pa.float32()))
+    table = pa.table({"features": vectors, "label": pa.array([1.0, float("nan"), None], pa.float64())})
+    pq.write_table(table, tmp_path / "x.parquet")
+    labels = open_source(tmp_path / "x.parquet").labels
+    assert [labels[row] for row in range(3)] == ["1", None, None]

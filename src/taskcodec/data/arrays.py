@@ -120,7 +120,7 @@ def open_parquet(path: Path) -> FeatureSource:
         rows = file.metadata.num_rows
         dimension = _dimension(path, file, column)
         known = [name for name in ("id", "label") if name in file.schema_arrow.names]
-        texts = {name: _Texts(file.read(columns=[name])[name]) for name in known}
+        texts = {name: _Texts(file.read(columns=[name], use_threads=False)[name]) for name in known}
         groups = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
     except (OSError, pa.ArrowException) as error:
         raise SourceError(f"{path}: not a Parquet file that can be read ({type(error).__name__})") from error
@@ -143,7 +143,7 @@ def _is_vector(kind: pa.DataType) -> bool:
 
 
 def _dimension(path: Path, file: pq.ParquetFile, column: str) -> int:
-    for batch in file.iter_batches(_READ_ROWS, columns=[column]):
+    for batch in file.iter_batches(_READ_ROWS, columns=[column], use_threads=False):
         found = pc.max(pc.list_value_length(batch.column(0))).as_py()
         if found:
             return int(found)
@@ -154,6 +154,8 @@ class _Texts(Sequence[str | None]):
     """A column as text, kept as Arrow keeps it."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
+        if pa.types.is_floating(column.type):  # how pandas writes a number that is not there
+            column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
         self._column = column.cast(pa.large_string()).combine_chunks()
 
     def __len__(self) -> int:
@@ -183,7 +185,7 @@ class _ParquetBlocks:
         if self.batches is None or start < self.first or self.starts[group] > self.first + len(self.kept):
             file = pq.ParquetFile(self.path, buffer_size=_BUFFER_BYTES)
             later = range(group, file.num_row_groups)
-            self.batches = file.iter_batches(_READ_ROWS, row_groups=later, columns=[self.column])
+            self.batches = file.iter_batches(_READ_ROWS, row_groups=later, columns=[self.column], use_threads=False)
             self.kept, self.first = self.kept[:0], int(self.starts[group])
         while self.first + len(self.kept) < stop:
             batch = next(self.batches, None)
