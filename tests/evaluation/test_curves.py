@@ -1,17 +1,24 @@
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from taskcodec.errors import UsageError
-from taskcodec.evaluation.curves import Point, against_best, as_records, at_rate, compare, curve, markdown, rows, table
+from taskcodec.evaluation.curves import (
+    MEAN_SET,
+    Point,
+    against_best,
+    as_records,
+    at_rate,
+    compare,
+    curve,
+    markdown,
+    mean_rows,
+    rows,
+    table,
+)
 from taskcodec.evaluation.intervals import Scores
 from taskcodec.evaluation.plot import plot_rate_accuracy
-
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "rate_accuracy.py"
 
 
 def point(codec, bits, right, regime="zero-shot"):
@@ -69,32 +76,19 @@ def test_plot_writes_its_files(tmp_path):
         plot_rate_accuracy(POINTS, RAW, files, "toy", most_bits=1)
 
 
-def test_the_benchmark_runs_resumes_and_refuses_other_features(tmp_path):
-    rng = np.random.default_rng(0)
-    cache, out = tmp_path / "cache", tmp_path / "out"
-    cache.mkdir()
-    centres = np.abs(rng.normal(size=(3, 24)))
+def test_means_over_sets_are_rows_too_where_all_sets_were_measured():
+    def on(codec, bits, **right):
+        found = {
+            (name, "class"): Scores(np.arange(100), np.ones(100), (np.arange(100) < count).astype(float), "accuracy")
+            for name, count in right.items()
+        }
+        return Point("zero-shot", codec, "", dict.fromkeys(right, bits), found)
 
-    def save(name, rows, **more):
-        labels = np.arange(rows) % 3
-        features = np.abs(centres[labels] + 0.3 * rng.normal(size=(rows, 24))).astype(np.float32)
-        np.savez(cache / f"{name}.npz", features=features, labels=labels, **more)
-
-    save("photos", 120, views=np.abs(rng.normal(size=(2, 120, 24))).astype(np.float32))
-    save("toy", 90, price=np.exp(rng.normal(size=90)), house=np.arange(90) // 3)
-    command = [sys.executable, str(SCRIPT), str(cache), "--out", str(out), "--fit-set", "photos"]
-    command += ["--only", "sign", "--processes", "1"]
-    subprocess.run(command, capture_output=True, text=True, check=True)
-    records = json.loads((out / "results.json").read_text())
-    assert {(r["regime"], r["codec"], r["task"]) for r in records} >= {
-        ("zero-shot", "sign", "class"),
-        ("fitted", "sign", "log price"),
-    }
-    assert all(r["low"] <= r["value"] <= r["high"] for r in records)
-    assert {r["bits_per_sample"] for r in records if r["codec"] == "sign"} == {24}
-    second = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert ", 0 jobs to do" in second.stdout
-    save("toy", 60)
-    third = subprocess.run(command, capture_output=True, text=True)
-    assert third.returncode != 0
-    assert "other features" in third.stderr
+    raw, half = on("float32", 4096.0, a=90, b=80), on("PQ", 64.0, a=70)
+    (found,) = mean_rows([on("sign", 100.0, a=80, b=60), half], raw, "ridge")
+    assert (found.set, found.codec, found.samples, found.bits_per_sample) == (MEAN_SET, "sign", 200, 100)
+    assert (found.value, found.raw_value, found.difference) == pytest.approx((0.7, 0.85, -0.15))
+    assert found.difference_low < -0.15 < found.difference_high < 0
+    assert mean_rows([half], on("float32", 4096.0, a=90), "ridge") == [], "one set is its own mean"
+    words = rows([half], raw, "ridge", {"a": "by folder", "b": "3 folds"})
+    assert [row.split for row in words] == ["by folder"]
