@@ -7,6 +7,7 @@ monotone maps f(x) = g(softplus(H) x + b), g(x) = x + tanh(a) tanh(x), so that a
 Training sees latents with uniform noise in place of rounding (section 3.1); coding sees frozen integer `Tables`.
 """
 
+import copy
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from taskcodec.coding import Tables, freeze_pmf
+from taskcodec.entropy_models.model import EntropyModel, FrozenEntropyModel, Relaxation
 
 FILTERS = (3, 3, 3, 3)
 INIT_SCALE = 10.0
@@ -79,7 +81,8 @@ class FactorizedDensity(nn.Module):
     def quantile(self, probability: float) -> Tensor:
         """(d,) where each cumulative takes this value, by bisection to 1e-4 within 2**20 of zero."""
         target = math.log(probability) - math.log1p(-probability)
-        low, high = torch.full((self.columns,), -(2.0**20)), torch.full((self.columns,), 2.0**20)
+        low = torch.full((self.columns,), -(2.0**20), device=self.offsets[0].device)
+        high = -low
         for _ in range(35):
             middle = (low + high) / 2
             below = self.logits(middle[None])[0] < target
@@ -107,3 +110,36 @@ class FactorizedDensity(nn.Module):
         ).astype(np.float64)
         columns = [pmf[first[j] - run[0] : last[j] - run[0] + 1, j] for j in range(self.columns)]
         return freeze_pmf(first, columns, 2 * TAIL)
+
+
+class Factorized(EntropyModel):
+    """The factorized model of a latent, as training loops use it.
+
+    Args:
+        columns: k.
+        relaxation: see `EntropyModel`.
+        generator: draws the initial offsets of the densities.
+    """
+
+    def __init__(
+        self, columns: int, relaxation: Relaxation = "noise", generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__(columns, relaxation)
+        self.density = FactorizedDensity(columns, generator=generator)
+
+    def rate_bits(self, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """(n, k) latents -> (n,) bits a sample."""
+        return self.density.rate_bits(y)
+
+    def calibrate(self, latent: Tensor) -> None:
+        """Symbol 0 stands for the median of the density, so that a column that is not worth its bits is free."""
+        self.centre.copy_(self.density.quantile(0.5))
+
+    @torch.no_grad()
+    def freeze(self, latent: Tensor) -> FrozenEntropyModel:
+        """Tables of the learned densities, wide enough for these latents."""
+        self.calibrate(latent)
+        symbols = torch.round(latent - self.centre).cpu().numpy().astype(np.int32)
+        density = copy.deepcopy(self.density).cpu()
+        tables = density.freeze(self.centre.cpu(), symbols)
+        return FrozenEntropyModel(tables, self.centre.cpu().numpy().astype(np.float32))
