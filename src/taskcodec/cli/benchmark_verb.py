@@ -50,7 +50,7 @@ def benchmark(
     json_: Annotated[bool, typer.Option("--json", help="Print the rows of results.json")] = False,
 ) -> None:
     """Measure rate against accuracy: ours, feature codecs, pixel codecs and yours, on your own labelled data."""
-    from taskcodec.evaluation.benchmark import BenchmarkPlan, write_reports
+    from taskcodec.evaluation.benchmark import BenchmarkPlan, plot
     from taskcodec.evaluation.benchmark import benchmark as run
     from taskcodec.evaluation.curves import as_records
 
@@ -67,8 +67,12 @@ def benchmark(
     )
     for note in outcome.notes:
         print(f"taskcodec: {note}", file=sys.stderr)
-    written = write_reports(outcome, out)
-    show(as_records(outcome.rows), json_, [*lines_of(outcome, plan.rates or SHOWN_RATES), "", f"written: {written}"])
+    files = [f"{out}/results.json", *map(str, plot(outcome, out))]
+    show(
+        as_records(outcome.rows),
+        json_,
+        [*lines_of(outcome, plan.rates or SHOWN_RATES), "", f"written: {', '.join(files)}"],
+    )
 
 
 def lines_of(outcome: "Outcome", rates: tuple[float, ...]) -> list[str]:

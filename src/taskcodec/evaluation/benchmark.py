@@ -213,9 +213,23 @@ def write_json(path: Path, content: Any) -> None:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def write_reports(outcome: Outcome, out: str | Path) -> str:
-    """Write what people read; the names of the files, in words."""
-    return f"{Path(out) / 'results.json'}"
+def plot(outcome: Outcome, out: str | Path) -> list[Path]:
+    """Draw mean accuracy against bits, a panel a regime, into rate_accuracy.png and .svg; codecs that need no fit stand
+    in every panel. Nothing where no task is one of classes. Gives the files.
+    """
+    from taskcodec.evaluation.plot import plot_rate_accuracy
+
+    if not outcome.raw.accuracies:
+        return []
+    fitted = [point for point in outcome.complete if point.regime != AS_IS]
+    regimes = dict.fromkeys(point.regime for point in fitted)
+    unfitted = [point for point in outcome.complete if point.regime == AS_IS]
+    shared = [replace(point, regime=regime) for regime in regimes for point in unfitted]
+    files = [Path(out) / "rate_accuracy.png", Path(out) / "rate_accuracy.svg"]
+    several = len(outcome.raw.accuracies)
+    title = f"Mean accuracy over {several} tasks" if several > 1 else "Accuracy"
+    plot_rate_accuracy(fitted + shared if regimes else unfitted, outcome.raw, files, title, most_bits=2**17)
+    return files
 
 
 def _check_out(out: Path, places: Sequence[str]) -> None:

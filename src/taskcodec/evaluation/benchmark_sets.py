@@ -252,9 +252,10 @@ def _thinned(opened: Opened, groups: Column | None, how: Splitting, samples: int
         notes.append(f"{len(kept):,} of {len(rows):,} samples drawn by seed {seed} (--samples)")
     rows = [rows[index] for index in kept]
     features = None if opened.read is None else opened.read(np.array(rows))
-    if features is not None and not (finite := np.isfinite(features).all(axis=1)).all():
-        notes.append(f"{counted(int((~finite).sum()), 'row', 'rows')} with NaN or infinity left out")
-        rows, features = [row for row, good in zip(rows, finite, strict=True) if good], features[finite]
+    if features is not None and not np.isfinite(features).all():
+        finite = np.flatnonzero(np.isfinite(features).all(axis=1))
+        notes.append(f"{counted(len(rows) - len(finite), 'row', 'rows')} with NaN or infinity left out")
+        rows, features = [rows[index] for index in finite], features[finite]
     ids = [opened.ids[row] for row in rows]
     return replace(
         opened,

@@ -281,6 +281,11 @@ def _short_rotation(index: Any) -> None:
 
     rotation: Any = faiss.downcast_VectorTransform(index.chain.at(0))
     rotation.niter = 10
+    # Its own default, but without a warning a subspace where there are few vectors.
+    quantizer = faiss.ProductQuantizer(rotation.d_out, rotation.M, 8)
+    quantizer.cp.min_points_per_centroid = 1
+    rotation.pq = quantizer
+    index.referenced_objects = [quantizer]  # faiss does not own it: it lives as long as the index
 
 
 def _short_residual(index: Any) -> None:
