@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from taskcodec.errors import UsageError
+from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.curves import (
     MEAN_SET,
     Point,
@@ -14,6 +14,7 @@ from taskcodec.evaluation.curves import (
     curve,
     markdown,
     mean_rows,
+    read_rows,
     rows,
     table,
 )
@@ -92,3 +93,21 @@ def test_means_over_sets_are_rows_too_where_all_sets_were_measured():
     assert mean_rows([half], on("float32", 4096.0, a=90), "ridge") == [], "one set is its own mean"
     words = rows([half], raw, "ridge", {"a": "by folder", "b": "3 folds"})
     assert [row.split for row in words] == ["by folder"]
+
+
+def test_rows_are_read_back_and_anything_else_is_refused(tmp_path):
+    found = rows(POINTS, RAW, "ridge", "3 folds")
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps(as_records(found)))
+    assert read_rows(file) == found
+    file.write_text(json.dumps([{**as_records(found)[0], "verdict": "more"}]))
+    assert read_rows(file) == found[:1]
+    for text, says in (
+        ("[", "JSON"),
+        ("{}", "a list of rows"),
+        ("[]", "a list of rows"),
+        (json.dumps([{**as_records(found)[0], "value": "high"}]), "row 0: value is 'high'"),
+    ):
+        file.write_text(text)
+        with pytest.raises(SourceError, match=says):
+            read_rows(file)

@@ -7,14 +7,16 @@ table(points, rates)      --> mean accuracy of each codec at fixed rates, paired
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from taskcodec.errors import UsageError
+from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.intervals import (
     Interval,
     Scores,
@@ -221,3 +223,27 @@ def _percent(cell: Cell) -> str:
 def as_records(items: Sequence[Row] | Sequence[Cell] | Sequence[Duel]) -> list[dict[str, Any]]:
     """Plain dicts for JSON."""
     return [asdict(item) for item in items]
+
+
+def read_rows(file: Path) -> list[Row]:
+    """Rows of a results file, a JSON list; fields that a row has beside its own (of `evaluate --json`) are left out.
+
+    Raises:
+        SourceError: no such file, or not rows.
+    """
+    kinds = {field.name: field.type for field in fields(Row)}
+    try:
+        records = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{file}: cannot be read as JSON ({error})") from error
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records) or not records:
+        raise SourceError(f"{file}: expected a list of rows, as `taskcodec benchmark` writes it")
+    rows = []
+    for number, record in enumerate(records):
+        for name, kind in kinds.items():
+            value = record.get(name)
+            good = isinstance(value, str) if kind == "str" else isinstance(value, int | float)
+            if not good or isinstance(value, bool):
+                raise SourceError(f"{file}: row {number}: {name} is {value!r}, expected {kind}")
+        rows.append(Row(**{name: record[name] for name in kinds}))
+    return rows
