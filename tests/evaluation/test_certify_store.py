@@ -14,7 +14,7 @@ from taskcodec.data.augment import AUGMENTATIONS, augment
 from taskcodec.engines.local import encode_source
 from taskcodec.errors import CorruptFileError, ForeignFileError, FutureVersionError, MismatchError, UsageError
 from taskcodec.evaluation.certify_store import certify
-from taskcodec.store import StoreWriter, pack_zip
+from taskcodec.store import SampleRecord, StoreWriter, pack_zip
 from taskcodec.store.manifest import canonical, sha256
 from taskcodec.transforms.backbones import load_backbone
 
@@ -101,9 +101,29 @@ def test_a_certificate_that_was_altered_is_told(folder, copy, change, sign, erro
     assert taskcodec.open(copy).features[:].shape == (150, 12)  # the samples are sound
 
 
+def test_a_certificate_without_its_number_is_told(folder, copy):
+    certified(copy, folder)
+    altered(copy, lambda c: c.pop("excess_risk_bound_bits"))
+    with pytest.raises(CorruptFileError, match="make it again"):
+        certify(str(copy))
+
+
+def test_samples_of_one_code_are_counted(folder, tmp_path):
+    """An odd one out among pairs of equal vectors."""
+    x = np.repeat(np.load(folder / "x.npy"), 2, axis=0)[:299]
+    codec = taskcodec.fit(x, bits=60)
+    with StoreWriter.create(tmp_path / "s.tcz", codec) as writer:
+        writer.append(codec.encode(x), [SampleRecord(str(i), i, 48) for i in range(299)])
+        writer.finish()
+    found = certify(str(tmp_path / "s.tcz")).certificate
+    assert found.excess_risk_bound_bits == found.as_stored_bits == pytest.approx(298 / 299)
+    assert found.top1 == pytest.approx(150 / 299)
+
+
 def test_without_views_the_codes_are_counted(folder, copy):
     found = certify(str(copy))
     assert (found.certificate.strength, found.certificate.confidence) == ("none", 1.0)
+    assert found.certificate.as_stored_bits == 0
     assert found.certificate.excess_risk_bound_bits == 0
     assert "--source" in found.notes[0]
 

@@ -131,6 +131,7 @@ def certificate_lines(place: str, certificate: "Certificate") -> list[str]:
         f"{certificate.ceiling_bits:.2f}",
         f"  tested         {certificate.views:,} views of {certificate.samples:,} samples; "
         f"{100 * certificate.top1:.2f} % are nearest to their own",
+        f"  as stored      {certificate.as_stored_bits:.3g} bits (counted)",
         f"  augmentations  {certificate.strength}: {certificate.augmentations}",
         "  conditions",
         *(f"  - {condition}" for condition in certificate.conditions),

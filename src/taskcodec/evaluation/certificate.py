@@ -18,7 +18,9 @@ more than log2(N / FLOOR) bits, and limits for means of bounded variables hold w
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -149,8 +151,9 @@ def bound_excess(
 
 def identity_bits(codes: npt.ArrayLike) -> float:
     """H[I|Z] of (n, k) symbols without any augmentation, exactly: log2 of how many samples share a code, on average."""
-    _, inverse, counts = np.unique(np.asarray(codes), axis=0, return_inverse=True, return_counts=True)
-    return float(np.log2(counts[inverse.ravel()]).mean())
+    rows = np.ascontiguousarray(codes)
+    shared = Counter(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows)
+    return sum(count * math.log2(count) for count in shared.values()) / len(rows)
 
 
 @dataclass(frozen=True, eq=False)

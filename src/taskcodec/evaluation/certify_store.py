@@ -18,7 +18,7 @@ from taskcodec.codec import Codec
 from taskcodec.data import ImageSource, Item, open_source
 from taskcodec.data.augment import augmentations as named_augmentations
 from taskcodec.engines.local import Progress
-from taskcodec.errors import ForeignFileError, MismatchError, SourceError, StorageError, UsageError
+from taskcodec.errors import CorruptFileError, ForeignFileError, MismatchError, SourceError, StorageError, UsageError
 from taskcodec.evaluation.certificate import PAIRS, Bound, bound_excess, draw_items, fit_posterior, identity_bits
 from taskcodec.evaluation.evaluate_store import is_store
 from taskcodec.store import Store
@@ -45,6 +45,7 @@ class Certificate:
         conditions: in plain words, to be read with the number.
         strength: the name of the augmentations.
         estimate_bits: the mean that the bound is an upper limit of.
+        as_stored_bits: what a task may lose on the samples as they are stored, in place of views: counted exactly.
         ceiling_bits: log2(samples), what a codec that keeps nothing would lose.
         top1: share of views whose own sample is the nearest.
         samples: of the store.
@@ -59,6 +60,7 @@ class Certificate:
     conditions: tuple[str, ...]
     strength: str
     estimate_bits: float
+    as_stored_bits: float
     ceiling_bits: float
     top1: float
     samples: int
@@ -139,6 +141,7 @@ def certify(
         conditions=_conditions(found, words),
         strength=strength,
         estimate_bits=found.mean_bits,
+        as_stored_bits=identity_bits(store.symbols[:]),
         ceiling_bits=float(np.log2(found.samples)),
         top1=found.top1,
         samples=found.samples,
@@ -154,9 +157,12 @@ def certify(
 
 
 def _stored(store: Store) -> Certificate:
-    content = dict(store.certificate or {})
-    fields = {key: content[key] for key in Certificate.__dataclass_fields__}
-    return Certificate(**{**fields, "conditions": tuple(fields["conditions"])})
+    content = store.certificate or {}
+    try:
+        fields = {key: content[key] for key in Certificate.__dataclass_fields__}
+        return Certificate(**{**fields, "conditions": tuple(fields["conditions"])})
+    except (KeyError, TypeError) as error:
+        raise CorruptFileError(f"{store.place}: its certificate lacks or mangles {error}; make it again") from error
 
 
 def _conditions(found: Bound, words: str) -> tuple[str, ...]:
@@ -179,8 +185,9 @@ def _conditions(found: Bound, words: str) -> tuple[str, ...]:
 def _bound_of_codes(store: Store) -> Bound:
     codes = store.symbols[:]
     bits = identity_bits(codes)
-    alone = len(np.unique(codes, axis=0)) / len(codes)
-    return Bound(bits, bits, alone, 1.0, len(codes), len(codes))
+    # The likeliest sample of a code that c samples share is right for one in c of them.
+    right = len({row.tobytes() for row in codes}) / len(codes)
+    return Bound(bits, bits, right, 1.0, len(codes), len(codes))
 
 
 def _bound_of_file(store: Store, path: str) -> Bound:
