@@ -18,7 +18,16 @@ import constriction
 import numpy as np
 
 import taskcodec
-from taskcodec.coding import decode_block, encode_block, tables_from_symbols
+from taskcodec.coding import (
+    ConditionalTables,
+    Group,
+    IntegerNetwork,
+    Layer,
+    decode_block,
+    encode_block,
+    freeze_pmf,
+    tables_from_symbols,
+)
 from taskcodec.store import SampleRecord, StoreWriter
 
 ROWS, COLUMNS, REPEATS, SEED = 8192, 512, 9, 0
@@ -29,6 +38,28 @@ def symbols_and_tables():
     scales = rng.uniform(0.3, 1.6, COLUMNS)
     symbols = np.round(rng.laplace(size=(ROWS, COLUMNS)) * scales).astype(np.int32)
     return symbols, tables_from_symbols(symbols)
+
+
+def conditional_tables(side=COLUMNS // 5, hidden=128, levels=48, fraction_bits=4):
+    """A hyperprior of the usual size: the first fifth of the columns chooses scales and means of the rest."""
+    rng, rest, run = np.random.default_rng(SEED), COLUMNS - side, np.arange(-30, 31)
+    spreads = [0.11 * np.exp(level / 8) for level in range(levels) for _ in range(1 << fraction_bits)]
+    means = [f / (1 << fraction_bits) for _ in range(levels) for f in range(1 << fraction_bits)]
+    shared = [np.exp(-np.abs(run - m) / s) + 1e-6 for s, m in zip(spreads, means, strict=True)]
+    own = [np.exp(-np.abs(run)) + 1e-6] * side
+
+    def layer(into, out, shift, bias):
+        return Layer(rng.integers(-256, 257, (out, into)), bias, shift)
+
+    network = IntegerNetwork(
+        inputs=side,
+        clip=255,
+        cap=2**16 - 1,
+        hidden=(layer(side, hidden, 4, np.zeros(hidden, np.int64)),),
+        output=layer(hidden + side, 2 * rest, 13, np.repeat([18 << 13, 0], rest)),
+    )
+    bank = freeze_pmf(np.full(len(own) + len(shared), -30), own + shared, 1e-4)
+    return ConditionalTables(bank, (Group(side), Group(rest, side, network, levels, fraction_bits)))
 
 
 def bare_encode(symbols, tables):
@@ -102,6 +133,9 @@ def main():
     symbols, tables = symbols_and_tables()
     words, block = bare_encode(symbols, tables), encode_block(symbols, tables)
     assert np.array_equal(bare_decode(words, tables), decode_block(block, ROWS, tables))
+    conditional = conditional_tables()
+    conditional_block = encode_block(symbols, conditional)
+    assert np.array_equal(decode_block(conditional_block, ROWS, conditional), symbols)
     x = np.random.default_rng(SEED).normal(size=(ROWS, COLUMNS)).astype("f4")
     codec = taskcodec.fit(x, bits=2.0 * COLUMNS, method="dimensionwise")
     coded = codec.encode(x)
@@ -120,6 +154,8 @@ def main():
             "our encode": lambda: encode_block(symbols, tables),
             "bare decode": lambda: bare_decode(words, tables),
             "our decode": lambda: decode_block(block, ROWS, tables),
+            "conditional encode": lambda: encode_block(symbols, conditional),
+            "conditional decode": lambda: decode_block(conditional_block, ROWS, conditional),
             "bare decode of the store's symbols": lambda: bare_decode(store_words, codec.tables),
             "features from the store": lambda: taskcodec.open(f"{folder}/x.tcz").features[:],
         }
@@ -141,6 +177,8 @@ def main():
     ratios = {
         "our encode / bare encode": ratio("our encode", "bare encode"),
         "our decode / bare decode": ratio("our decode", "bare decode"),
+        "conditional encode / our encode": ratio("conditional encode", "our encode"),
+        "conditional decode / our decode": ratio("conditional decode", "our decode"),
         "store features / bare decode": ratio("features from the store", "bare decode of the store's symbols"),
     }
     for name in peers:

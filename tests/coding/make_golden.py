@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from taskcodec.codec import Codec
-from taskcodec.coding import Tables, encode_block, encode_sample
+from taskcodec.coding import ConditionalTables, Group, IntegerNetwork, Layer, Tables, encode_block, encode_sample
 from taskcodec.store import SampleRecord, StoreWriter
 from taskcodec.transforms.affine import AffineTransform
 
@@ -38,6 +38,30 @@ def golden_tables(columns):
         sizes.append(2 * width + 1)
         counts += column
     return Tables(np.array(first, np.int32), np.array(sizes, np.int32), np.array(counts, np.uint32))
+
+
+def golden_network(inputs, outputs, shift, seed):
+    """One hidden layer of 6, weights from the same sequence as the symbols."""
+    values = golden_symbols(1, 6 * inputs + 6 + outputs * (6 + inputs) + outputs, seed)[0].astype(np.int64) % 23 - 11
+    a, b, c = 6 * inputs, 6 * inputs + 6, len(values) - outputs
+    return IntegerNetwork(
+        inputs=inputs,
+        clip=20,
+        cap=500,
+        hidden=(Layer(values[:a].reshape(6, inputs), 9 * values[a:b], 1),),
+        output=Layer(values[b:c].reshape(outputs, 6 + inputs), 99 * values[c:], shift),
+    )
+
+
+def golden_conditional():
+    """Side information of 4 columns, 16 columns with a scale index, 20 more with an index and a mean in quarters."""
+    bank = golden_tables(4 + 5 + 6 * 4)
+    groups = (
+        Group(4),
+        Group(16, 4, golden_network(4, 16, 6, 3), levels=5),
+        Group(20, 9, golden_network(20, 40, 7, 4), levels=6, fraction_bits=2),
+    )
+    return ConditionalTables(bank, groups, side=golden_network(36, 4, 8, 5))
 
 
 def golden_codec(columns):
@@ -90,6 +114,11 @@ def main():
     (FOLDER / "tables.bin").write_bytes(tables.to_bytes())
     (FOLDER / "block.bin").write_bytes(encode_block(golden_symbols(300, 40, 1), tables))
     (FOLDER / "sample.bin").write_bytes(encode_sample(golden_symbols(1, 40, 2)[0], tables))
+    conditional = golden_conditional()
+    symbols = conditional.with_side(golden_symbols(300, 36, 6))
+    (FOLDER / "conditional_tables.bin").write_bytes(conditional.to_bytes())
+    (FOLDER / "conditional_block.bin").write_bytes(encode_block(symbols, conditional))
+    (FOLDER / "conditional_sample.bin").write_bytes(encode_sample(symbols[7], conditional))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ import zarr
 
 import taskcodec
 from taskcodec.codec import Codec
-from taskcodec.coding import Tables, decode_block, decode_sample, encode_block, encode_sample
+from taskcodec.coding import Tables, decode_block, decode_sample, encode_block, encode_sample, read_tables
 from taskcodec.store import Store
 from tests.coding.make_golden import (
     FOLDER,
+    golden_conditional,
     golden_features,
     golden_records,
     golden_symbols,
@@ -50,6 +51,24 @@ def test_sample(tables):
     data, symbols = (FOLDER / "sample.bin").read_bytes(), golden_symbols(1, 40, 2)[0]
     assert np.array_equal(decode_sample(data, tables), symbols)
     assert encode_sample(symbols, tables) == data
+
+
+@pytest.mark.parametrize("rows", [1, 7, 300])
+def test_conditional_tables(rows):
+    conditional = read_tables((FOLDER / "conditional_tables.bin").read_bytes())
+    assert conditional.to_bytes() == (FOLDER / "conditional_tables.bin").read_bytes()
+    again = golden_conditional()
+    symbols = again.with_side(golden_symbols(300, 36, 6))
+    assert np.array_equal(conditional.with_side(symbols[:, 4:]), symbols)
+    block, sample = ((FOLDER / f"conditional_{what}.bin").read_bytes() for what in ("block", "sample"))
+    for tables in (conditional, again):
+        assert np.array_equal(decode_block(block, 300, tables), symbols)
+        assert encode_block(symbols, tables) == block
+        assert np.array_equal(decode_sample(sample, tables), symbols[7])
+        assert encode_sample(symbols[7], tables) == sample
+    for start in range(0, 300, rows):
+        part = symbols[start : start + rows]
+        assert np.array_equal(decode_block(encode_block(part, again), len(part), conditional), part)
 
 
 def test_codec():

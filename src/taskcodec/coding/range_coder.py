@@ -9,7 +9,8 @@ import constriction
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding.ans import HALF, block_shape
+from taskcodec.coding.ans import block_shape
+from taskcodec.coding.escapes import HALF, halves, whole
 from taskcodec.coding.tables import Tables
 from taskcodec.coding.varint import write_varints
 from taskcodec.errors import CorruptFileError
@@ -22,8 +23,7 @@ def encode_range(symbols: npt.ArrayLike, tables: Tables) -> bytes:
     coder = constriction.stream.queue.RangeEncoder()
     for j, model in enumerate(tables.models):
         coder.encode(np.ascontiguousarray(slots[:, j]), model)
-        escaped = s[slots[:, j] == tables.sizes[j], j].view(np.uint32)
-        coder.encode(np.stack([escaped & 0xFFFF, escaped >> 16], axis=1).astype(np.int32).ravel(), HALF)
+        coder.encode(halves(s[slots[:, j] == tables.sizes[j], j]), HALF)
     header = write_varints(np.array([len(s), tables.columns], dtype=np.uint64))
     return header + bytes(coder.get_compressed().astype("<u4").tobytes())
 
@@ -40,9 +40,9 @@ def decode_range(data: bytes, rows: int, tables: Tables) -> npt.NDArray[np.int32
         for j, model in enumerate(tables.models):
             symbols[j] = coder.decode(model, rows)
             escaped = symbols[j] == tables.sizes[j]
-            halves = np.asarray(coder.decode(HALF, 2 * int(escaped.sum())), dtype=np.uint32).reshape(-1, 2)
+            raw = whole(coder.decode(HALF, 2 * int(escaped.sum())))
             symbols[j] += tables.first[j]
-            symbols[j][escaped] = (halves[:, 0] | (halves[:, 1] << np.uint32(16))).view(np.int32)
+            symbols[j][escaped] = raw
     except (AssertionError, ValueError) as error:
         raise CorruptFileError(f"a damaged block: {error}") from error
     if not coder.maybe_exhausted():

@@ -12,28 +12,27 @@ import constriction
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding.ans import pop_columns, push_columns
-from taskcodec.coding.tables import Tables
+from taskcodec.coding.conditional import AnyTables
 from taskcodec.errors import CorruptFileError
 
 _CHECK_BITS = 16
 
 
-def encode_sample(symbols: npt.ArrayLike, tables: Tables) -> bytes:
+def encode_sample(symbols: npt.ArrayLike, tables: AnyTables) -> bytes:
     """(d,) symbols -> bytes."""
     row = tables.checked(np.asarray(symbols)[None])[0]
     coder = constriction.stream.stack.AnsCoder(np.array([_start(row)], dtype=np.uint32))
-    push_columns(coder, row[:, None], tables)
+    tables.push(coder, row[None])
     return bytes(coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0"))
 
 
-def decode_sample(data: bytes, tables: Tables) -> npt.NDArray[np.int32]:
+def decode_sample(data: bytes, tables: AnyTables) -> npt.NDArray[np.int32]:
     """Invert `encode_sample`: bytes -> (d,) symbols. Raises CorruptFileError where the check fails."""
     words = np.frombuffer(data + b"\0" * (-len(data) % 4), dtype="<u4").astype(np.uint32)
     if words.size == 0 or data[-1] == 0:
         raise CorruptFileError("a sample without bytes, or with a zero byte at its end, was damaged")
     coder = constriction.stream.stack.AnsCoder(words)
-    row = pop_columns(coder, 1, tables)[:, 0]
+    row: npt.NDArray[np.int32] = tables.pop(coder, 1)[0]
     if not np.array_equal(coder.get_compressed(), [_start(row)]):
         raise CorruptFileError("the check value of a sample does not match its symbols: bits were changed")
     return row

@@ -5,7 +5,6 @@ first, first + 1, ..., and a last one, the escape, for whatever lies outside. Ta
 `freeze_pmf`; from then on they are integers, are shipped as such, and give the same code on every machine.
 """
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +14,8 @@ import constriction
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding.varint import read_varints, write_varints
+from taskcodec.coding.escapes import pop_escapes, push_escapes
+from taskcodec.coding.packed import pack_numbers, unpack_numbers, unzigzag, zigzag
 from taskcodec.errors import CorruptFileError
 
 TABLE_BITS = 16
@@ -76,21 +76,44 @@ class Tables:
 
     def checked(self, symbols: npt.ArrayLike) -> npt.NDArray[np.int32]:
         """(n, d) integers -> int32. Raises ValueError on another shape, and on what int32 does not hold."""
-        s = np.asarray(symbols)
-        if s.ndim != 2 or s.shape[1] != self.columns:
-            raise ValueError(f"symbols of shape {s.shape}, {self.columns} tables")
-        if s.dtype == np.int32:
-            return s
-        with np.errstate(invalid="ignore"):
-            narrow = s.astype(np.int32)
-        if not np.array_equal(narrow, s):
-            raise ValueError("symbols are 32-bit integers")
-        return narrow
+        return checked_symbols(symbols, self.columns)
 
     def slots(self, symbols: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
         """(n, d) symbols -> (n, d) positions in the tables; symbols outside the run take the escape's."""
         slots = symbols.astype(np.int64) - self.first
         return np.where((slots < 0) | (slots >= self.sizes), self.sizes, slots).astype(np.int32)
+
+    def push(self, coder: Any, symbols: npt.NDArray[np.int32]) -> None:
+        """Push (n, d) symbols onto an ANS coder so that `pop` reads them first column first.
+
+        A symbol outside its table's run is coded as the escape slot, and after its column's slots come the escaped
+        symbols themselves, 32 raw bits each.
+        """
+        columns = np.ascontiguousarray(symbols.T)
+        low = columns.min(axis=1) if columns.shape[1] else self.first
+        high = columns.max(axis=1) if columns.shape[1] else self.first
+        clean = (low >= self.first) & (high - self.sizes < self.first)
+        first, models = self.first.tolist(), self.models
+        for j in range(len(columns) - 1, -1, -1):
+            if clean[j]:
+                coder.encode_reverse(columns[j] - np.int32(first[j]), models[j])
+                continue
+            size = int(self.sizes[j])
+            slots = columns[j].astype(np.int64) - first[j]
+            slots = np.where((slots < 0) | (slots >= size), size, slots).astype(np.int32)
+            push_escapes(coder, columns[j][slots == size])
+            coder.encode_reverse(slots, models[j])
+
+    def pop(self, coder: Any, rows: int) -> npt.NDArray[np.int32]:
+        """Pop (rows, d) symbols."""
+        columns = np.empty((self.columns, rows), dtype=np.int32)
+        for j, (model, size) in enumerate(zip(self.models, self.sizes.tolist(), strict=True)):
+            columns[j] = coder.decode(model, rows)
+            if rows and int(columns[j].max()) == size:
+                escaped = columns[j] == size
+                columns[j][escaped] = pop_escapes(coder, int(escaped.sum())) - self.first[j]
+        columns += self.first[:, None]
+        return np.ascontiguousarray(columns.T)
 
     def code_length(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """(n, d) symbols -> (n,) bits of an ideal coder: -log2(count / 2**16) each, escapes included."""
@@ -107,35 +130,36 @@ class Tables:
 
     @cached_property
     def _encoded(self) -> bytes:
-        zigzag = (self.first.astype(np.int64) << 1) ^ (self.first.astype(np.int64) >> 63)
-        numbers = np.concatenate([[self.columns], zigzag, self.sizes, self.counts]).astype(np.uint64)
-        raw = write_varints(numbers)
-        return len(raw).to_bytes(4, "little") + zlib.compress(raw, 9)
+        first = zigzag(self.first.astype(np.int64))
+        return pack_numbers(np.concatenate([[self.columns], first, self.sizes, self.counts]).astype(np.uint64))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Tables":
         """Invert `to_bytes`. Raises CorruptFileError on anything else; allocates no more than the data warrants."""
-        length = int.from_bytes(data[:4], "little")
-        if len(data) < 5 or length > 64 * MAX_COLUMNS or length > 1100 * len(data):
-            raise CorruptFileError("tables: damaged or truncated")
-        try:
-            inflater = zlib.decompressobj()
-            raw = inflater.decompress(data[4:], length + 1)
-        except zlib.error as error:
-            raise CorruptFileError(f"tables: {error}") from error
-        if len(raw) != length or not inflater.eof or inflater.unused_data:
-            raise CorruptFileError("tables: damaged or truncated")
-        numbers = read_varints(raw)
+        numbers = unpack_numbers(data, "tables")
         d = int(numbers[0]) if numbers.size else -1
         if not 0 <= d <= MAX_COLUMNS or numbers.size < 1 + 2 * d or (numbers >> np.uint64(33)).any():
             raise CorruptFileError("tables: damaged or truncated")
-        zigzag, sizes, counts = np.split(numbers[1:].astype(np.int64), [d, 2 * d])
+        first, sizes, counts = np.split(numbers[1:].astype(np.int64), [d, 2 * d])
         if (sizes > MAX_SIZE).any() or (counts > TOTAL).any():
             raise CorruptFileError("tables: a table is larger than any of ours")
-        first = (zigzag >> 1) ^ -(zigzag & 1)
-        tables = cls(first.astype(np.int32), sizes.astype(np.int32), counts.astype(np.uint32))
+        tables = cls(unzigzag(first).astype(np.int32), sizes.astype(np.int32), counts.astype(np.uint32))
         tables.__dict__["_encoded"] = bytes(data)
         return tables
+
+
+def checked_symbols(symbols: npt.ArrayLike, columns: int) -> npt.NDArray[np.int32]:
+    """(n, columns) integers -> int32. Raises ValueError on another shape, and on what int32 does not hold."""
+    s = np.asarray(symbols)
+    if s.ndim != 2 or s.shape[1] != columns:
+        raise ValueError(f"symbols of shape {s.shape}, {columns} tables")
+    if s.dtype == np.int32:
+        return s
+    with np.errstate(invalid="ignore"):
+        narrow = s.astype(np.int32)
+    if not np.array_equal(narrow, s):
+        raise ValueError("symbols are 32-bit integers")
+    return narrow
 
 
 def freeze_pmf(first: npt.ArrayLike, pmfs: Sequence[npt.NDArray[np.float64]], escape: float) -> Tables:
