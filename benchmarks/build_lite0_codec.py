@@ -1,4 +1,4 @@
-"""Rebuild what the package carries for `lite0`: its codec, and the covariance within augmented views.
+"""Rebuild the codec that the package carries for `lite0`.
 
     python benchmarks/build_lite0_codec.py IMAGES [-o src/taskcodec/bundled]
 
@@ -9,13 +9,9 @@ The same images, weights and versions give the same file.
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from taskcodec.data import open_source
 from taskcodec.engines.local import Batches, sample_features
-from taskcodec.engines.views import view_features
-from taskcodec.fitting import fit, within_covariance
-from taskcodec.fitting.within import pack_within
+from taskcodec.fitting import fit
 from taskcodec.transforms.backbones import load_backbone
 
 
@@ -34,10 +30,6 @@ def main() -> None:
     file = arguments.output / "lite0.codec"
     codec.save(file)
     print(f"{file}: {file.stat().st_size} bytes, step {codec.step:.4f}, {codec.fingerprint[:12]}")
-    views = view_features(source, backbone, backbone.preprocess.crop)
-    file = arguments.output / "lite0.within"
-    file.write_bytes(pack_within(within_covariance(np.sqrt(views))))
-    print(f"{file}: {file.stat().st_size} bytes, from {views.shape[1]} images")
 
 
 if __name__ == "__main__":

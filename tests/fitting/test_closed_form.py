@@ -38,10 +38,22 @@ def test_gaussian_rate_distortion():
     deviations = np.linspace(1, 4, 8)
     mix = np.linalg.qr(rng.normal(size=(8, 8)))[0]
     x = ((rng.normal(size=(100_000, 8)) * deviations) @ mix).astype("f4")
-    codec = taskcodec.fit(x, step=0.25)
+    codec = taskcodec.fit(x, step=0.25, emphasis=0)
     distortion = np.mean((codec.decode(codec.encode(x)) - x) ** 2)
     bound = np.mean(0.5 * np.log2(deviations**2 / distortion))
     assert bits(codec, x) / 8 - bound == pytest.approx(0.5 * np.log2(2 * np.pi * np.e / 12), abs=0.03)
+
+
+def test_emphasis_takes_error_from_the_leading_axes(x):
+    """At one rate: less error in the leading axis, more in the sum."""
+    rng = np.random.default_rng(4)
+    x = (rng.normal(size=(5_000, 8)) * 2.0 ** -np.arange(8)).astype("f4")
+    error = {}
+    for emphasis in (0.0, 0.25):
+        codec = taskcodec.fit(x, bits=12, emphasis=emphasis)
+        error[emphasis] = np.mean((codec.decode(codec.encode(x)) - x) ** 2, axis=0)
+    assert error[0.25][0] < 0.8 * error[0.0][0]
+    assert error[0.25].sum() > error[0.0].sum()
 
 
 def test_the_bottleneck_spends_less_on_what_views_change():

@@ -11,7 +11,6 @@ from taskcodec.data import FeatureSource, ImageSource, Source, open_source, read
 from taskcodec.engines.local import Batches, Progress, sample_features, write_features
 from taskcodec.engines.views import view_features
 from taskcodec.errors import SourceError, UsageError
-from taskcodec.fitting import bundled_within
 from taskcodec.fitting import fit as fit_codec
 from taskcodec.store import SampleRecord
 
@@ -48,11 +47,8 @@ def fit_job(
     options: dict[str, Any] = {"method": method, "backbone": None if backbone is None else backbone.spec}
     if own_views and (method != "bottleneck" or not isinstance(source, ImageSource)):
         raise UsageError("--views needs a folder of images, and the bottleneck method")
-    if method == "bottleneck" and isinstance(source, ImageSource) and backbone is not None:
-        if own_views:
-            options["views"] = view_features(source, backbone, backbone.preprocess.crop, progress)
-        else:
-            options["within"] = bundled_within(backbone.spec.name)
+    if own_views:
+        options["views"] = view_features(source, backbone, backbone.preprocess.crop, progress)
     if tolerance is None:
         return fit_codec(features, bits=bits, step=step, **options)
     from taskcodec.evaluation.holdout import LABELLED_SOURCE

@@ -24,7 +24,7 @@ from taskcodec.evaluation.own import OwnCodec
 from taskcodec.evaluation.peers import STEP_BITS, Cast, Faiss, FitSet, Peer, standard_peers
 from taskcodec.evaluation.peers_more import LearnedBottleneck, Zstandard, more_peers
 from taskcodec.evaluation.pixels import Format, PixelCodec, available, standard_pixel_codecs
-from taskcodec.fitting import at_bits, bundled_within, fit
+from taskcodec.fitting import at_bits, fit
 
 AS_IS, ZERO_SHOT, FITTED = "as is", "zero-shot", "fitted"
 REGIMES = (ZERO_SHOT, FITTED)
@@ -163,10 +163,7 @@ def _own_codecs(regime: str, choice: Choice) -> list[Peer]:
         return fit(fit_set.features, bits=bits, method="dimensionwise")
 
     def fitted(fit_set: FitSet, bits: float) -> Codec:
-        within = bundled_within(choice.backbone)
-        if within is not None and len(within) != fit_set.features.shape[1]:
-            within = None  # features of something else
-        return fit(fit_set.features, bits=bits, within=within)
+        return fit(fit_set.features, bits=bits)
 
     if regime == FITTED:
         return [OwnCodec("taskcodec", bits, fitted, refit=True) for bits in rates]

@@ -2,7 +2,7 @@
 
 from taskcodec.fitting.closed_form import DEFAULT_BITS, default_bits, fit
 from taskcodec.fitting.rate import MIN_ADAPT_SAMPLES, adapt, at_bits, at_step
-from taskcodec.fitting.within import bundled_within, within_covariance
+from taskcodec.fitting.within import within_covariance
 
 __all__ = [
     "DEFAULT_BITS",
@@ -10,7 +10,6 @@ __all__ = [
     "adapt",
     "at_bits",
     "at_step",
-    "bundled_within",
     "default_bits",
     "fit",
     "within_covariance",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from taskcodec.codec import Codec
 from taskcodec.entropy_models.empirical import Frozen, freeze, pseudo_samples
 from taskcodec.errors import UsageError
-from taskcodec.quantization.uniform import Latent, quantize
+from taskcodec.quantization.uniform import MAX_SYMBOL, Latent, quantize
 from taskcodec.transforms.companding import compand
 
 SKETCH_SAMPLES = 512
@@ -30,6 +30,7 @@ def at_step(codec: Codec, step: float) -> Codec:
     if not (math.isfinite(step) and step > 0):
         raise UsageError(f"the step must be a positive number, found {step}")
     samples = _sketch_samples(codec)
+    check_step(samples, step)
     return _with(codec, step, freeze(samples, step, codec.rounding))
 
 
@@ -68,6 +69,20 @@ def adapt(codec: Codec, features: npt.ArrayLike, bits: float | None = None) -> C
     empty = np.empty((0, codec.columns), np.float32)
     provenance = {**codec.provenance, "adapted_from": codec.fingerprint, "adapted_to_samples": len(x)}
     return replace(_with(codec, step, frozen), transform=transform, sketch=empty, provenance=provenance)
+
+
+def check_step(latent: Latent, step: float, scale: float = 1.0) -> None:
+    """Raise UsageError on a step so small that symbols of this latent would be clipped.
+
+    Steps are named to the user in units of the features: `scale` of them are one unit of the latent.
+    """
+    largest = float(np.abs(latent).max(initial=0.0))
+    if largest / step + 1 > MAX_SYMBOL:
+        smallest = largest * scale / (MAX_SYMBOL - 1)
+        raise UsageError(
+            f"a step of {step * scale:.3g} is too small: symbols of these data would leave what can be coded; "
+            f"the smallest step is {1.01 * smallest:.3g}"
+        )
 
 
 def search_step(
