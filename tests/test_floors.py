@@ -46,7 +46,10 @@ TORCH_ALLOWED = {
     "entropy_models/hyperprior.py",
     "entropy_models/integer_network.py",
     "entropy_models/model.py",
+    "fitting/compressor.py",
     "fitting/learned_bottleneck.py",
+    "fitting/training.py",
+    "fitting/training_data.py",
     "quantization/noise.py",
     "quantization/straight_through.py",
 }

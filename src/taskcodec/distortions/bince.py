@@ -53,7 +53,7 @@ class BINCE(nn.Module):
         with torch.autocast(first.device.type, enabled=False):
             mine = normalize(self.project(torch.cat([first, second]).float()), dim=1)
             n = len(first)
-            a, b = (_gathered(part) for part in mine.split(n))
+            a, b = _gathered(mine[:n]), _gathered(mine[n:])
             candidates = torch.cat([a, b])
             rank = get_rank() if is_available() and is_initialized() else 0
             rows = torch.arange(n, device=mine.device) + rank * n
@@ -84,4 +84,4 @@ def _gathered(part: Tensor) -> Tensor:
         return part
     from torch.distributed.nn.functional import all_gather
 
-    return torch.cat(list(all_gather(part)))
+    return torch.cat(list(all_gather(part)))  # type: ignore[no-untyped-call]

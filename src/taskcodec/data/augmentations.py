@@ -1,0 +1,83 @@
+"""Views for training, batched, on whatever device the batch is: named sets of kornia's augmentations.
+
+A set says what does not matter. A user's own is any function of a batch that draws from torch's global generator.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from taskcodec.errors import UsageError
+
+Views = Callable[[Tensor], Tensor]
+
+
+def rotations(points: Tensor) -> Tensor:
+    """(n, 2) points, each turned about the origin by a random angle of its own."""
+    angle = torch.rand(len(points), device=points.device) * (2 * torch.pi)
+    cosine, sine = angle.cos(), angle.sin()
+    return torch.stack([cosine * points[:, 0] - sine * points[:, 1], sine * points[:, 0] + cosine * points[:, 1]], 1)
+
+
+def _mnist(side: int, channels: int) -> Any:
+    """LCLP's set for digits: rotation 45 degrees, translation 0.25, shear 25 degrees, scale 0.6 to 1.4."""
+    import kornia.augmentation as K
+
+    return K.RandomAffine(degrees=45.0, translate=(0.25, 0.25), scale=(0.6, 1.4), shear=25.0, p=1.0)
+
+
+def _crops(side: int, channels: int) -> nn.Module:
+    """Random crops of 20 to 100 % of the area, and mirroring."""
+    import kornia.augmentation as K
+
+    return nn.Sequential(K.RandomResizedCrop((side, side), scale=(0.2, 1.0)), K.RandomHorizontalFlip())
+
+
+def _simclr(side: int, channels: int) -> nn.Module:
+    """SimCLR's (Chen et al., 2020, appendix A), without blur, as for small images: crops, mirroring, colours."""
+    import kornia.augmentation as K
+
+    colours: list[nn.Module] = [K.ColorJitter(0.4, 0.4, 0.4, 0.1, p=0.8)]
+    if channels == 3:
+        colours.append(K.RandomGrayscale(p=0.2))
+    else:
+        colours = [K.RandomBrightness((0.6, 1.4), p=0.8), K.RandomContrast((0.6, 1.4), p=0.8)]
+    return nn.Sequential(_crops(side, channels), *colours)
+
+
+IMAGE_SETS: Mapping[str, Callable[[int, int], Any]] = {"mnist": _mnist, "crops": _crops, "simclr": _simclr}
+VECTOR_SETS: Mapping[str, Views] = {"rotations": rotations}
+NAMES = ("none", *IMAGE_SETS, *VECTOR_SETS)
+
+
+def views(name: str, samples: Tensor) -> Views | None:
+    """The set of that name for samples like these; None for "none".
+
+    Args:
+        name: one of NAMES.
+        samples: (n, d) vectors or (n, C, H, W) images.
+
+    Raises:
+        UsageError: no such set, or none for such samples.
+    """
+    if name not in NAMES:
+        raise UsageError(f"augmentations {name!r} are none of {', '.join(NAMES)}")
+    if name == "none":
+        return None
+    if (name in VECTOR_SETS) == (samples.ndim == 4):
+        kind = "vectors" if name in VECTOR_SETS else "images"
+        raise UsageError(f"augmentations {name!r} are for {kind}, the data are {tuple(samples.shape[1:])} a sample")
+    if name in VECTOR_SETS:
+        if samples.shape[1] != 2:
+            raise UsageError(f"augmentations {name!r} are for points of the plane, not of {samples.shape[1]} numbers")
+        return VECTOR_SETS[name]
+    made = IMAGE_SETS[name](samples.shape[-1], samples.shape[1])
+
+    def of(images: Tensor) -> Tensor:
+        # Views carry no gradient; kornia draws its parameters on the processor, from the same generator.
+        with torch.no_grad():
+            return torch.as_tensor(made(images)).clamp(0, 1)
+
+    return of

@@ -1,0 +1,119 @@
+"""What a training is to do, as data: no torch here, so that a configuration is checked before anything is loaded."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from taskcodec.errors import UsageError
+
+Objective = Literal["VC", "VIC", "BINCE", "feature_l1", "feature_l2", "supervised"]
+OBJECTIVES: tuple[Objective, ...] = ("VC", "VIC", "BINCE", "feature_l1", "feature_l2", "supervised")
+RECONSTRUCTING = ("VC", "VIC", "feature_l1", "feature_l2")
+"""Objectives that need a synthesis network."""
+ENTROPY_MODELS = ("factorized",)
+PRECISIONS = ("32-true", "bf16-mixed")
+
+
+@dataclass(frozen=True)
+class NetworkChoice:
+    """An architecture of `taskcodec.transforms.networks` and those of its sizes that the data do not settle."""
+
+    name: str
+    sizes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained: loss = distortion + beta * rate_bits.
+
+    Attributes:
+        objective: the distortion.
+        beta: what one bit of rate costs, in units of the distortion (bits for BINCE and supervised, squared error for
+            VC and VIC). Larger beta, smaller files.
+        columns: k of the latent; columns that are not worth their bits fall to (nearly) none.
+        analysis: g_a.
+        synthesis: g_s; for VC, VIC and features only.
+        entropy_model: of the latent.
+        relaxation: "noise" or "straight-through", what g_s and BINCE see of the latent in training.
+        projection: hidden and outer width of BINCE's projection.
+        queue: earlier samples that BINCE keeps as further candidates.
+    """
+
+    objective: Objective
+    beta: float
+    columns: int
+    analysis: NetworkChoice
+    synthesis: NetworkChoice | None = None
+    entropy_model: str = "factorized"
+    relaxation: Literal["noise", "straight-through"] = "noise"
+    projection: tuple[int, int] = (256, 64)
+    queue: int = 0
+
+    def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES:
+            raise UsageError(f"objective {self.objective!r} is none of {', '.join(OBJECTIVES)}")
+        if self.entropy_model not in ENTROPY_MODELS:
+            raise UsageError(f"entropy_model {self.entropy_model!r} is none of {', '.join(ENTROPY_MODELS)}")
+        if not (math.isfinite(self.beta) and self.beta > 0):
+            raise UsageError(f"beta must be a positive number, found {self.beta}")
+        if self.columns < 1:
+            raise UsageError(f"columns must be at least 1, found {self.columns}")
+        if (self.synthesis is not None) != (self.objective in RECONSTRUCTING):
+            needs = "needs a synthesis network" if self.synthesis is None else "has no use for a synthesis network"
+            raise UsageError(f"objective {self.objective} {needs}")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How it is trained.
+
+    Attributes:
+        steps: gradient steps in all.
+        batch: samples of a step, over all devices.
+        learning_rate: of the networks (Adam); rises over `warmup` steps, then falls along a cosine to nothing.
+        entropy_learning_rate: of the entropy model, likewise.
+        warmup: steps.
+        clip: the gradient's norm is cut to this; 0 leaves it.
+        precision: "32-true" or "bf16-mixed" (networks only: rates are always float32).
+        checkpoint_every: steps between checkpoints; what a kill can cost.
+        devices: processes, each with a share of the batch (DDP).
+        strategy: Lightning's name of how the devices work together.
+        accelerator: "auto", "cpu" or "cuda".
+        seed: of initial weights, order, augmentations and noise.
+    """
+
+    steps: int
+    batch: int = 256
+    learning_rate: float = 1e-3
+    entropy_learning_rate: float = 1e-2
+    warmup: int = 100
+    clip: float = 1.0
+    precision: str = "32-true"
+    checkpoint_every: int = 200
+    devices: int = 1
+    strategy: str = "auto"
+    accelerator: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "checkpoint_every", "devices"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} must be at least 1, found {getattr(self, name)}")
+        for name in ("learning_rate", "entropy_learning_rate"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise UsageError(f"{name} must be a positive number, found {getattr(self, name)}")
+        for name in ("warmup", "clip", "seed"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise UsageError(f"{name} must not be negative, found {getattr(self, name)}")
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"precision {self.precision!r} is none of {', '.join(PRECISIONS)}")
+        if self.batch % self.devices:
+            raise UsageError(f"batch {self.batch} is no multiple of the {self.devices} devices")
+
+    def factor(self, step: int) -> float:
+        """The share of the full learning rate at a step."""
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        done = (step - self.warmup) / max(1, self.steps - self.warmup)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))

@@ -1,0 +1,267 @@
+"""Gradient training on Lightning: a recipe, a schedule and data give a `Codec`.
+
+    >>> import torch
+    >>> from taskcodec.fitting.recipe import NetworkChoice, Recipe, Schedule
+    >>> from taskcodec.fitting.training import TrainingSet, train
+    >>> x = torch.randn(1000, 4)
+    >>> mlp = NetworkChoice("mlp", {"hidden": [16]})
+    >>> recipe = Recipe("VC", beta=0.1, columns=2, analysis=mlp, synthesis=mlp)
+    >>> codec = train(TrainingSet(x), recipe, Schedule(steps=5, batch=64)).codec
+    >>> codec.decompress(codec.compress(x[0].numpy())).shape
+    (2,)
+
+All chance in a step (views, noise) follows from the seed and the step's number, and so does the order of the samples:
+a training that was killed and resumed takes the path it would have taken.
+"""
+
+import logging
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from taskcodec.codec import Codec
+from taskcodec.errors import CorruptFileError, MismatchError, UsageError
+from taskcodec.fitting.compressor import Compressor, TrainingSet
+from taskcodec.fitting.recipe import Recipe, Schedule
+from taskcodec.fitting.training_data import Batch, Steps, loader
+from taskcodec.transforms.backbones.libraries import has_torchvision, import_torchvision
+
+if has_torchvision():
+    import_torchvision()  # Lightning imports it by way of torchmetrics, and stops where it does not fit torch
+try:
+    import lightning.pytorch as pl
+    from lightning.pytorch.callbacks import Callback, Checkpoint
+    from lightning.pytorch.loggers import CSVLogger, Logger
+except ImportError as fault:
+    raise UsageError("training needs Lightning; run: pip install 'taskcodec[train]'") from fault
+
+Progress = Callable[[int, int], None]
+LAST = "last.ckpt"
+LOG_EVERY = 20
+"""Steps between lines of the log."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What a training came to.
+
+    Attributes:
+        codec: None where it was stopped before its last step (or on all but the first of several processes).
+        step: gradient steps done.
+        steps: gradient steps in all.
+    """
+
+    codec: Codec | None
+    step: int
+    steps: int
+
+
+class _Module(pl.LightningModule):
+    """The compressor as Lightning drives it."""
+
+    def __init__(self, compressor: Compressor, schedule: Schedule) -> None:
+        super().__init__()
+        self.compressor, self.schedule = compressor, schedule
+
+    def training_step(self, batch: Batch, index: int) -> torch.Tensor:
+        with seeded(self.schedule.seed, self.global_step, self.global_rank):
+            losses = self.compressor(*batch)
+        values = {name: value.detach() for name, value in losses._asdict().items()}
+        if self.compressor.bince is not None:
+            values["temperature"] = self.compressor.bince.temperature.detach()
+        self.log_dict(values)
+        return torch.as_tensor(losses.loss)
+
+    def configure_optimizers(self) -> Any:
+        entropy = list(self.compressor.entropy.parameters())
+        ours = {id(parameter) for parameter in entropy}
+        networks = [parameter for parameter in self.compressor.parameters() if id(parameter) not in ours]
+        groups = [
+            {"params": networks, "lr": self.schedule.learning_rate},
+            {"params": entropy, "lr": self.schedule.entropy_learning_rate},
+        ]
+        optimizer = torch.optim.Adam(groups)
+        rates = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["taskcodec"] = self.described()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if checkpoint.get("taskcodec") != self.described():
+            raise MismatchError("the checkpoint is one of another recipe, schedule or data; name another output")
+
+    def described(self) -> dict[str, Any]:
+        """What a training must have in common with the checkpoint it goes on from."""
+        samples = self.compressor.data.samples
+        return {
+            "recipe": asdict(self.compressor.recipe),
+            "schedule": asdict(self.schedule),
+            "samples": [tuple(samples.shape), float(samples[:: max(1, len(samples) // 256)].double().sum())],
+        }
+
+
+class _Keeper(Checkpoint):
+    """At each end of a stretch: a checkpoint, written whole before it takes the old one's name; then the clock."""
+
+    def __init__(self, folder: Path, seconds: float | None) -> None:
+        self.folder, self.stop_at = folder, None if seconds is None else time.monotonic() + seconds
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        partial = self.folder / f"{LAST}.partial"
+        trainer.save_checkpoint(partial)
+        if trainer.is_global_zero:
+            os.replace(partial, self.folder / LAST)
+        if self.stop_at is not None and time.monotonic() > self.stop_at:
+            trainer.should_stop = True
+
+
+class _Reporter(Callback):
+    """Tells how far it is."""
+
+    def __init__(self, report: Progress, steps: int) -> None:
+        self.report, self.steps = report, steps
+
+    def on_train_batch_end(self, trainer: Any, *_: Any, **__: Any) -> None:
+        self.report(trainer.global_step, self.steps)
+
+
+class _Data(pl.LightningDataModule):
+    """The samples, in the order that seed and step say, a share of each batch for each process."""
+
+    def __init__(self, data: TrainingSet, schedule: Schedule) -> None:
+        super().__init__()
+        self.data, self.schedule = data, schedule
+
+    def train_dataloader(self) -> Any:
+        assert self.trainer is not None
+        s, share = self.schedule, (self.trainer.global_rank, self.trainer.world_size)
+        steps = Steps(len(self.data.samples), s.batch, s.seed, s.steps, s.checkpoint_every, share)
+        return loader(self.data.samples, self.data.labels, steps)
+
+
+def train(
+    data: TrainingSet,
+    recipe: Recipe,
+    schedule: Schedule,
+    *,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    seconds: float | None = None,
+    loggers: tuple[str, ...] = ("csv",),
+    provenance: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train a codec.
+
+    Args:
+        data: what to train on.
+        recipe: what to train.
+        schedule: how.
+        folder: for checkpoints and logs; None keeps neither.
+        resume: go on from the folder's last checkpoint, where there is one.
+        seconds: stop after the first checkpoint that lies so far off; `resume` goes on from there.
+        loggers: "csv" (metrics.csv) and "tensorboard".
+        provenance: free JSON, recorded in the codec beside what was trained.
+        progress: called with (steps done, steps in all).
+
+    Raises:
+        UsageError: a recipe that does not fit the data.
+        MismatchError: a checkpoint of another training.
+        CorruptFileError: a checkpoint that cannot be read.
+    """
+    if len(data.samples) < 2:
+        raise UsageError(f"training needs at least 2 samples, found {len(data.samples)}")
+    with seeded(schedule.seed, -1, 0):
+        compressor = Compressor(recipe, data)
+    module, place = _Module(compressor, schedule), None if folder is None else Path(folder)
+    callbacks: list[Callback] = [] if progress is None else [_Reporter(progress, schedule.steps)]
+    if place is not None:
+        place.mkdir(parents=True, exist_ok=True)
+        callbacks.append(_Keeper(place, seconds))
+    start = place / LAST if place is not None and resume and (place / LAST).exists() else None
+    with _quiet():
+        trainer = pl.Trainer(
+            accelerator=schedule.accelerator,
+            devices=schedule.devices,
+            strategy=schedule.strategy,
+            precision=schedule.precision,  # type: ignore[arg-type]
+            gradient_clip_val=schedule.clip or None,
+            max_steps=schedule.steps,
+            max_epochs=-1,
+            callbacks=callbacks,
+            logger=[] if place is None else _loggers(place, loggers),
+            log_every_n_steps=LOG_EVERY,
+            enable_checkpointing=place is not None,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+        try:
+            trainer.fit(module, datamodule=_Data(data, schedule), ckpt_path=start, weights_only=False)
+        except (RuntimeError, EOFError, KeyError) as error:
+            if start is not None and not trainer.training:
+                raise CorruptFileError(f"{start}: not a checkpoint that can be read ({error})") from error
+            raise
+    step = trainer.global_step
+    if step < schedule.steps or not trainer.is_global_zero:
+        return Trained(None, step, schedule.steps)
+    record = {
+        "method": recipe.objective,
+        "beta": recipe.beta,
+        "loss": "distortion + beta * rate_bits",
+        "entropy_model": recipe.entropy_model,
+        "samples": len(data.samples),
+        "schedule": asdict(schedule),
+    }
+    return Trained(compressor.cpu().to_codec({**record, **(provenance or {})}), step, schedule.steps)
+
+
+@contextmanager
+def seeded(seed: int, step: int, rank: int) -> Iterator[None]:
+    """Torch's chance follows from these three numbers inside, and goes on as before outside."""
+    value = int(np.random.SeedSequence([seed, step + 1, rank]).generate_state(1, np.uint64)[0] >> 1)
+    with torch.random.fork_rng():
+        torch.manual_seed(value)
+        yield
+
+
+def _loggers(place: Path, names: tuple[str, ...]) -> list[Logger]:
+    made: list[Logger] = []
+    for name in names:
+        if name == "csv":
+            made.append(CSVLogger(place, name="", version=""))
+        elif name == "tensorboard":
+            from lightning.pytorch.loggers import TensorBoardLogger
+
+            made.append(TensorBoardLogger(place, name="", version="tensorboard"))
+        else:
+            raise UsageError(f"logger {name!r} is neither csv nor tensorboard")
+    return made
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Lightning's advice is on data loaders with workers, folders that exist and the like: not for who runs this."""
+    loud = [
+        logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities")
+    ]
+    levels = [logger.level for logger in loud]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        warnings.filterwarnings("ignore", message=".*(num_workers|Checkpoint directory|experiment logs directory).*")
+        for logger in loud:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loud, levels, strict=True):
+                logger.setLevel(level)
