@@ -33,6 +33,21 @@ def test_a_table_json_and_a_report(folder, tmp_path):
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["command"][:2] == ["taskcodec", "benchmark"]
     assert {"numpy", "python"} <= set(record["versions"])
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "taskcodec benchmark" in page
+    assert list(tmp_path.glob("*.png"))
+    assert "times the bits" in found.stdout or "never as good" in found.stdout
+    told = run("report", tmp_path, "--out", tmp_path / "again", "--title", "Once more")
+    assert f"{len(rows)} rows" in told.stdout
+    assert "Once more" in (tmp_path / "again" / "report.html").read_text(encoding="utf-8")
+    (tmp_path / "moved.json").write_bytes((tmp_path / "results.json").read_bytes())
+    assert json.loads(run("report", tmp_path / "moved.json", "--json").stdout)["rows"] == len(rows)
+
+
+def test_a_report_of_something_else_gives_one_clear_line(tmp_path):
+    (tmp_path / "results.json").write_text('{"rows": []}')
+    assert "a list of rows" in run("report", tmp_path, code=1).stderr
+    assert "nothing" in run("report", tmp_path / "nothing.json", code=1).stderr
 
 
 @pytest.mark.parametrize(

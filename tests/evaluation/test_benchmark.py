@@ -12,6 +12,7 @@ from PIL import Image
 
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.benchmark import BenchmarkPlan, benchmark
+from taskcodec.evaluation.benchmark_report import extras_of
 from taskcodec.evaluation.benchmark_roster import Choice, left_out, roster
 from taskcodec.evaluation.benchmark_sets import choose, class_of, digest_of, items_of, set_names
 from taskcodec.evaluation.curves import MEAN_SET
@@ -158,6 +159,20 @@ def test_images_go_through_the_backbone_and_pixel_codecs_too(tmp_path):
     sizes = [file.stat().st_size for file in root.rglob("*/[0-9].png")]
     assert whole[0].bits_per_sample == pytest.approx(8 * np.mean(sizes), rel=0.1)
     assert whole[0].difference == 0, "PNG keeps every pixel"
+    strips = extras_of(outcome).neighbours
+    assert strips[0].query.caption == "cat"
+    assert len(strips[0].raw) == len(strips[0].decoded) == 5
+
+
+def test_the_report_shows_where_our_bits_go_and_which_classes_suffer(measured):
+    _, _, outcome = measured
+    extras = extras_of(outcome)
+    (picture,) = extras.dimensions
+    assert picture.name.startswith("taskcodec, ")
+    assert len(picture.rate_bits) == len(picture.step) > 0
+    assert {change.name for change in extras.classes} == {f"{name}: {number}" for name in "ab" for number in range(3)}
+    assert extras.neighbours == (), "features have no pictures"
+    assert extras.notes == outcome.notes
 
 
 def test_the_given_split_is_the_split_and_what_lies_on_both_sides_is_refused(tmp_path):

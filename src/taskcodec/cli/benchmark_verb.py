@@ -50,8 +50,9 @@ def benchmark(
     json_: Annotated[bool, typer.Option("--json", help="Print the rows of results.json")] = False,
 ) -> None:
     """Measure rate against accuracy: ours, feature codecs, pixel codecs and yours, on your own labelled data."""
-    from taskcodec.evaluation.benchmark import BenchmarkPlan, plot
+    from taskcodec.evaluation.benchmark import BenchmarkPlan
     from taskcodec.evaluation.benchmark import benchmark as run
+    from taskcodec.evaluation.benchmark_report import write_benchmark_report
     from taskcodec.evaluation.curves import as_records
 
     if split not in ("auto", "folders", "folds"):
@@ -67,12 +68,9 @@ def benchmark(
     )
     for note in outcome.notes:
         print(f"taskcodec: {note}", file=sys.stderr)
-    files = [f"{out}/results.json", *map(str, plot(outcome, out))]
-    show(
-        as_records(outcome.rows),
-        json_,
-        [*lines_of(outcome, plan.rates or SHOWN_RATES), "", f"written: {', '.join(files)}"],
-    )
+    page = write_benchmark_report(outcome, out)
+    lines = [*lines_of(outcome, plan.rates or SHOWN_RATES), *_factor_lines(outcome), "", f"report: {page}"]
+    show(as_records(outcome.rows), json_, lines)
 
 
 def lines_of(outcome: "Outcome", rates: tuple[float, ...]) -> list[str]:
@@ -121,6 +119,30 @@ def _swept_lines(outcome: "Outcome", rates: tuple[float, ...]) -> list[str]:
                 f"{codec:<32}{values[0]:>12.2f} at {ends[0].mean_bits:,.0f} bits, "
                 f"{values[1]:.2f} at {ends[1].mean_bits:,.0f} ({regime})"
             )
+    return lines
+
+
+def _factor_lines(outcome: "Outcome") -> list[str]:
+    """By what factor ours is smaller than each peer at equal value of the first task, or of the mean over tasks."""
+    from taskcodec.evaluation.report_data import groups_of, headline_point, match
+
+    lines = []
+    group = groups_of(outcome.rows)[0]
+    for panel in group.panels:
+        point = headline_point(panel, group.higher_is_better)
+        if point is None or not panel.peers:
+            continue
+        lines += ["", f"{panel.regime}: ours at {point.rate_bits:,.0f} bits ({point.value:.4g} {group.metric}) against"]
+        for series, share in match(panel, point, group.higher_is_better).peers:
+            if share.value is None:
+                lines.append(f"{series.name:<32}       never as good")
+                continue
+            ends = (
+                "" if share.low is None else f"{share.low:.2g}",
+                "more" if share.high is None else f"{share.high:.2g}",
+            )
+            most = "at most " * share.needed.at_most
+            lines.append(f"{series.name:<32}{most + f'{share.value:.2g}':>12} times the bits [{ends[0]} to {ends[1]}]")
     return lines
 
 

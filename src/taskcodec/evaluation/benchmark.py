@@ -96,6 +96,8 @@ class Outcome:
         sets: the sets, ready.
         notes: what the reader should know, one line each.
         record: what run.json holds: versions, seed, hashes.
+        choice: what the codecs were made from.
+        fit_file: what zero-shot codecs were fitted on, in the cache; None where nothing was given.
     """
 
     points: tuple[Point, ...]
@@ -104,6 +106,8 @@ class Outcome:
     sets: tuple[Ready, ...]
     notes: tuple[str, ...]
     record: dict[str, Any]
+    choice: Choice
+    fit_file: Path | None
 
     @property
     def complete(self) -> list[Point]:
@@ -200,7 +204,7 @@ def benchmark(
     }  # fmt: skip
     write_json(folder / "results.json", as_records(records))
     write_json(folder / "run.json", record)
-    return Outcome(tuple(points), raw, tuple(records), tuple(ready), notes, record)
+    return Outcome(tuple(points), raw, tuple(records), tuple(ready), notes, record, choice, fit_file)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -211,25 +215,6 @@ def write_json(path: Path, content: Any) -> None:
         raise StorageError(f"{path.parent}: cannot be made ({error.strerror})") from error
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def plot(outcome: Outcome, out: str | Path) -> list[Path]:
-    """Draw mean accuracy against bits, a panel a regime, into rate_accuracy.png and .svg; codecs that need no fit stand
-    in every panel. Nothing where no task is one of classes. Gives the files.
-    """
-    from taskcodec.evaluation.plot import plot_rate_accuracy
-
-    if not outcome.raw.accuracies:
-        return []
-    fitted = [point for point in outcome.complete if point.regime != AS_IS]
-    regimes = dict.fromkeys(point.regime for point in fitted)
-    unfitted = [point for point in outcome.complete if point.regime == AS_IS]
-    shared = [replace(point, regime=regime) for regime in regimes for point in unfitted]
-    files = [Path(out) / "rate_accuracy.png", Path(out) / "rate_accuracy.svg"]
-    several = len(outcome.raw.accuracies)
-    title = f"Mean accuracy over {several} tasks" if several > 1 else "Accuracy"
-    plot_rate_accuracy(fitted + shared if regimes else unfitted, outcome.raw, files, title, most_bits=2**17)
-    return files
 
 
 def _check_out(out: Path, places: Sequence[str]) -> None:
