@@ -6,7 +6,7 @@ from taskcodec.coding.huffman import decode_huffman, encode_huffman
 from taskcodec.coding.integer_network import IntegerNetwork, Layer
 from taskcodec.coding.range_coder import decode_range, encode_range
 from taskcodec.coding.sample import decode_sample, encode_sample
-from taskcodec.coding.tables import TABLE_BITS, Tables, freeze_pmf, tables_from_symbols
+from taskcodec.coding.tables import TABLE_BITS, Tables, freeze_pmf, join_tables, tables_from_symbols
 
 __all__ = [
     "TABLE_BITS",
@@ -26,6 +26,7 @@ __all__ = [
     "encode_range",
     "encode_sample",
     "freeze_pmf",
+    "join_tables",
     "read_tables",
     "tables_from_symbols",
 ]

@@ -162,6 +162,15 @@ def checked_symbols(symbols: npt.ArrayLike, columns: int) -> npt.NDArray[np.int3
     return narrow
 
 
+def join_tables(parts: Sequence[Tables]) -> Tables:
+    """The tables of all parts, in order."""
+    return Tables(
+        np.concatenate([part.first for part in parts]),
+        np.concatenate([part.sizes for part in parts]),
+        np.concatenate([part.counts for part in parts]),
+    )
+
+
 def freeze_pmf(first: npt.ArrayLike, pmfs: Sequence[npt.NDArray[np.float64]], escape: float) -> Tables:
     """Round probabilities to counts, once and for all.
 

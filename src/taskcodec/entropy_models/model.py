@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from taskcodec.coding import Tables
+from taskcodec.coding import AnyTables, Tables
 from taskcodec.quantization.noise import add_noise
 from taskcodec.quantization.straight_through import round_through
 
@@ -41,13 +41,13 @@ class FrozenEntropyModel:
         centre: (k,) float32, the latent that symbol 0 of each column stands for.
     """
 
-    tables: Tables
+    tables: AnyTables
     centre: npt.NDArray[np.float32]
 
     @property
     def points(self) -> npt.NDArray[np.float32]:
         """The codec's reconstruction points: none of them shifted."""
-        return np.zeros(int(self.tables.sizes.sum()), np.float32)
+        return np.zeros(int(self.tables.sizes.sum()) if isinstance(self.tables, Tables) else 0, np.float32)
 
 
 class EntropyModel(nn.Module, ABC):

@@ -1,0 +1,98 @@
+"""The Gaussian conditional entropy model over integer scale indices.
+
+    p(symbol k | mean, index) = Phi((k + 1/2 - mean) / sigma) - Phi((k - 1/2 - mean) / sigma)
+    sigma = .11 e^(index / 8)
+
+Minnen et al., "Joint autoregressive and hierarchical priors for learned image compression" (NeurIPS 2018), section 3;
+the geometric table of scales is Balle et al.'s (ICLR 2018). Training sees the very scales and sixteenths of means that
+coding will, with a straight-through gradient, so that the rate it lowers is the rate of the files.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from taskcodec.coding import Tables, freeze_pmf
+from taskcodec.quantization.straight_through import pass_through
+
+SCALE_FLOOR = 0.11
+"""Sigma of index 0: narrower densities put all their mass on one symbol (CompressAI's convention, too)."""
+INDEX_BITS = 3
+"""A factor e of scale has 2**INDEX_BITS indices: the rate is within .002 bits of that of a continuous scale."""
+MAX_LEVELS = 64
+"""Indices are below this; the largest sigma is 290."""
+FRACTION_BITS = 4
+"""Means are multiples of 2**-FRACTION_BITS."""
+REACH = 6.0
+"""A table reaches so many sigmas to either side."""
+ESCAPE = 2e-6
+SPARE_LEVELS = 4
+MIN_LIKELIHOOD = 1e-9
+
+
+class _Bounded(torch.autograd.Function):
+    """Clip; outside, a gradient passes only where it leads back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.bounds = (low, high)
+        return x.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (x,), (low, high), gradient = ctx.saved_tensors, ctx.bounds, gradients[0]
+        passes = ((x >= low) | (gradient < 0)) & ((x <= high) | (gradient > 0))
+        return gradient * passes, None, None
+
+
+def scale_index(log_scale: Tensor) -> Tensor:
+    """ln(sigma / SCALE_FLOOR) -> the nearest index, a whole number, with a straight-through gradient."""
+    index: Tensor = _Bounded.apply(log_scale * 2**INDEX_BITS, 0.0, MAX_LEVELS - 1.0)  # type: ignore[no-untyped-call]
+    return pass_through(torch.floor(index + 0.5), index)
+
+
+def fractional_mean(mean: Tensor) -> Tensor:
+    """A mean -> the nearest multiple of 2**-FRACTION_BITS, with a straight-through gradient."""
+    return pass_through(torch.floor(mean * 2**FRACTION_BITS + 0.5) * 2.0**-FRACTION_BITS, mean)
+
+
+def gaussian_bits(y: Tensor, index: Tensor, mean: Tensor | float = 0.0) -> Tensor:
+    """Latents, noisy or rounded -> bits, of any one shape."""
+    sigma = SCALE_FLOOR * torch.exp(index * 2.0**-INDEX_BITS)
+    distance = (y - mean).abs()  # the lower tail has the precision
+    upper, lower = torch.special.ndtr((0.5 - distance) / sigma), torch.special.ndtr((-0.5 - distance) / sigma)
+    return -torch.log2((upper - lower).clamp_min(MIN_LIKELIHOOD))
+
+
+def gaussian_bank(levels: int, fraction_bits: int) -> Tables:
+    """Tables of all indices below `levels`, for each 2**fraction_bits of fractional means, in that order."""
+    first, pmfs = [], []
+    for index in range(levels):
+        sigma = SCALE_FLOOR * np.exp(index * 2.0**-INDEX_BITS)
+        reach = int(np.ceil(REACH * sigma)) + 1
+        run = torch.arange(-reach, reach + 1, dtype=torch.float64)
+        for part in range(1 << fraction_bits):
+            distance = (run - part * 2.0**-fraction_bits).abs()
+            upper, lower = torch.special.ndtr((0.5 - distance) / sigma), torch.special.ndtr((-0.5 - distance) / sigma)
+            first.append(-reach)
+            pmfs.append((upper - lower).numpy())
+    return freeze_pmf(first, pmfs, ESCAPE)
+
+
+def levels_of(indices: npt.NDArray[np.int64]) -> int:
+    """How many levels to keep for indices like these: a few more than they need, for data that are wider."""
+    return int(np.clip(indices.max(initial=0) + 1 + SPARE_LEVELS, 1, MAX_LEVELS))
+
+
+def lattice_offset(latent: Tensor) -> Tensor:
+    """(n, k) latents -> (k,) the offset in -1/2 ... 1/2 of the integers that they crowd around (a circular mean).
+
+    A column that is not worth its bits is nearly constant: rounded to offset + integers it costs nothing, wherever
+    that constant lies.
+    """
+    angle = 2 * torch.pi * latent
+    return torch.atan2(torch.sin(angle).mean(dim=0), torch.cos(angle).mean(dim=0)) / (2 * torch.pi)
