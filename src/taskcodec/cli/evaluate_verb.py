@@ -54,7 +54,7 @@ def evaluate(
     ] = False,
     augmentations: Annotated[
         str | None,
-        typer.Option("--augmentations", help="With --certificate: mirror, crops, mild, medium, strong or none"),
+        typer.Option("--augmentations", help="With --certificate: mirror, mild, medium, strong, mnist, crops, simclr"),
     ] = None,
     views: Annotated[
         str | None, typer.Option("--views", help="With --certificate: own views as a .npy file (views, samples, d)")

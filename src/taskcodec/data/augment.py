@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from taskcodec.errors import UsageError
 from taskcodec.transforms.images import Pixels
 
 
@@ -57,20 +56,12 @@ AUGMENTATIONS: Mapping[str, Augmentations] = {
     kind.name: kind
     for kind in (
         Augmentations("mirror", _SAME, _SAME, _SAME, _SAME, _SAME),
-        Augmentations("crops", (0.8, 1.0), (0.9, 1 / 0.9), _SAME, _SAME, _SAME),
         Augmentations("mild", (0.8, 1.0), (0.9, 1 / 0.9), (0.9, 1.1), (0.9, 1.1), (0.9, 1.1)),
         Augmentations("medium", (0.5, 1.0), (0.8, 1.25), (0.8, 1.2), (0.8, 1.2), (0.8, 1.2)),
         STRONG,
     )
 }
 """By name, the mildest first."""
-
-
-def augmentations(name: str) -> Augmentations:
-    """Augmentations by name. Raises UsageError for a name that is none."""
-    if name not in AUGMENTATIONS:
-        raise UsageError(f"augmentations {name!r} are none of {', '.join(AUGMENTATIONS)}")
-    return AUGMENTATIONS[name]
 
 
 def augment(image: Image.Image, generator: np.random.Generator, side: int, kind: Augmentations = STRONG) -> Pixels:

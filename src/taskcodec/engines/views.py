@@ -49,16 +49,23 @@ def views_of_squares(
     items: Sequence[Item],
     rows: Sequence[int],
     backbone: BackboneLike,
-    kind: Augmentations,
+    kind: Augmentations | str,
     seed: int,
     progress: Progress | None = None,
 ) -> Features:
     """(m, d) features of a fresh random view for each row: of the square of items[row] that the backbone reads.
 
-    View number j depends on the seed, j and its image, and on nothing else.
+    Args:
+        items: images.
+        rows: (m,) which of them; rows of one image that follow one another read it once.
+        backbone: what reads the views.
+        kind: how far views go, or the name of a training set of `taskcodec.data.augmentations`.
+        seed: of the views; the same call gives the same views.
+        progress: called with (views done, views in all).
 
     Raises:
         SourceError: an image cannot be read.
+        UsageError: no such set.
     """
 
     def read(numbers: range) -> list[Pixels]:
@@ -67,7 +74,10 @@ def views_of_squares(
             if square is None or rows[number] != last:
                 last = rows[number]
                 square = Image.fromarray(_square(items[last], backbone))
-            views.append(augment(square, np.random.default_rng([seed, number]), square.width, kind))
+            if isinstance(kind, str):
+                views.append(np.asarray(square))
+            else:
+                views.append(augment(square, np.random.default_rng([seed, number]), square.width, kind))
         return views
 
     spans = [range(start, min(start + BATCH, len(rows))) for start in range(0, len(rows), BATCH)]
@@ -79,7 +89,10 @@ def views_of_squares(
             for number, span in enumerate(spans):
                 pixels = waiting.pop(0).result()
                 waiting += [readers.submit(read, later) for later in spans[number + ahead : number + ahead + 1]]
-                found.append(np.asarray(backbone(np.stack(pixels)), dtype=np.float32))
+                batch = np.stack(pixels)
+                if isinstance(kind, str):
+                    batch = _views_by_set(kind, batch, [seed, number])
+                found.append(np.asarray(backbone(batch), dtype=np.float32))
                 if progress is not None:
                     progress(span.stop, len(rows))
         except BaseException:
@@ -95,3 +108,18 @@ def _square(item: Item, backbone: BackboneLike) -> Pixels:
         return backbone.preprocess(item.read())
     except (SourceError, OSError) as error:
         raise SourceError(f"{item.id}: {error}") from error
+
+
+def _views_by_set(name: str, squares: Pixels, seed: list[int]) -> Pixels:
+    """(n, H, W, 3) squares -> as many views, by one of the sets that codecs are trained with."""
+    import torch
+
+    from taskcodec.data.augmentations import views
+
+    x = torch.from_numpy(squares).permute(0, 3, 1, 2).float() / 255
+    made = views(name, x)
+    if made is None:
+        return squares
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(np.random.default_rng(seed).integers(2**62)))
+        return np.asarray((made(x) * 255).round().byte().permute(0, 2, 3, 1).numpy())

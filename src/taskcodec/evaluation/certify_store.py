@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from taskcodec.codec import Codec
 from taskcodec.data import ImageSource, Item, open_source
-from taskcodec.data.augment import augmentations as named_augmentations
+from taskcodec.data.augment import AUGMENTATIONS, Augmentations
 from taskcodec.engines.local import Progress
 from taskcodec.errors import CorruptFileError, ForeignFileError, MismatchError, SourceError, StorageError, UsageError
 from taskcodec.evaluation.certificate import PAIRS, Bound, bound_excess, draw_items, fit_posterior, identity_bits
@@ -94,8 +94,9 @@ def certify(
         place: a finished store.
         source: of a store of images: what it was encoded from, to make views of.
         views: of any store: a .npy file of features (k, n, d), k random views of its n samples in its order.
-        augmentations: a name out of `taskcodec.data.augment.AUGMENTATIONS`, or "none". By default "mild" with a source,
-            whatever `views` holds, and without both the certificate in the store, or else "none".
+        augmentations: a name out of `taskcodec.data.augment.AUGMENTATIONS` or of the sets for images that codecs are
+            trained with, or "none". By default "mild" with a source, whatever `views` holds, and without both the
+            certificate in the store, or else "none".
         pairs: about how many fresh views to test on.
         seed: of the views.
         device: for the backbone.
@@ -131,9 +132,10 @@ def certify(
     elif source is None:
         raise UsageError(f"--augmentations {augmentations}: views are made of images; give --source FOLDER")
     else:
-        kind = named_augmentations(augmentations or DEFAULT_AUGMENTATIONS)
-        strength, words = kind.name, f"{kind.words}, of the square that the backbone reads"
-        found = _bound_of_images(store, source, kind.name, pairs, seed, device, progress)
+        strength = augmentations or DEFAULT_AUGMENTATIONS
+        kind, said = _named(strength)
+        words = f"{said}, of the square that the backbone reads"
+        found = _bound_of_images(store, source, kind, pairs, seed, device, progress)
     certificate = Certificate(
         excess_risk_bound_bits=found.bound_bits,
         confidence=found.confidence,
@@ -154,6 +156,17 @@ def certify(
     except StorageError as error:
         notes = (*notes, f"the certificate is not kept: {error}")
     return Certified(certificate, notes)
+
+
+def _named(name: str) -> tuple[Augmentations | str, str]:
+    """Augmentations by name, and in words. Raises UsageError for a name that is none."""
+    if name in AUGMENTATIONS:
+        return AUGMENTATIONS[name], AUGMENTATIONS[name].words
+    from taskcodec.data.augmentations import IMAGE_SETS
+
+    if name not in IMAGE_SETS:
+        raise UsageError(f"augmentations {name!r} are none of none, {', '.join([*AUGMENTATIONS, *IMAGE_SETS])}")
+    return name, (IMAGE_SETS[name].__doc__ or name).rstrip(".")
 
 
 def _stored(store: Store) -> Certificate:
@@ -208,7 +221,13 @@ def _bound_of_file(store: Store, path: str) -> Bound:
 
 
 def _bound_of_images(
-    store: Store, place: str, strength: str, pairs: int, seed: int, device: str | None, progress: Progress | None
+    store: Store,
+    place: str,
+    kind: Augmentations | str,
+    pairs: int,
+    seed: int,
+    device: str | None,
+    progress: Progress | None,
 ) -> Bound:
     codec: Any = store.codec
     if codec.backbone is None:
@@ -224,7 +243,7 @@ def _bound_of_images(
     few, again = (np.sort(np.random.default_rng([seed, part]).permutation(n)[:CALIBRATION]) for part in (1, 2))
     tested = draw_items(n, pairs, seed)
     rows = np.concatenate([few, again, tested])
-    kind, backbone = named_augmentations(strength), load_backbone_for(codec.backbone, device)
+    backbone = load_backbone_for(codec.backbone, device)
     features = views_of_squares(items, rows.tolist(), backbone, kind, seed, progress)
     decoded = codec.decode(codec.encode(features))
     noise, shape, fresh = np.split(decoded, [len(few), len(few) + len(again)])
