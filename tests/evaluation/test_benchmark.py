@@ -258,6 +258,8 @@ def test_wrong_usage(toys, tmp_path):
     for plan, says in (
         ({"codecs": ("magic",)}, "known are all, .*float16.*taskcodec"),
         ({"codecs": ("nowhere:codecs",)}, "cannot be imported"),
+        ({"codecs": ("png",)}, "PNG needs every set to be a folder"),
+        ({"codecs": ("sign",), "regimes": ("zero-shot",)}, "sign needs --fit-on"),
         ({"rates": (0.0,)}, "positive"),
         ({"rates": (float("nan"),)}, "positive"),
         ({"regimes": ("warm",)}, "warm"),

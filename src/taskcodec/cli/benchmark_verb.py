@@ -135,14 +135,11 @@ def _factor_lines(outcome: "Outcome") -> list[str]:
         lines += ["", f"{panel.regime}: ours at {point.rate_bits:,.0f} bits ({point.value:.4g} {group.metric}) against"]
         for series, share in match(panel, point, group.higher_is_better).peers:
             if share.value is None:
-                lines.append(f"{series.name:<32}       never as good")
+                lines.append(f"{series.name:<32}{'-':>12} never as good in its sweep")
                 continue
-            ends = (
-                "" if share.low is None else f"{share.low:.2g}",
-                "more" if share.high is None else f"{share.high:.2g}",
-            )
-            most = "at most " * share.needed.at_most
-            lines.append(f"{series.name:<32}{most + f'{share.value:.2g}':>12} times the bits [{ends[0]} to {ends[1]}]")
+            most, high = "<= " * share.needed.at_most, "more" if share.high is None else _times(share.high)
+            low = "less" if share.low is None else _times(share.low)
+            lines.append(f"{series.name:<32}{most + _times(share.value):>12} times the bits [{low} to {high}]")
     return lines
 
 
@@ -153,6 +150,10 @@ def _line(name: str, cells: "list[Cell]", rates: tuple[float, ...]) -> str:
 
 def _percent(cell: "Cell") -> str:
     return f"{100 * cell.accuracy.value:.2f}"
+
+
+def _times(factor: float) -> str:
+    return f"{factor:,.1f}" if factor < 10 else f"{factor:,.0f}"
 
 
 def _listed(text: str | None) -> tuple[str, ...]:

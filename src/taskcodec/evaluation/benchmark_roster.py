@@ -83,6 +83,11 @@ def roster(choice: Choice) -> dict[Key, Peer | PixelCodec]:
     known = sorted({codec.name.partition(",")[0] for codec in found.values()}, key=str.lower)
     strange = [n for n in choice.codecs if ":" not in n and _plain(n) not in {"all", *map(_plain, known)}]
     if strange:
+        elsewhere = _known(replace(choice, regimes=REGIMES, fit_on=True, pixels=True, sizes=()))
+        for codec in elsewhere.values():
+            if _plain(strange[0]) == _plain(codec.name.partition(",")[0]):
+                needs = "every set to be a folder of images" if is_pixel_codec(codec) else "--fit-on FOLDER"
+                raise UsageError(f"--codecs {strange[0]}: {codec.name} needs {needs} to run here")
         raise UsageError(
             f"--codecs {strange[0]}: no such codec here; known are all, {', '.join(known)}, or MODULE:FUNCTION"
         )
