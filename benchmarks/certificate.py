@@ -63,7 +63,6 @@ def main():
                 "bits_file": 8 * len(encode_block(codes, used.tables)) / n,
                 "excess_risk_bound_bits": found.bound_bits,
                 "estimate_bits": found.mean_bits,
-                "top1": found.top1,
                 "confidence": found.confidence,
                 "samples": n,
                 "views": found.pairs,

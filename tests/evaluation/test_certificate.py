@@ -62,6 +62,8 @@ def test_it_equals_the_closed_form_on_finite_sources(kind):
     found = bound_excess(exact_posterior(codes, orbits), drawn, items, SAMPLES)
     assert found.bound_bits == pytest.approx(source.worst_excess_bits, rel=0.01)
     assert found.bound_bits >= source.worst_excess_bits - 1e-9
+    if kind == "nothing is kept":
+        assert found.top1 == pytest.approx(1 / SAMPLES)
     for seed in range(50):
         assert source.excess_bits(random_task(orbits, 2 + seed % 5, seed)) <= found.bound_bits
 

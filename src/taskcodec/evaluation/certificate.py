@@ -78,8 +78,12 @@ def draw_items(samples: int, pairs: int, seed: int = 0) -> Ints:
     return np.sort(np.random.default_rng(seed).integers(0, samples, pairs))
 
 
-def losses_bits(posterior: Posterior, latents: npt.ArrayLike, items: npt.ArrayLike, samples: int) -> tuple[Floats, int]:
+def losses_bits(
+    posterior: Posterior, latents: npt.ArrayLike, items: npt.ArrayLike, samples: int
+) -> tuple[Floats, float]:
     """(m,) -log2 of q mixed with the uniform guess, for each test view, and how often its sample was the likeliest.
+
+    Where c samples are the likeliest together, one of them counts for 1 / c.
 
     Args:
         posterior: q.
@@ -88,13 +92,14 @@ def losses_bits(posterior: Posterior, latents: npt.ArrayLike, items: npt.ArrayLi
         samples: n.
     """
     z, own = np.asarray(latents), np.asarray(items)
-    found, right = np.empty(len(z)), 0
+    found, right = np.empty(len(z)), 0.0
     rows = max(1, SCORED // samples)
     for start in range(0, len(z), rows):
         q = posterior(z[start : start + rows])
         named = own[start : start + rows]
         mine = q[np.arange(len(q)), named]
-        right += int((mine >= q.max(axis=1)).sum())
+        likeliest = q >= q.max(axis=1, keepdims=True)
+        right += float((likeliest[np.arange(len(q)), named] / likeliest.sum(axis=1)).sum())
         found[start : start + rows] = -np.log2((1 - FLOOR) * mine + FLOOR / samples)
     return found, right
 
