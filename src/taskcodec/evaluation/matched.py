@@ -99,7 +99,7 @@ def factor(ours_bits: float, needed: Needed) -> Factor:
 
 
 def within_budget(points: Sequence[CurvePoint], bits: float, higher_is_better: bool = True) -> CurvePoint | None:
-    """The best a codec does in at most so many bits, interpolated in log rate; None where its cheapest point costs more.
+    """The best a codec does in at most so many bits, interpolated in log rate; None where its cheapest costs more.
 
     The setting is that of the measured point below.
     """

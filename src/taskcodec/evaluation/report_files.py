@@ -13,7 +13,7 @@ from taskcodec.evaluation.report_data import FAMILIES, Group, Panel, Series
 from taskcodec.evaluation.report_svg import axis_value, shape_of, shorten
 from taskcodec.store.atomic import replacing
 
-COLOURS = ("#C2410C", "#0072B2", "#00805C", "#B0508F", "#6E7781", "#A87400")
+COLOURS = ("#C2410C", "#0072B2", "#00805C", "#B0508F", "#6E7781", "#A87400", "#222222")
 """Of the families, as on the page."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from taskcodec.evaluation.matched import CurvePoint
+from taskcodec.evaluation.matched import CurvePoint, envelope
 from taskcodec.evaluation.report_data import FAMILIES, Group, Panel, Series
 
 SHAPES = (
@@ -47,7 +47,7 @@ class Frame:
 
 def curves(group: Group, panel: Panel, width: int, height: int, *, labels: bool, ticks: bool = True) -> str:
     """One panel. labels: names at the ends of the curves; ticks False: a small plot with the least of axes."""
-    margin = (46, 172 if labels else 12, 10, 40) if ticks else (30, 6, 6, 18)
+    margin = (46, 180 if labels else 12, 10, 40) if ticks else (30, 6, 6, 18)
     frame = _frame(group, panel, (margin[0], width - margin[1], margin[2], height - margin[3]))
     words = f"{group.title}, {panel.regime}: {group.metric} against bits a sample"
     parts = [
@@ -64,10 +64,10 @@ def curves(group: Group, panel: Panel, width: int, height: int, *, labels: bool,
     for series in reversed(panel.series):  # ours last, on top
         seen = [p for p in series.points if p.value >= frame.bottom and p.rate_bits <= frame.dearest]
         if seen:
-            parts += _series(frame, series, seen, shape_of(panel, series), small=not ticks)
+            parts += _series(frame, panel, series, seen, _joined(group, series, seen), small=not ticks)
             ends.append((seen[-1], series))
     if labels:
-        parts += _end_labels(frame, ends)
+        parts += _end_labels(frame, panel, ends)
     return "".join([*parts, "</svg>"])
 
 
@@ -176,13 +176,15 @@ def _round_step(rough: float) -> float:
     return next(power * m for m in (1, 2, 5, 10) if power * m >= rough * 0.999)
 
 
-def _series(frame: Frame, series: Series, seen: Sequence[CurvePoint], shape: int, small: bool) -> list[str]:
-    kind = f"f{FAMILIES.index(series.family)}"
+def _series(
+    frame: Frame, panel: Panel, series: Series, seen: Sequence[CurvePoint], line: Sequence[CurvePoint], small: bool
+) -> list[str]:
+    kind = f"f{FAMILIES.index(series.family)}" + (" main" if series == panel.ours else "")
     spots = [(frame.x(p.rate_bits), frame.y(p.value), p) for p in seen]
     parts = [f'<g class="series {kind}">']
-    if len(spots) > 1:
-        line = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in spots)
-        parts.append(f'<polyline points="{line}"/>')
+    if len(line) > 1:
+        corners = " ".join(f"{frame.x(p.rate_bits):.1f},{frame.y(p.value):.1f}" for p in line)
+        parts.append(f'<polyline points="{corners}"/>')
     for x, y, point in spots:
         if small:
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.6"/>')
@@ -193,18 +195,24 @@ def _series(frame: Frame, series: Series, seen: Sequence[CurvePoint], shape: int
             parts.append(f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>')
         words = f"{series.name} {point.setting}: {point.rate_bits:,.1f} bits, {point.value:.4f}"
         parts.append(
-            f'<path d="{SHAPES[shape]}" transform="translate({x:.1f},{y:.1f})"><title>{escape(words)}</title></path>'
+            f'<path d="{SHAPES[shape_of(panel, series)]}" transform="translate({x:.1f},{y:.1f})">'
+            f"<title>{escape(words)}</title></path>"
         )
     return [*parts, "</g>"]
 
 
-def _end_labels(frame: Frame, ends: Sequence[tuple[CurvePoint, Series]]) -> list[str]:
+def _joined(group: Group, series: Series, seen: Sequence[CurvePoint]) -> Sequence[CurvePoint]:
+    """The points a line runs through: of a pixel codec, whose size and quality both vary, its best ones."""
+    return envelope(seen, group.higher_is_better) if series.family == "pixel codecs" else seen
+
+
+def _end_labels(frame: Frame, panel: Panel, ends: Sequence[tuple[CurvePoint, Series]]) -> list[str]:
     """Names beside the plot, level with the ends of their curves where there is room, tied to them by lines."""
     ordered = sorted(ends, key=lambda end: (frame.y(end[0].value), end[0].rate_bits, end[1].name))
     places = spread([frame.y(p.value) for p, _ in ordered], LABEL_HEIGHT, frame.upper + 6, frame.lower)
     parts = []
     for (point, series), place in zip(ordered, places, strict=True):
-        kind = f"f{FAMILIES.index(series.family)}"
+        kind = f"f{FAMILIES.index(series.family)}" + (" main" if series == panel.ours else "")
         x, y = frame.x(point.rate_bits), frame.y(point.value)
         name = shorten(series.name)
         parts.append(

@@ -12,8 +12,8 @@ from taskcodec.evaluation.report_data import Group, Match, Panel, Series, match
 from taskcodec.evaluation.report_svg import marker
 
 PRICE_PER_GB_MONTH = 0.023
-"""US dollars for a gigabyte (10^9 bytes) a month: the list price of standard object storage, first tier, at a large cloud
-provider. Requests, traffic and copies come on top."""
+"""US dollars for a gigabyte (10^9 bytes) a month: the list price of standard object storage, first tier, at a large
+cloud provider. Requests, traffic and copies come on top."""
 MILLION = 1_000_000
 
 
@@ -21,12 +21,12 @@ def percent_or(value: float, metric: str) -> str:
     """A metric's value: shares in per cent, others as they are."""
     if metric in METRICS and METRICS[metric].unit != "points":
         return f"{value:.3f}"
-    return f"{100 * value:.2f} %"
+    return f"{100 * value:.2f}\u00a0%"
 
 
 def bits(value: float) -> str:
     """A number of bits, to the bit where there are many."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+    return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:.1f}"
 
 
 def times(value: float) -> str:
@@ -61,7 +61,9 @@ def matched_value(group: Group, panel: Panel, found: Match) -> str:
             best = max(series.points, key=lambda p: p.value if group.higher_is_better else -p.value)
             reached = f"{percent_or(best.value, group.metric)} <small>at {bits(best.rate_bits)} bits</small>"
             possible = (
-                "" if need.at_best_bits is None else f" <small>within its interval: {bits(need.at_best_bits)}</small>"
+                ""
+                if need.at_best_bits is None
+                else f"<br><small>within its interval: {bits(need.at_best_bits)}</small>"
             )
             body.append(
                 ("", [_name(panel, series), reached, f'<span class="never">never reaches</span>{possible}', "–"])
@@ -71,7 +73,7 @@ def matched_value(group: Group, panel: Panel, found: Match) -> str:
         spread = f" <small>{_ends(need.at_best_bits, need.at_worst_bits, bits)}</small>"
         cells = [
             _name(panel, series, need.setting),
-            percent_or(ours.value, group.metric),
+            percent_or(found.target, group.metric),
             f"{at_most}{bits(need.rate_bits)}{spread}",
             f"{at_most}{factor_words(share)}",
         ]
