@@ -8,10 +8,11 @@
 """
 
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from taskcodec.codec import Codec, load_codec
-from taskcodec.errors import TaskcodecError
+from taskcodec.errors import SourceError, TaskcodecError
 from taskcodec.fitting import adapt, at_bits, at_step, fit
 from taskcodec.store import Store
 from taskcodec.transforms.spec import BackboneSpec
@@ -25,8 +26,10 @@ except PackageNotFoundError:  # run from a checkout that is not installed
 def open(place: Any) -> Store:
     """Open a store: a folder, a .zip, an fsspec URL, or a Zarr store object.
 
-    Raises ForeignFileError, FutureVersionError or CorruptFileError, naming the file.
+    Raises SourceError where nothing is, ForeignFileError, FutureVersionError or CorruptFileError, naming the file.
     """
+    if isinstance(place, str | Path) and "://" not in str(place) and str(place) and not Path(place).exists():
+        raise SourceError(f"{place}: no such file or folder")
     return Store(place, Codec.from_bytes)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from taskcodec.cli.jobs import FIT_SAMPLES, backbone_for, check_bits, labelled
+from taskcodec.cli.jobs import FIT_SAMPLES, backbone_for, check_bits, check_device, labelled, missed
 from taskcodec.cli.places import place_of_the_new, put_in_place, remove_store, stored_at
 from taskcodec.codec import Codec, load_codec
 from taskcodec.data import FeatureSource, ImageSource, Source, open_source
@@ -60,22 +60,30 @@ def encode_job(
     else:
         codec, backbone = _codec_and_backbone(source, named, options, progress)
         bits = _rate(codec.dimension, named, options)
-    opened = encode_source(
-        source,
-        codec,
-        place,
-        Codec.from_bytes,
-        backbone=backbone,
-        bits=bits,
-        refit=options.refit,
-        append=options.append,
-        named=named is not None,
-        remove=(lambda: remove_store(place)) if stale else None,
-        chunk_rows=options.chunk_rows,
-        progress=progress,
-        watch=watch,
-        say=say,
-    )
+    try:
+        opened = encode_source(
+            source,
+            codec,
+            place,
+            Codec.from_bytes,
+            backbone=backbone,
+            bits=bits,
+            refit=options.refit,
+            append=options.append,
+            named=named is not None,
+            remove=(lambda: remove_store(place)) if stale else None,
+            chunk_rows=options.chunk_rows,
+            progress=progress,
+            watch=watch,
+            say=say,
+        )
+    except SourceError:
+        _remove_empty(place)
+        raise
+    if options.bits is not None and (note := missed(options.bits, opened.info().bits_per_sample)):
+        say(note)
+    if options.labels is not None and not options.append and _labels_differ(opened, source):
+        say(f"{place}: the labels in it are others, and were not changed; encode with --overwrite to change them")
     if place == store:
         return opened
     if zipped:
@@ -86,8 +94,24 @@ def encode_job(
     return Store(store, Codec.from_bytes)
 
 
+def _remove_empty(place: str) -> None:
+    """Take away what a run left that coded nothing, so that it does not block the place."""
+    left = stored_at(place)
+    if left is not None and left.manifest.state == "complete" and not len(left):
+        remove_store(place)
+
+
+def _labels_differ(store: Store, source: Source) -> bool:
+    """Whether a store was written with other labels than the source has now."""
+    found = store.records.select(["source_index", "label"]).to_pylist()
+    own = [item.label for item in source.items] if isinstance(source, ImageSource) else source.labels
+    own = own or []
+    return any(row["label"] != own[row["source_index"]] for row in found if row["source_index"] < len(own))
+
+
 def _check(store: str, zipped: bool, options: EncodeOptions) -> None:
     check_bits(options.bits)
+    check_device(options.device)
     if options.append and options.overwrite:
         raise UsageError("--append adds to a store and --overwrite replaces it: give one of them")
     if options.append and options.bits is not None:

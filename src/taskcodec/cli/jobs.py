@@ -1,5 +1,6 @@
 """What the verbs do, put together from the floors below; `encode` is in `encoding.py`."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,14 +8,25 @@ from typing import Any
 import numpy as np
 
 from taskcodec.codec import Codec
+from taskcodec.codec_file import FORMAT as CODEC_FORMAT
 from taskcodec.data import FeatureSource, ImageSource, Source, open_source, read_labels
 from taskcodec.engines.local import Batches, Progress, sample_features, write_features
 from taskcodec.engines.views import view_features
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.fitting import fit as fit_codec
 from taskcodec.store import SampleRecord
+from taskcodec.store.manifest import CODEC_KEY, GROUP_KEY
 
 FIT_SAMPLES = 20_000
+MISSED_SHARE = 0.05
+"""A rate this far from the one asked for is worth a word; usual collections come within 0.02."""
+KINDS: dict[str, tuple[str, Callable[[bytes], bool]]] = {
+    "npy": ("a .npy file", lambda start: start.startswith(b"\x93NUMPY")),
+    "parquet": ("a Parquet file", lambda start: start.startswith(b"PAR1")),
+    "codec": ("a codec", lambda start: CODEC_FORMAT.encode() in start),
+}
+"""How a file of each kind that is written is known by its first SNIFFED bytes."""
+SNIFFED = 2**20
 METHODS = ("bottleneck", "dimensionwise")
 
 
@@ -29,8 +41,8 @@ def fit_job(
     own_views: bool,
     device: str | None,
     progress: Progress,
-) -> Codec:
-    """See `taskcodec fit`."""
+) -> tuple[Codec, float]:
+    """See `taskcodec fit`: the codec, and the bits that a sample of what it was fitted on takes."""
     check_bits(bits)
     if sum(value is not None for value in (bits, step, tolerance)) > 1:
         raise UsageError("give one of --bits, --step and --tolerance")
@@ -50,7 +62,8 @@ def fit_job(
     if own_views:
         options["views"] = view_features(source, backbone, backbone.preprocess.crop, progress)
     if tolerance is None:
-        return fit_codec(features, bits=bits, step=step, **options)
+        codec = fit_codec(features, bits=bits, step=step, **options)
+        return codec, _rate_of(codec, features)
     from taskcodec.evaluation.holdout import LABELLED_SOURCE
     from taskcodec.evaluation.tolerance import cheapest_within, one_fit
 
@@ -61,7 +74,19 @@ def fit_job(
         raise UsageError("--tolerance needs labels: folders named by class, or --labels FILE.csv")
     at = one_fit(features, lambda rate: fit_codec(features, bits=rate, **options))
     chosen = cheapest_within(features[known], targets[known], tolerance, at).codec
-    return replace(chosen, provenance={**chosen.provenance, LABELLED_SOURCE: source.descriptor()["sha256"]})
+    codec = replace(chosen, provenance={**chosen.provenance, LABELLED_SOURCE: source.descriptor()["sha256"]})
+    return codec, _rate_of(codec, features)
+
+
+def _rate_of(codec: Codec, features: Any) -> float:
+    return float(codec.tables.code_length(codec.encode(features)).mean())
+
+
+def missed(bits: float, reached: float) -> str | None:
+    """What to say where a rate was asked for and another one came out; None where it was met."""
+    if abs(reached - bits) <= MISSED_SHARE * bits:
+        return None
+    return f"warning: --bits {bits:g} was not met: {reached:.1f} bits a sample (too few samples, or too much alike)"
 
 
 def features_job(
@@ -97,10 +122,33 @@ def labelled(source: Source, labels: str | None) -> Source:
     return found
 
 
-def check_output(source: str, output: Path) -> None:
-    """Refuse to write a result over what it is made from."""
+def check_output(source: str, output: Path, kind: str) -> None:
+    """Refuse to write a result over what it is made from, into a store, or over a file that is not of its kind."""
     if output.exists() and Path(source).exists() and output.samefile(source):
         raise UsageError(f"{output}: is the source itself; name another file for the output")
+    for folder in output.resolve().parents:
+        if (folder / CODEC_KEY).exists() and (folder / GROUP_KEY).exists():
+            raise UsageError(f"{output}: lies in the store {folder}; name a place outside it for the output")
+    if not output.is_file():
+        return
+    words, is_kind = KINDS[kind]
+    with open(output, "rb") as file:
+        start = file.read(SNIFFED)
+    if start and not is_kind(start):
+        raise UsageError(f"{output}: exists and is not {words}, so it is not replaced; name another file or remove it")
+
+
+def check_device(device: str | None) -> None:
+    """Raise UsageError on a device that is none, or that is not to be had here."""
+    if device is None:
+        return
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].split(": ", 1)[0]
+        raise UsageError(f"--device {device}: cannot be used here ({reason})") from error
 
 
 def check_bits(bits: float | None) -> None:

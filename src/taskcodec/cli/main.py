@@ -22,6 +22,8 @@ from taskcodec.store.atomic import replacing
 # typer carries its own copy of click in some versions: take the class that its own errors descend from.
 ClickError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
+INTERRUPTED = 130
+"""What shells give a command that Ctrl-C ended."""
 app = typer.Typer(
     name="taskcodec",
     help="Compress data for the models that will read it.",
@@ -103,11 +105,13 @@ def fit(
     json_: JsonOption = False,
 ) -> None:
     """Fit a codec to a collection, without labels, in closed form."""
-    from taskcodec.cli.jobs import check_output, fit_job
+    from taskcodec.cli.jobs import check_output, fit_job, missed
 
-    check_output(source, output)
+    check_output(source, output, "codec")
     with progress_bar("fitting") as report:
-        codec = fit_job(source, backbone, bits, step, tolerance, labels, method, views, device, report)
+        codec, reached = fit_job(source, backbone, bits, step, tolerance, labels, method, views, device, report)
+    if bits is not None and (note := missed(bits, reached)):
+        print(f"taskcodec: {note}", file=sys.stderr)
     with replacing(output) as temporary:
         temporary.write_bytes(codec.to_bytes())
     show(_codec_info(str(output), codec), json_, _codec_lines(str(output), codec))
@@ -124,9 +128,9 @@ def features(
     """Write the uncompressed features, in the order of a store's samples."""
     from taskcodec.cli.jobs import check_output, features_job
 
-    check_output(source, output)
     if output.suffix != ".npy":
         raise UsageError(f"{output}: features are written to a .npy file")
+    check_output(source, output, "npy")
     with progress_bar("features") as report:
         rows, failures = features_job(source, output, backbone, device, report)
     lines = [f"{output}: {rows} rows"]
@@ -141,11 +145,14 @@ def decode(
     json_: JsonOption = False,
 ) -> None:
     """Decode a store to features."""
+    from taskcodec.cli.jobs import check_output
+
     opened = open_store(store)
     if opened.manifest.state != "complete":
         raise SourceError(f"{store}: unfinished; run the same encode command again to resume it")
     if output.suffix not in (".npy", ".parquet"):
         raise UsageError(f"{output}: features are written to a .npy or a .parquet file")
+    check_output(store, output, output.suffix[1:])
     with progress_bar("decoding") as report, replacing(output) as temporary:
         if output.suffix == ".npy":
             write_npy(temporary, _reported(opened, report), opened.manifest.dimension)
@@ -241,7 +248,13 @@ def no_verb(
 def main() -> None:
     """Entry point: exit 0, 1 on a fault in what was given, 2 on wrong usage; one line of error, never a traceback."""
     try:
+        if "" in sys.argv[1:]:
+            raise UsageError(
+                "an empty name among the arguments: a variable that is not set? (the current folder is `.`)"
+            )
         code = app(standalone_mode=False)
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt  # typer turns it into this code without a word
     except UsageError as error:
         code = _fail(str(error), 2)
     except TaskcodecError as error:
@@ -249,13 +262,14 @@ def main() -> None:
     except ClickError as error:
         code = _fail(f"{error.format_message()} (see `taskcodec --help`)", 2)
     except (KeyboardInterrupt, typer.Abort):
-        code = _fail("stopped; what was committed is kept: run the same command again to resume", 130)
+        goes_on = "; run the same command again to go on" * (sys.argv[1:2] == ["encode"])
+        code = _fail(f"interrupted{goes_on}", INTERRUPTED)
     except MemoryError:
         code = _fail("out of memory", 1)
     except ImportError as error:
         code = _fail(f"{error.name or error} is not installed; run: pip install 'taskcodec[images]'", 1)
     except OSError as error:
-        code = _fail(f"{error.filename or ''}: {error.strerror or error}", 1)
+        code = _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -1,6 +1,8 @@
 """What commands print: progress on stderr where it is a terminal, results on stdout, JSON where asked."""
 
 import json
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
@@ -12,6 +14,7 @@ from rich.progress import Task as RichTask
 from rich.text import Text
 
 from taskcodec.engines.local import Progress as Report
+from taskcodec.errors import StorageError
 
 
 class _Rate(TextColumn):
@@ -37,9 +40,12 @@ def show(result: Any, as_json: bool, lines: list[str]) -> None:
     """Print `result` (a dataclass or dict) as JSON, or the lines for people."""
     if as_json:
         content = asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
-        print(json.dumps(content, indent=2))
-    else:
-        print("\n".join(lines))
+        lines = [json.dumps(content, indent=2)]
+    try:
+        print("\n".join(lines), flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more as it ends
+        raise StorageError(f"standard output: cannot be written ({error.strerror})") from error
 
 
 def human_bytes(number: float) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from taskcodec.data.arrays import FeatureSource, open_npy, open_parquet
 from taskcodec.data.items import ImageSource, Item, distinct, faulty, file_item
 from taskcodec.data.shards import SHARDS, shard_items
-from taskcodec.errors import SourceError
+from taskcodec.errors import SourceError, UsageError
 
 Source = ImageSource | FeatureSource
 _STORE_FILE = "zarr.json"
@@ -21,6 +21,8 @@ _IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".
 def open_source(place: str | Path) -> Source:
     """Open a folder, list, shard, glob of shards, .npy or .parquet. Raises SourceError."""
     text = str(place)
+    if not text:
+        raise UsageError("an empty name is no source (the current folder is `.`)")
     path = Path(place)
     if any(letter in text for letter in "*?[") and not os.path.lexists(path):
         found = sorted(glob.glob(text))

@@ -240,7 +240,9 @@ def encode_source(
     with writer:
         _encode_batches(batches, used, writer, names, progress, watch)
         if writer.finish().samples == 0:
-            raise SourceError(f"{source.name}: none of its {len(source)} files could be coded; see `taskcodec info`")
+            failures = Store(place, load).failures["status"].to_pylist()
+            first = f" (the first: {failures[0]})" * bool(failures)
+            raise SourceError(f"{source.name}: none of its {len(source)} samples could be coded{first}")
     if names is not None and names.changed:
         say(f"{source.name}: {names.changed} of its names were in use; these samples are NAME#2, NAME#3, ... now")
     return Store(place, load)

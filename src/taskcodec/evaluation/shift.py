@@ -45,6 +45,7 @@ class Shift:
             would save. What as many symbols drawn from the tables themselves would show is subtracted.
         outside_share: the share of the features' variance outside the directions that the transform keeps.
         fitted_outside_share: the same on the data that the codec was fitted on.
+        refitted: the codec was refitted already, to a part of these data or to the store they are appended to.
     """
 
     samples: int
@@ -54,6 +55,7 @@ class Shift:
     kl_bits: float
     outside_share: float
     fitted_outside_share: float
+    refitted: bool = False
 
     @property
     def tables_shifted(self) -> bool:
@@ -74,6 +76,11 @@ class Shift:
                 f"{self.outside_share:.0%} of the variance of these features lies outside the directions that the "
                 f"codec keeps ({self.fitted_outside_share:.0%} on the data it was fitted on): tasks that need it will "
                 "suffer; fit a codec to these data, or use a dimensionwise one"
+            )
+        if self.tables_shifted and self.refitted:
+            return (
+                f"these data are unlike those the codec was refitted to: its tables cost {self.kl_bits:.0f} of "
+                f"{self.rate_bits:.0f} bits a sample; encode them into a store of their own, or fit a codec to them"
             )
         if self.tables_shifted:
             return (
@@ -107,6 +114,7 @@ def measure_shift(codec: Codec, features: npt.ArrayLike) -> Shift:
         kl_bits=max(0.0, rate - _entropy_bits(counts, len(x)) - _chance_bits(tables, len(x))),
         outside_share=outside_share(codec.transform, x),
         fitted_outside_share=_fitted_outside_share(codec),
+        refitted="adapted_from" in codec.provenance,
     )
 
 

@@ -16,7 +16,7 @@ from zarr.abc.store import Store as ZarrStore
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
-from taskcodec.errors import CorruptFileError, SourceError, StorageError
+from taskcodec.errors import CorruptFileError, SourceError, StorageError, UsageError
 from taskcodec.store.atomic import replacing
 
 
@@ -179,6 +179,8 @@ def open_blobs(place: Any) -> Blobs:
         return ZarrBlobs(place)
     if isinstance(place, str) and "://" in place:
         return FsspecBlobs(place)
+    if place == "":
+        raise UsageError("an empty name is no place of a store (the current folder is `.`)")
     path = Path(place)
     return ZipBlobs(path) if path.is_file() else FolderBlobs(path)
 

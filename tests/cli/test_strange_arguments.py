@@ -1,0 +1,124 @@
+"""Names, places and arguments that are not what they should be: one line that says so, and nothing is lost."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import taskcodec
+from tests.cli.test_encode import contents, refused, run
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """x.npy, and a store of it."""
+    folder = tmp_path_factory.mktemp("strange")
+    x = np.random.default_rng(0).normal(size=(300, 8)).astype("f4")
+    np.save(folder / "x.npy", x)
+    np.save(folder / "flat.npy", np.ones((300, 8), "f4"))
+    np.save(folder / "nan.npy", np.full((300, 8), np.nan, "f4"))
+    run("encode", folder / "x.npy", folder / "x.tcz", "--bits", "20")
+    (folder / "photo.npy").write_bytes(b"\xff\xd8\xff\xe0 a photo")
+    (folder / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0 a photo")
+    (folder / "a.csv").write_text("id,label\n0,cat\n1,dog\n")
+    return folder
+
+
+def test_an_empty_name(place):
+    refused(place, "encode", "", place / "y.tcz", code=2, says=["empty name"])
+    refused(place, "encode", place / "x.npy", "", code=2, says=["empty name"])
+    refused(place, "fit", place / "x.npy", "-o", "", code=2, says=["empty name"])
+    with pytest.raises(taskcodec.TaskcodecError, match="empty name"):
+        taskcodec.open("")
+
+
+def test_a_place_where_nothing_is(place):
+    for verb in ("info", "verify"):
+        refused(place, verb, place / "nope", code=1, says=["nope", "no such file or folder"])
+    refused(place, "decode", place / "nope", "-o", place / "y.npy", code=1, says=["no such file or folder"])
+
+
+def test_a_step_that_would_clip(place):
+    refused(place, "fit", place / "x.npy", "-o", place / "c", "--step", "1e-9", code=2, says=["1e-09", "smallest"])
+    codec = taskcodec.fit(np.load(place / "x.npy"), bits=20)
+    with pytest.raises(taskcodec.TaskcodecError, match="smallest"):
+        taskcodec.at_step(codec, 1e-9)
+
+
+def test_the_smallest_step_that_is_named_works(place, tmp_path):
+    said = run("fit", place / "x.npy", "-o", tmp_path / "c", "--step", "1e-9", code=2).stderr
+    x = np.load(place / "x.npy")
+    smallest = said.strip().rpartition(" ")[2]
+    run("fit", place / "x.npy", "-o", tmp_path / "c", "--step", smallest)
+    codec = taskcodec.load_codec(tmp_path / "c")
+    assert np.abs(codec.decode(codec.encode(x)) - x).max() < 0.01
+
+
+def test_outputs_over_other_files_and_into_a_store(place):
+    store = place / "x.tcz"
+    refused(place, "decode", store, "-o", store / "y.npy", code=2, says=["lies in the store"])
+    refused(place, "decode", store, "-o", store / "samples" / "y.npy", code=2, says=["lies in the store"])
+    refused(place, "decode", store, "-o", place / "photo.npy", code=2, says=["not a .npy file"])
+    refused(place, "features", place / "x.npy", "-o", place / "photo.npy", code=2, says=["not a .npy file"])
+    refused(place, "fit", place / "x.npy", "-o", place / "photo.jpg", code=2, says=["not a codec"])
+
+
+def test_outputs_over_files_of_their_kind(place, tmp_path):
+    for _ in range(2):
+        run("decode", place / "x.tcz", "-o", tmp_path / "y.npy")
+        run("decode", place / "x.tcz", "-o", tmp_path / "y.parquet")
+        run("fit", place / "x.npy", "-o", tmp_path / "c", "--bits", "20")
+
+
+def test_arguments_come_before_the_place(place):
+    command = ("encode", place / "x.npy", place / "x.tcz", "--bits", "21")
+    refused(place, *command, "--device", "toaster", code=2, says=["--device toaster"])
+
+
+def test_a_run_that_codes_nothing_leaves_nothing(place, tmp_path):
+    command = ("encode", place / "nan.npy", tmp_path / "y.tcz", "--codec", place / "x.tcz")
+    found = run(*command, code=1)
+    assert "NaN or infinity" in found.stderr
+    assert contents(tmp_path) == {}
+
+
+def test_a_rate_that_cannot_be_met_is_told(place, tmp_path):
+    np.save(tmp_path / "few.npy", np.load(place / "x.npy")[:5])
+    found = run("encode", tmp_path / "few.npy", tmp_path / "few.tcz", "--bits", "20")
+    assert "--bits 20 was not met" in found.stderr
+    assert len(found.stderr.strip().splitlines()) == 1
+    assert run("encode", place / "x.npy", tmp_path / "x.tcz", "--bits", "20").stderr.count("not met") <= 1
+
+
+def test_other_labels_for_a_finished_store(place, tmp_path):
+    run("encode", place / "x.npy", tmp_path / "x.tcz", "--bits", "20")
+    command = ("encode", place / "x.npy", tmp_path / "x.tcz", "--bits", "20", "--labels", place / "a.csv")
+    assert "--overwrite to change them" in run(*command).stderr
+    assert taskcodec.open(tmp_path / "x.tcz").labels is None
+    assert "--overwrite" not in run(*command, "--overwrite").stderr
+    assert taskcodec.open(tmp_path / "x.tcz").labels[:3].tolist() == ["cat", "dog", None]
+
+
+def test_standard_output_that_is_full(place):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "taskcodec.cli.main", "info", place / "x.tcz"]
+        found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert found.returncode == 1
+    assert found.stderr.strip().splitlines() == [
+        "taskcodec: standard output: cannot be written (No space left on device)"
+    ]
+
+
+def test_interrupted(place, tmp_path):
+    os.mkfifo(tmp_path / "slow.csv")  # the command waits for a writer
+    command = [sys.executable, "-m", "taskcodec.cli.main", "encode", place / "x.npy", tmp_path / "y.tcz"]
+    running = subprocess.Popen([*command, "--labels", tmp_path / "slow.csv"], stderr=subprocess.PIPE, text=True)
+    writer = os.open(tmp_path / "slow.csv", os.O_WRONLY)  # returns when the command has come to read
+    running.send_signal(signal.SIGINT)
+    said = running.communicate(timeout=60)[1]
+    os.close(writer)
+    assert running.returncode == 130
+    assert said.strip().splitlines() == ["taskcodec: interrupted; run the same command again to go on"]
