@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
+from taskcodec.coding.tables import Tables
 from taskcodec.errors import UsageError
 
 THUMBNAIL_PIXELS = 96
@@ -69,7 +70,12 @@ class Extras:
 
 
 def extras_of_codec(codec: Codec, name: str = "taskcodec") -> Extras:
-    """The rate and the step of every column of a codec, from its own tables."""
+    """The rate and the step of every column of a codec, from its own tables.
+
+    Empty where tables are chosen sample by sample: the codec alone does not say then what a column costs.
+    """
+    if not isinstance(codec.tables, Tables):
+        return Extras()
     rates = []
     for column in range(codec.tables.columns):
         counts = codec.tables.column(column).astype(np.float64)

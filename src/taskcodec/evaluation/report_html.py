@@ -233,10 +233,12 @@ def _extras(extras: Extras) -> str:
         parts.append(
             f"<figure>{bars(picture.rate_bits, 'rate of each column', 'bits')}<figcaption>{words}</figcaption></figure>"
         )
-        parts.append(
-            f"<figure>{bars(picture.step, 'step of each column', 'step')}<figcaption>The quantization step of each"
-            " column</figcaption></figure>"
-        )
+        least, most = min(picture.step), max(picture.step)
+        if most > 1.001 * least:
+            words = f"Step of each column, from {least:.3g} to {most:.3g}"
+            parts.append(f"<figure>{bars(picture.step, words, 'step')}<figcaption>{words}</figcaption></figure>")
+        else:
+            parts.append(f'<p class="small">One step for all columns: {most:.3g}.</p>')
     if extras.neighbours:
         parts.append("<h2>Nearest neighbours, before and after</h2><p>The first picture is the sample; then what lies "
                      "nearest by cosine.</p>")  # fmt: skip
