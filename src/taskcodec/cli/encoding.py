@@ -9,6 +9,7 @@ from taskcodec.cli.jobs import FIT_SAMPLES, backbone_for, check_bits, check_devi
 from taskcodec.cli.places import place_of_the_new, put_in_place, remove_store, stored_at
 from taskcodec.codec import Codec, load_codec
 from taskcodec.data import FeatureSource, ImageSource, Source, open_source
+from taskcodec.engines.learned import PREFIX, through
 from taskcodec.engines.ledger import check_fits, is_same, own_codec, plan, request_of
 from taskcodec.engines.local import Batches, Progress, Watch, encode_source, sample_features
 from taskcodec.errors import MismatchError, SourceError, StorageError, UsageError
@@ -42,6 +43,7 @@ def encode_job(
     _check(store, zipped, options)
     source = labelled(open_source(source_name), options.labels)
     named = None if options.codec is None else load_codec(options.codec)
+    source = through(source, named)
     if zipped and os.path.lexists(store) and not options.overwrite:
         raise StorageError(f"{store}: exists; replace it (--overwrite) or name another place")
     place = f"{store}.partial" if zipped else store
@@ -71,6 +73,7 @@ def encode_job(
             refit=options.refit,
             append=options.append,
             named=named is not None,
+            codec_name=f"{PREFIX}{options.codec}",
             remove=(lambda: remove_store(place)) if stale else None,
             chunk_rows=options.chunk_rows,
             progress=progress,
@@ -175,6 +178,10 @@ def _codec_and_backbone(
     if named is not None:
         if isinstance(source, FeatureSource):
             return named, None
+        if named.g_a is not None:
+            from taskcodec.transforms.backbones import load_backbone
+
+            return named, load_backbone(f"{PREFIX}{options.codec}", options.device)
         if named.backbone is None:
             raise UsageError(f"{options.codec}: a codec without a backbone takes features (.npy, .parquet), not images")
         if options.backbone not in (None, named.backbone.name):

@@ -11,7 +11,7 @@ import typer
 
 from taskcodec import __version__, load_codec
 from taskcodec import open as open_store
-from taskcodec.cli import benchmark_verb, evaluate_verb, report_verb
+from taskcodec.cli import benchmark_verb, evaluate_verb, report_verb, train_verb
 from taskcodec.cli.output import human_bytes, progress_bar, show
 from taskcodec.codec import BUNDLED, Codec
 from taskcodec.engines.local import Features, Progress, write_npy
@@ -200,6 +200,7 @@ def verify(place: Annotated[str, typer.Argument(help="Store or codec")], json_: 
 app.command(epilog=evaluate_verb.EXAMPLE)(evaluate_verb.evaluate)
 app.command(epilog=benchmark_verb.EXAMPLE)(benchmark_verb.benchmark)
 app.command(epilog=report_verb.EXAMPLE)(report_verb.report)
+app.command(epilog=train_verb.EXAMPLE)(train_verb.train)
 
 
 @app.command(epilog="Example: taskcodec demo")

@@ -176,6 +176,7 @@ def encode_source(
     refit: bool = True,
     append: bool = False,
     named: bool = True,
+    codec_name: str = "codec",
     remove: Callable[[], None] | None = None,
     chunk_rows: int = 1024,
     progress: Progress | None = None,
@@ -193,6 +194,7 @@ def encode_source(
         backbone: for images.
         bits: the rate to meet on this source, in bits per sample; None keeps the codec's step.
         append: add to a finished store. Nothing happens where the source is in the store already.
+        codec_name: where a learned codec's analysis is to be found again, since the store's copy leaves it out.
         named: whether the codec was asked for, or is just what was at hand: then resuming does not compare it.
         remove: where what lies there is to be replaced: takes it away, called when the first chunk could be written.
         chunk_rows: samples in a chunk.
@@ -217,7 +219,7 @@ def encode_source(
         if isinstance(source, FeatureSource) and source.dimension != codec.dimension:
             raise MismatchError(f"{source.name}: features of {source.dimension} numbers, a codec for {codec.dimension}")
         batches, names = Batches(source, backbone), names_for(source, 0, None)
-        used = _refitted(codec, batches, bits, refit, progress)
+        used = _refitted(codec, batches, bits, refit, progress).for_store(codec_name)
         if remove is not None:
             remove()
         writer = StoreWriter.create(place, used, chunk_rows=chunk_rows, source=request)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from taskcodec.data import FeatureSource, ImageSource, open_source
 from taskcodec.data.arrays import open_npy
+from taskcodec.engines.learned import through_recorded
 from taskcodec.engines.local import Batches, Progress, write_features
 from taskcodec.errors import MismatchError, SourceError, UsageError
 from taskcodec.store import OK, Store
@@ -71,7 +72,7 @@ def raw_of_store(
             f"{name}: needs the raw features to compare with; give --source FOLDER (what it was encoded from) or "
             "--raw FEATURES.npy (from `taskcodec features`)"
         )
-    opened = open_source(source)
+    opened = through_recorded(open_source(source), codec.backbone)
     if isinstance(opened, FeatureSource):
         ids, features = all_finite(opened)
         return RawFeatures(_in_order(features, ids, store, opened.name), opened.name)

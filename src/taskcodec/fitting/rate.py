@@ -59,7 +59,10 @@ def adapt(codec: Codec, features: npt.ArrayLike, bits: float | None = None) -> C
     companded = compand(x, codec.transform.companding)
     weight = CENTRE_WEIGHT / (len(x) + CENTRE_WEIGHT)
     centre = (1 - weight) * companded.mean(axis=0, dtype=np.float64) + weight * codec.transform.centre
-    transform = replace(codec.transform, centre=centre.astype(np.float32))
+    if codec.networks is None:
+        transform = replace(codec.transform, centre=centre.astype(np.float32))
+    else:  # a learned latent has its modes where the cells were when it was trained
+        transform = codec.transform
     latent = transform.analyse(x)
     prior = pseudo_samples(codec.sketch, SKETCH_SAMPLES) if len(codec.sketch) else None
     if bits is None:
