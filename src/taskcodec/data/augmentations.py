@@ -81,3 +81,12 @@ def views(name: str, samples: Tensor) -> Views | None:
             return torch.as_tensor(made(images)).clamp(0, 1)
 
     return of
+
+
+def radius(points: Tensor) -> Tensor:
+    """(n, d) points -> (n, 1) their distance from the origin: all that rotations leave alone."""
+    return points.norm(dim=1, keepdim=True)
+
+
+TARGETS: Mapping[str, Views | None] = {"sample": None, "radius": radius}
+"""What VIC may be asked to reconstruct: the sample itself, or what names its orbit."""

@@ -1,0 +1,105 @@
+"""What a configuration names, read into memory: toy sources, IDX files, images, vectors, features of a backbone."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from taskcodec.data.arrays import FeatureSource
+from taskcodec.data.augmentations import TARGETS, views
+from taskcodec.data.idx import read_idx_folder
+from taskcodec.data.items import ImageSource
+from taskcodec.data.sources import open_source
+from taskcodec.data.toy import banana_source
+from taskcodec.engines.local import Batches
+from taskcodec.engines.train_config import DataChoice, TrainConfig
+from taskcodec.errors import SourceError, TaskcodecError, UsageError
+from taskcodec.fitting.compressor import TrainingSet
+from taskcodec.transforms.images import Pixels, Preprocessing
+from taskcodec.transforms.spec import BackboneSpec
+
+
+def training_set(config: TrainConfig) -> TrainingSet:
+    """The samples of a configuration, with its views. Errors name the configuration's file and the key."""
+    try:
+        found = _samples(config.data)
+    except TaskcodecError as error:
+        raise type(error)(f"{config.name}: data.source: {error}") from error
+    try:
+        made = views(config.augmentations, found.samples)
+    except UsageError as error:
+        raise UsageError(f"{config.name}: augmentations: {error}") from error
+    if config.data.target not in TARGETS:
+        raise UsageError(f"{config.name}: data.target: {config.data.target!r} is none of {', '.join(TARGETS)}")
+    return TrainingSet(
+        samples=found.samples,
+        views=made,
+        target=TARGETS[config.data.target],
+        labels=found.labels,
+        preprocessing=found.preprocessing,
+        backbone=found.backbone,
+    )
+
+
+def _samples(choice: DataChoice) -> TrainingSet:
+    if choice.source == "banana":
+        drawn = banana_source().sample(choice.samples, choice.seed).astype(np.float32)
+        return TrainingSet(torch.from_numpy(drawn))
+    folder = Path(choice.source)
+    if folder.is_dir() and any(folder.glob("*-idx3-ubyte*")):
+        images, classes = (array[: choice.samples] for array in read_idx_folder(folder))
+        return _of_images(images[..., None], classes.astype(np.int64), images.shape[1])
+    source = open_source(choice.source)
+    if isinstance(source, FeatureSource):
+        block = source.block(0, min(len(source), choice.samples))
+        return _of_vectors(block[np.isfinite(block).all(axis=1)], source.name)
+    source = ImageSource(source.name, source.items[: choice.samples])
+    if choice.backbone is not None:
+        return _features(source, choice.backbone)
+    return _images(source, choice)
+
+
+def _of_vectors(vectors: np.ndarray, name: str, spec: BackboneSpec | None = None) -> TrainingSet:
+    if len(vectors) < 2:
+        raise SourceError(f"{name}: training needs at least 2 samples that can be read, found {len(vectors)}")
+    return TrainingSet(torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32)), backbone=spec)
+
+
+def _of_images(images: Pixels, classes: np.ndarray | None, side: int) -> TrainingSet:
+    """(n, H, W, C) bytes. Mean and spread of all pixels are recorded, one of each, to three digits."""
+    part = images[:: max(1, len(images) // 2000)].astype(np.float64) / 255
+    mean, std = round(float(part.mean()), 3), max(round(float(part.std()), 3), 0.001)
+    described = Preprocessing(side, side, "bicubic", (mean,) * 3, (std,) * 3).to_json()
+    samples = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+    labels = None if classes is None else torch.from_numpy(classes)
+    return TrainingSet(samples, labels=labels, preprocessing=described)
+
+
+def _images(source: ImageSource, choice: DataChoice) -> TrainingSet:
+    prepare = Preprocessing(choice.side, choice.side, "bicubic", (0.0,) * 3, (1.0,) * 3)
+    squares, names = [], []
+    for item in source.items:
+        try:
+            if item.fault is None:
+                squares.append(prepare(item.read()))
+                names.append(item.label)
+        except (SourceError, OSError):
+            continue  # as when encoding: what cannot be read does not stop the rest
+    if len(squares) < 2:
+        raise SourceError(f"{source.name}: training needs at least 2 images that can be read, found {len(squares)}")
+    images = np.stack(squares)
+    if choice.grey:
+        images = images.mean(axis=-1, keepdims=True).round().astype(np.uint8)
+    classes = None
+    if all(name is not None for name in names):
+        classes = np.unique(np.array(names), return_inverse=True)[1].astype(np.int64)
+    return _of_images(images, classes, choice.side)
+
+
+def _features(source: ImageSource, name: str) -> TrainingSet:
+    from taskcodec.transforms.backbones import load_backbone
+
+    backbone = load_backbone(name)
+    batches = Batches(source, backbone)
+    found = [batch.features for batch in batches.run(range(len(batches))) if len(batch.features)]
+    return _of_vectors(np.concatenate(found) if found else np.empty((0, 1)), source.name, backbone.spec)

@@ -1,0 +1,116 @@
+"""A training from its configuration: one codec file for each beta, one after the other or side by side."""
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from taskcodec.engines.train_config import TrainConfig
+from taskcodec.errors import UsageError
+from taskcodec.store.atomic import replacing
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Point:
+    """What became of one beta.
+
+    Attributes:
+        beta: as in the recipe.
+        codec: file that was written, or would have been.
+        step, steps: gradient steps done, and in all.
+        trained_bits: the entropy model's bits for rounded latents; None where the training was stopped.
+        fingerprint: of the codec, likewise.
+    """
+
+    beta: float
+    codec: str
+    step: int
+    steps: int
+    trained_bits: float | None = None
+    fingerprint: str | None = None
+
+
+def output_of(output: Path, beta: float, several: bool) -> Path:
+    """my.codec for one beta; my-beta0.1.codec for each of several."""
+    return output.with_name(f"{output.stem}-beta{beta:g}{output.suffix}") if several else output
+
+
+def work_of(output: Path) -> Path:
+    """The folder of a codec's checkpoints and logs: beside it."""
+    return output.with_name(f"{output.name}.training")
+
+
+def train_all(
+    config: TrainConfig,
+    output: Path,
+    *,
+    resume: bool = False,
+    seconds: float | None = None,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> list[Point]:
+    """Train the codecs of a configuration.
+
+    Args:
+        config: as read.
+        output: the codec's file; of several betas each has its own (`output_of`).
+        resume: go on from the checkpoints that lie there.
+        seconds: stop each training at the first checkpoint after so long.
+        jobs: trainings side by side; None for all of them where there is a GPU, one otherwise.
+        progress: called with (steps done, steps in all) where one runs at a time.
+
+    Raises:
+        UsageError: something was begun there and `resume` is not given; or what the configuration says does not fit.
+    """
+    import torch
+
+    several = len(config.recipes) > 1
+    outputs = [output_of(output, recipe.beta, several) for recipe in config.recipes]
+    if len(set(outputs)) < len(outputs):
+        raise UsageError(f"{config.name}: beta: one of them is given twice")
+    for path in outputs:
+        if not resume and work_of(path).exists():
+            raise UsageError(f"{work_of(path)}: a training was begun there; go on with --resume, or remove it")
+    side_by_side = min(jobs or (len(outputs) if torch.cuda.is_available() else 1), len(outputs))
+    if side_by_side == 1:
+        return [_one(config, k, path, resume, seconds, progress) for k, path in enumerate(outputs)]
+    with ProcessPoolExecutor(side_by_side, multiprocessing.get_context("spawn")) as pool:
+        running = [pool.submit(_one, config, k, path, resume, seconds, None) for k, path in enumerate(outputs)]
+        return [future.result() for future in running]
+
+
+def _one(
+    config: TrainConfig, number: int, output: Path, resume: bool, seconds: float | None, progress: Progress | None
+) -> Point:
+    from taskcodec.engines.train_data import training_set
+    from taskcodec.fitting.training import train
+
+    recipe = config.recipes[number]
+    provenance: dict[str, Any] = {"augmentations": config.augmentations, "source": Path(config.data.source).name}
+    try:
+        trained = train(
+            training_set(config),
+            recipe,
+            config.schedule,
+            folder=work_of(output),
+            resume=resume,
+            seconds=seconds,
+            loggers=config.log,
+            provenance=provenance,
+            progress=progress,
+        )
+    except UsageError as error:
+        if str(error).startswith(config.name):
+            raise
+        raise UsageError(f"{config.name}: model: {error}") from error
+    point = Point(recipe.beta, str(output), trained.step, trained.steps)
+    if trained.codec is None:
+        return point
+    with replacing(output) as temporary:
+        temporary.write_bytes(trained.codec.to_bytes())
+    bits = float(trained.codec.provenance["trained_bits"])
+    return replace(point, trained_bits=bits, fingerprint=trained.codec.fingerprint)
