@@ -13,7 +13,9 @@ from taskcodec.errors import (
     MismatchError,
     SourceError,
     TaskcodecError,
+    UsageError,
 )
+from tests.conditional import conditional
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +24,10 @@ def x():
     return np.abs(rng.normal(size=(600, 4)) @ rng.normal(size=(4, 20))).astype("f4")
 
 
-@pytest.fixture(scope="module", params=["bottleneck", "dimensionwise"])
+@pytest.fixture(scope="module", params=["bottleneck", "dimensionwise", "conditional"])
 def codec(request, x):
+    if request.param == "conditional":
+        return conditional(taskcodec.fit(x, bits=60))
     return taskcodec.fit(x, bits=60, method=request.param)
 
 
@@ -56,6 +60,28 @@ def test_what_does_not_fit_is_refused(codec, x):
         codec.decode(np.zeros((2, 99), np.int32))
     with pytest.raises(MismatchError, match="no backbone"):
         codec.compress(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_side_information_is_coded_before_the_latent_and_not_decoded(x):
+    plain = taskcodec.fit(x, bits=60)
+    codec = conditional(plain)
+    symbols = codec.encode(x)
+    assert symbols.shape == (600, plain.columns + 2)
+    assert np.array_equal(symbols[:, 2:], plain.encode(x))
+    assert np.array_equal(codec.decode(symbols), plain.decode(plain.encode(x)))
+    assert (opened(plain)[0]["version"], opened(codec)[0]["version"]) == (1, 2)
+
+
+def test_the_rate_of_conditional_tables_is_not_a_knob(x):
+    codec = conditional(taskcodec.fit(x, bits=60))
+    assert taskcodec.adapt(codec, x) is codec
+    for change in (
+        lambda: taskcodec.at_bits(codec, 30),
+        lambda: taskcodec.at_step(codec, 1.0),
+        lambda: taskcodec.adapt(codec, x, 30),
+    ):
+        with pytest.raises(UsageError, match="conditional"):
+            change()
 
 
 def test_foreign_future_and_missing_files(codec, tmp_path):

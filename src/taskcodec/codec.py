@@ -22,9 +22,9 @@ import numpy.typing as npt
 
 from taskcodec import codec_file
 from taskcodec.codec_file import MAX_BYTES, finite_tensor
-from taskcodec.coding import Tables, decode_sample, encode_sample
+from taskcodec.coding import AnyTables, Tables, decode_sample, encode_sample, read_tables
 from taskcodec.errors import CorruptFileError, ForeignFileError, MismatchError, SourceError
-from taskcodec.quantization.uniform import dequantize, quantize
+from taskcodec.quantization.uniform import HasRuns, Runs, dequantize, quantize
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.carried import Network, Networks
 from taskcodec.transforms.spec import BackboneSpec
@@ -47,18 +47,20 @@ class Codec:
     transform: AffineTransform
     step: float
     rounding: float
-    tables: Tables
+    tables: AnyTables
     points: npt.NDArray[np.float32]
     sketch: npt.NDArray[np.float32]
     backbone: BackboneSpec | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     networks: Networks | None = None
+    point_runs: Runs | None = None
 
     def __post_init__(self) -> None:
         k = self.transform.columns
-        if self.tables.columns != k or self.sketch.ndim != 2 or self.sketch.shape[1] != k:
+        if self.columns - self.tables.side_columns != k or self.sketch.ndim != 2 or self.sketch.shape[1] != k:
             raise CorruptFileError(f"the tables or the sketch of the codec do not have its {k} columns")
-        if self.points.shape != (int(self.tables.sizes.sum()),):
+        runs = self.runs
+        if runs.sizes.shape != (k,) or self.points.shape != (int(runs.sizes.sum(dtype=np.int64)),):
             raise CorruptFileError("the reconstruction points of the codec do not fit its tables")
         if not (math.isfinite(self.step) and self.step > 0 and 0 <= self.rounding <= 0.5):
             raise CorruptFileError(f"step {self.step} and rounding {self.rounding} are not a quantizer's")
@@ -82,22 +84,31 @@ class Codec:
 
     @property
     def columns(self) -> int:
-        """k, the number of symbols of a sample."""
-        return self.transform.columns
+        """The number of symbols of a sample: k, and before them those of its side information, where it has any."""
+        return self.tables.columns
+
+    @property
+    def runs(self) -> HasRuns:
+        """The symbols that have a reconstruction point: those in the tables, or of `point_runs` where it is given."""
+        if self.point_runs is not None:
+            return self.point_runs
+        none = np.zeros(self.transform.columns, np.int32)
+        return self.tables if isinstance(self.tables, Tables) else Runs(none, none)
 
     def encode(self, features: npt.ArrayLike) -> npt.NDArray[np.int32]:
-        """(n, d) features -> (n, k) symbols. Raises MismatchError on another dimension or on NaN or infinity."""
+        """(n, d) features -> (n, columns) symbols. Raises MismatchError on another dimension or on NaN or infinity."""
         x = np.asarray(features, dtype=np.float32)
         if not np.isfinite(x).all():
             raise MismatchError("features hold NaN or infinity: nothing sensible can be coded")
-        return quantize(self.transform.analyse(x), self.step, self.rounding)
+        return self.tables.with_side(quantize(self.transform.analyse(x), self.step, self.rounding))
 
     def decode(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """(n, k) symbols -> (n, d) features, float32."""
+        """(n, columns) symbols -> (n, d) features, float32."""
         s = np.asarray(symbols, dtype=np.int32)
         if s.ndim != 2 or s.shape[1] != self.columns:
             raise MismatchError(f"expected symbols of shape (n, {self.columns}), found {s.shape}")
-        return self.transform.synthesise(dequantize(s, self.step, self.tables, self.points))
+        latent = dequantize(s[:, self.tables.side_columns :], self.step, self.runs, self.points)
+        return self.transform.synthesise(latent)
 
     def compress(self, sample: Any) -> Any:
         """One sample -> bytes, or a list (or 2-d array) of samples -> a list of bytes.
@@ -192,9 +203,10 @@ class Codec:
         Path(path).write_bytes(self.to_bytes())
 
     def _manifest(self) -> dict[str, Any]:
+        plain = self.networks is None and self.point_runs is None and isinstance(self.tables, Tables)
         return {
             "format": codec_file.FORMAT,
-            "version": 1 if self.networks is None else 2,
+            "version": 1 if plain else 2,
             "transform": {"kind": "affine", "companding": self.transform.companding},
             "quantizer": {"kind": "uniform", "step": float(self.step), "rounding": float(self.rounding)},
             "backbone": None if self.backbone is None else vars(self.backbone),
@@ -213,6 +225,8 @@ class Codec:
         if self.transform.analysis_matrix is not None and self.transform.synthesis_matrix is not None:
             tensors["analysis"] = self.transform.analysis_matrix.astype("<f2")
             tensors["synthesis"] = self.transform.synthesis_matrix.astype("<f2")
+        if self.point_runs is not None:
+            tensors["point_runs"] = np.stack([self.point_runs.first, self.point_runs.sizes]).astype("<i4")
         if self.networks is not None:
             tensors.update(self.networks.tensors())
         # safetensors writes the buffer as it lies: it must lie in C order.
@@ -237,12 +251,13 @@ class Codec:
                 ),
                 step=float(manifest["quantizer"]["step"]),
                 rounding=float(manifest["quantizer"]["rounding"]),
-                tables=Tables.from_bytes(tensors["tables"].tobytes()),
+                tables=read_tables(tensors["tables"].tobytes()),
                 points=finite_tensor(tensors, "points", 1),
                 sketch=finite_tensor(tensors, "sketch", 2),
                 backbone=None if backbone is None else BackboneSpec(**backbone),
                 provenance=_object(manifest["provenance"]),
                 networks=Networks.read(manifest["networks"], tensors) if "networks" in manifest else None,
+                point_runs=Runs(*tensors["point_runs"].astype(np.int32)) if "point_runs" in tensors else None,
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise CorruptFileError(f"{name}: the codec lacks or mangles {error}") from error

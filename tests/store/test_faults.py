@@ -10,6 +10,7 @@ import pytest
 import taskcodec
 from taskcodec.errors import TaskcodecError
 from taskcodec.store import SampleRecord, StoreWriter, pack_zip
+from tests.conditional import conditional
 
 TRIALS = int(os.environ.get("TASKCODEC_FAULTS", "250"))
 
@@ -36,10 +37,11 @@ def damaged(data, generator):
     return data[:position] + bytes([data[position] ^ generator.randrange(1, 256)]) + data[position + 1 :]
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
+@pytest.fixture(scope="module", params=["plain", "conditional"])
+def place(request, tmp_path_factory):
     x = np.random.default_rng(0).normal(size=(200, 12)).astype("f4")
     codec = taskcodec.fit(x, bits=30)
+    codec = conditional(codec) if request.param == "conditional" else codec
     folder = tmp_path_factory.mktemp("faults") / "x.tcz"
     with StoreWriter.create(folder, codec, chunk_rows=64) as writer:
         records = [SampleRecord(f"s{i}", i, 48, label=str(i % 3)) for i in range(200)]

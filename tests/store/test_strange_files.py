@@ -153,7 +153,7 @@ def test_a_strange_zarr_configuration_is_refused(odd):
 
 def test_a_newer_zarr_configuration_is_named():
     with pytest.raises(FutureVersionError, match="upgrade"):
-        AnsCodec.from_dict({"name": "taskcodec.ans", "configuration": {"version": 2, "tables": ""}})
+        AnsCodec.from_dict({"name": "taskcodec.ans", "configuration": {"version": 3, "tables": ""}})
 
 
 @pytest.mark.parametrize("call", ["open", "replace"])

@@ -166,6 +166,15 @@ class ConditionalTables:
             symbols[:, start : start + group.columns] = residual.reshape(table.shape) + added
         return symbols
 
+    def slot_counts(self, symbols: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """(n, columns) symbols -> how often each slot of the bank was used, aligned with its `counts`."""
+        s, found = self.checked(symbols), np.zeros(len(self.bank.counts), np.int64)
+        for group, start in zip(self.groups, self._starts, strict=True):
+            table, residual = self._residuals(group, start, s)
+            slots = _slots(residual, table, self.bank) + self.bank.starts[table]
+            found += np.bincount(slots.ravel(), minlength=found.size)
+        return found
+
     def code_length(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """(n, columns) symbols -> (n,) bits of an ideal coder, escapes and side information included."""
         s = self.checked(np.atleast_2d(np.asarray(symbols)))

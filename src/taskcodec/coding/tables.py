@@ -55,6 +55,20 @@ class Tables:
         """d, the number of columns."""
         return int(self.sizes.size)
 
+    @property
+    def bank(self) -> "Tables":
+        """The tables themselves: what a symbol is coded with is one of them."""
+        return self
+
+    @property
+    def side_columns(self) -> int:
+        """None of the columns is side information."""
+        return 0
+
+    def with_side(self, symbols: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """(n, d) symbols of a latent -> the same: nothing is coded beside them."""
+        return symbols
+
     @cached_property
     def starts(self) -> npt.NDArray[np.int64]:
         """(d + 1,) where each column's counts begin, and where the last end."""
@@ -120,6 +134,11 @@ class Tables:
         slots = self.slots(np.atleast_2d(np.asarray(symbols, dtype=np.int32)))
         bits = (TABLE_BITS - np.log2(self.counts))[slots + self.starts[:-1]]
         return np.asarray(bits.sum(axis=1) + ESCAPE_BITS * (slots == self.sizes).sum(axis=1), dtype=np.float64)
+
+    def slot_counts(self, symbols: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """(n, d) symbols -> how often each slot of the tables was used, aligned with `counts`."""
+        slots = self.slots(self.checked(symbols)) + self.starts[:-1]
+        return np.bincount(slots.ravel(), minlength=len(self.counts))
 
     def to_bytes(self) -> bytes:
         """Compact bytes; equal tables give equal bytes, and tables that were read give the bytes they were read from.

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
+from taskcodec.coding import ConditionalTables
 from taskcodec.entropy_models.empirical import Frozen, freeze, pseudo_samples
 from taskcodec.errors import UsageError
 from taskcodec.quantization.uniform import MAX_SYMBOL, Latent, quantize
@@ -51,11 +52,15 @@ def adapt(codec: Codec, features: npt.ArrayLike, bits: float | None = None) -> C
         bits: the rate to meet on these data, in bits per sample; None keeps the codec's step.
 
     The centre moves to the mean of the data (shrunk towards the fitted one), so that the dead zone of each column
-    lies where these data are dense. This is forward adaptation: what changed is stored with the data, once.
+    lies where these data are dense. This is forward adaptation: what changed is stored with the data, once. A codec
+    with conditional tables is returned as it is.
     """
+    if isinstance(codec.tables, ConditionalTables) and bits is None:
+        return codec  # what its tables depend on was trained: there is nothing to count anew
     x = np.asarray(features, dtype=np.float32)
     if len(x) < MIN_ADAPT_SAMPLES:
         return codec if bits is None else at_bits(codec, bits)
+    _check_plain(codec)
     companded = compand(x, codec.transform.companding)
     weight = CENTRE_WEIGHT / (len(x) + CENTRE_WEIGHT)
     centre = (1 - weight) * companded.mean(axis=0, dtype=np.float64) + weight * codec.transform.centre
@@ -126,7 +131,13 @@ def search_step(
     )
 
 
+def _check_plain(codec: Codec) -> None:
+    if isinstance(codec.tables, ConditionalTables):
+        raise UsageError("this codec's tables are conditional: its rate was set when it was trained; train another")
+
+
 def _sketch_samples(codec: Codec) -> Latent:
+    _check_plain(codec)
     if not len(codec.sketch):
         origin = str(codec.provenance.get("adapted_from", "unknown"))[:12]
         raise UsageError(

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from taskcodec.coding import Tables
+from taskcodec.coding import AnyTables
 from taskcodec.errors import CorruptFileError, MismatchError, TaskcodecError, UsageError
 from taskcodec.store.backend import open_blobs
 from taskcodec.store.manifest import (
@@ -280,7 +280,7 @@ class Store:
         return table
 
     @cached_property
-    def _tables(self) -> Tables:
+    def _tables(self) -> AnyTables:
         return self.codec.tables
 
     def _decode_chunk(self, index: int) -> npt.NDArray[np.int32]:
@@ -315,7 +315,7 @@ class Store:
         out = np.empty((len(positions), width), dtype)
         if not len(positions):
             return out
-        codec, _ = self.codec, self._tables.models  # made once, before the threads start
+        codec, _ = self.codec, self._tables.bank.models  # made once, before the threads start
         chunk_of = positions // self.manifest.chunk_rows
         order = np.argsort(chunk_of, kind="stable")
         chunks, starts = np.unique(chunk_of[order], return_index=True)

@@ -18,7 +18,7 @@ import zarr
 from zarr.codecs import Crc32cCodec
 from zarr.storage import MemoryStore
 
-from taskcodec.coding import Tables
+from taskcodec.coding import AnyTables
 from taskcodec.errors import CorruptFileError, MismatchError, StorageError, UsageError
 from taskcodec.store.backend import Blobs, ZarrBlobs, open_blobs, writer_lock
 from taskcodec.store.manifest import (
@@ -46,7 +46,7 @@ class CodecLike(Protocol):
     """What a store needs of a codec."""
 
     @property
-    def tables(self) -> Tables: ...
+    def tables(self) -> AnyTables: ...
     @property
     def dimension(self) -> int: ...
     @property
@@ -72,7 +72,7 @@ class StoreWriter:
     1
     """
 
-    def __init__(self, blobs: Blobs, tables: Tables, manifest: Manifest, locks: ExitStack) -> None:
+    def __init__(self, blobs: Blobs, tables: AnyTables, manifest: Manifest, locks: ExitStack) -> None:
         self._blobs, self._tables, self.manifest, self._locks = blobs, tables, manifest, locks
         self._rows: list[npt.NDArray[np.int32]] = []
         self._records: list[SampleRecord] = []
@@ -242,7 +242,7 @@ def _records_for(records: Sequence[SampleRecord], rows: int) -> int:
     return len(records)
 
 
-def _codes_metadata(tables: Tables, chunk_rows: int, samples: int) -> bytes:
+def _codes_metadata(tables: AnyTables, chunk_rows: int, samples: int) -> bytes:
     """The `zarr.json` that Zarr itself writes for our array."""
     memory = MemoryStore()
     zarr.create_array(

@@ -16,18 +16,19 @@ from zarr.abc.codec import ArrayBytesCodec
 from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import Buffer, NDBuffer
 
-from taskcodec.coding import Tables, block_shape, decode_block, encode_block
+from taskcodec.coding import AnyTables, Tables, block_shape, decode_block, encode_block, read_tables
 from taskcodec.errors import CorruptFileError, FutureVersionError
 
 NAME = "taskcodec.ans"
-VERSION = 1
+VERSION = 2
+"""The newest version that is read. Version 2 has conditional tables; arrays with plain ones stay version 1."""
 
 
 @dataclass(frozen=True, eq=False)
 class AnsCodec(ArrayBytesCodec):
-    """Codes a chunk (rows, d) column by column with one frozen table for each column."""
+    """Codes a chunk (rows, d) with frozen tables, one for each column or conditional ones."""
 
-    tables: Tables
+    tables: AnyTables
     is_fixed_size = False
 
     def __eq__(self, other: object) -> bool:
@@ -38,22 +39,25 @@ class AnsCodec(ArrayBytesCodec):
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Read the metadata's `{"name": "taskcodec.ans", "configuration": {"version": 1, "tables": base64}}`."""
+        """Read the metadata's `{"name": "taskcodec.ans", "configuration": {"version": 1 or 2, "tables": base64}}`."""
         configuration = data.get("configuration")
         version = configuration.get("version") if isinstance(configuration, dict) else None
         if isinstance(version, int) and version > VERSION:
             raise FutureVersionError(f"{NAME}: version {version!r}, this taskcodec reads up to {VERSION}: upgrade it")
-        if configuration is None or version != VERSION:
+        if configuration is None or type(version) is not int or version < 1:
             raise CorruptFileError(f"{NAME}: the configuration names no version of ours (found {version!r})")
         try:
-            return cls(Tables.from_bytes(base64.b64decode(configuration["tables"], validate=True)))
+            tables = read_tables(base64.b64decode(configuration["tables"], validate=True))
         except (KeyError, TypeError, ValueError) as error:
             raise CorruptFileError(f"{NAME}: the configuration lacks its tables or mangles them") from error
+        if version != _version_of(tables):
+            raise CorruptFileError(f"{NAME}: version {version} does not have tables of this kind")
+        return cls(tables)
 
     def to_dict(self) -> dict[str, Any]:
         """What `from_dict` reads."""
         tables = base64.b64encode(self.tables.to_bytes()).decode("ascii")
-        return {"name": NAME, "configuration": {"version": VERSION, "tables": tables}}
+        return {"name": NAME, "configuration": {"version": _version_of(self.tables), "tables": tables}}
 
     def validate(self, *, shape: tuple[int, ...], dtype: Any, chunk_grid: Any) -> None:
         """Raise ValueError on an array that is not (n, d) of the tables' d columns, chunked by rows."""
@@ -75,13 +79,17 @@ class AnsCodec(ArrayBytesCodec):
         return chunk_spec.prototype.nd_buffer.from_numpy_array(chunk)
 
 
-def encode_rows(symbols: npt.NDArray[np.int32], tables: Tables) -> bytes:
+def _version_of(tables: AnyTables) -> int:
+    return 1 if isinstance(tables, Tables) else 2
+
+
+def encode_rows(symbols: npt.NDArray[np.int32], tables: AnyTables) -> bytes:
     """(rows, d) symbols -> a block without the all-zero rows at their end."""
     used = np.flatnonzero(symbols.any(axis=1))
     return encode_block(symbols[: int(used[-1]) + 1 if used.size else 0], tables)
 
 
-def decode_rows(data: bytes, tables: Tables, chunk_rows: int) -> npt.NDArray[np.int32]:
+def decode_rows(data: bytes, tables: AnyTables, chunk_rows: int) -> npt.NDArray[np.int32]:
     """Invert `encode_rows`: the rows up to the last that is not all zero, at most `chunk_rows`."""
     rows = block_shape(data)[0]
     if rows > chunk_rows:
