@@ -5,6 +5,7 @@ from taskcodec.errors import MismatchError
 from taskcodec.evaluation.probes import probe_accuracy
 from taskcodec.evaluation.shift import ShiftWatch, measure_shift
 from taskcodec.fitting import adapt, fit
+from tests.conditional import conditional
 
 D = 24
 
@@ -120,3 +121,35 @@ def test_watching_keeps_rows_spread_over_all_and_bounded_memory(codec):
     assert watch.ROWS <= len(watch.kept) <= 2 * watch.ROWS
     np.testing.assert_array_equal(np.diff(watch.kept[:, 0]), watch.stride)
     assert watch.measure().samples == len(watch.kept)
+
+
+def test_tables_that_depend_on_other_symbols_are_measured_table_by_table():
+    """Symbols drawn from conditional tables show no shift; those that the tables do not expect do."""
+    rng = np.random.default_rng(0)
+    plain = fit(gaussian(2000, 0), bits=60, method="dimensionwise")
+    codec = conditional(plain)
+    tables, rows = codec.tables, 3000
+    symbols = np.zeros((rows, codec.columns), np.int32)
+    for group, start in zip(tables.groups, (0, 2), strict=True):
+        table, added = group.choose(symbols[:, :start])
+        for t in np.unique(table):
+            where, share = table == t, tables.bank.column(t)[:-1] / tables.bank.column(t)[:-1].sum()
+            drawn = rng.choice(len(share), int(where.sum()), p=share) + tables.bank.first[t]
+            symbols[:, start : start + group.columns][where] = drawn + added[where]
+    counts = tables.slot_counts(symbols)
+    assert counts.sum() == symbols.size
+    found = measure_shift(codec, gaussian(rows, 1))
+    assert found.rate_bits == pytest.approx(tables.code_length(codec.encode(gaussian(rows, 1))).mean())
+    assert found.kl_bits > 0.1 * found.rate_bits
+
+    class Drawn:
+        """The codec, were these symbols what it makes of the features."""
+
+        provenance, transform, tables = codec.provenance, codec.transform, codec.tables
+
+        def encode(self, x):
+            return symbols
+
+    same = measure_shift(Drawn(), gaussian(rows, 1))
+    assert same.kl_bits < 0.01 * same.rate_bits
+    assert same.rate_bits == pytest.approx(same.expected_rate_bits, rel=0.01)

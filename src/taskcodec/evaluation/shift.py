@@ -100,43 +100,50 @@ def measure_shift(codec: Codec, features: npt.ArrayLike) -> Shift:
     if x.ndim != 2 or not len(x):
         raise MismatchError(f"shift: expected features of shape (n >= 1, {codec.dimension}), found {x.shape}")
     symbols = codec.encode(x)
-    tables = codec.tables
-    slots = (tables.slots(symbols) + tables.starts[:-1]).astype(np.int64)
-    counts = np.bincount(slots.ravel(), minlength=len(tables.counts))
-    escapes = int(counts[tables.starts[1:] - 1].sum())
-    rate = float(tables.code_length(symbols).mean())
-    share = tables.counts / TOTAL
+    bank = codec.tables.bank
+    counts = codec.tables.slot_counts(symbols)
+    escapes = int(counts[bank.starts[1:] - 1].sum())
+    rate = float(codec.tables.code_length(symbols).mean())
+    share, used = bank.counts / TOTAL, _used(bank, counts)
+    table_bits = -np.add.reduceat(share * np.log2(share), bank.starts[:-1])
     return Shift(
         samples=len(x),
         rate_bits=rate,
-        expected_rate_bits=float(-(share * np.log2(share)).sum()),
+        expected_rate_bits=float((used * table_bits).sum() / len(x)),
         escape_share=escapes / symbols.size,
-        kl_bits=max(0.0, rate - _entropy_bits(counts, len(x)) - _chance_bits(tables, len(x))),
+        kl_bits=max(0.0, rate - (_entropy_bits(bank, counts) + _chance_bits(bank, used)) / len(x)),
         outside_share=outside_share(codec.transform, x),
         fitted_outside_share=_fitted_outside_share(codec),
         refitted="adapted_from" in codec.provenance,
     )
 
 
-def _entropy_bits(counts: npt.NDArray[np.int64], samples: int) -> float:
-    """Empirical entropy summed over the columns: counts of all slots of all columns, `samples` in each column."""
-    seen = counts[counts > 0] / samples
-    return float(-(seen * np.log2(seen)).sum())
+def _used(bank: Tables, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How many symbols were coded with each table of the bank, from the counts of all its slots."""
+    return np.asarray(np.add.reduceat(counts, bank.starts[:-1]))
 
 
-def _chance_bits(tables: Tables, samples: int) -> float:
-    """The divergence that symbols drawn from the tables show by chance, in bits a sample.
+def _entropy_bits(bank: Tables, counts: npt.NDArray[np.int64]) -> float:
+    """Empirical entropy of the slots of each table, times the symbols coded with it, summed over the tables."""
+    seen = counts > 0
+    share = counts[seen] / np.repeat(_used(bank, counts), np.diff(bank.starts))[seen]
+    return float(-(counts[seen] * np.log2(share)).sum())
 
-    About (size - 1) / (2 n ln 2) for each column (Miller 1955); simulated, because most slots of a table expect less
-    than one of few samples, where that formula overstates it.
+
+def _chance_bits(bank: Tables, used: npt.NDArray[np.int64]) -> float:
+    """The divergence that symbols drawn from the tables show by chance, in bits; `used` symbols from each.
+
+    About (size - 1) / (2 ln 2) for each table (Miller 1955); simulated, because most slots of a table expect less
+    than one of few symbols, where that formula overstates it.
     """
     generator = np.random.default_rng(0)
-    columns = [tables.column(j) / TOTAL for j in range(tables.columns)]
-    length = TABLE_BITS - np.log2(tables.counts)
+    columns = [bank.column(j) / TOTAL for j in range(bank.columns)]
+    length = TABLE_BITS - np.log2(bank.counts)
     found = []
     for _ in range(SIMULATIONS):
-        counts = np.concatenate([generator.multinomial(samples, column) for column in columns])
-        found.append(float((counts / samples * length).sum()) - _entropy_bits(counts, samples))
+        drawn = [generator.multinomial(count, column) for count, column in zip(used.tolist(), columns, strict=True)]
+        counts = np.concatenate(drawn)
+        found.append(float((counts * length).sum()) - _entropy_bits(bank, counts))
     return float(np.mean(found))
 
 
