@@ -168,3 +168,16 @@ def test_damaged_image_is_named(folder, tmp_path):
     with pytest.raises(SourceError, match=r"cut\.jpg: "):
         pixel_features(PillowCodec("jpeg", 50), open_source(folder), tiny_backbone(), tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("*")) if (tmp_path / "cache").exists() else True
+
+
+def test_images_below_the_short_side_are_coded_once(tmp_path):
+    for number in range(3):
+        photo(40, 30, number).save(tmp_path / f"{number}.png")
+    source, cache = open_source(tmp_path), tmp_path.parent / "cache"
+    found = [pixel_features(PillowCodec("jpeg", 60, side), source, tiny_backbone(), cache) for side in (30, 64, None)]
+    assert len(list(cache.iterdir())) == 1
+    for features, bits in found[1:]:
+        np.testing.assert_array_equal(features, found[0][0])
+        np.testing.assert_array_equal(bits, found[0][1])
+    pixel_features(PillowCodec("jpeg", 60, 29), source, tiny_backbone(), cache)
+    assert len(list(cache.iterdir())) == 2

@@ -154,6 +154,9 @@ def _known(choice: Choice) -> dict[Key, Peer | PixelCodec]:
     for regime in choice.regimes:
         own = _own_codecs(regime, choice)
         fitted = [peer for peer in peers if peer not in unfitted] if regime == FITTED or choice.fit_on else []
+        if regime == FITTED and choice.fit_on and ZERO_SHOT in choice.regimes:
+            # Trained once, on images of all kinds, as its paper does: a training for every fold would take hours.
+            fitted = [peer for peer in fitted if not isinstance(peer, LearnedBottleneck)]
         found |= {(regime, codec.name, codec.setting): codec for codec in (*own, *fitted)}
     return found
 

@@ -195,6 +195,7 @@ def pixel_features(
         SourceError: an image of the source cannot be read; the line names it.
         StorageError: the cache cannot be written.
     """
+    codec = _without_idle_side(codec, source)
     file = Path(cache_folder) / f"pixels-{_key(codec, source, backbone)}.npz"
     try:
         with np.load(file, allow_pickle=False) as kept:
@@ -218,6 +219,18 @@ def pixel_features(
     features, bits = np.concatenate(found), counts * np.float64(8)
     write_arrays(file, {"features": features, "bits": bits})
     return features, bits
+
+
+def _without_idle_side(codec: PixelCodec, source: ImageSource) -> PixelCodec:
+    """The same codec at full size where no image is larger than its short side: small images are coded once."""
+    if not isinstance(codec, PillowCodec) or codec.short_side is None:
+        return codec
+    try:
+        if any(min(read_image(item.read())[1]) > codec.short_side for item in source.items):
+            return codec
+    except (SourceError, OSError):
+        return codec  # coding names the image
+    return replace(codec, short_side=None)
 
 
 def _coded(item: Item, codec: PixelCodec, count: Callable[[int], None]) -> Item:
