@@ -13,6 +13,8 @@ import struct
 import sys
 import zlib
 from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,12 +30,64 @@ class Column(NamedTuple):
     edges: list[int]
 
 
+class Network(NamedTuple):
+    """Integers to integers; each layer is (rows of weights, bias, shift)."""
+
+    inputs: int
+    clip: int
+    cap: int
+    layers: list[tuple[list[list[int]], list[int], int]]
+
+    def run(self, row: list[int]) -> list[int]:
+        x = [max(-self.clip, min(self.clip, value)) for value in row]
+        h = x
+        for depth, (weights, bias, shift) in enumerate(self.layers):
+            last = depth == len(self.layers) - 1
+            read = h + x if last and depth else h
+            h = [(sum(map(int.__mul__, line, read)) + b) >> shift for line, b in zip(weights, bias, strict=True)]
+            h = h if last else [max(0, min(self.cap, value)) for value in h]
+        return h
+
+
+class Group(NamedTuple):
+    """Columns that are coded together, with tables of the bank from `base` on."""
+
+    columns: int
+    base: int
+    levels: int
+    fraction_bits: int
+    network: Network | None
+
+    def choose(self, before: list[int]) -> list[tuple[int, int]]:
+        """(table, number to be added) of each column, from the symbols of the groups before."""
+        if self.network is None:
+            return [(self.base + j, 0) for j in range(self.columns)]
+        out, f = self.network.run(before), self.fraction_bits
+        indices = [max(0, min(self.levels - 1, value)) for value in out[: self.columns]]
+        means = [max(-(2**20), min(2**20, value)) for value in out[self.columns :]] or [0] * self.columns
+        return [(self.base + (i << f) + m % 2**f, m >> f) for i, m in zip(indices, means, strict=True)]
+
+
+class Conditional(NamedTuple):
+    """Tables that decoded symbols choose; `side` columns in front are no part of the latent."""
+
+    bank: list[Column]
+    groups: list[Group]
+    side: int
+
+    def __len__(self) -> int:
+        return sum(group.columns for group in self.groups)
+
+
+Tables = list[Column] | Conditional
+
+
 class Codec(NamedTuple):
     """A codec file: its manifest, and each tensor as (shape, flat list)."""
 
     manifest: dict[str, Any]
     tensors: dict[str, tuple[list[int], list[float]]]
-    tables: list[Column]
+    tables: Tables
 
 
 def canonical(content: Any) -> bytes:
@@ -75,13 +129,44 @@ def edges_of(counts: list[int]) -> list[int]:
     return [*edges, 2**24]
 
 
-def read_tables(data: bytes) -> list[Column]:
+def unpack(data: bytes) -> list[int]:
     raw = zlib.decompress(data[4:])
-    assert len(raw) == int.from_bytes(data[:4], "little"), "tables of another length"
+    assert len(raw) == int.from_bytes(data[:4], "little"), "numbers of another length"
     numbers, at = [], 0
     while at < len(raw):
         number, at = varint(raw, at)
         numbers.append(number)
+    return numbers
+
+
+def read_network(numbers: Iterator[int]) -> Network:
+    def take(count: int) -> list[int]:
+        return [z >> 1 if z % 2 == 0 else -(z + 1 >> 1) for z in islice(numbers, count)]
+
+    inputs, clip, cap, hidden = islice(numbers, 4)
+    layers, width = [], inputs
+    for depth in range(hidden + 1):
+        outputs, shift = islice(numbers, 2)
+        width += inputs if depth == hidden and depth else 0
+        layers.append(([take(width) for _ in range(outputs)], take(outputs), shift))
+        width = outputs
+    return Network(inputs, clip, cap, layers)
+
+
+def read_any_tables(data: bytes) -> Tables:
+    if data[:4] != b"COND":
+        return read_tables(data)
+    end = 8 + int.from_bytes(data[4:8], "little")
+    numbers, groups = iter(unpack(data[8:end])), []
+    count, has_side = islice(numbers, 2)
+    for _ in range(count):
+        columns, base, levels, fraction_bits, conditional = islice(numbers, 5)
+        groups.append(Group(columns, base, levels, fraction_bits, read_network(numbers) if conditional else None))
+    return Conditional(read_tables(data[end:]), groups, groups[0].columns if has_side else 0)
+
+
+def read_tables(data: bytes) -> list[Column]:
+    numbers = unpack(data)
     d = numbers[0]
     zigzag, sizes, counts = numbers[1 : 1 + d], numbers[1 + d : 1 + 2 * d], numbers[1 + 2 * d :]
     tables, at = [], 0
@@ -123,6 +208,23 @@ class Stack:
             value |= q >> 8 << shift
         return value - 2**32 if value >= 2**31 else value
 
+    def pop_rows(self, rows: int, tables: Tables) -> Symbols:
+        if isinstance(tables, list):
+            return self.pop_columns(rows, tables)
+        out: Symbols = [[] for _ in range(rows)]
+        for group in tables.groups:
+            chosen = [(*choice, i) for i, row in enumerate(out) for choice in group.choose(row)]
+            found = [0] * len(chosen)
+            order = sorted(range(len(chosen)), key=lambda place: chosen[place][0])  # stable: rows, then columns
+            for t, run in groupby(order, key=lambda place: chosen[place][0]):
+                table, places = tables.bank[t], list(run)
+                slots = [self.pop(table.edges) for _ in places]
+                for place, slot in zip(places, slots, strict=True):
+                    found[place] = self.pop_raw() if slot == len(table.counts) - 1 else table.first + slot
+            for (_, added, i), number in zip(chosen, found, strict=True):
+                out[i].append((number + added + 2**31) % 2**32 - 2**31)
+        return out
+
     def pop_columns(self, rows: int, tables: list[Column]) -> Symbols:
         out = [[0] * len(tables) for _ in range(rows)]
         for j, table in enumerate(tables):
@@ -132,21 +234,21 @@ class Stack:
         return out
 
 
-def read_block(data: bytes, tables: list[Column]) -> Symbols:
+def read_block(data: bytes, tables: Tables) -> Symbols:
     """A chunk without its CRC -> rows of symbols."""
     rows, at = varint(data, 0)
     columns, at = varint(data, at)
     assert columns == len(tables), "a block of other columns"
     stack = Stack(data[at:])
-    symbols = stack.pop_columns(rows, tables)
+    symbols = stack.pop_rows(rows, tables)
     assert (stack.state, stack.words) == (START, []), "a block that does not end where its coder began"
     return symbols
 
 
-def read_sample(data: bytes, tables: list[Column]) -> list[int]:
+def read_sample(data: bytes, tables: Tables) -> list[int]:
     """What `Codec.compress` writes -> one row of symbols."""
     stack = Stack(data + bytes(-len(data) % 4))
-    (row,) = stack.pop_columns(1, tables)
+    (row,) = stack.pop_rows(1, tables)
     check = zlib.crc32(struct.pack(f"<{len(row)}i", *row)) & 0xFFFF
     assert (stack.state, stack.words) == (0x10000 | check, []), "the check value does not match"
     return row
@@ -156,11 +258,13 @@ def read_codec(data: bytes) -> Codec:
     size = int.from_bytes(data[:8], "little")
     header, body = json.loads(data[8 : 8 + size]), data[8 + size :]
     manifest = json.loads(header.pop("__metadata__")["taskcodec"])
-    assert (manifest["format"], manifest["version"]) == ("taskcodec.codec", 1), "another format"
+    assert manifest["format"] == "taskcodec.codec", "another format"
+    assert manifest["version"] in (1, 2), "another version"
     claimed = manifest.pop("fingerprint")
     digest, tensors, tables = hashlib.sha256(canonical(manifest)), {}, b""
     for name in sorted(header):
-        dtype, letter = {"F32": ("<f4", "f"), "F16": ("<f2", "e"), "U8": ("|u1", "B")}[header[name]["dtype"]]
+        kinds = {"F32": ("<f4", "f"), "F16": ("<f2", "e"), "I32": ("<i4", "i"), "U8": ("|u1", "B")}
+        dtype, letter = kinds[header[name]["dtype"]]
         shape, (begin, end) = header[name]["shape"], header[name]["data_offsets"]
         digest.update(f"\n{name} {dtype} {tuple(shape)}\n".encode() + body[begin:end])
         count = (end - begin) // struct.calcsize(letter)
@@ -168,7 +272,7 @@ def read_codec(data: bytes) -> Codec:
         if name == "tables":
             tables = body[begin:end]
     assert digest.hexdigest() == claimed, "another fingerprint"
-    return Codec({**manifest, "fingerprint": claimed}, tensors, read_tables(tables))
+    return Codec({**manifest, "fingerprint": claimed}, tensors, read_any_tables(tables))
 
 
 def decode(symbols: Symbols, codec: Codec) -> list[list[float]]:
@@ -176,11 +280,19 @@ def decode(symbols: Symbols, codec: Codec) -> list[list[float]]:
     step, companding = codec.manifest["quantizer"]["step"], codec.manifest["transform"]["companding"]
     scale, centre, points = (codec.tensors[name][1] for name in ("scale", "centre", "points"))
     matrix = codec.tensors["synthesis"][1] if "synthesis" in codec.tensors else None
+    side = 0 if isinstance(codec.tables, list) else codec.tables.side
+    if "point_runs" in codec.tensors:
+        flat = [int(number) for number in codec.tensors["point_runs"][1]]
+        runs = list(zip(flat[: len(scale)], flat[len(scale) :], strict=True))
+    elif isinstance(codec.tables, list):
+        runs = [(table.first, len(table.counts) - 1) for table in codec.tables]
+    else:
+        runs = [(0, 0)] * len(scale)
     d, out = len(centre), []
     for row in symbols:
         latent, base = [], 0
-        for j, (symbol, table) in enumerate(zip(row, codec.tables, strict=True)):
-            size, place = len(table.counts) - 1, symbol - table.first
+        for j, (symbol, (first, size)) in enumerate(zip(row[side:], runs, strict=True)):
+            place = symbol - first
             point = points[base + place] if 0 <= place < size else 0.0
             latent.append((symbol + point) * step * scale[j])
             base += size
@@ -207,7 +319,7 @@ def read_store(folder: str | Path) -> tuple[Symbols, Codec]:
     codes.pop("shape")
     assert sha256(canonical(codes)) == manifest["codes_sha256"], "codes/zarr.json: another hash"
     configuration = codes["codecs"][0]["configuration"]
-    assert read_tables(base64.b64decode(configuration["tables"])) == codec.tables, "tables of another codec"
+    assert read_any_tables(base64.b64decode(configuration["tables"])) == codec.tables, "tables of another codec"
     for part in manifest["parts"]:
         assert sha256((root / part["file"]).read_bytes()) == part["sha256"], f"{part['file']}: another hash"
 

@@ -16,6 +16,8 @@ from PIL import Image
 import taskcodec
 from taskcodec.coding import encode_block, encode_sample, tables_from_symbols
 from taskcodec.store import SampleRecord, StoreWriter
+from tests.coding.make_golden import golden_conditional
+from tests.conditional import conditional, conditional_tables
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -117,13 +119,23 @@ def test_second_reader_reads_a_block_with_escapes_and_a_sample(second_reader):
     assert second_reader.read_sample(encode_sample(symbols[50], tables), columns) == symbols[50].tolist()
 
 
-@pytest.mark.parametrize("method", ["bottleneck", "dimensionwise"])
+def test_second_reader_reads_conditional_tables(second_reader):
+    for tables in (golden_conditional(), conditional_tables(9, side=3, seed=4)):
+        y = np.round(np.random.default_rng(0).laplace(size=(40, tables.columns - tables.side_columns)) * 2)
+        y[3, 2], y[30, 8] = -2_000_000_000, 2**31 - 1
+        symbols, theirs = tables.with_side(y.astype(np.int32)), second_reader.read_any_tables(tables.to_bytes())
+        assert second_reader.read_block(encode_block(symbols, tables), theirs) == symbols.tolist()
+        assert second_reader.read_sample(encode_sample(symbols[3], tables), theirs) == symbols[3].tolist()
+
+
+@pytest.mark.parametrize("method", ["bottleneck", "dimensionwise", "conditional"])
 @pytest.mark.parametrize("signed", [True, False])
 def test_second_reader_reads_a_store(second_reader, tmp_path, method, signed):
     rng = np.random.default_rng(1)
     features = (rng.normal(size=(300, 4)) @ rng.normal(size=(4, 12))).astype("f4")
     features = features if signed else np.abs(features)
-    codec = taskcodec.fit(features, bits=40, method=method)
+    codec = taskcodec.fit(features, bits=40, method="bottleneck" if method == "conditional" else method)
+    codec = conditional(codec) if method == "conditional" else codec
     symbols = codec.encode(features)
     symbols[-2:] = 0  # rows that are not coded
     with StoreWriter.create(tmp_path / "s.tcz", codec, chunk_rows=128) as writer:
