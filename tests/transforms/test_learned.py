@@ -1,0 +1,158 @@
+"""Codecs that carry networks, from file to store and back."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import taskcodec
+from taskcodec.codec import Codec
+from taskcodec.codec_file import read
+from taskcodec.errors import BackboneError, CorruptFileError, MismatchError
+
+torch = pytest.importorskip("torch")
+
+from taskcodec.transforms.backbones import load_backbone  # noqa: E402
+from taskcodec.transforms.carried import Networks  # noqa: E402
+from taskcodec.transforms.networks import make, pack  # noqa: E402
+
+RNG = np.random.default_rng(0)
+VECTORS = RNG.normal(size=(300, 8)).astype("f4")
+GREY = {"resize": 28, "crop": 28, "interpolation": "bicubic", "mean": [0.1] * 3, "std": [0.3] * 3}
+
+
+def vector_codec():
+    torch.manual_seed(0)
+    sizes, back = {"inputs": 8, "outputs": 3, "hidden": [16]}, {"inputs": 3, "outputs": 8, "hidden": [16]}
+    g_a, g_s = make("mlp", sizes), make("mlp", back)
+    with torch.no_grad():
+        y = 20 * g_a(torch.from_numpy(VECTORS)).numpy()
+        for parameter in list(g_a.parameters())[-2:]:
+            parameter *= 20
+    plain = taskcodec.fit(y, step=1.0, method="dimensionwise")
+    return replace(plain, networks=Networks(pack("mlp", sizes, g_a), pack("mlp", back, g_s)))
+
+
+def image_codec():
+    torch.manual_seed(0)
+    sizes = {"channels": 1, "outputs": 3, "widths": [8, 16]}
+    plain = taskcodec.fit(RNG.normal(size=(300, 3)).astype("f4"), step=0.01, method="dimensionwise")
+    return replace(plain, networks=Networks(pack("resnet_small", sizes, make("resnet_small", sizes)), None, GREY))
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "taskcodec.cli.main", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_plain_codecs_stay_version_1_and_others_are_2(tmp_path):
+    plain, learned = taskcodec.fit(VECTORS, bits=20), vector_codec()
+    for codec, version in ((plain, 1), (learned, 2)):
+        codec.save(tmp_path / "a.codec")
+        assert read((tmp_path / "a.codec").read_bytes(), "a")[0]["version"] == version
+        assert taskcodec.load_codec(tmp_path / "a.codec").fingerprint == codec.fingerprint
+
+
+def test_a_vector_goes_through_g_a_and_back_through_g_s():
+    codec = Codec.from_bytes(vector_codec().to_bytes())
+    assert (codec.inputs, codec.dimension) == (8, 3)
+    features = codec.analyse(list(VECTORS))
+    decoded = codec.decompress(codec.compress(VECTORS))
+    assert np.abs(decoded - features).max() < 1
+    assert np.corrcoef(decoded[:, 0], features[:, 0])[0, 1] > 0.9
+    assert codec.synthesise(decoded).shape == (300, 8)
+    with pytest.raises(MismatchError, match="8"):
+        codec.compress(VECTORS[:, :3])
+    with pytest.raises(MismatchError, match="no backbone"):
+        codec.compress(np.zeros((28, 28, 3), np.uint8))
+    with pytest.raises(MismatchError, match="no synthesis"):
+        image_codec().synthesise(decoded)
+
+
+def test_a_store_keeps_what_decoding_needs():
+    codec = vector_codec()
+    kept = codec.for_store("codec:my.codec")
+    assert kept.g_a is None
+    assert kept.networks.g_s is not None
+    assert len(kept.to_bytes()) < len(codec.to_bytes())
+    sample = codec.compress(VECTORS[0])
+    assert np.array_equal(Codec.from_bytes(kept.to_bytes()).decompress(sample), codec.decompress(sample))
+    assert kept.backbone.weights_sha256 == codec.g_a.sha256
+
+
+def test_encode_and_evaluate_take_a_codec_of_vectors(tmp_path):
+    vector_codec().save(tmp_path / "v.codec")
+    np.save(tmp_path / "x.npy", VECTORS)
+    done = run("encode", tmp_path / "x.npy", tmp_path / "x.tcz", "--codec", tmp_path / "v.codec")
+    assert done.returncode == 0, done.stderr
+    store = taskcodec.open(tmp_path / "x.tcz")
+    features = vector_codec().analyse(list(VECTORS))
+    assert store.features[:].shape == (300, 3)
+    assert np.abs(store.features[:] - features).max() < 1
+    np.save(tmp_path / "y.npy", VECTORS[:, :5])
+    wrong = run("encode", tmp_path / "y.npy", tmp_path / "y.tcz", "--codec", tmp_path / "v.codec")
+    assert wrong.returncode == 1
+    assert "vectors of 5 numbers, a codec for 8" in wrong.stderr
+    labels = "id,label\n" + "".join(f"{i},{'a' if row[0] > 0 else 'b'}\n" for i, row in enumerate(VECTORS))
+    (tmp_path / "l.csv").write_text(labels)
+    asked = ("--labels", tmp_path / "l.csv", "--source", tmp_path / "x.npy", "--predictors", "ridge", "--json")
+    judged = run("evaluate", tmp_path / "x.tcz", *asked)
+    assert judged.returncode == 0, judged.stderr
+    assert json.loads(judged.stdout)[0]["samples"] == 300
+
+
+def test_encode_takes_a_codec_of_images_and_appends_with_it(tmp_path):
+    image_codec().save(tmp_path / "i.codec")
+    for part in ("one", "two"):
+        (tmp_path / part).mkdir()
+        for i in range(5):
+            Image.fromarray(RNG.integers(0, 256, (28, 28), dtype=np.uint8)).save(tmp_path / part / f"{part}{i}.png")
+    done = run("encode", tmp_path / "one", tmp_path / "one.tcz", "--codec", tmp_path / "i.codec")
+    assert done.returncode == 0, done.stderr
+    store, codec = taskcodec.open(tmp_path / "one.tcz"), image_codec()
+    expected = codec.analyse([tmp_path / "one" / f"one{i}.png" for i in range(5)])
+    assert np.abs(store.features[:] - expected).max() < 0.011
+    assert store.codec.g_a is None
+    added = run("encode", tmp_path / "two", tmp_path / "one.tcz", "--append")
+    assert added.returncode == 0, added.stderr
+    assert len(taskcodec.open(tmp_path / "one.tcz")) == 10
+    # Grey pictures give what their bytes give, without a picture's detour over RGB files.
+    pixels = np.asarray(Image.open(tmp_path / "one" / "one0.png").convert("RGB"))
+    assert np.allclose(codec.analyse([pixels])[0], expected[0], atol=1e-6)
+    with pytest.raises(MismatchError, match="uint8|backbone|vector|image"):
+        codec.compress(np.zeros(8, "f4"))
+
+
+def test_the_analysis_is_a_backbone_by_the_codec_s_file(tmp_path):
+    image_codec().save(tmp_path / "i.codec")
+    backbone = load_backbone(f"codec:{tmp_path / 'i.codec'}")
+    assert backbone.spec.dimension == 3
+    vector_codec().save(tmp_path / "v.codec")
+    taskcodec.fit(VECTORS, bits=20).save(tmp_path / "plain.codec")
+    for name, says in (("v.codec", "vectors of 8"), ("plain.codec", "without a learned"), ("none.codec", "none.codec")):
+        with pytest.raises(BackboneError, match=says):
+            load_backbone(f"codec:{tmp_path / name}")
+
+
+def test_a_damaged_network_is_found():
+    data = bytearray(vector_codec().to_bytes())
+    data[-5] ^= 1
+    with pytest.raises(CorruptFileError):
+        Codec.from_bytes(bytes(data))
+
+
+def test_decoding_a_learned_store_imports_no_torch(tmp_path):
+    codec = vector_codec()
+    codec.for_store("codec:v.codec").save(tmp_path / "kept.codec")
+    (tmp_path / "sample").write_bytes(codec.compress(VECTORS[0]))
+    script = f"""
+import sys, taskcodec
+codec = taskcodec.load_codec({str(tmp_path / "kept.codec")!r})
+assert codec.decompress(open({str(tmp_path / "sample")!r}, "rb").read()).shape == (3,)
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
