@@ -52,10 +52,11 @@ def test_encode_to_a_zip_file(inputs, tmp_path):
         ("decode", "x.tcz", "o.parquet", 100_000),
     ],
 )
-@pytest.mark.parametrize("before", [None, b"what was there before"])
+@pytest.mark.parametrize("before", [None, b": what was there before"])
 def test_files_are_written_whole_or_not_at_all(inputs, tmp_path, verb, source, name, file_bytes, before):
     output = tmp_path / name
-    if before is not None:
+    if before is not None:  # a file of its kind: others are not replaced
+        before = {".npy": b"\x93NUMPY", ".parquet": b"PAR1", ".codec": b"taskcodec.codec"}[output.suffix] + before
         output.write_bytes(before)
     line = stopped(verb, inputs / source, "-o", output, file_bytes=file_bytes)
     assert str(output) in line

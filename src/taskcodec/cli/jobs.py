@@ -57,9 +57,9 @@ def fit_job(
     if len(features) < 2:
         raise SourceError(f"{source_name}: a fit needs at least 2 samples that can be read, found {len(features)}")
     options: dict[str, Any] = {"method": method, "backbone": None if backbone is None else backbone.spec}
-    if own_views and (method != "bottleneck" or not isinstance(source, ImageSource)):
-        raise UsageError("--views needs a folder of images, and the bottleneck method")
     if own_views:
+        if method != "bottleneck" or not isinstance(source, ImageSource):
+            raise UsageError("--views needs a folder of images, and the bottleneck method")
         options["views"] = view_features(source, backbone, backbone.preprocess.crop, progress)
     if tolerance is None:
         codec = fit_codec(features, bits=bits, step=step, **options)

@@ -243,8 +243,8 @@ def encode_source(
         _encode_batches(batches, used, writer, names, progress, watch)
         if writer.finish().samples == 0:
             failures = Store(place, load).failures["status"].to_pylist()
-            first = f" (the first: {failures[0]})" * bool(failures)
-            raise SourceError(f"{source.name}: none of its {len(source)} samples could be coded{first}")
+            reason = f" (the first: {failures[0]})" if failures else ""
+            raise SourceError(f"{source.name}: none of its {len(source)} samples could be coded{reason}")
     if names is not None and names.changed:
         say(f"{source.name}: {names.changed} of its names were in use; these samples are NAME#2, NAME#3, ... now")
     return Store(place, load)
