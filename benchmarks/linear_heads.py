@@ -3,9 +3,10 @@
     cd benchmarks
     taskcodec benchmark SET... --fit-on IMAGES --codecs linear_heads:codecs --rates 128,256,512,900 --out OUT
 
-All share companding, dead zone and tables refitted to what is coded. "no views" is the Karhunen-Loeve map, "views" whitens by the covariance within augmented
-views of the images of --fit-on (the linear-Gaussian information bottleneck); "emphasis" gives the leading axes a finer
-step. Zero-shot they are fitted on --fit-on, else on the set's own training images.
+All share companding, dead zone and tables refitted to what is coded. "no views" is the Karhunen-Loeve map; "views"
+whitens by the covariance within augmented views of the images of --fit-on (the linear-Gaussian information bottleneck);
+"emphasis" gives the leading axes a finer step. Zero-shot they are fitted on --fit-on, else on the set's own training
+images.
 """
 
 from taskcodec.evaluation.own import OwnCodec
