@@ -141,6 +141,7 @@ def test_tables_that_depend_on_other_symbols_are_measured_table_by_table():
     found = measure_shift(codec, gaussian(rows, 1))
     assert found.rate_bits == pytest.approx(tables.code_length(codec.encode(gaussian(rows, 1))).mean())
     assert found.kl_bits > 0.1 * found.rate_bits
+    assert "train a codec" in found.warning
 
     class Drawn:
         """The codec, were these symbols what it makes of the features."""

@@ -46,6 +46,7 @@ class Shift:
         outside_share: the share of the features' variance outside the directions that the transform keeps.
         fitted_outside_share: the same on the data that the codec was fitted on.
         refitted: the codec was refitted already, to a part of these data or to the store they are appended to.
+        conditional: the codec's tables are conditional: a refit leaves them as they are.
     """
 
     samples: int
@@ -56,6 +57,7 @@ class Shift:
     outside_share: float
     fitted_outside_share: float
     refitted: bool = False
+    conditional: bool = False
 
     @property
     def tables_shifted(self) -> bool:
@@ -76,6 +78,11 @@ class Shift:
                 f"{self.outside_share:.0%} of the variance of these features lies outside the directions that the "
                 f"codec keeps ({self.fitted_outside_share:.0%} on the data it was fitted on): tasks that need it will "
                 "suffer; fit a codec to these data, or use a dimensionwise one"
+            )
+        if self.tables_shifted and self.conditional:
+            return (
+                f"these data are unlike those the codec was trained on: its tables cost {self.kl_bits:.0f} of "
+                f"{self.rate_bits:.0f} bits a sample; train a codec on such data"
             )
         if self.tables_shifted and self.refitted:
             return (
@@ -115,6 +122,7 @@ def measure_shift(codec: Codec, features: npt.ArrayLike) -> Shift:
         outside_share=outside_share(codec.transform, x),
         fitted_outside_share=_fitted_outside_share(codec),
         refitted="adapted_from" in codec.provenance,
+        conditional=not isinstance(codec.tables, Tables),
     )
 
 
