@@ -83,6 +83,20 @@ def views(name: str, samples: Tensor) -> Views | None:
     return of
 
 
+def jittered(views: Views | None, spread: float) -> Views:
+    """Views with Gaussian noise of this spread on every number: what is finer does not matter either.
+
+    Without it BINCE has no use for distances: its optimum is cells of equal probability, whatever their width (see
+    docs/train.md). With it, cells much narrower than the noise tell nothing of the other view, wherever they lie.
+    """
+
+    def of(samples: Tensor) -> Tensor:
+        seen = samples if views is None else views(samples)
+        return seen + spread * torch.randn_like(seen)
+
+    return of
+
+
 def radius(points: Tensor) -> Tensor:
     """(n, d) points -> (n, 1) their distance from the origin: all that rotations leave alone."""
     return points.norm(dim=1, keepdim=True)

@@ -2,6 +2,7 @@
 
     data:           what to train on        source, samples, seed, side, grey, backbone
     augmentations:  what does not matter    a name of taskcodec.data.augmentations
+    jitter:         nor does noise of this spread, on vectors
     model:          what is trained         objective, columns, analysis, synthesis, entropy_model, ...
     beta:           one number, or a list: a codec for each
     training:       how                     steps, batch, learning_rate, ...
@@ -28,7 +29,15 @@ WHOLE, NUMBER, WORD, FLAG, WIDTHS, NUMBERS, WORDS, SECTION = (
     "a list of words",
     "a section of keys",
 )
-_TOP = {"data": SECTION, "augmentations": WORD, "model": SECTION, "beta": NUMBERS, "training": SECTION, "log": WORDS}
+_TOP = {
+    "data": SECTION,
+    "augmentations": WORD,
+    "jitter": NUMBER,
+    "model": SECTION,
+    "beta": NUMBERS,
+    "training": SECTION,
+    "log": WORDS,
+}
 _DATA = {
     "source": WORD, "samples": WHOLE, "seed": WHOLE, "side": WHOLE, "grey": FLAG, "backbone": WORD, "target": WORD,
 }  # fmt: skip
@@ -73,6 +82,7 @@ class TrainConfig:
     recipes: tuple[Recipe, ...]
     schedule: Schedule
     log: tuple[str, ...] = ("csv",)
+    jitter: float = 0.0
 
 
 def read_config(path: str | Path, betas: Sequence[float] = (), seed: int | None = None) -> TrainConfig:
@@ -132,6 +142,7 @@ def read_config(path: str | Path, betas: Sequence[float] = (), seed: int | None 
         recipes=recipes,
         schedule=schedule,
         log=tuple(content.get("log", ("csv",))),
+        jitter=float(content.get("jitter", 0.0)),
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from taskcodec.data.arrays import FeatureSource
-from taskcodec.data.augmentations import TARGETS, views
+from taskcodec.data.augmentations import TARGETS, jittered, views
 from taskcodec.data.idx import read_idx_folder
 from taskcodec.data.items import ImageSource
 from taskcodec.data.sources import open_source
@@ -29,6 +29,10 @@ def training_set(config: TrainConfig) -> TrainingSet:
         made = views(config.augmentations, found.samples)
     except UsageError as error:
         raise UsageError(f"{config.name}: augmentations: {error}") from error
+    if config.jitter < 0 or (config.jitter and found.is_images):
+        raise UsageError(f"{config.name}: jitter: a spread of at least 0, for vectors; found {config.jitter:g}")
+    if config.jitter:
+        made = jittered(made, config.jitter)
     if config.data.target not in TARGETS:
         raise UsageError(f"{config.name}: data.target: {config.data.target!r} is none of {', '.join(TARGETS)}")
     return TrainingSet(
