@@ -24,8 +24,10 @@ from taskcodec.distortions.feature_l2 import feature_l2
 from taskcodec.distortions.supervised import supervised
 from taskcodec.distortions.vc import vc
 from taskcodec.distortions.vic import vic
+from taskcodec.entropy_models.autoregressive import Autoregressive
 from taskcodec.entropy_models.empirical import sketch
 from taskcodec.entropy_models.factorized import Factorized
+from taskcodec.entropy_models.hyperprior import Hyperprior
 from taskcodec.entropy_models.model import EntropyModel
 from taskcodec.errors import UsageError
 from taskcodec.fitting.closed_form import SKETCH_SIZE
@@ -191,7 +193,12 @@ class Compressor(nn.Module):
 
 def entropy_model(recipe: Recipe) -> EntropyModel:
     """The entropy model of a recipe, untrained."""
-    return Factorized(recipe.columns, recipe.relaxation)
+    k, relaxation = recipe.columns, recipe.relaxation
+    if recipe.entropy_model == "factorized":
+        return Factorized(k, relaxation)
+    if recipe.entropy_model == "autoregressive":
+        return Autoregressive(k, relaxation=relaxation)
+    return Hyperprior(k, means=recipe.entropy_model == "mean_scale_hyperprior", relaxation=relaxation)
 
 
 def analysis_sizes(recipe: Recipe, data: TrainingSet) -> dict[str, Any]:

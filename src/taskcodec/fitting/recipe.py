@@ -11,7 +11,7 @@ Objective = Literal["VC", "VIC", "BINCE", "feature_l1", "feature_l2", "supervise
 OBJECTIVES: tuple[Objective, ...] = ("VC", "VIC", "BINCE", "feature_l1", "feature_l2", "supervised")
 RECONSTRUCTING = ("VC", "VIC", "feature_l1", "feature_l2")
 """Objectives that need a synthesis network."""
-ENTROPY_MODELS = ("factorized",)
+ENTROPY_MODELS = ("factorized", "hyperprior", "mean_scale_hyperprior", "autoregressive")
 PRECISIONS = ("32-true", "bf16-mixed")
 
 
