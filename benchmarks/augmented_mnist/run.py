@@ -1,0 +1,257 @@
+"""Digits whose place, turn, slant and size do not matter: VC, VIC and BINCE against pixel codecs, in real bytes.
+
+    python benchmarks/augmented_mnist/run.py MNIST_FOLDER --work WORK [--minutes 60] [--seeds 0 1 2] [--out FOLDER]
+
+Trains a codec for each objective, beta and seed on the 60,000 training images (the paper's augmentations), then codes
+the training and test images as they are: bits_file is the mean of real blocks of 4096 test images. Predictors (one
+small MLP for each task) are trained on what is decoded of the training images. The codecs are made without labels.
+
+Resumable: --minutes stops at a checkpoint, and the same command goes on. results.json is rewritten after each setting.
+"""
+
+import argparse
+import io
+import json
+import platform
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+import taskcodec
+from taskcodec.coding import encode_block
+from taskcodec.data.augmentations import views
+from taskcodec.data.idx import read_idx_folder
+from taskcodec.fitting import adapt
+from taskcodec.fitting.recipe import NetworkChoice, Recipe, Schedule
+from taskcodec.fitting.training import TrainingSet, seeded, train
+from taskcodec.transforms.networks import unpack
+
+BLOCK = 4096
+COLUMNS = 32
+MEAN, STD = 0.1307, 0.3081
+PREPROCESSING = {"resize": 28, "crop": 28, "interpolation": "bicubic", "mean": [MEAN] * 3, "std": [STD] * 3}
+BETAS = {"BINCE": (0.05, 0.1, 0.02, 0.2), "VIC": (0.2, 0.4, 0.1, 0.8), "VC": (0.1, 0.2, 0.05, 0.4)}
+STEPS = {"BINCE": 3000, "VIC": 4000, "VC": 4000}
+"""About 15 to 20 minutes a setting on one idle core."""
+PIXEL_SETTINGS = (("PNG", None), ("JPEG", 1), ("JPEG", 10), ("JPEG", 40), ("WEBP", 0), ("WEBP", 20), ("WEBP", 60))
+LOOPS = (0, 6, 8, 9)
+
+
+@dataclass(frozen=True, eq=False)
+class Digits:
+    """Training and test images (n, 28, 28), and for each task its classes, (training, test)."""
+
+    train: np.ndarray
+    test: np.ndarray
+    tasks: dict
+
+
+def thickness(images):
+    """Area of the strokes by half their outline: about their mean thickness in pixels."""
+    ink = images > 127
+    padded = np.pad(ink, ((0, 0), (1, 1), (1, 1)))
+    inner = ink & padded[:, :-2, 1:-1] & padded[:, 2:, 1:-1] & padded[:, 1:-1, :-2] & padded[:, 1:-1, 2:]
+    outline = (ink & ~inner).sum(axis=(1, 2))
+    return 2 * ink.sum(axis=(1, 2)) / np.maximum(outline, 1)
+
+
+def read_digits(folder, subset):
+    (images, labels), (test, test_labels) = (read_idx_folder(folder, part) for part in ("train", "t10k"))
+    images, labels = images[:subset], labels[:subset].astype(np.int64)
+    test, test_labels = test[: subset // 6], test_labels[: subset // 6].astype(np.int64)
+    thick, middle = thickness(images), np.median(thickness(images))
+    pair = (labels, test_labels)
+    tasks = {
+        "digit": pair,
+        "parity": tuple(part % 2 for part in pair),
+        "has a loop": tuple(np.isin(part, LOOPS).astype(np.int64) for part in pair),
+        "thick strokes (changed by the augmentations: negative control)": tuple(
+            (values > middle).astype(np.int64) for values in (thick, thickness(test))
+        ),
+    }
+    return Digits(images, test, tasks)
+
+
+def accuracy(known, found, classes, truth, epochs):
+    """Share of right answers on `found` (m, d) of a small MLP trained on `known` (n, d)."""
+    x, test = (torch.from_numpy(np.ascontiguousarray(part, dtype=np.float32)) for part in (known, found))
+    mean, std = x.mean(0), x.std(0) + 1e-3
+    x, test, y = (x - mean) / std, (test - mean) / std, torch.from_numpy(classes)
+    with seeded(0, 0, 0):
+        net = torch.nn.Sequential(
+            torch.nn.Linear(x.shape[1], 256), torch.nn.ReLU(), torch.nn.Linear(256, 256), torch.nn.ReLU(),
+            torch.nn.Linear(256, int(classes.max()) + 1),
+        )  # fmt: skip
+        optimizer = torch.optim.Adam(net.parameters(), 1e-3, weight_decay=1e-5)
+        rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
+        for _ in range(epochs):
+            for rows in torch.randperm(len(x)).split(256):
+                loss = torch.nn.functional.cross_entropy(net(x[rows]), y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            rate.step()
+        with torch.no_grad():
+            return float((net(test).argmax(1).numpy() == truth).mean())
+
+
+def latents(codec, images):
+    """(n, 28, 28) bytes -> (n, k) features, as `encode` computes them, in larger batches."""
+    network = unpack(codec.g_a)
+    x = torch.from_numpy(images.copy())[:, None]
+    with torch.no_grad():
+        return torch.cat([network((part.float() / 255 - MEAN) / STD) for part in x.split(1000)]).numpy()
+
+
+def block_bits(tables, symbols):
+    size = sum(len(encode_block(symbols[i : i + BLOCK], tables)) for i in range(0, len(symbols), BLOCK))
+    return 8 * size / len(symbols)
+
+
+def measure(codec, digits, epochs, common):
+    """Rows of a codec: each task on the test images, and the digit on augmented ones."""
+    features = [latents(codec, images) for images in (digits.train, digits.test)]
+    own = adapt(codec, features[0][:16_384])
+    symbols = [own.encode(part) for part in features]
+    known, found = (own.decode(part) for part in symbols)
+    rates = {
+        "bits_file": block_bits(own.tables, symbols[1]),
+        "bits_model": float(own.tables.code_length(symbols[1]).mean()),
+        "bits_trained": codec.provenance["trained_bits"],
+    }
+    rows = [
+        {**common, **rates, "task": task, "accuracy": accuracy(known, found, classes, truth, epochs)}
+        for task, (classes, truth) in digits.tasks.items()
+    ]
+    x = torch.from_numpy(digits.test.copy())[:, None].float() / 255
+    with seeded(1, 0, 0):
+        moved = (views("mnist", x)(x)[:, 0] * 255).round().to(torch.uint8).numpy()
+    again = own.encode(latents(codec, moved))
+    classes, _ = digits.tasks["digit"]
+    share = accuracy(known, own.decode(again), classes, digits.tasks["digit"][1], epochs)
+    augmented = {"bits_file": block_bits(own.tables, again), "bits_model": float(own.tables.code_length(again).mean())}
+    return [*rows, {**common, **rates, **augmented, "task": "digit, test images augmented", "accuracy": share}]
+
+
+def pixel_rows(digits, epochs, common):
+    """PNG, JPEG and WebP, a file for each image."""
+    for name, quality in PIXEL_SETTINGS:
+        decoded, sizes = [], []
+        for images in (digits.train, digits.test):
+            found = np.empty(images.shape, np.uint8)
+            for i, image in enumerate(images):
+                stream = io.BytesIO()
+                options = {} if quality is None else {"quality": quality}
+                Image.fromarray(image).save(stream, name, **({"optimize": True} if name != "WEBP" else {}), **options)
+                sizes.append(stream.tell())
+                found[i] = np.asarray(Image.open(stream).convert("L"))
+            decoded.append(found.reshape(len(images), -1))
+        bits = 8 * float(np.mean(sizes[len(digits.train) :]))
+        for task, (classes, truth) in list(digits.tasks.items())[:1]:
+            share = accuracy(decoded[0], decoded[1], classes, truth, epochs)
+            yield {
+                **common, "objective": name, "entropy_model": "its own", "beta": None, "quality": quality,
+                "bits_file": bits, "bits_model": None, "task": task, "accuracy": share,
+            }  # fmt: skip
+
+
+def settings(seeds, subset):
+    """(objective, beta, seed): one beta of each objective first, then the rest, seed by seed."""
+    count = 1 if subset < 60_000 else max(map(len, BETAS.values()))
+    return [(name, betas[k], seed) for seed in seeds for k in range(count) for name, betas in BETAS.items()]
+
+
+def draw(rows, file):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    from taskcodec.evaluation.plot import COLOURS
+
+    figure, axes = plt.subplots(figsize=(7, 4.6), layout="constrained")
+    digit = [row for row in rows if row["task"] == "digit"]
+    for number, name in enumerate(dict.fromkeys(row["objective"] for row in digit)):
+        points = [(row["bits_file"], 100 * (1 - row["accuracy"])) for row in digit if row["objective"] == name]
+        axes.plot(
+            *zip(*sorted(points), strict=True), "osD^vP"[number], color=COLOURS[number % len(COLOURS)], label=name
+        )
+    axes.axhline(2.5, color="#666666", linestyle="--", linewidth=1)
+    axes.axvline(48, color="#666666", linestyle="--", linewidth=1)
+    axes.set(xscale="log", yscale="log", xlabel="bits an image, in files", ylabel="errors on the test digits, %")
+    axes.set_title("Augmented MNIST (loss = distortion + beta * rate_bits); dashed: 48 bits, 97.5 %")
+    axes.grid(alpha=0.25, which="both")
+    axes.legend(frameon=False)
+    figure.savefig(file, dpi=110)
+    plt.close(figure)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder of the IDX files")
+    parser.add_argument("--work", type=Path, required=True, help="checkpoints, logs and codecs")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--minutes", type=float, default=None)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--subset", type=int, default=60_000, help="fewer training images: a test that it works")
+    parser.add_argument("--steps", type=int, default=None, help="instead of the usual number")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    end = None if options.minutes is None else time.monotonic() + 60 * options.minutes
+    digits, epochs = read_digits(options.data, options.subset), 12 if options.subset == 60_000 else 4
+    options.out.mkdir(parents=True, exist_ok=True)
+    options.work.mkdir(parents=True, exist_ok=True)
+    versions = {name: version(name) for name in ("torch", "lightning", "kornia", "numpy")}
+    versions |= {"taskcodec": taskcodec.__version__, "python": platform.python_version()}
+    common = {"command": "python benchmarks/augmented_mnist/run.py MNIST_FOLDER --work WORK", "versions": versions}
+    common |= {"samples": len(digits.test), "training_images": len(digits.train)}
+    samples = torch.from_numpy(digits.train.copy())[:, None]
+    data = TrainingSet(samples, views=views("mnist", samples), preprocessing=PREPROCESSING)
+    analysis = NetworkChoice("resnet_small", {"widths": [16, 32, 64], "stem_stride": 2})
+    finished = True
+    for objective, beta, seed in settings(options.seeds, options.subset):
+        name = f"{objective}-beta{beta:g}-seed{seed}"
+        kept, steps = options.work / f"{name}.json", options.steps or STEPS[objective]
+        if kept.exists():
+            continue
+        left = None if end is None else end - time.monotonic()
+        if left is not None and left <= 0:
+            finished = False
+            break
+        begun = time.monotonic()
+        recipe = Recipe(objective, beta, COLUMNS, analysis, None if objective == "BINCE" else NetworkChoice("deconv"))
+        schedule = Schedule(steps, learning_rate=2e-3, checkpoint_every=min(100, steps), accelerator="cpu", seed=seed)
+        found = train(data, recipe, schedule, folder=options.work / name, resume=True, seconds=left)
+        if found.codec is None:
+            print(f"{name}: stopped at step {found.step} of {found.steps}; the same command goes on", flush=True)
+            finished = False
+            break
+        found.codec.save(options.work / f"{name}.codec")
+        about = {"objective": objective, "entropy_model": recipe.entropy_model, "beta": beta}
+        about |= {"beta_multiplies": "rate_bits", "seed": seed, "steps": steps}
+        rows = measure(found.codec, digits, epochs, {**about, **common})
+        kept.write_text(json.dumps(rows))
+        print(f"{name}: {rows[0]['bits_file']:.1f} bits, {100 * rows[0]['accuracy']:.2f} % "
+              f"({time.monotonic() - begun:.0f} s)", flush=True)  # fmt: skip
+        write(options, digits, epochs, common, pixels=False)
+    write(options, digits, epochs, common, pixels=finished)
+
+
+def write(options, digits, epochs, common, pixels):
+    """results.json and the plot, of all that is there; pixel codecs are measured once, at the end."""
+    kept = options.work / "pixels.json"
+    if pixels and not kept.exists():
+        kept.write_text(json.dumps(list(pixel_rows(digits, epochs, {**common, "seed": 0}))))
+    rows = [row for file in sorted(options.work.glob("*.json")) for row in json.loads(file.read_text())]
+    if rows:
+        (options.out / "results.json").write_text(json.dumps(rows, indent=1) + "\n")
+        draw(rows, options.out / "errors.png")
+
+
+if __name__ == "__main__":
+    main()
