@@ -143,8 +143,11 @@ class _Data(pl.LightningDataModule):
 
     def train_dataloader(self) -> Any:
         assert self.trainer is not None
-        s, share = self.schedule, (self.trainer.global_rank, self.trainer.world_size)
-        steps = Steps(len(self.data.samples), s.batch, s.seed, s.steps, s.checkpoint_every, share)
+        trainer, s = self.trainer, self.schedule
+        share = (trainer.global_rank, trainer.world_size)
+        steps = Steps(
+            len(self.data.samples), s.batch, s.seed, s.steps, s.checkpoint_every, share, lambda: trainer.global_step
+        )
         return loader(self.data.samples, self.data.labels, steps)
 
 

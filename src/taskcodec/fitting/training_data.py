@@ -1,6 +1,6 @@
 """The order in which a training sees its samples: a function of seed and step, so that it resumes where it was."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -29,22 +29,35 @@ def _order(samples: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
 
 
 class Steps(Sampler[Tensor]):
-    """The rows of each step of one stretch between checkpoints, which Lightning calls an epoch."""
+    """The rows of each step of a stretch between checkpoints, which Lightning calls an epoch.
 
-    def __init__(self, samples: int, batch: int, seed: int, steps: int, stretch: int, share: tuple[int, int]) -> None:
+    Args:
+        samples, batch, seed: as of `rows_of`.
+        steps: of the whole training.
+        stretch: steps between checkpoints.
+        share: (rank, processes) of this process, which gets every so many-th row.
+        done: tells how many steps are done. Asked at each stretch's start, since a resumed run's epochs may not count.
+    """
+
+    def __init__(
+        self,
+        samples: int,
+        batch: int,
+        seed: int,
+        steps: int,
+        stretch: int,
+        share: tuple[int, int],
+        done: Callable[[], int],
+    ) -> None:
         self.samples, self.batch, self.seed, self.steps, self.stretch = samples, batch, seed, steps, stretch
         self.rank, self.processes = share
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning."""
-        self.epoch = epoch
+        self.done = done
 
     def __len__(self) -> int:
         return min(self.stretch, self.steps)
 
     def __iter__(self) -> Iterator[Tensor]:
-        start = self.epoch * self.stretch
+        start = self.done()
         for step in range(start, min(start + self.stretch, self.steps)):
             yield rows_of(step, self.samples, self.batch, self.seed)[self.rank :: self.processes]
 
