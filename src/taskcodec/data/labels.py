@@ -44,6 +44,10 @@ def read_labels(spec: str) -> dict[str, str]:
     """Read `FILE.csv` or `FILE.csv:COLUMN`: a map from sample id to label.
 
     The column of ids is path, id, file, filename, image or name; of labels class, label, category or target.
+    Columns are separated by commas, semicolons or tabs, which the first line tells.
+
+    Raises:
+        SourceError: the file cannot be read, lacks these columns or has one twice, or gives an id two labels.
     """
     path, column = Path(spec), None
     if not path.exists() and ":" in spec:
@@ -51,7 +55,9 @@ def read_labels(spec: str) -> dict[str, str]:
         path = Path(name)
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            first = file.readline()
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=separator_of(first), skipinitialspace=True)
             rows, names = list(reader), list(reader.fieldnames or [])
     except (OSError, ValueError, csv.Error) as error:
         raise SourceError(f"{spec}: cannot be read as a CSV file of labels ({error})") from error
@@ -62,7 +68,20 @@ def read_labels(spec: str) -> dict[str, str]:
             f"{spec}: expected a column of ids ({', '.join(ID_COLUMNS)}) and one of labels "
             f"({', '.join(LABEL_COLUMNS)}, or FILE.csv:COLUMN), found {', '.join(names) or 'none'}"
         )
-    return {row[key]: row[column] for row in rows if row[key] and row[column]}
+    twice = next((name for name in (key, column) if names.count(name) > 1), None)
+    if twice is not None:
+        raise SourceError(f"{spec}: has two columns named {twice}; rename one of them")
+    labels: dict[str, str] = {}
+    for row in rows:
+        name, label = row[key], row[column]
+        if name and label and labels.setdefault(name, label) != label:
+            raise SourceError(f"{spec}: {name} has two labels, {labels[name]} and {label}; keep one")
+    return labels
+
+
+def separator_of(header: str) -> str:
+    """What separates the columns of a table: the one of comma, semicolon and tab its first line has most of."""
+    return max(",;\t", key=header.count)
 
 
 def _forms(name: str) -> tuple[str, str]:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.data import read_labels
-from taskcodec.data.labels import ID_COLUMNS, LabelTable
+from taskcodec.data.labels import ID_COLUMNS, LabelTable, separator_of
 from taskcodec.errors import SourceError, UsageError
 
 Kind = Literal["classification", "multilabel", "regression"]
@@ -108,7 +108,9 @@ def label_columns(spec: str, ids: Sequence[str]) -> dict[str, Column]:
         path = Path(file)
     try:
         with open(path, newline="", encoding="utf-8-sig") as opened:
-            header = next(csv.reader(opened), [])
+            first = opened.readline()
+            opened.seek(0)
+            header = next(csv.reader(opened, delimiter=separator_of(first), skipinitialspace=True), [])
     except (OSError, ValueError, csv.Error) as error:
         raise SourceError(f"{spec}: cannot be read as a CSV file of labels ({error})") from error
     columns: dict[str, Column] = {}

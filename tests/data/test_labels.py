@@ -1,0 +1,31 @@
+"""Tables of labels as people write them."""
+
+import pytest
+
+from taskcodec.data import read_labels
+from taskcodec.errors import SourceError
+from taskcodec.evaluation.targets import label_columns
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", ", "])
+def test_the_separator_is_seen_from_the_first_line(tmp_path, separator):
+    path = tmp_path / "labels.csv"
+    path.write_text("\n".join(separator.join(row) for row in [("id", "label"), ("a.jpg", "cat"), ("b.jpg", "dog")]))
+    assert read_labels(str(path)) == {"a.jpg": "cat", "b.jpg": "dog"}
+    assert label_columns(str(path), ["b.jpg", "a.jpg"]) == {"label": ["dog", "cat"]}
+
+
+def test_an_id_with_two_labels_is_named(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("id,label\na.jpg,cat\nb.jpg,dog\na.jpg,cat\n")
+    assert read_labels(str(path)) == {"a.jpg": "cat", "b.jpg": "dog"}
+    path.write_text("id,label\na.jpg,cat\nb.jpg,dog\na.jpg,dog\n")
+    with pytest.raises(SourceError, match=r"a\.jpg has two labels, cat and dog"):
+        read_labels(str(path))
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("id,label,label\na.jpg,cat,dog\n")
+    with pytest.raises(SourceError, match="two columns named label"):
+        read_labels(str(path))
