@@ -123,12 +123,12 @@ def read_config(path: str | Path, betas: Sequence[float] = (), seed: int | None 
     missing = [field.name for field in fields(Schedule) if field.default is MISSING]
     _check(name, "training", training, _TRAINING, needed=missing)
     networks = {key: _network(name, f"model.{key}", model[key]) for key in ("analysis", "synthesis") if key in model}
-    plain = {key: value for key, value in model.items() if key not in networks}
+    plain: dict[str, Any] = {**model, **networks}
     if "projection" in plain:
         plain["projection"] = tuple(plain["projection"])
     beta = content["beta"] if isinstance(content["beta"], list) else [content["beta"]]
     try:
-        recipes = tuple(Recipe(beta=float(value), **networks, **plain) for value in beta)
+        recipes = tuple(Recipe(beta=float(value), **plain) for value in beta)
     except UsageError as error:
         raise UsageError(f"{name}: model: {error}") from error
     try:
