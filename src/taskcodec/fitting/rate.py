@@ -22,6 +22,8 @@ CENTRE_WEIGHT = 16.0
 """How many samples the fitted centre counts for when a codec is refitted to other data."""
 MIN_ADAPT_SAMPLES = 64
 """Fewer samples than this say too little about their own density: the codec is used as it is."""
+_ALIKE = 1e-6
+"""Samples that differ by less than this share of the largest value differ by rounding only."""
 _RATE_TOLERANCE = 0.003
 _MAX_SEARCH = 25
 
@@ -126,6 +128,8 @@ def search_step(
             point = 0.5 * (low + high)
     if closest is not None and math.isfinite(low) and math.isfinite(high):
         return closest[1:]  # so few samples that the rate jumps over the target: the nearest there is
+    if float(np.ptp(latent, axis=0).max(initial=0.0)) <= _ALIKE * float(np.abs(latent).max(initial=1.0)):
+        raise UsageError(f"these samples are all alike: there is nothing to spend {bits:g} bits a sample on")
     raise UsageError(
         f"no step gives {bits:g} bits per sample: these data take {rate:.1f} at step {math.exp(point):.3g}"
     )
