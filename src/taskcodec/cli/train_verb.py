@@ -31,7 +31,7 @@ def train(
 ) -> None:
     """Train a codec by gradients: a codec file for each beta."""
     from taskcodec.engines.train_config import read_config
-    from taskcodec.engines.train_job import train_all
+    from taskcodec.engines.train_job import is_first_process, train_all
 
     checked = read_config(config, beta or (), seed)
     with progress_bar("training") as report:
@@ -43,6 +43,8 @@ def train(
             jobs=jobs,
             progress=report,
         )
+    if not is_first_process():
+        return
     lines = []
     for point in points:
         words = f"{point.codec}: beta {point.beta:g}"

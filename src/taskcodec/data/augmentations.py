@@ -99,7 +99,8 @@ def jittered(views: Views | None, spread: float) -> Views:
 
 def radius(points: Tensor) -> Tensor:
     """(n, d) points -> (n, 1) their distance from the origin: all that rotations leave alone."""
-    return points.norm(dim=1, keepdim=True)
+    distance: Tensor = points.norm(dim=1, keepdim=True)
+    return distance
 
 
 TARGETS: Mapping[str, Views | None] = {"sample": None, "radius": radius}

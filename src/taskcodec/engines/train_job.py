@@ -1,6 +1,7 @@
 """A training from its configuration: one codec file for each beta, one after the other or side by side."""
 
 import multiprocessing
+import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -44,6 +45,11 @@ def work_of(output: Path) -> Path:
     return output.with_name(f"{output.name}.training")
 
 
+def is_first_process() -> bool:
+    """False in the further processes of DDP, which Lightning starts with the command of the first."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
 def train_all(
     config: TrainConfig,
     output: Path,
@@ -73,7 +79,7 @@ def train_all(
     if len(set(outputs)) < len(outputs):
         raise UsageError(f"{config.name}: beta: one of them is given twice")
     for path in outputs:
-        if not resume and work_of(path).exists():
+        if not resume and is_first_process() and work_of(path).exists():
             raise UsageError(f"{work_of(path)}: a training was begun there; go on with --resume, or remove it")
     side_by_side = min(jobs or (len(outputs) if torch.cuda.is_available() else 1), len(outputs))
     if side_by_side == 1:

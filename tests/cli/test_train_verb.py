@@ -1,0 +1,111 @@
+"""`taskcodec train` as a user runs it, and the benchmarks that train."""
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import taskcodec
+from taskcodec.data.toy import banana_source
+
+ROOT = Path(__file__).parents[2]
+if any(find_spec(name) is None for name in ("lightning", "kornia", "yaml")):
+    pytest.skip("the train extra is not installed", allow_module_level=True)
+CONFIG = """
+data: {source: points.npy}
+augmentations: rotations
+jitter: 0.3
+model: {objective: BINCE, columns: 1, analysis: {name: mlp, hidden: [16]}}
+beta: [0.1, 0.4]
+training: {steps: 20, batch: 64, checkpoint_every: 10, accelerator: cpu}
+"""
+
+
+def run(folder, *arguments):
+    command = [sys.executable, "-m", "taskcodec.cli.main", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("train")
+    np.save(root / "points.npy", banana_source().sample(2000, 0).astype("f4"))
+    (root / "c.yaml").write_text(CONFIG)
+    return root
+
+
+def test_a_sweep_stops_goes_on_and_gives_codecs_that_encode(folder):
+    stopped = run(folder, "train", "c.yaml", "-o", "my.codec", "--minutes", "0")
+    assert stopped.returncode == 0, stopped.stderr
+    assert "my-beta0.1.codec: beta 0.1, stopped after 10 of 20 steps: --resume goes on" in stopped.stdout
+    refused = run(folder, "train", "c.yaml", "-o", "my.codec")
+    assert refused.returncode == 2
+    assert "go on with --resume" in refused.stderr
+    done = run(folder, "train", "c.yaml", "-o", "my.codec", "--resume", "--jobs", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    points = json.loads(done.stdout)
+    assert [(point["beta"], point["step"]) for point in points] == [(0.1, 20), (0.4, 20)]
+    codec = taskcodec.load_codec(folder / points[0]["codec"])
+    assert (codec.fingerprint, codec.inputs) == (points[0]["fingerprint"], 2)
+    encoded = run(folder, "encode", "points.npy", "points.tcz", "--codec", points[0]["codec"])
+    assert encoded.returncode == 0, encoded.stderr
+    assert taskcodec.open(folder / "points.tcz").features[:].shape == (2000, 1)
+    assert (folder / "my-beta0.1.codec.training" / "metrics.csv").exists()
+
+
+def test_a_wrong_key_is_one_line(folder):
+    (folder / "bad.yaml").write_text(CONFIG.replace("steps", "stepz"))
+    found = run(folder, "train", "bad.yaml", "-o", "bad.codec")
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr == "taskcodec: bad.yaml: training.stepz: no such key; did you mean steps?\n"
+
+
+def test_two_processes_train_one_codec(folder):
+    config = CONFIG.replace("cpu", "cpu, devices: 2, strategy: ddp").replace("[0.1, 0.4]", "0.1")
+    (folder / "two.yaml").write_text(config)
+    found = run(folder, "train", "two.yaml", "-o", "two.codec")
+    assert found.returncode == 0, found.stderr
+    assert taskcodec.load_codec(folder / "two.codec").provenance["schedule"]["devices"] == 2
+
+
+def test_the_banana_benchmark_writes_the_rows_it_promises(tmp_path):
+    pytest.importorskip("matplotlib")
+    script = ROOT / "benchmarks" / "banana" / "run.py"
+    subprocess.run([sys.executable, script, "--quick", "--out", tmp_path], check=True, capture_output=True)
+    quick = json.loads((tmp_path / "results.json").read_text())
+    kept = json.loads((script.parent / "results.json").read_text())
+    needed = {
+        "objective",
+        "entropy_model",
+        "beta",
+        "seed",
+        "bits_file",
+        "bits_model",
+        "mse",
+        "task",
+        "command",
+        "versions",
+    }
+    for row in quick + kept:
+        assert needed <= row.keys()
+        assert row["bits_file"] == pytest.approx(row["bits_model"], rel=0.01, abs=0.02)
+    assert quick[0]["excess_percent"] < 5  # VIC, after 200 steps
+    for objective, limit in (("VIC", 5), ("BINCE", 5), ("VC", 10)):
+        within = [row for row in kept if row["codec"] == objective and row["excess_percent"] <= limit]
+        assert len(within) >= 5, objective
+
+
+def test_the_digits_benchmark_runs_on_a_part(tmp_path, data_dir):
+    script = ROOT / "benchmarks" / "augmented_mnist" / "run.py"
+    command = [sys.executable, script, data_dir / "mnist", "--work", tmp_path / "work", "--out", tmp_path]
+    subprocess.run([*command, "--subset", "900", "--steps", "10", "--seeds", "0"], check=True, capture_output=True)
+    rows = json.loads((tmp_path / "results.json").read_text())
+    assert {"VC", "VIC", "BINCE", "PNG", "JPEG", "WEBP"} == {row["objective"] for row in rows}
+    assert len({row["task"] for row in rows}) == 5
+    png = next(row for row in rows if row["objective"] == "PNG")
+    assert png["accuracy"] > 0.5
+    assert png["bits_file"] > 1000
