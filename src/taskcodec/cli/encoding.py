@@ -16,6 +16,7 @@ from taskcodec.errors import MismatchError, SourceError, StorageError, UsageErro
 from taskcodec.fitting import default_bits
 from taskcodec.fitting import fit as fit_codec
 from taskcodec.store import Store, pack_zip
+from taskcodec.transforms.spec import check_name
 
 DEFAULT_BACKBONE = "lite0"
 
@@ -115,6 +116,8 @@ def _labels_differ(store: Store, source: Source) -> bool:
 def _check(store: str, zipped: bool, options: EncodeOptions) -> None:
     check_bits(options.bits)
     check_device(options.device)
+    if options.backbone is not None:
+        check_name(options.backbone)
     if options.append and options.overwrite:
         raise UsageError("--append adds to a store and --overwrite replaces it: give one of them")
     if options.append and options.bits is not None:

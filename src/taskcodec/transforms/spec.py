@@ -1,7 +1,21 @@
-"""The record that identifies a backbone. Needs nothing, so that reading a codec imports no torch."""
+"""A backbone's name, and the record that identifies it. Imports no torch, so that reading a codec does not."""
 
 from dataclasses import dataclass, field
 from typing import Any
+
+from taskcodec.errors import BackboneError
+
+DEFAULT = "lite0"
+KINDS = ("timm", "torchvision", "open_clip", "hf", "onnx", "codec")
+"""What may stand before the colon of a backbone's name."""
+
+
+def check_name(name: str) -> None:
+    """Raise BackboneError on a name that no backbone can have."""
+    kind, _, rest = name.partition(":")
+    if name != DEFAULT and not (rest and kind in KINDS):
+        forms = ", ".join([DEFAULT, *(f"{kind}:..." for kind in KINDS)])
+        raise BackboneError(f"{name}: no such backbone; known are {forms}")
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,7 @@ from functools import lru_cache
 
 from taskcodec.errors import BackboneError
 from taskcodec.transforms.backbones.base import Backbone
-from taskcodec.transforms.spec import BackboneSpec
-
-DEFAULT = "lite0"
+from taskcodec.transforms.spec import DEFAULT, BackboneSpec, check_name
 
 
 @lru_cache(maxsize=2)
@@ -22,6 +20,7 @@ def load_backbone(name: str, device: str | None = None) -> Backbone:
     Raises:
         BackboneError: unknown, not installed, or not to be had offline.
     """
+    check_name(name)
     from taskcodec.transforms.backbones import foreign, learned, lite0
 
     loaders = {
@@ -32,12 +31,9 @@ def load_backbone(name: str, device: str | None = None) -> Backbone:
         "onnx": foreign.load_onnx,
         "codec": learned.load,
     }
-    kind, colon, rest = name.partition(":")
     if name == DEFAULT:
         return lite0.load(device)
-    if not colon or not rest or kind not in loaders:
-        forms = ", ".join([DEFAULT, *(f"{kind}:..." for kind in loaders)])
-        raise BackboneError(f"{name}: no such backbone; known are {forms}")
+    kind, _, rest = name.partition(":")
     return loaders[kind](rest, device)
 
 
