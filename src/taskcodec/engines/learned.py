@@ -1,6 +1,6 @@
 """Sources of vectors seen through the analysis network of a learned codec.
 
-    vectors (n, inputs) --g_a--> features (n, d), which the codec quantizes and a store decodes to
+vectors (n, inputs) --g_a--> features (n, d), which the codec quantizes and a store decodes to
 """
 
 from dataclasses import replace
