@@ -10,7 +10,6 @@ and, for the houses, `price` and `house`. `imagenet_sample_1000` also holds `vie
 
 import argparse
 import csv
-import gzip
 import io
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from taskcodec.data.augment import augment
+from taskcodec.data.idx import read_idx
 from taskcodec.data.sources import ImageSource, Item, open_source
 from taskcodec.engines.local import Batches
 from taskcodec.transforms.backbones import load_backbone
@@ -61,12 +61,6 @@ def memory_source(name, images, labels):
     return ImageSource(name, items)
 
 
-def idx(path):
-    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    shape = np.frombuffer(data, ">i4", data[3], 4)
-    return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
@@ -104,7 +98,7 @@ def main():
     images = sorted(arguments.fashion_mnist.glob("t10k-images*"))
     if images:
         labels = sorted(arguments.fashion_mnist.glob("t10k-labels*"))
-        save("fashion_mnist", memory_source("fashion", idx(images[0])[:2500], idx(labels[0])[:2500]))
+        save("fashion_mnist", memory_source("fashion", read_idx(images[0])[:2500], read_idx(labels[0])[:2500]))
 
 
 if __name__ == "__main__":

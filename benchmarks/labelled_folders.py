@@ -7,12 +7,13 @@ test part, from its idx files (Debian package dataset-fashion-mnist). Each holds
 """
 
 import argparse
-import gzip
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
+
+from taskcodec.data.idx import read_idx
 
 FASHION_IMAGES = 2500
 
@@ -25,12 +26,6 @@ def write(folder, images, labels):
     print(folder, len(images))
 
 
-def idx(path):
-    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    shape = np.frombuffer(data, ">i4", data[3], 4)
-    return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
@@ -40,7 +35,7 @@ def main():
     write(arguments.out / "digits", (digits.images * 255 / 16).astype(np.uint8), digits.target)
     parts = [sorted(arguments.fashion_mnist.glob(f"t10k-{what}*")) for what in ("images", "labels")]
     if all(parts):
-        images, labels = (idx(found[0])[:FASHION_IMAGES] for found in parts)
+        images, labels = (read_idx(found[0])[:FASHION_IMAGES] for found in parts)
         write(arguments.out / "fashion_mnist", images, labels)
 
 
