@@ -56,7 +56,7 @@ TORCH_ALLOWED = {
 
 
 def files():
-    return [path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py"]
+    return [path for path in ROOT.rglob("*.py") if path not in (ROOT / "__init__.py", ROOT / "__main__.py")]
 
 
 def imports(path, top_level_only=False):

@@ -7,27 +7,58 @@
 (32,)
 """
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from taskcodec.codec import Codec, load_codec
-from taskcodec.errors import SourceError, TaskcodecError
-from taskcodec.fitting import adapt, at_bits, at_step, fit
-from taskcodec.store import Store
-from taskcodec.transforms.spec import BackboneSpec
+if TYPE_CHECKING:
+    from taskcodec.codec import Codec, load_codec
+    from taskcodec.errors import TaskcodecError
+    from taskcodec.fitting import adapt, at_bits, at_step, fit
+    from taskcodec.store import Store
+    from taskcodec.transforms.spec import BackboneSpec
 
 try:
     __version__ = version("taskcodec")
 except PackageNotFoundError:  # run from a checkout that is not installed
     __version__ = "0+unknown"
 
+_HOMES = {
+    "BackboneSpec": "taskcodec.transforms.spec",
+    "Codec": "taskcodec.codec",
+    "Store": "taskcodec.store",
+    "TaskcodecError": "taskcodec.errors",
+    "adapt": "taskcodec.fitting",
+    "at_bits": "taskcodec.fitting",
+    "at_step": "taskcodec.fitting",
+    "fit": "taskcodec.fitting",
+    "load_codec": "taskcodec.codec",
+}
 
-def open(place: Any) -> Store:
+
+def __getattr__(name: str) -> Any:
+    # Imported when asked for, so that the command line can answer Ctrl-C before the libraries are loaded.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def open(place: Any) -> "Store":
     """Open a store: a folder, a .zip, an fsspec URL, or a Zarr store object.
 
     Raises SourceError where nothing is, ForeignFileError, FutureVersionError or CorruptFileError, naming the file.
     """
+    from taskcodec.codec import Codec
+    from taskcodec.errors import SourceError
+    from taskcodec.store import Store
+
     if isinstance(place, str | Path) and "://" not in str(place) and str(place) and not Path(place).exists():
         raise SourceError(f"{place}: no such file or folder")
     return Store(place, Codec.from_bytes)

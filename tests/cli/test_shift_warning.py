@@ -52,3 +52,12 @@ def test_directions_that_were_dropped_suggest_a_fit_whatever_is_refitted(folder)
         warning, info = encode(folder, "elsewhere", "narrow", option)
         assert "fit a codec to these data" in warning
         assert info["shift"]["outside_share"] > 0.9
+
+
+def test_a_refit_is_not_advised_where_one_was_made(folder):
+    place = folder / "appended.tcz"
+    run("encode", folder / "same.npy", place, "--codec", folder / "step.codec")
+    found = run("encode", folder / "wider.npy", place, "--append")
+    assert "unlike those the codec was refitted to" in found.stderr
+    assert "into a store of their own" in found.stderr
+    assert "--refit" not in found.stderr

@@ -122,3 +122,18 @@ def test_interrupted(place, tmp_path):
     os.close(writer)
     assert running.returncode == 130
     assert said.strip().splitlines() == ["taskcodec: interrupted; run the same command again to go on"]
+
+
+def test_interrupted_while_the_libraries_load(tmp_path):
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    found = subprocess.run(
+        [sys.executable, "-m", "taskcodec", "--help"], env=environment, capture_output=True, text=True
+    )
+    assert (found.returncode, found.stderr) == (130, "taskcodec: interrupted\n")
+
+
+def test_why_no_sample_was_left_to_fit_is_told(place, tmp_path):
+    np.save(tmp_path / "huge.npy", np.full((50, 4), 1e300))
+    for command in (("fit", tmp_path / "huge.npy", "-o", tmp_path / "h.codec"), ("encode", tmp_path / "huge.npy", "h")):
+        assert "found 0 (the first fault: NaN or infinity (as float32)" in run(*command, code=1).stderr

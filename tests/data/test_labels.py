@@ -29,3 +29,17 @@ def test_two_columns_of_one_name_are_refused(tmp_path):
     path.write_text("id,label,label\na.jpg,cat,dog\n")
     with pytest.raises(SourceError, match="two columns named label"):
         read_labels(str(path))
+
+
+def test_columns_are_known_in_any_capitals(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("ID,Label\na.jpg,cat\n")
+    assert read_labels(str(path)) == {"a.jpg": "cat"}
+    assert label_columns(str(path), ["a.jpg"]) == {"Label": ["cat"]}
+
+
+def test_a_table_that_labels_nothing_is_refused(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("id,label\na.jpg,\n")
+    with pytest.raises(SourceError, match="no row has both id and label"):
+        read_labels(str(path))

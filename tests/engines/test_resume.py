@@ -61,4 +61,6 @@ def test_kill_at_random_moments_then_resume(job):
 def test_nan_rows_are_accounted_for(job):
     folder, _, _ = job
     failures = taskcodec.open(folder / "whole.tcz").failures.to_pylist()
-    assert [(row["id"], row["status"]) for row in failures] == [("12345", "NaN or infinity among its features")]
+    assert [(row["id"], row["status"]) for row in failures] == [
+        ("12345", "NaN or infinity (as float32) among its features")
+    ]

@@ -195,8 +195,12 @@ def _codec_and_backbone(
     backbone = backbone_for(source, options.backbone or DEFAULT_BACKBONE, options.device)
     if backbone is not None and backbone.spec.name == DEFAULT_BACKBONE:
         return load_codec(DEFAULT_BACKBONE), backbone
-    features = sample_features(Batches(source, backbone), FIT_SAMPLES, progress)
+    batches = Batches(source, backbone)
+    features = sample_features(batches, FIT_SAMPLES, progress)
     if len(features) < 2:
-        raise SourceError(f"{source.name}: no codec was named, and too few samples to fit one ({len(features)})")
+        raise SourceError(
+            f"{source.name}: no codec was named, and a fit of one needs at least 2 samples that can be read, "
+            f"found {len(features)}{batches.fault()}"
+        )
     spec = None if backbone is None else backbone.spec
     return fit_codec(features, bits=options.bits, backbone=spec), backbone

@@ -55,7 +55,9 @@ def fit_job(
     batches = Batches(source, backbone)
     features = sample_features(batches, FIT_SAMPLES, progress)
     if len(features) < 2:
-        raise SourceError(f"{source_name}: a fit needs at least 2 samples that can be read, found {len(features)}")
+        raise SourceError(
+            f"{source_name}: a fit needs at least 2 samples that can be read, found {len(features)}{batches.fault()}"
+        )
     options: dict[str, Any] = {"method": method, "backbone": None if backbone is None else backbone.spec}
     if own_views:
         if method != "bottleneck" or not isinstance(source, ImageSource):

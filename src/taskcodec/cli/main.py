@@ -12,6 +12,7 @@ import typer
 from taskcodec import __version__, load_codec
 from taskcodec import open as open_store
 from taskcodec.cli import benchmark_verb, evaluate_verb, report_verb, train_verb
+from taskcodec.cli.entry import INTERRUPTED
 from taskcodec.cli.output import human_bytes, progress_bar, show
 from taskcodec.codec import BUNDLED, Codec
 from taskcodec.engines.local import Features, Progress, write_npy
@@ -22,8 +23,9 @@ from taskcodec.store.atomic import replacing
 # typer carries its own copy of click in some versions: take the class that its own errors descend from.
 ClickError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
-INTERRUPTED = 130
-"""What shells give a command that Ctrl-C ended."""
+AGAIN = "; run the same command again to go on"
+GOES_ON = {"encode": AGAIN, "benchmark": AGAIN, "train": "; run the same command with --resume to go on"}
+"""What a verb that was interrupted says of its resumption."""
 app = typer.Typer(
     name="taskcodec",
     help="Compress data for the models that will read it.",
@@ -263,8 +265,7 @@ def main() -> None:
     except ClickError as error:
         code = _fail(f"{error.format_message()} (see `taskcodec --help`)", 2)
     except (KeyboardInterrupt, typer.Abort):
-        goes_on = "; run the same command again to go on" * (sys.argv[1:2] == ["encode"])
-        code = _fail(f"interrupted{goes_on}", INTERRUPTED)
+        code = _fail(f"interrupted{GOES_ON.get(''.join(sys.argv[1:2]), '')}", INTERRUPTED)
     except MemoryError:
         code = _fail("out of memory", 1)
     except ImportError as error:

@@ -1,6 +1,7 @@
 """Labels: from folder names, or from a CSV file."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from taskcodec.errors import SourceError
@@ -43,11 +44,12 @@ def label_of_path(relative: str) -> str | None:
 def read_labels(spec: str) -> dict[str, str]:
     """Read `FILE.csv` or `FILE.csv:COLUMN`: a map from sample id to label.
 
-    The column of ids is path, id, file, filename, image or name; of labels class, label, category or target.
-    Columns are separated by commas, semicolons or tabs, which the first line tells.
+    The column of ids is path, id, file, filename, image or name; of labels class, label, category or target, in
+    capital or small letters. Columns are separated by commas, semicolons or tabs, which the first line tells.
 
     Raises:
-        SourceError: the file cannot be read, lacks these columns or has one twice, or gives an id two labels.
+        SourceError: the file cannot be read, lacks these columns or has one twice, labels nothing, or gives an id two
+            labels.
     """
     path, column = Path(spec), None
     if not path.exists() and ":" in spec:
@@ -61,8 +63,8 @@ def read_labels(spec: str) -> dict[str, str]:
             rows, names = list(reader), list(reader.fieldnames or [])
     except (OSError, ValueError, csv.Error) as error:
         raise SourceError(f"{spec}: cannot be read as a CSV file of labels ({error})") from error
-    key = next((name for name in ID_COLUMNS if name in names), None)
-    column = column or next((name for name in LABEL_COLUMNS if name in names), None)
+    key = column_named(names, ID_COLUMNS)
+    column = column or column_named(names, LABEL_COLUMNS)
     if key is None or column not in names:
         raise SourceError(
             f"{spec}: expected a column of ids ({', '.join(ID_COLUMNS)}) and one of labels "
@@ -75,8 +77,19 @@ def read_labels(spec: str) -> dict[str, str]:
     for row in rows:
         name, label = row[key], row[column]
         if name and label and labels.setdefault(name, label) != label:
-            raise SourceError(f"{spec}: {name} has two labels, {labels[name]} and {label}; keep one")
+            raise SourceError(
+                f"{spec}: {name} has two labels, {labels[name]} and {label}; keep one, or join them "
+                f"({labels[name]};{label})"
+            )
+    if not labels:
+        raise SourceError(f"{spec}: no row has both {key} and {column}")
     return labels
+
+
+def column_named(columns: Sequence[str], known: Sequence[str]) -> str | None:
+    """The column that bears the first of the known names, whatever its capitals; None where none does."""
+    folded = {column.casefold(): column for column in reversed(columns)}
+    return next((folded[name] for name in known if name in folded), None)
 
 
 def separator_of(header: str) -> str:

@@ -104,6 +104,12 @@ class Batches:
         """Remember a batch until `run` asks for it."""
         self.kept[batch.number] = batch
 
+    def fault(self) -> str:
+        """Of the batches remembered, why the first sample that failed did: "" or " (the first fault: ...)"."""
+        faults = (record.status for batch in self.kept.values() for record in batch.records if record.status != OK)
+        first = next(faults, None)
+        return "" if first is None else f" (the first fault: {first})"
+
     def _kept(self, number: int) -> Batch | None:
         return self.kept.pop(number) if number in self.kept else None
 
@@ -158,7 +164,7 @@ def _feature_batch(source: FeatureSource, number: int, size: int, first_index: i
             source_index=first_index + start + i,
             source_bytes=source.row_bytes,
             label=None if source.labels is None else source.labels[start + i],
-            status=OK if good else "NaN or infinity among its features",
+            status=OK if good else "NaN or infinity (as float32) among its features",
         )
         for i, good in enumerate(finite)
     ]

@@ -173,7 +173,7 @@ def _features(source: ImageSource, backbone: Any) -> dict[str, Any]:
     finite = np.isfinite(features).all(axis=1)
     good = np.array([status == OK for status in statuses], dtype=np.bool_)
     reasons = np.array(statuses, dtype=np.str_)
-    reasons[np.flatnonzero(good)[~finite]] = "NaN or infinity among its features"
+    reasons[np.flatnonzero(good)[~finite]] = "NaN or infinity (as float32) among its features"
     good[np.flatnonzero(good)[~finite]] = False
     return {"features": features[finite], "good": good, "reasons": reasons}
 

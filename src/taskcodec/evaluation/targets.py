@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.data import read_labels
-from taskcodec.data.labels import ID_COLUMNS, LabelTable, separator_of
+from taskcodec.data.labels import ID_COLUMNS, LabelTable, column_named, separator_of
 from taskcodec.errors import SourceError, UsageError
 
 Kind = Literal["classification", "multilabel", "regression"]
@@ -134,7 +134,8 @@ def make_targets(columns: Mapping[str, Column], kinds: Sequence[str] = ()) -> li
 
 
 def _id_columns(header: Sequence[str]) -> list[str]:
-    return [name for name in ID_COLUMNS if name in header][:1]
+    found = column_named(header, ID_COLUMNS)
+    return [] if found is None else [found]
 
 
 def _number(label: str) -> float | None:
