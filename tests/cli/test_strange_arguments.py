@@ -115,7 +115,13 @@ def test_standard_output_that_is_full(place):
 def test_interrupted(place, tmp_path):
     os.mkfifo(tmp_path / "slow.csv")  # the command waits for a writer
     command = [sys.executable, "-m", "taskcodec.cli.main", "encode", place / "x.npy", tmp_path / "y.tcz"]
-    running = subprocess.Popen([*command, "--labels", tmp_path / "slow.csv"], stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        [*command, "--labels", tmp_path / "slow.csv"],
+        stderr=subprocess.PIPE,
+        text=True,
+        # What runs the tests in the background may ignore the signal, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     writer = os.open(tmp_path / "slow.csv", os.O_WRONLY)  # returns when the command has come to read
     running.send_signal(signal.SIGINT)
     said = running.communicate(timeout=60)[1]
