@@ -143,6 +143,8 @@ def test_a_store_of_images_keeps_its_raw_features_too(photos, tmp_path, monkeypa
     write_features(open_source(photos), tmp_path / "raw.npy", backbone)
     given = evaluate(str(tmp_path / "p.tcz"), raw=str(tmp_path / "raw.npy"), plan=PLAN)
     assert given.rows == first.rows
+    evaluate(str(tmp_path / "p.tcz"), source=str(photos), cache=str(tmp_path / "new" / "cache"), plan=PLAN)
+    assert list((tmp_path / "new" / "cache").glob("taskcodec-raw-*.npy"))
     monkeypatch.setattr("taskcodec.transforms.backbones.load_backbone_for", None)
     again = evaluate(str(tmp_path / "p.tcz"), plan=PLAN)  # neither source nor backbone
     assert again.rows == first.rows

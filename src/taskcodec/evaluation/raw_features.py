@@ -95,6 +95,7 @@ def compute(
     """Features of all images that can be read, written to a .npy file, and their ids."""
     from taskcodec.transforms.backbones import load_backbone_for
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     _, failures = write_features(source, path, load_backbone_for(spec, device), progress)
     failed = {record.id for record in failures}
     return np.load(path), [item.id for item in source.items if item.id not in failed]
