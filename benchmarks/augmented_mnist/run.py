@@ -225,8 +225,12 @@ def main():
             finished = False
             break
         begun = time.monotonic()
-        recipe = Recipe(objective, beta, COLUMNS, analysis, None if objective == "BINCE" else NetworkChoice("deconv", {"width": 16}))
-        schedule = Schedule(steps, BATCH, learning_rate=2e-3, checkpoint_every=min(100, steps), accelerator="cpu", seed=seed)
+        recipe = Recipe(
+            objective, beta, COLUMNS, analysis, None if objective == "BINCE" else NetworkChoice("deconv", {"width": 16})
+        )
+        schedule = Schedule(
+            steps, BATCH, learning_rate=2e-3, checkpoint_every=min(100, steps), accelerator="cpu", seed=seed
+        )
         found = train(data, recipe, schedule, folder=options.work / name, resume=True, seconds=left)
         if found.codec is None:
             print(f"{name}: stopped at step {found.step} of {found.steps}; the same command goes on", flush=True)

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import taskcodec
 from tests.cli.test_encode import contents, refused, run
@@ -143,3 +144,12 @@ def test_why_no_sample_was_left_to_fit_is_told(place, tmp_path):
     np.save(tmp_path / "huge.npy", np.full((50, 4), 1e300))
     for command in (("fit", tmp_path / "huge.npy", "-o", tmp_path / "h.codec"), ("encode", tmp_path / "huge.npy", "h")):
         assert "found 0 (the first fault: NaN or infinity (as float32)" in run(*command, code=1).stderr
+
+
+def test_names_do_not_drive_the_terminal(place, tmp_path):
+    (tmp_path / "im").mkdir()
+    (tmp_path / "im" / "a\x1b[31m\nb.jpg").write_bytes(b"")
+    Image.new("RGB", (40, 40)).save(tmp_path / "im" / "ok.png")
+    run("encode", tmp_path / "im", tmp_path / "im.tcz")
+    found = run("info", tmp_path / "im.tcz", "--failures")
+    assert r"not coded: a\x1b[31m\nb.jpg: empty file" in found.stdout.splitlines()

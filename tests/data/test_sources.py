@@ -57,6 +57,8 @@ def test_odd_folder(tmp_path):
         "cut.jpg": as_bytes(image(400, 300), "JPEG")[:4000],
         "noise.jpg": bytes(range(256)) * 8,
         "notes.txt": b"hello",
+        "two.jpg": b"xx",
+        "more.zip": b"PK",
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(data)
@@ -72,7 +74,8 @@ def test_odd_folder(tmp_path):
     assert found["gone.jpg"] == "link to nothing"
     assert found["pipe.jpg"] == "not a regular file"
     assert found["cut.jpg"].startswith("damaged image")
-    assert found["noise.jpg"] == found["notes.txt"] == "not an image that can be read"
+    assert found["noise.jpg"] == found["notes.txt"] == found["two.jpg"] == "not an image that can be read"
+    assert found["more.zip"] == "a shard among images: encode it by its own name"
 
 
 def test_huge_jpeg_is_read_reduced_and_huge_png_refused():

@@ -13,7 +13,7 @@ from taskcodec import __version__, load_codec
 from taskcodec import open as open_store
 from taskcodec.cli import benchmark_verb, evaluate_verb, report_verb, train_verb
 from taskcodec.cli.entry import INTERRUPTED
-from taskcodec.cli.output import human_bytes, progress_bar, show
+from taskcodec.cli.output import human_bytes, printable, progress_bar, show
 from taskcodec.codec import BUNDLED, Codec
 from taskcodec.engines.local import Features, Progress, write_npy
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
@@ -276,7 +276,7 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"taskcodec: {' '.join(message.split())}", file=sys.stderr)
+    print(f"taskcodec: {printable(' '.join(message.split()))}", file=sys.stderr)
     return code
 
 

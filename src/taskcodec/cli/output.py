@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
@@ -42,10 +43,15 @@ def show(result: Any, as_json: bool, lines: list[str]) -> None:
         content = asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
         lines = [json.dumps(content, indent=2)]
     try:
-        print("\n".join(lines), flush=True)
+        print("\n".join(lines if as_json else map(printable, lines)), flush=True)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more as it ends
         raise StorageError(f"standard output: cannot be written ({error.strerror})") from error
+
+
+def printable(line: str) -> str:
+    """Control characters as escapes: names of files come from anywhere, and must not drive the terminal."""
+    return "".join(repr(c)[1:-1] if unicodedata.category(c) == "Cc" else c for c in line)
 
 
 def human_bytes(number: float) -> str:

@@ -93,6 +93,8 @@ def _folder(root: Path) -> ImageSource:
                 is_folder = False  # a link that loops: file_item tells its fault
             if is_folder:
                 (links if entry.is_symlink() else waiting).append((entry.path, name))
+            elif entry.name.lower().endswith(SHARDS):
+                items.append(faulty(name, "a shard among images: encode it by its own name"))
             else:
                 items.append(file_item(entry.path, name))
     if not items:

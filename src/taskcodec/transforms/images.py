@@ -167,10 +167,12 @@ def _identify(stream: Any) -> ImageFile.ImageFile:
     Image.init()
     for name in _FORMATS:
         factory, accept = Image.OPEN.get(name, (None, None))
-        if factory is None or (accept is not None and accept(head) is not True):
+        if factory is None:
             continue
-        stream.seek(0)
         try:
+            if accept is not None and accept(head) is not True:
+                continue
+            stream.seek(0)
             # JPEG's own factory looks for further pictures in the file, which nothing here needs.
             return JpegImagePlugin.JpegImageFile(stream) if name == "JPEG" else factory(stream, "")
         except (SyntaxError, IndexError, TypeError, struct.error):
