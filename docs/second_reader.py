@@ -324,12 +324,14 @@ def read_store(folder: str | Path) -> tuple[Symbols, Codec]:
         assert sha256((root / part["file"]).read_bytes()) == part["sha256"], f"{part['file']}: another hash"
 
     symbols: Symbols = []
-    for index in range(-(-manifest["samples"] // manifest["chunk_rows"])):
+    for index, part in enumerate(part for part in manifest["parts"] if part["rows"]):
         chunk = (root / "codes" / "c" / str(index) / "0").read_bytes()
         assert crc32c(chunk[:-4]) == int.from_bytes(chunk[-4:], "little"), f"chunk {index}: another CRC-32C"
-        wanted = min(manifest["chunk_rows"], manifest["samples"] - len(symbols))
-        rows = read_block(chunk[:-4], codec.tables)[:wanted]
-        symbols += rows + [[0] * manifest["columns"] for _ in range(wanted - len(rows))]
+        rows = read_block(chunk[:-4], codec.tables)[: part["rows"]]
+        rows += [[0] * manifest["columns"] for _ in range(part["rows"] - len(rows))]
+        counted = b"".join(symbol.to_bytes(4, "little", signed=True) for row in rows for symbol in row)
+        assert crc32c(counted) == part["symbols_crc32c"], f"chunk {index}: not the symbols that belong there"
+        symbols += rows
     return symbols, codec
 
 

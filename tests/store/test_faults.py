@@ -107,3 +107,15 @@ def test_a_codec_never_lies(place, tmp_path):
             assert taskcodec.load_codec(path).fingerprint == fingerprint
         except TaskcodecError as error:
             assert "x.codec" in str(error)
+
+
+@pytest.mark.parametrize("other", [1, 3])
+def test_a_chunk_in_another_ones_place_is_noticed(place, tmp_path, other):
+    copy = tmp_path / "copy.tcz"
+    shutil.copytree(place, copy)
+    shutil.copy(copy / "codes" / "c" / str(other) / "0", copy / "codes" / "c" / "2" / "0")
+    faults = taskcodec.open(copy).verify()
+    assert len(faults) == 1
+    assert "codes/c/2/0: not the symbols that belong there" in faults[0]
+    with pytest.raises(TaskcodecError, match="not the symbols that belong there"):
+        taskcodec.open(copy).features[130]

@@ -7,6 +7,7 @@ was first checked. Chunks carry a CRC-32C each.
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from taskcodec.coding.ans import MAX_ROWS as MAX_BLOCK_ROWS
@@ -28,12 +29,16 @@ CERTIFICATE_VERSION = 1
 
 @dataclass(frozen=True)
 class Part:
-    """One Parquet file of sample records: those of one chunk, failures among them in source order."""
+    """One Parquet file of sample records: those of one chunk, failures among them in source order.
+
+    `symbols_crc32c` is of the symbols of its rows (see `taskcodec.store.chunks`), 0 where it has none.
+    """
 
     file: str
     sha256: str
     rows: int
     failures: int
+    symbols_crc32c: int
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,11 @@ class Manifest:
     def chunks(self) -> int:
         """How many chunks the samples take."""
         return -(-self.samples // self.chunk_rows)
+
+    @cached_property
+    def filled(self) -> tuple[Part, ...]:
+        """The parts with coded rows: one for each chunk."""
+        return tuple(part for part in self.parts if part.rows)
 
 
 def max_chunk_rows(columns: int) -> int:
@@ -191,7 +201,7 @@ def sha256(data: bytes) -> str:
 def _check(manifest: Manifest, place: str) -> None:
     parts = manifest.parts
     counts = [manifest.samples, manifest.chunk_rows, manifest.columns, manifest.dimension]
-    counts += [count for part in parts for count in (part.rows, part.failures)]
+    counts += [count for part in parts for count in (part.rows, part.failures, part.symbols_crc32c)]
     texts = [manifest.fingerprint, manifest.codec_sha256, manifest.codes_sha256]
     texts += [text for part in parts for text in (part.file, part.sha256)]
     # A part belongs to one chunk: so the manifest's own length bounds the samples that it can claim.
@@ -199,6 +209,7 @@ def _check(manifest: Manifest, place: str) -> None:
         not all(type(count) is int and 0 <= count < MAX_ROWS for count in counts)
         or not 0 < manifest.chunk_rows <= max_chunk_rows(manifest.columns)
         or any(part.rows > manifest.chunk_rows for part in parts)
+        or any(part.rows < manifest.chunk_rows for part in manifest.filled[:-1])
     ):
         raise CorruptFileError(f"{place}: counts that no store has")
     if not all(isinstance(text, str) for text in texts) or manifest.state not in STATES:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from taskcodec.coding import AnyTables
 from taskcodec.errors import CorruptFileError, MismatchError, TaskcodecError, UsageError
 from taskcodec.store.backend import open_blobs
+from taskcodec.store.chunks import read_chunk
 from taskcodec.store.manifest import (
     CODEC_KEY,
     CODES_KEY,
@@ -32,8 +33,7 @@ from taskcodec.store.manifest import (
     shapeless,
 )
 from taskcodec.store.samples import OK, SCHEMA, parquet_to_table
-from taskcodec.store.writer import CodecLike, checked_chunk
-from taskcodec.store.zarr_codec import decode_rows
+from taskcodec.store.writer import CodecLike
 
 CACHED_CHUNKS = 8
 Array = npt.NDArray[Any]
@@ -284,19 +284,7 @@ class Store:
         return self.codec.tables
 
     def _decode_chunk(self, index: int) -> npt.NDArray[np.int32]:
-        """(rows, k) symbols of one chunk: as many as the manifest counts, padding and later rows cut."""
-        key = chunk_key(index)
-        rows = min(self.manifest.chunk_rows, len(self) - index * self.manifest.chunk_rows)
-        block = checked_chunk(self._blobs, key)
-        try:
-            found = decode_rows(block, self._tables, self.manifest.chunk_rows)
-        except CorruptFileError as error:
-            raise CorruptFileError(f"{self._blobs.name}/{key}: {error}") from error
-        if len(found) >= rows:
-            return found[:rows]
-        symbols = np.zeros((rows, self.manifest.columns), np.int32)
-        symbols[: len(found)] = found
-        return symbols
+        return read_chunk(self._blobs, self.manifest, index, self._tables)
 
     def _chunk(self, index: int) -> npt.NDArray[np.int32]:
         with self._lock:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-import google_crc32c
 import numpy as np
 import numpy.typing as npt
 import zarr
@@ -21,6 +20,7 @@ from zarr.storage import MemoryStore
 from taskcodec.coding import AnyTables
 from taskcodec.errors import CorruptFileError, MismatchError, StorageError, UsageError
 from taskcodec.store.backend import Blobs, ZarrBlobs, open_blobs, writer_lock
+from taskcodec.store.chunks import read_chunk, write_chunk
 from taskcodec.store.manifest import (
     CODEC_KEY,
     CODES_KEY,
@@ -28,7 +28,6 @@ from taskcodec.store.manifest import (
     Manifest,
     Part,
     checked_bytes,
-    chunk_key,
     max_chunk_rows,
     read_manifest,
     sha256,
@@ -36,7 +35,7 @@ from taskcodec.store.manifest import (
     write_manifest,
 )
 from taskcodec.store.samples import OK, SampleRecord, parquet_to_table, records_to_parquet
-from taskcodec.store.zarr_codec import AnsCodec, decode_rows, encode_rows
+from taskcodec.store.zarr_codec import AnsCodec
 
 CHUNK_ROWS = 1024
 """Samples in a chunk: the unit of random access and of commit. Longer chunks save bytes (0.1 % from here on)."""
@@ -174,14 +173,12 @@ class StoreWriter:
         cut = len(self._records) if final else _records_for(self._records, rows)
         records, index = self._records[:cut], self.manifest.samples // self.manifest.chunk_rows
         parts = self.manifest.parts
-        if rows:
-            block = encode_rows(symbols[:rows], self._tables)
-            self._blobs.put(chunk_key(index), block + google_crc32c.value(block).to_bytes(4, "little"))
+        crc = write_chunk(self._blobs, index, symbols[:rows], self._tables) if rows else 0
         if records:
             data = records_to_parquet(records)
             name = f"samples/part-{index:06d}-{sha256(data)[:8]}.parquet"
             self._blobs.put(name, data)
-            parts = (*parts, Part(name, sha256(data), rows, len(records) - rows))
+            parts = (*parts, Part(name, sha256(data), rows, len(records) - rows, crc))
         samples = self.manifest.samples + rows
         if rows:
             self._blobs.put(CODES_KEY, _codes_metadata(self._tables, self.manifest.chunk_rows, samples))
@@ -209,11 +206,8 @@ class StoreWriter:
             table = parquet_to_table(checked_bytes(self._blobs, part.file, part.sha256), part.file)
             self._records.extend(SampleRecord(**row) for row in table.to_pylist())
         if rest:
-            key = chunk_key(manifest.chunks - 1)
-            symbols = np.zeros((rest, manifest.columns), np.int32)
-            rows = decode_rows(checked_chunk(self._blobs, key), self._tables, manifest.chunk_rows)[:rest]
-            symbols[: len(rows)] = rows
-            self._rows, self._pending_rows = [symbols], rest
+            self._rows = [read_chunk(self._blobs, manifest, manifest.chunks - 1, self._tables)]
+            self._pending_rows = rest
         self.manifest = replace(manifest, samples=manifest.samples - rest, parts=tuple(kept))
 
     def _remove_orphans(self) -> None:
@@ -221,16 +215,6 @@ class StoreWriter:
         for key in self._blobs.sizes():
             if (key.startswith("samples/part-") and key not in named) or key.endswith(".partial"):
                 self._blobs.delete(key)
-
-
-def checked_chunk(blobs: Blobs, key: str) -> bytes:
-    """The block in a chunk, its CRC-32C checked and removed. Raises CorruptFileError naming the chunk."""
-    data = blobs.get(key)
-    if data is None:
-        raise CorruptFileError(f"{blobs.name}/{key}: missing")
-    if len(data) < 4 or google_crc32c.value(data[:-4]).to_bytes(4, "little") != data[-4:]:
-        raise CorruptFileError(f"{blobs.name}/{key}: damaged (CRC-32C does not match its {len(data)} bytes)")
-    return data[:-4]
 
 
 def _records_for(records: Sequence[SampleRecord], rows: int) -> int:
