@@ -25,6 +25,8 @@ from taskcodec.codec_file import MAX_BYTES, finite_tensor
 from taskcodec.coding import AnyTables, Tables, decode_sample, encode_sample, read_tables
 from taskcodec.errors import CorruptFileError, ForeignFileError, MismatchError, SourceError
 from taskcodec.quantization.uniform import HasRuns, Runs, dequantize, quantize
+from taskcodec.store.backend import is_zip, open_blobs
+from taskcodec.store.manifest import CODEC_KEY
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.carried import Network, Networks
 from taskcodec.transforms.spec import BackboneSpec
@@ -267,7 +269,7 @@ class Codec:
 
 
 def load_codec(path: str | Path) -> Codec:
-    """Load a codec from its file, from a store's folder, or by the name of a bundled one ("lite0").
+    """Load a codec from its file, from a store (folder, zip file or URL), or by the name of a bundled one ("lite0").
 
     Raises SourceError when there is no such file; ForeignFileError, FutureVersionError, CorruptFileError as found.
     """
@@ -275,10 +277,11 @@ def load_codec(path: str | Path) -> Codec:
         data = resources.files("taskcodec").joinpath(f"bundled/{path}.codec").read_bytes()
         return Codec.from_bytes(data, name=f"bundled codec {path}")
     file = Path(path)
-    if file.is_dir():
-        file = file / "codec.safetensors"
-        if not file.exists():
-            raise ForeignFileError(f"{path}: a folder without codec.safetensors is not a taskcodec store")
+    if "://" in str(path) or file.is_dir() or (file.is_file() and is_zip(file)):
+        found = open_blobs(path if "://" in str(path) else file).get(CODEC_KEY)
+        if found is None:
+            raise ForeignFileError(f"{path}: without {CODEC_KEY}, it is not a taskcodec store")
+        return Codec.from_bytes(found, name=f"{path}/{CODEC_KEY}")
     try:
         if file.stat().st_size > MAX_BYTES:
             raise CorruptFileError(f"{path}: larger than any codec (at most {MAX_BYTES} bytes)")

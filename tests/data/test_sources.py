@@ -156,3 +156,20 @@ def test_a_number_that_is_not_there_is_no_label(tmp_path):
     pq.write_table(table, tmp_path / "x.parquet")
     labels = open_source(tmp_path / "x.parquet").labels
     assert [labels[row] for row in range(3)] == ["1", None, None]
+
+
+@pytest.mark.parametrize("lost", [6, 4000])
+def test_a_gzipped_shard_that_is_cut_gives_what_lies_before(tmp_path, lost):
+    with tarfile.open(tmp_path / "s.tgz", "w:gz") as archive:
+        for number in range(20):
+            noise = np.random.default_rng(number).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+            data = as_bytes(Image.fromarray(noise))
+            member = tarfile.TarInfo(f"{number:02d}.png")
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    (tmp_path / "s.tgz").write_bytes((tmp_path / "s.tgz").read_bytes()[:-lost])
+    found = statuses(open_source(tmp_path / "s.tgz"))
+    good = [name for name, status in found.items() if status == "ok"]
+    assert good == [f"{number:02d}.png" for number in range(20)][: len(good)]
+    assert len(good) >= (16 if lost == 4000 else 20)
+    assert ("s.tgz" in found) == (lost == 4000)

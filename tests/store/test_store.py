@@ -299,3 +299,55 @@ def test_workers_shuffle_anew_each_epoch_and_share_out_one_order(store, persiste
         assert len(rows) == N
         assert len(np.unique(rows, axis=0)) == len(np.unique(np.round(store.features[:], 3), axis=0))
     assert not np.array_equal(first[0], other[0])
+
+
+@pytest.mark.parametrize("index", [True, N, -N - 1, 10**30])
+def test_what_is_no_row_is_an_index_error(store, index):
+    with pytest.raises(IndexError):
+        store.features[index]
+
+
+def test_a_zip_is_read_by_forked_workers_while_the_parent_reads(tmp_path, codec, x):
+    pack_zip(write(tmp_path / "x.tcz", codec, x), tmp_path / "x.zip")
+    zipped = taskcodec.open(tmp_path / "x.zip")
+    expected = codec.encode(x)
+
+    def fail_unless_equal():
+        for _ in range(30):
+            zipped._cache.clear()
+            assert np.array_equal(zipped.symbols[:], expected)
+
+    workers = [multiprocessing.get_context("fork").Process(target=fail_unless_equal) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    fail_unless_equal()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+
+
+def test_a_codec_is_loaded_from_any_kind_of_store(tmp_path, codec, x):
+    folder = write(tmp_path / "x.tcz", codec, x[:100])
+    pack_zip(folder, tmp_path / "x.zip")
+    for place in (folder, tmp_path / "x.zip", f"file://{folder}"):
+        assert taskcodec.load_codec(place).fingerprint == codec.fingerprint
+    opened = taskcodec.open(zarr.storage.ZipStore(tmp_path / "x.zip", mode="r"))
+    assert opened.codec.fingerprint == codec.fingerprint
+    assert opened.verify() == []
+
+
+def test_what_is_no_store_is_called_foreign(tmp_path, codec, x):
+    folder = write(tmp_path / "x.tcz", codec, x[:100])
+    codec.save(tmp_path / "x.codec")
+    (tmp_path / "hello.txt").write_text("hello")
+    for place in (folder / "codes", tmp_path / "x.codec", tmp_path / "hello.txt"):
+        with pytest.raises(ForeignFileError, match="not a taskcodec store"):
+            taskcodec.open(place)
+
+
+def test_another_zarr_format_is_damage(tmp_path, codec, x):
+    folder = write(tmp_path / "x.tcz", codec, x[:100])
+    root = folder / "zarr.json"
+    root.write_text(root.read_text().replace('"zarr_format": 3', '"zarr_format": 4'))
+    with pytest.raises(CorruptFileError, match="Zarr format 3"):
+        taskcodec.open(folder)

@@ -19,6 +19,7 @@ from taskcodec.engines.local import Features, Progress, write_npy
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
 from taskcodec.store import Store
 from taskcodec.store.atomic import replacing
+from taskcodec.store.backend import is_zip
 
 # typer carries its own copy of click in some versions: take the class that its own errors descend from.
 ClickError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -286,8 +287,7 @@ def _is_codec(place: str) -> bool:
         return True
     if not path.is_file() or path.suffix == ".zip":
         return False
-    with open(path, "rb") as file:
-        return file.read(4) != b"PK\x03\x04"
+    return not is_zip(path)
 
 
 def _reported(store: Store, report: Progress) -> Iterator[Features]:

@@ -58,7 +58,6 @@ def remove_store(place: str) -> None:
         return
     blobs = open_blobs(place)
     if isinstance(blobs, ZipBlobs):
-        blobs.archive.close()
         Path(place).unlink()
     elif isinstance(blobs, FolderBlobs):
         with writer_lock(blobs):

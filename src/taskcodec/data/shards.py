@@ -200,7 +200,8 @@ class _GzipStream:
         with self._lock:
             if self._file is None or offset < self._start:
                 self._file, self._start, self._kept = gzip.open(self._path), 0, bytearray()  # noqa: SIM115
-            while self._start + len(self._kept) < offset + size and (more := self._file.read(2**20)):
+            # read1 hands out what lies before damage; a full read would lose it.
+            while self._start + len(self._kept) < offset + size and (more := self._file.read1(2**20)):
                 self._kept += more
                 surplus = min(len(self._kept) - _KEPT_BYTES, offset - self._start)
                 if surplus > 0:

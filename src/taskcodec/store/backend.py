@@ -15,8 +15,9 @@ import fsspec
 from zarr.abc.store import Store as ZarrStore
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
+from zarr.storage import StorePath
 
-from taskcodec.errors import CorruptFileError, SourceError, StorageError, UsageError
+from taskcodec.errors import CorruptFileError, ForeignFileError, SourceError, StorageError, UsageError
 from taskcodec.store.atomic import replacing
 
 
@@ -79,33 +80,44 @@ class FolderBlobs:
         (self.root / key).unlink(missing_ok=True)
 
 
+@contextmanager
+def _naming_damage(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
+        raise CorruptFileError(f"{what} ({error})") from error
+
+
 class ZipBlobs:
     """A zip file, read only; see `pack_zip`."""
 
     def __init__(self, path: Path) -> None:
-        self.name = str(path)
-        try:
-            self.archive = zipfile.ZipFile(path)
-            self.keys = set(self.archive.namelist())
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise CorruptFileError(f"{path}: not a whole zip file ({error})") from error
+        self.name, self._process = str(path), -1
+        self._opened: zipfile.ZipFile | None = None
+        with _naming_damage(f"{path}: not a whole zip file"):
+            self.keys = set(self._archive.namelist())
+
+    @property
+    def _archive(self) -> zipfile.ZipFile:
+        """Opened once in each process: after a fork, parent and child would move one another's place in the file."""
+        if self._opened is None or self._process != os.getpid():
+            self._process, self._opened = os.getpid(), zipfile.ZipFile(self.name)
+        return self._opened
 
     def get(self, key: str) -> bytes | None:
         if key not in self.keys:
             return None
-        try:
-            info = self.archive.getinfo(key)
+        with _naming_damage(f"{self.name}: {key} is damaged"):
+            info = self._archive.getinfo(key)
             if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
                 raise CorruptFileError(f"{self.name}: {key} is not stored as taskcodec stores it")
-            return self.archive.read(key)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
-            raise CorruptFileError(f"{self.name}: {key} is damaged ({error})") from error
+            return self._archive.read(key)
 
     def put(self, key: str, data: bytes) -> None:
         raise StorageError(f"{self.name}: a zip file is not written in place; encode to a folder, then pack it")
 
     def sizes(self) -> dict[str, int]:
-        return {info.filename: info.file_size for info in self.archive.infolist()}
+        return {info.filename: info.file_size for info in self._archive.infolist()}
 
     def delete(self, key: str) -> None:
         raise StorageError(f"{self.name}: a zip file is not written in place")
@@ -153,7 +165,7 @@ class ZarrBlobs:
     """A Zarr store object, such as `zarr.storage.MemoryStore()`."""
 
     def __init__(self, store: ZarrStore) -> None:
-        self.store = store
+        self.store = sync(StorePath.open(store, path="", mode=None)).store  # some are not opened until asked
         self.name = str(store)
 
     def get(self, key: str) -> bytes | None:
@@ -182,7 +194,20 @@ def open_blobs(place: Any) -> Blobs:
     if place == "":
         raise UsageError("an empty name is no place of a store (the current folder is `.`)")
     path = Path(place)
-    return ZipBlobs(path) if path.is_file() else FolderBlobs(path)
+    if not path.is_file():
+        return FolderBlobs(path)
+    if not is_zip(path):
+        raise ForeignFileError(f"{path}: not a taskcodec store (neither a folder nor a zip file)")
+    return ZipBlobs(path)
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file begins like a zip file. Raises SourceError where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(2) == b"PK"
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 @contextmanager

@@ -97,10 +97,13 @@ def read_manifest(blobs: Blobs) -> Manifest:
             raise CorruptFileError(f"{place}: missing from a taskcodec store")
         raise ForeignFileError(f"{blobs.name}: not a taskcodec store (no {GROUP_KEY} in it)")
     try:
-        attributes = json.loads(data)["attributes"]
+        group = json.loads(data)
+        if group.get("node_type") == "array":
+            raise ForeignFileError(f"{blobs.name}: a Zarr array, not a taskcodec store; a store is the folder above it")
+        attributes = group["attributes"]
         content = attributes["taskcodec"]
         claimed, version = attributes["taskcodec_sha256"], content["version"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if b"taskcodec" in data or blobs.get(CODEC_KEY) is not None:
             raise CorruptFileError(f"{place}: damaged ({type(error).__name__}: {error})") from error
         raise ForeignFileError(f"{blobs.name}: a Zarr group, but not a taskcodec store") from error
@@ -109,6 +112,8 @@ def read_manifest(blobs: Blobs) -> Manifest:
         raise FutureVersionError(f"{place}: store version {version}, this taskcodec reads up to {VERSION}: upgrade it")
     if claimed != found:
         raise CorruptFileError(f"{place}: damaged (SHA-256 {str(claimed)[:12]} expected, {found[:12]} found)")
+    if (group.get("zarr_format"), group.get("node_type")) != (3, "group"):
+        raise CorruptFileError(f"{place}: damaged (a group of Zarr format 3 expected)")
     if content.get("format") != FORMAT or type(version) is not int or version < 1:
         raise CorruptFileError(f"{place}: {FORMAT} version 1 to {VERSION} expected")
     try:

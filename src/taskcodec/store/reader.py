@@ -91,8 +91,12 @@ class Rows:
             rows, *rest = index
             many = isinstance(rows, slice) or np.ndim(rows) > 0
             return np.asarray(self[rows][(slice(None), *rest)] if many else self[rows][tuple(rest)])
-        if isinstance(index, int | np.integer):
-            return np.asarray(self._read(self._positions(np.array([index], np.int64)))[0])
+        if index is Ellipsis:
+            return self[:]
+        if isinstance(index, int | np.integer) and not isinstance(index, bool):
+            if not -len(self) <= index < len(self):
+                raise IndexError(f"index {index} is out of range for {len(self)} samples")
+            return np.asarray(self._read(np.array([index % len(self)], np.int64))[0])
         if isinstance(index, slice):
             return self._read(np.arange(len(self), dtype=np.int64)[index])
         picked = np.asarray(index)
@@ -258,7 +262,8 @@ class Store:
             try:
                 step()
             except TaskcodecError as error:
-                faults.append(str(error))
+                if str(error) not in faults:  # what every chunk needs is named once
+                    faults.append(str(error))
         if self.manifest.state != "complete":
             faults.append(f"{self._blobs.name}: unfinished; run the same encode command again to resume it")
         return faults
