@@ -3,6 +3,7 @@
 import io
 import json
 import resource
+import shutil
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -258,6 +259,19 @@ def test_overwrite(inputs, tmp_path, name):
     assert len(opened) == 4000
     assert opened.info().bits_per_sample == pytest.approx(30, rel=0.05)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_what_a_kill_left_of_the_replaced_store_is_no_obstacle(inputs, tmp_path):
+    store, remains = tmp_path / "s.tcz", tmp_path / "s.tcz.replaced"
+    run("encode", inputs / "b.npy", store)
+    shutil.copytree(store, remains)
+    (remains / "zarr.json").unlink()
+    run("encode", inputs / "a.npy", store, "--overwrite")
+    assert len(taskcodec.open(store)) == 4000
+    assert not remains.exists()
+    remains.mkdir()
+    (remains / "notes.txt").write_text("mine")
+    refused(tmp_path, "encode", inputs / "b.npy", store, "--overwrite", code=1, says=["notes.txt", "move it away"])
 
 
 def test_overwrite_with_the_codec_of_the_very_store(inputs, tmp_path):

@@ -31,15 +31,20 @@ def place_of_the_new(store: str, goes_on: Callable[[Store], bool]) -> str:
         return store
     if found is not None and found.manifest.state == "writing" and goes_on(found):
         return store
+    _is_folder_of_ours(_aside(store))  # what is in the way there is told before anything is encoded
     return partial
+
+
+def _aside(store: str) -> Path:
+    return Path(f"{os.path.realpath(store)}.replaced")
 
 
 def put_in_place(new: str, store: str) -> None:
     """Give a finished store (folder or zip file) its name; what had that name goes only then."""
-    target, aside = Path(os.path.realpath(store)), Path(f"{os.path.realpath(store)}.replaced")
+    target, aside = Path(os.path.realpath(store)), _aside(store)
     try:
-        if os.path.lexists(target) and os.path.lexists(aside):
-            remove_store(str(aside))
+        if os.path.lexists(target):
+            _remove_remains(aside)
         if target.is_dir():
             with writer_lock(open_blobs(target)):
                 os.rename(target, aside)
@@ -48,7 +53,18 @@ def put_in_place(new: str, store: str) -> None:
         os.replace(new, target)
     except OSError as error:
         raise StorageError(f"{store}: cannot be replaced ({error.strerror}); the new store is {new}") from error
-    if os.path.lexists(aside):
+    _remove_remains(aside)
+
+
+def _remove_remains(aside: Path) -> None:
+    """Remove what was replaced, also where a kill left only a part of it. Raises StorageError on anything else."""
+    if aside.is_dir() and not aside.is_symlink():
+        if (foreign := _foreign(str(aside))) is not None:
+            raise StorageError(
+                f"{aside}: {foreign} in it is no part of a taskcodec store: move it away, then try again"
+            )
+        shutil.rmtree(aside)
+    elif os.path.lexists(aside):
         remove_store(str(aside))
 
 
@@ -71,11 +87,17 @@ def _replaceable(place: str) -> Store | None:
     """The store at a place, None where there is nothing. Raises StorageError where something else lies there."""
     try:
         found = stored_at(place)
-        others = [key for key in open_blobs(place).sizes() if not key.startswith(OWN) and not key.endswith(".partial")]
+        foreign = _foreign(place)
     except TaskcodecError as error:
         raise StorageError(
             f"{place}: not a taskcodec store that can be read, so it is not replaced ({error})"
         ) from error
-    if others:
-        raise StorageError(f"{place}: {others[0]} in it is no part of a taskcodec store, so it is not replaced")
+    if foreign is not None:
+        raise StorageError(f"{place}: {foreign} in it is no part of a taskcodec store, so it is not replaced")
     return found
+
+
+def _foreign(place: str) -> str | None:
+    """A file in a folder or zip file that no store has, None where there is none."""
+    keys = (key for key in open_blobs(place).sizes() if not key.startswith(OWN) and not key.endswith(".partial"))
+    return next(keys, None)
