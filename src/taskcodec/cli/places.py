@@ -58,14 +58,18 @@ def put_in_place(new: str, store: str) -> None:
 
 def _remove_remains(aside: Path) -> None:
     """Remove what was replaced, also where a kill left only a part of it. Raises StorageError on anything else."""
-    if aside.is_dir() and not aside.is_symlink():
-        if (foreign := _foreign(str(aside))) is not None:
-            raise StorageError(
-                f"{aside}: {foreign} in it is no part of a taskcodec store: move it away, then try again"
-            )
+    if _is_folder_of_ours(aside):
         shutil.rmtree(aside)
     elif os.path.lexists(aside):
         remove_store(str(aside))
+
+
+def _is_folder_of_ours(aside: Path) -> bool:
+    if not aside.is_dir() or aside.is_symlink():
+        return False
+    if (foreign := _foreign(str(aside))) is not None:
+        raise StorageError(f"{aside}: {foreign} in it is no part of a taskcodec store: move it away, then try again")
+    return True
 
 
 def remove_store(place: str) -> None:
