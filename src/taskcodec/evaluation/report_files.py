@@ -35,9 +35,14 @@ def write_plots(group: Group, title: str, files: Sequence[Path]) -> None:
     # A "$" in a codec's name is no formula.
     with pyplot.rc_context({"svg.hashsalt": "taskcodec", "text.parse_math": False}):
         count = len(group.panels)
-        figure, axes = pyplot.subplots(1, count, figsize=(7.2 * count, 5.2), squeeze=False, layout="constrained")
+        figure, axes = pyplot.subplots(1, count, figsize=(6.6 * count + 1.6, 5.2), squeeze=False, layout="constrained")
         for panel, axis in zip(group.panels, axes[0], strict=True):
             _draw(axis, group, panel)
+        # Beside the panels: inside, it would lie on the curves.
+        named = {
+            label: handle for axis in axes[0] for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(named.values(), named.keys(), fontsize=7, loc="outside right upper", frameon=False)
         figure.suptitle(shorten(title, 90))
         for file in files:
             with replacing(file) as temporary:
@@ -64,7 +69,6 @@ def _draw(axis: object, group: Group, panel: Panel) -> None:
     axis.set_ylabel(shorten(group.title, 60))
     axis.set_title(shorten(panel.regime, 60))
     axis.grid(alpha=0.25)
-    axis.legend(fontsize=7, loc="lower right")
 
 
 def _line(axis: object, panel: Panel, series: Series) -> None:
