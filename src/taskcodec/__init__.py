@@ -8,21 +8,15 @@
 """
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from taskcodec.codec import Codec, load_codec
     from taskcodec.errors import TaskcodecError
     from taskcodec.fitting import adapt, at_bits, at_step, fit
     from taskcodec.store import Store
     from taskcodec.transforms.spec import BackboneSpec
-
-try:
-    __version__ = version("taskcodec")
-except PackageNotFoundError:  # run from a checkout that is not installed
-    __version__ = "0+unknown"
 
 _HOMES = {
     "BackboneSpec": "taskcodec.transforms.spec",
@@ -39,11 +33,22 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     # Imported when asked for, so that the command line can answer Ctrl-C before the libraries are loaded.
+    if name == "__version__":
+        return _version()
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("taskcodec")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "0+unknown"
 
 
 def __dir__() -> list[str]:
@@ -55,6 +60,8 @@ def open(place: Any) -> "Store":
 
     Raises SourceError where nothing is, ForeignFileError, FutureVersionError or CorruptFileError, naming the file.
     """
+    from pathlib import Path
+
     from taskcodec.codec import Codec
     from taskcodec.errors import SourceError
     from taskcodec.store import Store

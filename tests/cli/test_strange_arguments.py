@@ -153,3 +153,18 @@ def test_names_do_not_drive_the_terminal(place, tmp_path):
     run("encode", tmp_path / "im", tmp_path / "im.tcz")
     found = run("info", tmp_path / "im.tcz", "--failures")
     assert r"not coded: a\x1b[31m\nb.jpg: empty file" in found.stdout.splitlines()
+
+
+def test_one_sample_far_out_spoils_no_other_and_is_named(place, tmp_path):
+    x = np.random.default_rng(0).normal(size=(600, 16)).astype("f4")
+    run("fit", place / "x.npy", "-o", tmp_path / "c.codec", "--bits", "40")
+    x[7] *= 1e9
+    np.save(tmp_path / "far.npy", x)
+    found = run("encode", tmp_path / "far.npy", tmp_path / "far.tcz", "--bits", "40")
+    assert "1 samples lie beyond what can be coded and were clipped, such as 7" in found.stderr
+    rest = np.delete(np.arange(600), 7)
+    error = taskcodec.open(tmp_path / "far.tcz").features[rest] - x[rest]
+    assert np.sqrt(np.mean(error**2)) < 0.5
+    named = run("fit", tmp_path / "far.npy", "-o", tmp_path / "n.codec", "--step", "inf", code=2)
+    assert "--step must be a positive number" in named.stderr
+    assert "keeps next to nothing" in run("fit", place / "x.npy", "-o", tmp_path / "n.codec", "--step", "1e9").stderr

@@ -173,3 +173,10 @@ def test_a_gzipped_shard_that_is_cut_gives_what_lies_before(tmp_path, lost):
     assert good == [f"{number:02d}.png" for number in range(20)][: len(good)]
     assert len(good) >= (16 if lost == 4000 else 20)
     assert ("s.tgz" in found) == (lost == 4000)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_list_in_any_usual_encoding(tmp_path, encoding):
+    image().save(tmp_path / "фото.png")
+    (tmp_path / "list.txt").write_text("фото.png\r\n", encoding=encoding)
+    assert statuses(open_source(tmp_path / "list.txt")) == {"фото.png": "ok"}

@@ -5,6 +5,7 @@ import pytest
 
 import taskcodec
 from taskcodec.codec import Codec
+from taskcodec.errors import UsageError
 
 
 def _normal(*shape):
@@ -70,3 +71,17 @@ def test_bits_are_met_and_steps_kept(method):
         assert codec.step == step
         rates.append(measured(codec, x))
     assert rates[0] > rates[1] > rates[2]
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(UsageError, match="method 'foo'"):
+        taskcodec.fit(_normal(50, 4), method="foo")
+
+
+def test_a_refit_is_not_moved_by_one_sample_far_out():
+    x = _normal(300, 12).astype(np.float32)
+    codec = taskcodec.fit(x, bits=40)
+    far = _with(x, 5, 1e8)
+    there, usual = taskcodec.adapt(codec, far, 40.0), np.delete(np.arange(300), 5)
+    found = there.decode(there.encode(far))
+    assert np.sqrt(np.mean((found - far)[usual] ** 2)) < 0.5

@@ -1,5 +1,6 @@
 """What the verbs do, put together from the floors below; `encode` is in `encoding.py`."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -46,8 +47,8 @@ def fit_job(
     check_bits(bits)
     if sum(value is not None for value in (bits, step, tolerance)) > 1:
         raise UsageError("give one of --bits, --step and --tolerance")
-    if step is not None and not step > 0:
-        raise UsageError(f"--step must be positive, found {step:g}")
+    if step is not None and not (math.isfinite(step) and step > 0):
+        raise UsageError(f"--step must be a positive number, found {step:g}")
     if method not in METHODS:
         raise UsageError(f"--method {method} is neither of {', '.join(METHODS)}")
     source = labelled(open_source(source_name), labels)
@@ -84,8 +85,10 @@ def _rate_of(codec: Codec, features: Any) -> float:
     return float(codec.tables.code_length(codec.encode(features)).mean())
 
 
-def missed(bits: float, reached: float) -> str | None:
-    """What to say where a rate was asked for and another one came out; None where it was met."""
+def missed(bits: float | None, reached: float) -> str | None:
+    """What to say where a rate was asked for and another one came out, or next to none; None where all is well."""
+    if bits is None:
+        return f"warning: {reached:.2f} bits a sample: such a step keeps next to nothing" if reached < 1 else None
     if abs(reached - bits) <= MISSED_SHARE * bits:
         return None
     return f"warning: --bits {bits:g} was not met: {reached:.1f} bits a sample (too few samples, or too much alike)"

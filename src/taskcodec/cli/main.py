@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from taskcodec import __version__, load_codec
+import taskcodec
+from taskcodec import load_codec
 from taskcodec import open as open_store
 from taskcodec.cli import benchmark_verb, evaluate_verb, report_verb, train_verb
 from taskcodec.cli.entry import INTERRUPTED
@@ -113,7 +114,7 @@ def fit(
     check_output(source, output, "codec")
     with progress_bar("fitting") as report:
         codec, reached = fit_job(source, backbone, bits, step, tolerance, labels, method, views, device, report)
-    if bits is not None and (note := missed(bits, reached)):
+    if note := missed(bits, reached):
         print(f"taskcodec: {note}", file=sys.stderr)
     with replacing(output) as temporary:
         temporary.write_bytes(codec.to_bytes())
@@ -242,7 +243,7 @@ def no_verb(
 ) -> None:
     """Compress data for the models that will read it."""
     if version:
-        print(__version__)
+        print(taskcodec.__version__)
         raise typer.Exit
     if context.invoked_subcommand is None:
         print(context.get_help())

@@ -6,6 +6,7 @@ what turns out to be no image: it gets a record with the reason, so that every f
 
 import glob
 import os
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 
 from taskcodec.data.arrays import FeatureSource, open_npy, open_parquet
@@ -103,7 +104,9 @@ def _folder(root: Path) -> ImageSource:
 
 
 def _list(path: Path) -> ImageSource:
-    names = [line.rstrip("\r") for line in path.read_text(encoding="utf-8-sig", errors="surrogateescape").split("\n")]
+    data = path.read_bytes()
+    encoding = "utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
+    names = [line.rstrip("\r") for line in data.decode(encoding, errors="surrogateescape").split("\n")]
     names = [name for name in names if name.strip()]
     if not names:
         raise SourceError(f"{path}: an empty list of images")

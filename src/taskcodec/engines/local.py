@@ -24,6 +24,7 @@ from taskcodec.data.sources import FeatureSource, ImageSource, Item, Source
 from taskcodec.engines.ledger import Names, check_fits, names_for, own_codec, plan, request_of, with_appended
 from taskcodec.errors import MismatchError, SourceError, StorageError, UsageError
 from taskcodec.fitting.rate import adapt
+from taskcodec.quantization.uniform import MAX_SYMBOL
 from taskcodec.store import OK, SampleRecord, Store, StoreWriter
 from taskcodec.store.atomic import replacing
 from taskcodec.store.backend import open_blobs
@@ -246,11 +247,16 @@ def encode_source(
         addition = None if todo.first_index is not None else with_appended(store.manifest, source, first)
         writer = StoreWriter.open(place, source=addition)
     with writer:
-        _encode_batches(batches, used, writer, names, progress, watch)
+        clipped = _encode_batches(batches, used, writer, names, progress, watch)
         if writer.finish().samples == 0:
             failures = Store(place, load).failures["status"].to_pylist()
             reason = f" (the first: {failures[0]})" if failures else ""
             raise SourceError(f"{source.name}: none of its {len(source)} samples could be coded{reason}")
+    if clipped:
+        say(
+            f"warning: {source.name}: {len(clipped)} samples lie beyond what can be coded and were clipped, such as "
+            f"{clipped[0]}: look at what made them"
+        )
     if names is not None and names.changed:
         say(f"{source.name}: {names.changed} of its names were in use; these samples are NAME#2, NAME#3, ... now")
     return Store(place, load)
@@ -263,7 +269,9 @@ def _encode_batches(
     names: Names | None,
     progress: Progress | None,
     watch: Watch | None,
-) -> None:
+) -> list[str]:
+    """Encode what the writer lacks; the ids of samples with symbols at their limit."""
+    clipped: list[str] = []
     total, first = len(batches.source), batches.first_index
     next_index = max(writer.resume_point + 1, first)
     for batch in batches.run(range((next_index - first) // batches.size, len(batches))):
@@ -273,9 +281,14 @@ def _encode_batches(
         records = [record for record in batch.records if record.source_index >= next_index]
         if names is not None:
             records = [replace(record, id=names.give(readable(record.id))) for record in records]
-        writer.append(_encode(codec, batch)[np.array(coded, bool)], records)
+        symbols = _encode(codec, batch)[np.array(coded, bool)]
+        if max(symbols.max(initial=0), -symbols.min(initial=0)) >= MAX_SYMBOL:
+            names_of = [record.id for record in records if record.status == OK]
+            clipped += [names_of[row] for row in np.flatnonzero((abs(symbols) >= MAX_SYMBOL).any(axis=1)).tolist()]
+        writer.append(symbols, records)
         if progress is not None:
             progress(min((batch.number + 1) * batches.size, total), total)
+    return clipped
 
 
 def _encode(codec: Codec, batch: Batch) -> npt.NDArray[np.int32]:

@@ -13,7 +13,7 @@ map is the Karhunen-Loeve transform. Either way the leading axes get a finer ste
 
 import math
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ import numpy.typing as npt
 from taskcodec.codec import Codec
 from taskcodec.entropy_models.empirical import freeze, sketch
 from taskcodec.errors import MismatchError, UsageError
+from taskcodec.fitting.outliers import without_outliers
 from taskcodec.fitting.rate import check_step, search_step
 from taskcodec.fitting.within import within_covariance
 from taskcodec.quantization.uniform import quantize
@@ -81,10 +82,13 @@ def fit(
         provenance: free JSON, recorded in the codec.
 
     Raises:
-        UsageError: both `bits` and `step`, a rate that cannot be met, or a step too small for these features.
+        UsageError: an unknown method, both `bits` and `step`, a rate that cannot be met, or a step too small for
+            these features.
         MismatchError: features that are no (n, d) array of finite numbers.
     """
-    x = _checked(features)
+    if method not in get_args(Method):
+        raise UsageError(f"method {method!r} is none of {', '.join(get_args(Method))}")
+    x = without_outliers(_checked(features))
     if bits is not None and step is not None:
         raise UsageError("give a rate in bits or a step, not both")
     companding = choose_companding(x) if method == "bottleneck" else "identity"

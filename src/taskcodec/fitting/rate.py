@@ -13,6 +13,7 @@ from taskcodec.codec import Codec
 from taskcodec.coding import ConditionalTables
 from taskcodec.entropy_models.empirical import Frozen, freeze, pseudo_samples
 from taskcodec.errors import UsageError
+from taskcodec.fitting.outliers import without_outliers
 from taskcodec.quantization.uniform import MAX_SYMBOL, Latent, quantize
 from taskcodec.transforms.companding import compand
 
@@ -63,6 +64,7 @@ def adapt(codec: Codec, features: npt.ArrayLike, bits: float | None = None) -> C
     if len(x) < MIN_ADAPT_SAMPLES:
         return codec if bits is None else at_bits(codec, bits)
     _check_plain(codec)
+    x = without_outliers(x)
     companded = compand(x, codec.transform.companding)
     weight = CENTRE_WEIGHT / (len(x) + CENTRE_WEIGHT)
     centre = (1 - weight) * companded.mean(axis=0, dtype=np.float64) + weight * codec.transform.centre
