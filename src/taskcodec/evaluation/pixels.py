@@ -37,7 +37,7 @@ from taskcodec.engines.local import Batches, Features, Progress
 from taskcodec.errors import SourceError, StorageError, UsageError
 from taskcodec.store import OK
 from taskcodec.store.atomic import replacing
-from taskcodec.transforms.images import read_image
+from taskcodec.transforms.images import image_size, read_image
 
 if TYPE_CHECKING:
     from taskcodec.transforms.backbones import Backbone  # which imports torch
@@ -226,7 +226,7 @@ def _without_idle_side(codec: PixelCodec, source: ImageSource) -> PixelCodec:
     if not isinstance(codec, PillowCodec) or codec.short_side is None:
         return codec
     try:
-        if any(min(read_image(item.read())[1]) > codec.short_side for item in source.items):
+        if any(min(image_size(item.read())) > codec.short_side for item in source.items):
             return codec
     except (SourceError, OSError):
         return codec  # coding names the image

@@ -144,6 +144,14 @@ def read_image(
         raise SourceError(f"damaged image ({type(error).__name__}: {error})"[:200].replace("\n", " ")) from error
 
 
+def image_size(source: Any) -> tuple[int, int]:
+    """(width, height) of a path, bytes or PIL image, from its header: nothing is decoded. Raises SourceError, OSError."""
+    if isinstance(source, Image.Image):
+        return source.size
+    with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as stream:
+        return _identify(stream).size
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
     """Any mode -> RGB; 16-bit greys are scaled, not clipped."""
     if image.mode == "RGB":
