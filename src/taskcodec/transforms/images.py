@@ -145,7 +145,7 @@ def read_image(
 
 
 def image_size(source: Any) -> tuple[int, int]:
-    """(width, height) of a path, bytes or PIL image, from its header: nothing is decoded. Raises SourceError, OSError."""
+    """(width, height) of a path, bytes or PIL image, from its header: nothing is decoded. Raises as `read_image`."""
     if isinstance(source, Image.Image):
         return source.size
     with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as stream:
