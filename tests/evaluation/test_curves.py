@@ -7,19 +7,15 @@ from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.curves import (
     MEAN_SET,
     Point,
-    against_best,
     as_records,
     at_rate,
-    compare,
     curve,
-    markdown,
     mean_rows,
     read_rows,
     rows,
     table,
 )
 from taskcodec.evaluation.intervals import Scores
-from taskcodec.evaluation.plot import plot_rate_accuracy
 
 
 def point(codec, bits, right, regime="zero-shot"):
@@ -47,34 +43,17 @@ def test_rates_between_settings_are_interpolated_in_log_rate():
         at_rate([], 64)
 
 
-def test_table_and_comparisons():
+def test_table():
     cells = table(POINTS, RAW, [64, 128, 1024])
     found = {(cell.codec, cell.rate_bits): cell for cell in cells}
     assert set(found) == {("float32", 4096), ("PQ", 64), ("PQ", 128), ("taskcodec", 64), ("taskcodec", 128)}
     assert found["taskcodec", 128].difference.value == pytest.approx(-0.04)
-    difference = compare(POINTS, "zero-shot", "taskcodec", "PQ", 64)
-    assert difference is not None
-    assert difference.value == pytest.approx(0.2)
-    (duel,) = against_best(POINTS, "taskcodec", "zero-shot", [256], factor=2)
-    assert (duel.peer, duel.rate_bits) == ("PQ", 128)
-    assert duel.difference.value == pytest.approx(0.06)
-    text = markdown(cells, [64, 128])
-    assert "| taskcodec | 80.00 (-10.00" in text
-    assert "float32 (4,096 bits: 90.00 (+0.00" in text
 
 
 def test_rows_are_plain_records():
     records = as_records(rows(POINTS, RAW, "ridge", "3 folds"))
     assert len(records) == len(POINTS)
     assert json.loads(json.dumps(records))[1]["raw_value"] == 0.9
-
-
-def test_plot_writes_its_files(tmp_path):
-    files = [tmp_path / "plot.png", tmp_path / "plot.svg"]
-    plot_rate_accuracy([*POINTS, point("PQ", 100, 85, "fitted")], RAW, files, "toy")
-    assert all(file.stat().st_size > 1000 for file in files)
-    with pytest.raises(UsageError, match="no points"):
-        plot_rate_accuracy(POINTS, RAW, files, "toy", most_bits=1)
 
 
 def test_means_over_sets_are_rows_too_where_all_sets_were_measured():
@@ -93,6 +72,17 @@ def test_means_over_sets_are_rows_too_where_all_sets_were_measured():
     assert mean_rows([half], on("float32", 4096.0, a=90), "ridge") == [], "one set is its own mean"
     words = rows([half], raw, "ridge", {"a": "by folder", "b": "3 folds"})
     assert [row.split for row in words] == ["by folder"]
+
+
+def test_tasks_of_one_set_are_no_more_samples_than_one():
+    def on(right, *tasks):
+        scores = Scores(np.arange(100), np.ones(100), (np.arange(100) < right).astype(float), "accuracy")
+        return Point("zero-shot", "PQ", "", {"a": 64.0}, {("a", task): scores for task in tasks})
+
+    (twice,) = mean_rows([on(70, "one", "two")], on(90, "one", "two"), "ridge")
+    (once,) = rows([on(70, "one")], on(90, "one"), "ridge", "3 folds")
+    assert (twice.samples, twice.low, twice.high) == (100, once.low, once.high)
+    assert (twice.difference_low, twice.difference_high) == (once.difference_low, once.difference_high)
 
 
 def test_rows_are_read_back_and_anything_else_is_refused(tmp_path):

@@ -50,7 +50,16 @@ class Point:
     @property
     def accuracies(self) -> list[Scores]:
         """The classification scores, in the order of their keys."""
-        return [self.scores[key] for key in sorted(self.scores) if self.scores[key].metric == "accuracy"]
+        return [self.scores[key] for key in self._classified]
+
+    @property
+    def accuracy_sets(self) -> list[str]:
+        """The set of each of them: one that has several tasks is there several times."""
+        return [name for name, _ in self._classified]
+
+    @property
+    def _classified(self) -> list[Key]:
+        return [key for key in sorted(self.scores) if self.scores[key].metric == "accuracy"]
 
 
 @dataclass(frozen=True)
@@ -111,12 +120,14 @@ def mean_rows(points: Sequence[Point], raw: Point, probe: str) -> list[Row]:
     for point in points:
         if len(raw.accuracies) < 2 or point.scores.keys() != raw.scores.keys():
             continue
-        value = mean_over_sets(point.accuracies)
-        difference = mean_difference(point.accuracies, raw.accuracies)
+        sets = point.accuracy_sets
+        value = mean_over_sets(point.accuracies, sets)
+        difference = mean_difference(point.accuracies, raw.accuracies, sets)
+        counts = {name: scores.unit_count for name, scores in zip(sets, point.accuracies, strict=True)}
         result.append(
             Row(
                 point.regime, point.codec, point.setting, MEAN_SET, MEAN_TASK, "accuracy", probe, "as its sets",
-                sum(scores.unit_count for scores in point.accuracies), point.mean_bits, value.value, value.low,
+                sum(counts.values()), point.mean_bits, value.value, value.low,
                 value.high, float(np.mean([scores.value for scores in raw.accuracies])),
                 difference.value, difference.low, difference.high,
             )
@@ -156,71 +167,13 @@ def table(points: Sequence[Point], raw: Point, rates: Sequence[float]) -> list[C
         for rate in rates if len(line) > 1 else [line[0].mean_bits]:
             scores = at_rate(line, rate)
             if scores is not None:
-                difference = mean_difference(scores, raw.accuracies)
-                cells.append(Cell(regime, codec, float(rate), mean_over_sets(scores), difference))
+                sets = raw.accuracy_sets
+                difference = mean_difference(scores, raw.accuracies, sets)
+                cells.append(Cell(regime, codec, float(rate), mean_over_sets(scores, sets), difference))
     return cells
 
 
-def compare(
-    points: Sequence[Point], regime: str, codec: str, other: str, bits: float, other_bits: float | None = None
-) -> Interval | None:
-    """Mean accuracy of `codec` at `bits` minus `other` at `other_bits` (default: the same), or None out of reach."""
-    first = at_rate(curve(points, regime, codec), bits)
-    second = at_rate(curve(points, regime, other), bits if other_bits is None else other_bits)
-    return None if first is None or second is None else mean_difference(first, second)
-
-
-@dataclass(frozen=True)
-class Duel:
-    """A codec at one rate against the peer that does best at another (or the same) rate. difference: codec - peer."""
-
-    regime: str
-    codec: str
-    rate_bits: float
-    peer: str
-    peer_rate_bits: float
-    difference: Interval
-
-
-def against_best(
-    points: Sequence[Point], codec: str, regime: str, rates: Sequence[float], factor: float = 1.0
-) -> list[Duel]:
-    """The codec at each rate / factor against the best peer at the rate. Names with "taskcodec" are no peers."""
-    peers = {point.codec for point in points if point.regime == regime and not point.codec.startswith("taskcodec")}
-    duels = []
-    for rate in rates:
-        found = {peer: at_rate(curve(points, regime, peer), rate) for peer in sorted(peers)}
-        values = {peer: float(np.mean([s.value for s in scores])) for peer, scores in found.items() if scores}
-        if values:
-            best = max(values, key=values.__getitem__)
-            difference = compare(points, regime, codec, best, rate / factor, rate)
-            if difference is not None:
-                duels.append(Duel(regime, codec, rate / factor, best, rate, difference))
-    return duels
-
-
-def markdown(cells: Sequence[Cell], rates: Sequence[float]) -> str:
-    """The table as Markdown: accuracy in per cent, with half the width of its paired interval against raw features."""
-    lines = []
-    for regime in dict.fromkeys(cell.regime for cell in cells):
-        here = [cell for cell in cells if cell.regime == regime]
-        lines += [f"### {regime}", "", "| codec | " + " | ".join(f"{rate:g} bits" for rate in rates) + " |"]
-        lines.append("|---|" + "---|" * len(rates))
-        for codec in dict.fromkeys(cell.codec for cell in here):
-            found = {cell.rate_bits: cell for cell in here if cell.codec == codec}
-            fixed = [cell for rate, cell in found.items() if rate not in rates]
-            label = codec + "".join(f" ({cell.rate_bits:,.0f} bits: {_percent(cell)})" for cell in fixed)
-            lines.append(f"| {label} | " + " | ".join(_percent(found[r]) if r in found else "" for r in rates) + " |")
-        lines.append("")
-    return "\n".join(lines)
-
-
-def _percent(cell: Cell) -> str:
-    half = 50 * (cell.difference.high - cell.difference.low)
-    return f"{100 * cell.accuracy.value:.2f} ({100 * cell.difference.value:+.2f} ± {half:.2f})"
-
-
-def as_records(items: Sequence[Row] | Sequence[Cell] | Sequence[Duel]) -> list[dict[str, Any]]:
+def as_records(items: Sequence[Row] | Sequence[Cell]) -> list[dict[str, Any]]:
     """Plain dicts for JSON."""
     return [asdict(item) for item in items]
 

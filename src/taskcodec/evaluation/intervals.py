@@ -134,23 +134,39 @@ def paired_difference(
     return mean_difference([codec], [reference], confidence=confidence, draws=draws, seed=seed)
 
 
-def mean_over_sets(sets: Sequence[Scores], *, confidence: float = 0.95, draws: int = DRAWS, seed: int = 0) -> Interval:
-    """Interval of the plain mean of the sets' metrics: samples are drawn within each set, the sets stay as they are."""
-    if not sets:
-        raise UsageError("mean over sets: no scores given")
-    values = [scores.draws(draws, seed + index) for index, scores in enumerate(sets)]
-    return _bounds(np.mean(values, axis=0), float(np.mean([scores.value for scores in sets])), confidence)
-
-
-def mean_difference(
-    codec: Sequence[Scores],
-    reference: Sequence[Scores],
+def mean_over_sets(
+    sets: Sequence[Scores],
+    names: Sequence[str] | None = None,
     *,
     confidence: float = 0.95,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Interval:
-    """Interval of the mean over sets of codec - reference, paired sample by sample.
+    """Interval of the plain mean of the sets' metrics: samples are drawn within each set, the sets stay as they are.
+
+    names: of the sets; tasks of one set share their draws, since they share their samples. None: all are different.
+    """
+    if not sets:
+        raise UsageError("mean over sets: no scores given")
+    values = [scores.draws(draws, one) for scores, one in zip(sets, _seeds(len(sets), names, seed), strict=True)]
+    return _bounds(np.mean(values, axis=0), float(np.mean([scores.value for scores in sets])), confidence)
+
+
+def _seeds(count: int, names: Sequence[str] | None, seed: int) -> list[int]:
+    places = range(count) if names is None else [list(names).index(name) for name in names]
+    return [seed + place for place in places]
+
+
+def mean_difference(
+    codec: Sequence[Scores],
+    reference: Sequence[Scores],
+    names: Sequence[str] | None = None,
+    *,
+    confidence: float = 0.95,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Interval:
+    """Interval of the mean over sets of codec - reference, paired sample by sample. names: as of `mean_over_sets`.
 
     Raises:
         UsageError: the two are not scores of the same rows of the same sets.
@@ -161,8 +177,8 @@ def mean_difference(
         if one.metric != other.metric or not np.array_equal(one.units, other.units):
             raise UsageError(f"mean difference: set {index} was not scored on the same samples for both")
     differences = [
-        one.draws(draws, seed + index) - other.draws(draws, seed + index)
-        for index, (one, other) in enumerate(zip(codec, reference, strict=True))
+        one.draws(draws, of_set) - other.draws(draws, of_set)
+        for one, other, of_set in zip(codec, reference, _seeds(len(codec), names, seed), strict=True)
     ]
     value = float(np.mean([one.value - other.value for one, other in zip(codec, reference, strict=True)]))
     return _bounds(np.mean(differences, axis=0), value, confidence)
