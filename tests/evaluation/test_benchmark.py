@@ -314,3 +314,16 @@ def test_the_roster_holds_all_peers_and_says_what_it_leaves_out():
     assert {name for _, name, _ in roster(Choice(codecs=("lclp", "jpg")))} == {
         "float32", "LCLP learned", "LCLP learned, refitted", "JPEG",
     }  # fmt: skip
+
+
+def test_feature_files_that_hold_nothing_to_use_say_so(tmp_path):
+    np.savez(tmp_path / "huge.npz", features=np.full((40, 4), 1e300), labels=np.arange(40) % 2)
+    np.savez(tmp_path / "flat.npz", features=np.zeros(40), labels=np.arange(40) % 2)
+    (tmp_path / "text.npz").write_text("hello")
+    for name, says in (
+        ("huge", "every row holds NaN or infinity"),
+        ("flat", r"features \(40,\)"),
+        ("text", "not a .npz file"),
+    ):
+        with pytest.raises(SourceError, match=says):
+            benchmark([str(tmp_path / f"{name}.npz")], tmp_path / "out", BenchmarkPlan(codecs=("sign",)))

@@ -210,10 +210,12 @@ def _open_npz(place: str, name: str) -> Opened:
         with np.load(place, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files if key != "views"}
     except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise SourceError(f"{place}: not a .npz file of features and labels ({error})") from error
+        reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+        raise SourceError(f"{place}: not a .npz file of features and labels, or a damaged one{reason}") from error
     features = arrays.pop("features", np.empty(0))
     if features.ndim != 2 or not features.size or features.dtype.kind not in "fiu" or "labels" not in arrays:
-        raise SourceError(f"{place}: expected `features` (n, d) and `labels` (n,), found {', '.join(arrays) or 'none'}")
+        found = ", ".join([f"features {features.shape}", *(f"{key} {array.shape}" for key, array in arrays.items())])
+        raise SourceError(f"{place}: expected numbers `features` (n, d) and `labels` (n,), found {found}")
     short = [key for key, array in arrays.items() if array.shape != (len(features),)]
     if short:
         raise SourceError(f"{place}: {short[0]} of shape {arrays[short[0]].shape} for {len(features)} features")
@@ -224,7 +226,12 @@ def _open_npz(place: str, name: str) -> Opened:
             columns[key], kinds[key] = text[key], "regression"
     groups = next((text[key] for key in _GROUPS if key in text), None)
     ids = [str(found) for found in text.get("ids", range(len(features)))]
-    return Opened(name, place, ids, columns, kinds, groups, lambda rows: features[rows].astype(np.float32))
+
+    def read(rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        with np.errstate(over="ignore"):  # what float32 does not hold becomes infinite, and is left out as such
+            return np.asarray(features[rows], np.float32)
+
+    return Opened(name, place, ids, columns, kinds, groups, read)
 
 
 def _thinned(opened: Opened, groups: Column | None, how: Splitting, samples: int, seed: int) -> Opened:
@@ -256,6 +263,8 @@ def _thinned(opened: Opened, groups: Column | None, how: Splitting, samples: int
         finite = np.flatnonzero(np.isfinite(features).all(axis=1))
         notes.append(f"{counted(len(rows) - len(finite), 'row', 'rows')} with NaN or infinity left out")
         rows, features = [rows[index] for index in finite], features[finite]
+        if not rows:
+            raise SourceError(f"{opened.place}: every row holds NaN or infinity (as float32)")
     ids = [opened.ids[row] for row in rows]
     return replace(
         opened,
@@ -308,5 +317,6 @@ def check_classes(
         raise UsageError(
             f"{name}: {counted(len(strange), 'class', 'classes')} in the test folder, not in train/: {shown(strange)}"
         )
-    if len(learned) < 2:
-        raise UsageError(f"{name}: needs at least two classes in train/, found {', '.join(sorted(learned))}")
+    for part, found in (("train", learned), ("test", asked)):
+        if len(found) < 2:
+            raise UsageError(f"{name}: needs at least two classes in {part}/, found {', '.join(sorted(found))}")

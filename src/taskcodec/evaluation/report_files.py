@@ -6,6 +6,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
+from warnings import catch_warnings, filterwarnings
 
 from taskcodec.evaluation.curves import Row
 from taskcodec.evaluation.plot import MARKERS
@@ -33,7 +34,8 @@ def write_plots(group: Group, title: str, files: Sequence[Path]) -> None:
     from matplotlib import pyplot
 
     # A "$" in a codec's name is no formula.
-    with pyplot.rc_context({"svg.hashsalt": "taskcodec", "text.parse_math": False}):
+    with pyplot.rc_context({"svg.hashsalt": "taskcodec", "text.parse_math": False}), catch_warnings():
+        filterwarnings("ignore", "Glyph .* missing")  # of a name in letters that the font lacks
         count = len(group.panels)
         figure, axes = pyplot.subplots(1, count, figsize=(6.6 * count + 1.6, 5.2), squeeze=False, layout="constrained")
         for panel, axis in zip(group.panels, axes[0], strict=True):
