@@ -257,7 +257,7 @@ def test_wrong_usage(toys, tmp_path):
     place = str(toys / "a.npz")
     for plan, says in (
         ({"codecs": ("magic",)}, "known are all, .*float16.*taskcodec"),
-        ({"codecs": ("nowhere:codecs",)}, "cannot be imported"),
+        ({"codecs": ("nowhere:codecs",)}, "gives no codecs"),
         ({"codecs": ("png",)}, "PNG needs every set to be a folder"),
         ({"codecs": ("sign",), "regimes": ("zero-shot",)}, "sign needs --fit-on"),
         ({"rates": (0.0,)}, "positive"),
@@ -327,3 +327,28 @@ def test_feature_files_that_hold_nothing_to_use_say_so(tmp_path):
     ):
         with pytest.raises(SourceError, match=says):
             benchmark([str(tmp_path / f"{name}.npz")], tmp_path / "out", BenchmarkPlan(codecs=("sign",)))
+
+
+def test_codecs_of_the_users_that_go_wrong_are_told_and_stop_nothing_else(tmp_path, monkeypatch):
+    (tmp_path / "odd.py").write_text(
+        "class Odd:\n"
+        "    setting = ''\n"
+        "    def __init__(self, name, bits): self.name, self.bits = name, bits\n"
+        "    def fit(self, fit_set): return self\n"
+        "    def encode_decode(self, x): return x, self.bits\n"
+        "def bits(regime): return [Odd('free', 0.0), Odd('endless', float('inf')), Odd('good', 8.0)]\n"
+        "def ours(regime): return [Odd('taskcodec', 8.0)]\n"
+        "def nothing(regime): return None\n"
+        "def raises(regime): raise KeyError('x')\n"
+        "def junk(regime): return [1]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    place = save_features(tmp_path / "a.npz", rows=30)
+    plan = BenchmarkPlan(codecs=("odd:bits",), regimes=("fitted",))
+    outcome = benchmark([place], tmp_path / "out", plan)
+    assert {row.codec for row in outcome.rows} == {"float32", "good"}
+    assert sum("no rate" in note for note in outcome.notes) == 2
+    for name in ("ours", "nothing", "raises", "junk"):
+        with pytest.raises(UsageError, match=f"odd:{name}"):
+            benchmark([place], tmp_path / "out", BenchmarkPlan(codecs=(f"odd:{name}",), regimes=("fitted",)))

@@ -1,6 +1,7 @@
 """From a store or a source to verdicts, and where raw features come from."""
 
 import csv
+import shutil
 
 import numpy as np
 import pytest
@@ -143,6 +144,16 @@ def test_a_store_of_images_keeps_its_raw_features_too(photos, tmp_path, monkeypa
     write_features(open_source(photos), tmp_path / "raw.npy", backbone)
     given = evaluate(str(tmp_path / "p.tcz"), raw=str(tmp_path / "raw.npy"), plan=PLAN)
     assert given.rows == first.rows
+    other = tmp_path / "other"
+    shutil.copytree(photos, other)
+    first_file, *_, last_file = sorted(path for path in other.rglob("*") if path.is_file())
+    last_file.write_bytes(last_file.read_bytes() + b"more")
+    with pytest.raises(MismatchError, match="1 files are not those"):
+        evaluate(str(tmp_path / "p.tcz"), source=str(other), cache=str(tmp_path / "new" / "cache"), plan=PLAN)
+    first_file.unlink()
+    with pytest.raises(MismatchError, match="lacks 1 of the samples"):
+        evaluate(str(tmp_path / "p.tcz"), source=str(other), cache=str(tmp_path / "new" / "cache"), plan=PLAN)
+    assert not (tmp_path / "new").exists(), "what was refused is kept for no other run"
     evaluate(str(tmp_path / "p.tcz"), source=str(photos), cache=str(tmp_path / "new" / "cache"), plan=PLAN)
     assert list((tmp_path / "new" / "cache").glob("taskcodec-raw-*.npy"))
     monkeypatch.setattr("taskcodec.transforms.backbones.load_backbone_for", None)

@@ -182,15 +182,26 @@ def _own_codecs(regime: str, choice: Choice) -> list[Peer]:
     return own + [OwnCodec("taskcodec, tables as shipped", bits, make) for bits in rates]
 
 
+OUR_NAMES = ("taskcodec", "float32")
+"""What others are compared with, by name."""
+
+
 def _custom(spec: str, regime: str) -> Sequence[Any]:
     module, _, function = spec.partition(":")
     if (here := os.getcwd()) not in sys.path:
         sys.path.insert(0, here)  # as `python -m` does
     try:
-        found = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f"--codecs {spec}: cannot be imported ({error})") from error
-    return list(found(regime))
+        found = list(getattr(importlib.import_module(module), function)(regime))
+    except Exception as error:  # the user's own code raises what it likes
+        raise UsageError(f"--codecs {spec}: gives no codecs ({type(error).__name__}: {error})") from error
+    strange = [
+        codec for codec in found if not all(isinstance(getattr(codec, n, None), str) for n in ("name", "setting"))
+    ]
+    if strange or not found:
+        raise UsageError(f"--codecs {spec}: expected a list of codecs with a name and a setting, found {found!r:.80}")
+    if any(codec.name.partition(",")[0] in OUR_NAMES for codec in found):
+        raise UsageError(f"--codecs {spec}: {' and '.join(OUR_NAMES)} are names of ours; give it another")
+    return found
 
 
 def _plain(name: str) -> str:

@@ -7,6 +7,7 @@ one codec at a time, so that memory is bounded by their number. A job writes fil
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -125,7 +126,10 @@ class Measure:
             except Exception as error:  # one codec's fault, perhaps of the user's own: told, not fatal
                 failures.append((ready.labelled.name, _reason(error)))
             else:
-                write_arrays(point_file, point_arrays(bits, scores))
+                if math.isfinite(bits) and bits > 0:
+                    write_arrays(point_file, point_arrays(bits, scores))
+                else:
+                    failures.append((ready.labelled.name, f"{bits:g} bits a sample are no rate"))
         return failures
 
     def _pixels(self, codec: Any, ready: Ready) -> tuple[float, list[Float32s]]:

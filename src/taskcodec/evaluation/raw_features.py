@@ -24,6 +24,7 @@ from taskcodec.engines.learned import through_recorded
 from taskcodec.engines.local import Batches, Progress, write_features
 from taskcodec.errors import MismatchError, SourceError, UsageError
 from taskcodec.store import OK, Store
+from taskcodec.store.atomic import replacing
 from taskcodec.transforms.spec import BackboneSpec
 
 Float32s = npt.NDArray[np.float32]
@@ -65,24 +66,49 @@ def raw_of_store(
     codec: Any = store.codec
     described = store.manifest.source.get("sha256") or store.manifest.codec_sha256
     kept = _kept_at(name, cache, str(described), codec.backbone, n)
+    opened = None if source is None else through_recorded(open_source(source), codec.backbone)
+    if isinstance(opened, ImageSource):
+        _check_files(opened, store)
     if kept.exists():
         return RawFeatures(_read(kept, n, d, name), f"{kept}, kept from an earlier run")
-    if source is None:
+    if opened is None:
         raise UsageError(
             f"{name}: needs the raw features to compare with; give --source FOLDER (what it was encoded from) or "
             "--raw FEATURES.npy (from `taskcodec features`)"
         )
-    opened = through_recorded(open_source(source), codec.backbone)
     if isinstance(opened, FeatureSource):
         ids, features = all_finite(opened)
         return RawFeatures(_in_order(features, ids, store, opened.name), opened.name)
     if codec.backbone is None:
         raise UsageError(f"{name}: holds features, not images; give --source FEATURES.npy or --raw FEATURES.npy")
-    features, ids = compute(opened, codec.backbone, kept, device, progress)
-    ordered = _in_order(features, ids, store, opened.name)
-    if ordered is not features:
-        np.save(kept, ordered)
+    # Kept under its name only in the store's order: what fails before must not be found by the next run.
+    unordered = kept.with_suffix(".unordered.npy")
+    try:
+        features, ids = compute(opened, codec.backbone, unordered, device, progress)
+        ordered = _in_order(features, ids, store, opened.name)
+        with replacing(kept) as temporary, open(temporary, "wb") as file:
+            np.save(file, ordered)
+    finally:
+        unordered.unlink(missing_ok=True)
     return RawFeatures(ordered, f"computed, kept as {kept}")
+
+
+def _check_files(source: ImageSource, store: Store) -> None:
+    """Raise MismatchError where the source lacks files of the store, or has others of another size by their names."""
+    size_of = {item.id: item.size for item in source.items}
+    known = store.samples.select(["id", "source_bytes"]).to_pylist()
+    lost = [row["id"] for row in known if row["id"] not in size_of]
+    _refuse_lost(lost, source.name, store)
+    other = [row["id"] for row in known if size_of[row["id"]] != row["source_bytes"]]
+    if other:
+        raise MismatchError(
+            f"{source.name}: {len(other)} files are not those in {store.place}, for instance {other[0]}"
+        )
+
+
+def _refuse_lost(lost: Sequence[str], source: str, store: Store) -> None:
+    if lost:
+        raise MismatchError(f"{source}: lacks {len(lost)} of the samples of {store.place}, for instance {lost[0]}")
 
 
 def compute(
@@ -178,7 +204,5 @@ def _in_order(features: Float32s, ids: Sequence[str], store: Store, source: str)
     if list(ids) == wanted:
         return features
     row_of = {name: row for row, name in enumerate(ids)}
-    lost = [name for name in wanted if name not in row_of]
-    if lost:
-        raise MismatchError(f"{source}: lacks {len(lost)} of the samples of {store.place}, for instance {lost[0]}")
+    _refuse_lost([name for name in wanted if name not in row_of], source, store)
     return features[[row_of[name] for name in wanted]]
