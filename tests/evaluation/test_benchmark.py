@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from taskcodec.errors import SourceError, UsageError
+from taskcodec.errors import SourceError, StorageError, UsageError
 from taskcodec.evaluation.benchmark import BenchmarkPlan, benchmark
 from taskcodec.evaluation.benchmark_report import extras_of
 from taskcodec.evaluation.benchmark_roster import Choice, left_out, roster
@@ -352,3 +352,12 @@ def test_codecs_of_the_users_that_go_wrong_are_told_and_stop_nothing_else(tmp_pa
     for name in ("ours", "nothing", "raises", "junk"):
         with pytest.raises(UsageError, match=f"odd:{name}"):
             benchmark([place], tmp_path / "out", BenchmarkPlan(codecs=(f"odd:{name}",), regimes=("fitted",)))
+
+
+def test_results_of_something_else_are_not_replaced(tmp_path):
+    place = save_features(tmp_path / "a.npz", rows=30)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "results.json").write_text('{"mine": 1}')
+    with pytest.raises(StorageError, match="not replaced"):
+        benchmark([place], tmp_path / "out", BenchmarkPlan(codecs=("sign",)))
+    assert (tmp_path / "out" / "results.json").read_text() == '{"mine": 1}'

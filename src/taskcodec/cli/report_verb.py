@@ -38,12 +38,21 @@ def report(
 
 def _record(file: Path) -> dict[str, Any]:
     """What run.json says of the run; nothing where there is none."""
+    from taskcodec.evaluation.curves import is_text
+
     if not file.exists():
         return {}
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SourceError(f"{file}: cannot be read as JSON ({error})") from error
-    if not isinstance(found, dict):
-        raise SourceError(f"{file}: expected an object with `command`, `versions` and `notes`")
-    return found
+    command, versions, notes = (
+        (found.get("command", []), found.get("versions", {}), found.get("notes", []))
+        if isinstance(found, dict)
+        else (None, None, None)
+    )
+    if not (isinstance(command, list) and isinstance(versions, dict) and isinstance(notes, list)) or not all(
+        is_text(text) for text in (*command, *versions, *versions.values(), *notes)
+    ):
+        raise SourceError(f"{file}: expected an object with texts as `command`, `versions` and `notes`")
+    return {"command": command, "versions": versions, "notes": notes}

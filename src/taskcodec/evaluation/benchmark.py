@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from taskcodec.engines.local import Progress
-from taskcodec.errors import StorageError, UsageError
+from taskcodec.errors import SourceError, StorageError, UsageError
 from taskcodec.evaluation.benchmark_cache import Ready, key_of, read_arrays, read_ready, scores_of
 from taskcodec.evaluation.benchmark_prepare import Backbone, prepare_fit_set, prepare_sets
 from taskcodec.evaluation.benchmark_roster import (
@@ -43,7 +43,7 @@ from taskcodec.evaluation.benchmark_roster import (
 )
 from taskcodec.evaluation.benchmark_sets import Tables, open_set, set_names
 from taskcodec.evaluation.benchmark_worker import Failures, Job, Measure, Workers
-from taskcodec.evaluation.curves import Point, Row, as_records, mean_rows, rows
+from taskcodec.evaluation.curves import Point, Row, as_records, mean_rows, read_rows, rows
 from taskcodec.evaluation.holdout import Splitting
 from taskcodec.evaluation.probes import Predictor
 from taskcodec.store.atomic import replacing
@@ -218,7 +218,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def _check_out(out: Path, places: Sequence[str]) -> None:
-    """Refuse to write among what is read: a second run would take the results for images."""
+    """Refuse to write among what is read, which a second run would take for images, and over what is not ours."""
     target = out.resolve()
     for place in places:
         source = Path(place).resolve()
@@ -226,6 +226,12 @@ def _check_out(out: Path, places: Sequence[str]) -> None:
             raise UsageError(f"{out}: lies in the source {place}; give another --out")
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: a file, not a folder for the results")
+    earlier = out / "results.json"
+    if earlier.exists():
+        try:
+            read_rows(earlier)
+        except SourceError as error:
+            raise StorageError(f"{earlier}: no results of a benchmark, so it is not replaced ({error})") from error
 
 
 def _point_files(

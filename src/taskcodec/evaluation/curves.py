@@ -29,6 +29,8 @@ from taskcodec.evaluation.intervals import (
 
 Key = tuple[str, str]  # set, task
 MEAN_SET, MEAN_TASK = "all sets", "mean accuracy"
+MAX_NUMBER = 1e15
+"""No number in a results file is larger: what draws them would not hold it."""
 """What rows of means over several sets are named."""
 
 
@@ -178,6 +180,11 @@ def as_records(items: Sequence[Row] | Sequence[Cell]) -> list[dict[str, Any]]:
     return [asdict(item) for item in items]
 
 
+def is_text(value: Any) -> bool:
+    """Whether a value of a JSON file is text that can be written again: half a surrogate pair cannot."""
+    return isinstance(value, str) and value.encode("utf-8", "replace").decode() == value
+
+
 def read_rows(file: Path) -> list[Row]:
     """Rows of a results file, a JSON list; fields that a row has beside its own (of `evaluate --json`) are left out.
 
@@ -187,7 +194,7 @@ def read_rows(file: Path) -> list[Row]:
     kinds = {field.name: field.type for field in fields(Row)}
     try:
         records = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SourceError(f"{file}: cannot be read as JSON ({error})") from error
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records) or not records:
         raise SourceError(f"{file}: expected a list of rows, as `taskcodec benchmark` writes it")
@@ -195,8 +202,10 @@ def read_rows(file: Path) -> list[Row]:
     for number, record in enumerate(records):
         for name, kind in kinds.items():
             value = record.get(name)
-            good = isinstance(value, str) if kind == "str" else isinstance(value, int | float)
+            good = is_text(value) if kind == "str" else isinstance(value, int | float) and not abs(value) > MAX_NUMBER
             if not good or isinstance(value, bool):
                 raise SourceError(f"{file}: row {number}: {name} is {value!r}, expected {kind}")
+        if record["samples"] < 0 or record["low"] > record["high"]:
+            raise SourceError(f"{file}: row {number}: a negative number of samples, or an interval upside down")
         rows.append(Row(**{name: record[name] for name in kinds}))
     return rows
