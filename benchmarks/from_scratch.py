@@ -21,7 +21,7 @@ import yaml
 
 import taskcodec
 
-OWN_BITS = (16, 32, 64, 128, 256, 512, 900)
+OWN_BITS = (32, 64, 128, 256, 512, 900)
 PREDICTORS = ("ridge", "knn")
 
 
@@ -93,7 +93,7 @@ def main():
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--widths", type=int, nargs="+", default=[24, 48, 96])
-    parser.add_argument("--betas", type=float, nargs="+", default=[0.003, 0.01, 0.03])
+    parser.add_argument("--betas", type=float, nargs="+", default=[0.003, 0.01])
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     options.out.mkdir(parents=True, exist_ok=True)

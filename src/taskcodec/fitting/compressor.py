@@ -111,9 +111,6 @@ class Compressor(nn.Module):
             self.classifier = make("mlp", sizes)
         mean, std = (0.0, 1.0) if not data.is_images else _mean_and_std(data)
         self.mean, self.std = mean, std
-        if data.is_images:
-            # Convolutions of few channels take 0.6 of the time so on a CPU. torch's stubs do not know the call.
-            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def analyse(self, x: Tensor) -> Tensor:
         """Prepared samples or views -> (n, k) latent."""
