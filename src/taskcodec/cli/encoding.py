@@ -16,9 +16,8 @@ from taskcodec.errors import MismatchError, SourceError, StorageError, UsageErro
 from taskcodec.fitting import default_bits
 from taskcodec.fitting import fit as fit_codec
 from taskcodec.store import Store, pack_zip
+from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
 from taskcodec.transforms.spec import check_name
-
-DEFAULT_BACKBONE = "lite0"
 
 
 @dataclass(frozen=True)

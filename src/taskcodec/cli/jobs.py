@@ -17,6 +17,7 @@ from taskcodec.errors import SourceError, UsageError
 from taskcodec.fitting import fit as fit_codec
 from taskcodec.store import SampleRecord
 from taskcodec.store.manifest import CODEC_KEY, GROUP_KEY
+from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
 
 FIT_SAMPLES = 20_000
 MISSED_SHARE = 0.05
@@ -52,7 +53,7 @@ def fit_job(
     if method not in METHODS:
         raise UsageError(f"--method {method} is neither of {', '.join(METHODS)}")
     source = labelled(open_source(source_name), labels)
-    backbone = backbone_for(source, backbone_name or "lite0", device)
+    backbone = backbone_for(source, backbone_name or DEFAULT_BACKBONE, device)
     batches = Batches(source, backbone)
     features = sample_features(batches, FIT_SAMPLES, progress)
     if len(features) < 2:
@@ -99,7 +100,7 @@ def features_job(
 ) -> tuple[int, list[SampleRecord]]:
     """See `taskcodec features`."""
     source = open_source(source_name)
-    return write_features(source, output, backbone_for(source, backbone_name or "lite0", device), progress)
+    return write_features(source, output, backbone_for(source, backbone_name or DEFAULT_BACKBONE, device), progress)
 
 
 def backbone_for(source: Source, name: str, device: str | None) -> Any:

@@ -29,9 +29,9 @@ from taskcodec.evaluation.intervals import (
 
 Key = tuple[str, str]  # set, task
 MEAN_SET, MEAN_TASK = "all sets", "mean accuracy"
+"""What rows of means over several sets are named."""
 MAX_NUMBER = 1e15
 """No number in a results file is larger: what draws them would not hold it."""
-"""What rows of means over several sets are named."""
 
 
 @dataclass(frozen=True, eq=False)
