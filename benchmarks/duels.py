@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 DRAWS = 2000
+SEED = 0
 EQUAL = (256, 512, 900, 1024)
 QUANTIZERS = {256: "32x8", 512: "64x8", 1024: "128x8"}
 
@@ -37,7 +38,7 @@ def duel(points, ours, theirs):
     a, b = tasks_of(points, ours), tasks_of(points, theirs)
     if not a or a.keys() != b.keys():
         return None
-    chance, draws, means = np.random.default_rng(0), np.zeros(DRAWS), []
+    chance, draws, means = np.random.default_rng(SEED), np.zeros(DRAWS), []
     for key, (units, right) in a.items():
         _, group = np.unique(units, return_inverse=True)
         size = np.bincount(group)
@@ -68,13 +69,14 @@ def main():
              for bits in (128, 256, 512, 900, 1024, 1200)]  # fmt: skip
     pairs += [(f"zero-shot-taskcodec-{bits}", peer) for bits in EQUAL for peer in peers("zero-shot", bits)]
     pairs += [(f"fitted-taskcodec-{bits // 2}", peer) for bits in QUANTIZERS for peer in peers("fitted", bits)]
+    made_by = {"command": "python benchmarks/duels.py OUT/points", "seed": SEED, "numpy": np.__version__}
     rows = []
     for ours, theirs in pairs:
         found = duel(options.points, ours, theirs)
         if found is None:
             print(f"{ours:28} {theirs:40} not run")
             continue
-        rows.append({"ours": ours, "theirs": theirs, **found})
+        rows.append({"ours": ours, "theirs": theirs, **found, **made_by})
         print(f"{ours:28} {theirs:40} {found['difference']:+6.2f} [{found['low']:+.2f}, {found['high']:+.2f}]")
     options.out.write_text(json.dumps(rows, indent=1) + "\n")
 
