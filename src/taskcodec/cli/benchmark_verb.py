@@ -27,7 +27,8 @@ def benchmark(
     ],
     out: Annotated[str, typer.Option("--out", "-o", help="Folder for results.json, report.html, plots and the cache")],
     codecs: Annotated[
-        str | None, typer.Option("--codecs", help="Names, all, or MODULE:FUNCTION (runs your code); comma-separated")
+        str | None,
+        typer.Option("--codecs", help="Names, all, FILE.codec, or MODULE:FUNCTION (runs your code); comma-separated"),
     ] = None,
     rates: Annotated[str | None, typer.Option("--rates", help="Bits a sample, comma-separated")] = None,
     regime: Annotated[str, typer.Option("--regime", help="zero-shot, fitted, or both")] = "zero-shot,fitted",

@@ -91,7 +91,7 @@ def views_of_squares(
                 waiting += [readers.submit(read, later) for later in spans[number + ahead : number + ahead + 1]]
                 batch = np.stack(pixels)
                 if isinstance(kind, str):
-                    batch = _views_by_set(kind, batch, [seed, number])
+                    batch = views_by_set(kind, batch, [seed, number])
                 found.append(np.asarray(backbone(batch), dtype=np.float32))
                 if progress is not None:
                     progress(span.stop, len(rows))
@@ -110,8 +110,11 @@ def _square(item: Item, backbone: BackboneLike) -> Pixels:
         raise SourceError(f"{item.id}: {error}") from error
 
 
-def _views_by_set(name: str, squares: Pixels, seed: list[int]) -> Pixels:
-    """(n, H, W, 3) squares -> as many views, by one of the sets that codecs are trained with."""
+def views_by_set(name: str, squares: Pixels, seed: list[int]) -> Pixels:
+    """(n, H, W, 3) squares -> as many views, by one of the sets that codecs are trained with.
+
+    Raises UsageError where there is no such set.
+    """
     import torch
 
     from taskcodec.data.augmentations import views

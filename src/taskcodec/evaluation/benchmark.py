@@ -59,7 +59,7 @@ class BenchmarkPlan:
     """How to measure.
 
     Attributes:
-        codecs: names of curves, "all", or "MODULE:FUNCTION"; none: all.
+        codecs: names of curves, "all", files of codecs, or "MODULE:FUNCTION"; none: all.
         rates: in bits a sample, for the codecs that take any; none: each codec's own sweep.
         regimes: "zero-shot", "fitted".
         backbone: what makes features of images, by name.

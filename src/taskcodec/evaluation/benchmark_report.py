@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from taskcodec.codec import load_codec
 from taskcodec.errors import TaskcodecError
 from taskcodec.evaluation.benchmark import Outcome
 from taskcodec.evaluation.benchmark_cache import Ready, read_fit_set
 from taskcodec.evaluation.benchmark_roster import FITTED, Key, roster
 from taskcodec.evaluation.benchmark_sets import items_of
 from taskcodec.evaluation.benchmark_worker import alone
+from taskcodec.evaluation.codec_files import ImageCodecFile
 from taskcodec.evaluation.curves import Point
 from taskcodec.evaluation.own import OwnCodec
 from taskcodec.evaluation.peers import FitSet, Float32s
@@ -33,6 +35,7 @@ from taskcodec.evaluation.report_extras import (
     neighbour_strips,
     worst_classes,
 )
+from taskcodec.evaluation.report_rebuilt import rebuilt_strips
 from taskcodec.fitting import adapt
 
 OURS = "taskcodec"
@@ -56,7 +59,7 @@ def write_benchmark_report(outcome: Outcome, out: str | Path, title: str = "Rate
 
 def extras_of(outcome: Outcome) -> Extras:
     """The extras of a benchmark; notes alone where ours was not measured or no task is one of classes."""
-    extras = Extras(notes=outcome.notes)
+    extras = _of_trained(outcome, Extras(notes=outcome.notes))
     chosen = _chosen(outcome)
     if chosen is None:
         return extras
@@ -67,14 +70,33 @@ def extras_of(outcome: Outcome) -> Extras:
     strips: tuple[NeighbourStrip, ...] = ()
     for ready in outcome.sets:
         coded, decoded = _coded(codec, chosen, ready, general)
-        if not extras.dimensions:
+        if ready is outcome.sets[0]:
             name = f"{codec.name}, {codec.setting} bits, {chosen[0]}, on {ready.labelled.name}"
-            extras = replace(extras, dimensions=extras_of_codec(coded, name).dimensions)
+            dimensions = (*extras_of_codec(coded, name).dimensions, *extras.dimensions)
+            extras = replace(extras, dimensions=dimensions)
         classes += _class_changes(ready, decoded, outcome.record["probe"], len(outcome.sets) > 1)
         if not strips and ready.place is not None:
             strips = _strips(ready, decoded)
     worst = sorted(classes, key=lambda change: (change.decoded - change.raw, change.name))[:WORST]
     return replace(extras, classes=tuple(worst), neighbours=strips)
+
+
+def _of_trained(outcome: Outcome, extras: Extras) -> Extras:
+    """With where the first trained codec of images spends its bits, and what the first with a synthesis rebuilds."""
+    trained = [codec for codec in roster(outcome.choice).values() if isinstance(codec, ImageCodecFile)]
+    place = next((ready for ready in outcome.sets if ready.place is not None), None)
+    if not trained or place is None:
+        return extras
+    codecs = [load_codec(Path(codec.path)) for codec in trained]
+    extras = replace(
+        extras, dimensions=extras_of_codec(codecs[0], f"{trained[0].name}, {trained[0].setting}").dimensions
+    )
+    images, captions = _images(place)
+    try:
+        strips = (rebuilt_strips(codec, images, captions) for codec in codecs)
+        return replace(extras, rebuilt=next(filter(None, strips), ()))
+    except (TaskcodecError, OSError):  # gone since they were measured: the report does without
+        return extras
 
 
 def _chosen(outcome: Outcome) -> Key | None:
@@ -127,14 +149,19 @@ def _predictions(
 
 
 def _strips(ready: Ready, decoded: Float32s) -> tuple[NeighbourStrip, ...]:
-    assert ready.place is not None
-    task, names = ready.labelled.tasks[0], ready.names[0]
-    captions = [names[number] if names else f"{number:g}" for number in task.targets]
+    images, captions = _images(ready)
     try:
-        images = _Images(items_of(ready.place, ready.ids))
         return neighbour_strips(images, ready.labelled.features, decoded, captions)
     except (TaskcodecError, OSError):  # gone since they were measured: the report does without
         return ()
+
+
+def _images(ready: Ready) -> tuple[_Images, list[str]]:
+    """The images of a set, and their labels in words."""
+    assert ready.place is not None
+    task, names = ready.labelled.tasks[0], ready.names[0]
+    captions = [names[number] if names else f"{number:g}" for number in task.targets]
+    return _Images(items_of(ready.place, ready.ids)), captions
 
 
 class _Images(Sequence[Any]):

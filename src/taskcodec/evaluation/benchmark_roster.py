@@ -1,6 +1,6 @@
 """Which codecs the benchmark runs: ours, feature codecs, pixel codecs and the user's own, by regime and name.
 
-as is       no fit at all: float32 (the raw features), float16, zstd over it, and every pixel codec
+as is       no fit at all: float32 (the raw features), float16, zstd over it, every pixel codec, and codecs' files
 zero-shot   fitted on other images; ours is the bundled codec, as `taskcodec encode` takes it
 fitted      fitted, without labels, on the set's own training samples
 """
@@ -20,6 +20,7 @@ from typing import Any
 
 from taskcodec.codec import BUNDLED, Codec, load_codec
 from taskcodec.errors import UsageError
+from taskcodec.evaluation.codec_files import codec_files, is_codec_file
 from taskcodec.evaluation.own import OwnCodec
 from taskcodec.evaluation.peers import STEP_BITS, Cast, Faiss, FitSet, Peer, standard_peers
 from taskcodec.evaluation.peers_more import LearnedBottleneck, Zstandard, more_peers
@@ -41,8 +42,8 @@ class Choice:
     """What to run, in plain values from which every process makes the same codecs.
 
     Attributes:
-        codecs: names of curves, "all", and "MODULE:FUNCTION", which takes a regime and gives codecs (this imports and
-            runs the user's code); none: all.
+        codecs: names of curves, "all", files of codecs (FILE.codec, or any path with a slash), and "MODULE:FUNCTION",
+            which takes a regime and gives codecs (this imports and runs the user's code); none: all.
         regimes: "zero-shot", "fitted".
         rates: in bits, for the codecs that take any; none: each codec's own sweep.
         backbone: the name of what made the features.
@@ -77,11 +78,12 @@ class Choice:
 
 def roster(choice: Choice) -> dict[Key, Peer | PixelCodec]:
     """All codecs to run, the raw features first. Raises UsageError on a name that is none."""
-    custom = [name for name in choice.codecs if ":" in name]
-    names = {_plain(name) for name in choice.codecs if ":" not in name}
+    named = [name for name in choice.codecs if not is_codec_file(name)]
+    custom = [name for name in named if ":" in name]
+    names = {_plain(name) for name in named if ":" not in name}
     found = _known(choice)
     known = sorted({codec.name.partition(",")[0] for codec in found.values()}, key=str.lower)
-    strange = [n for n in choice.codecs if ":" not in n and _plain(n) not in {"all", *map(_plain, known)}]
+    strange = [n for n in named if ":" not in n and _plain(n) not in {"all", *map(_plain, known)}]
     if strange:
         elsewhere = _known(replace(choice, regimes=REGIMES, fit_on=True, pixels=True, sizes=()))
         for codec in elsewhere.values():
@@ -89,13 +91,17 @@ def roster(choice: Choice) -> dict[Key, Peer | PixelCodec]:
                 needs = "every set to be a folder of images" if is_pixel_codec(codec) else "--fit-on FOLDER"
                 raise UsageError(f"--codecs {strange[0]}: {codec.name} needs {needs} to run here")
         raise UsageError(
-            f"--codecs {strange[0]}: no such codec here; known are all, {', '.join(known)}, or MODULE:FUNCTION"
+            f"--codecs {strange[0]}: no such codec here; known are all, {', '.join(known)}, FILE.codec, MODULE:FUNCTION"
         )
     chosen = {
         key: codec
         for key, codec in found.items()
         if key == RAW_KEY or not choice.codecs or "all" in names or _plain(codec.name.partition(",")[0]) in names
     }
+    for codec in codec_files(choice.codecs, choice.backbone, choice.pixels):
+        if (key := (AS_IS, codec.name, codec.setting)) in found or codec.name in OUR_NAMES:
+            raise UsageError(f"--codecs {codec.path}: {codec.name} is the name of a known codec; rename the file")
+        chosen[key] = codec
     for spec in custom:
         for regime in choice.regimes:
             for codec in _custom(spec, regime):
@@ -106,7 +112,10 @@ def roster(choice: Choice) -> dict[Key, Peer | PixelCodec]:
 
 def left_out(choice: Choice) -> list[str]:
     """What cannot run here or is not comparable, one line each."""
-    notes = []
+    notes = [
+        f"{name}: fitted before; nothing here knows whether on images that are measured"
+        for name in filter(is_codec_file, choice.codecs)
+    ]
     if find_spec("faiss") is None:
         notes.append("SQ, PQ, OPQ, RQ and LSQ left out: pip install 'taskcodec[evaluation]'")
     if find_spec("torch") is None:
@@ -127,12 +136,13 @@ def left_out(choice: Choice) -> list[str]:
 
 def source_of(choice: Choice, key: Key) -> str:
     """SHA-256 of the user's code, for a codec that comes from it; nothing for ours."""
-    standard = roster(replace(choice, codecs=tuple(name for name in choice.codecs if ":" not in name)))
+    own = tuple(name for name in choice.codecs if is_codec_file(name) or ":" not in name)
+    standard = roster(replace(choice, codecs=own))
     if key in standard:
         return ""
     digest = hashlib.sha256()
-    for spec in choice.codecs:
-        file = getattr(importlib.import_module(spec.partition(":")[0]), "__file__", None) if ":" in spec else None
+    for spec in sorted(set(choice.codecs) - set(own)):
+        file = getattr(importlib.import_module(spec.partition(":")[0]), "__file__", None)
         digest.update(b"" if file is None else Path(file).read_bytes())
     return digest.hexdigest()
 

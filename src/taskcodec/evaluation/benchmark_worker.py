@@ -34,6 +34,7 @@ from taskcodec.evaluation.benchmark_cache import (
 )
 from taskcodec.evaluation.benchmark_roster import ZERO_SHOT, Choice, Key, is_pixel_codec, roster
 from taskcodec.evaluation.benchmark_sets import items_of
+from taskcodec.evaluation.codec_files import ImageCodecFile
 from taskcodec.evaluation.peers import FitSet, FittedPeer, Float32s
 from taskcodec.evaluation.pixels import pixel_features, write_arrays
 from taskcodec.evaluation.probes import Predictor
@@ -136,6 +137,9 @@ class Measure:
         from taskcodec.transforms.backbones import load_backbone
 
         assert ready.place is not None
+        if isinstance(codec, ImageCodecFile):
+            decoded, size = codec.encode_decode_images(ImageSource(ready.place, items_of(ready.place, ready.ids)))
+            return size, [decoded] * len(ready.splits)
         # Named by what is in them, so that the cache serves only these very images.
         source = ImageSource(key_of(ready.labelled.features), items_of(ready.place, ready.ids))
         features, bits = pixel_features(codec, source, load_backbone(self.choice.backbone), self.cache)

@@ -60,11 +60,20 @@ class NeighbourStrip:
 
 
 @dataclass(frozen=True)
+class RebuiltStrip:
+    """A sample and views of it (seen), and what a synthesis network makes of the code of each (rebuilt)."""
+
+    seen: tuple[Thumbnail, ...]
+    rebuilt: tuple[Thumbnail, ...]
+
+
+@dataclass(frozen=True)
 class Extras:
     """All optional. notes: plain sentences (a codec that was left out, a set that was cut)."""
 
     dimensions: tuple[DimensionPicture, ...] = ()
     neighbours: tuple[NeighbourStrip, ...] = ()
+    rebuilt: tuple[RebuiltStrip, ...] = ()
     classes: tuple[ClassChange, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -128,7 +137,7 @@ def neighbour_strips(
     """
     if not len(images) == len(raw) == len(decoded) == len(captions):
         raise UsageError(f"neighbours: {len(images)} images for {len(raw)} raw, {len(decoded)} decoded features")
-    chosen = queries if queries is not None else np.linspace(0, len(raw) - 1, min(4, len(raw))).astype(int).tolist()
+    chosen = spread(len(raw)) if queries is None else queries
     spaces = [_unit_length(x) for x in (raw, decoded)]
     strips = []
     for query in chosen:
@@ -137,12 +146,18 @@ def neighbour_strips(
             likeness = space @ space[query]
             likeness[query] = -np.inf
             near = np.argsort(-likeness, kind="stable")[: min(neighbours, len(raw) - 1)]
-            sides.append(tuple(_thumbnail(images[i], captions[i]) for i in near))
-        strips.append(NeighbourStrip(_thumbnail(images[query], captions[query]), sides[0], sides[1]))
+            sides.append(tuple(thumbnail(images[i], captions[i]) for i in near))
+        strips.append(NeighbourStrip(thumbnail(images[query], captions[query]), sides[0], sides[1]))
     return tuple(strips)
 
 
-def _thumbnail(image: Any, caption: str) -> Thumbnail:
+def spread(count: int, most: int = 4) -> list[int]:
+    """At most so many of `count` samples, spread evenly."""
+    return [int(row) for row in np.linspace(0, count - 1, min(most, count)).astype(int)]
+
+
+def thumbnail(image: Any, caption: str) -> Thumbnail:
+    """A path, an (H, W, 3) uint8 array or a PIL image as a small JPEG file."""
     from PIL import Image
 
     picture = image if isinstance(image, Image.Image) else None

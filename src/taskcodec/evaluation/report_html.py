@@ -246,6 +246,12 @@ def _extras(extras: Extras) -> str:
         for name, side in (("raw features", strip.raw), ("decoded features", strip.decoded)):
             tiles = "".join(_tile(thumbnail) for thumbnail in (strip.query, *side))
             parts.append(f'<div class="small soft">{name}</div><div class="strip">{tiles}</div>')
+    if extras.rebuilt:
+        parts.append("<h2>What a code keeps of an image</h2><p>A sample and random views of it; below each, what the "
+                     "trained codec rebuilds from its code. What differs above alone costs no bits.</p>")  # fmt: skip
+    for rebuilt in extras.rebuilt:
+        for side in (rebuilt.seen, rebuilt.rebuilt):
+            parts.append(f'<div class="strip">{"".join(_tile(thumbnail) for thumbnail in side)}</div>')
     if extras.classes:
         body = [
             ("", [escape(c.name), f"{c.samples:,}", *(f"{100 * x:.1f} %" for x in (c.raw, c.decoded)), _points(c)])
