@@ -1,5 +1,6 @@
 """Examples in the documents run, commands in them exist, links in them lead somewhere, the second reader reads."""
 
+import ast
 import doctest
 import importlib
 import importlib.util
@@ -96,6 +97,21 @@ def test_every_public_name_is_in_the_reference():
     ):
         for name in importlib.import_module(module).__all__:
             assert re.search(rf"\b{name}\b", text), f"{module}.{name}"
+
+
+def test_every_public_function_can_be_found():
+    """By a directive for its module, for itself, or for the name that a package gives it."""
+    text = "".join((ROOT / "docs" / page).read_text(encoding="utf-8") for page in ("reference.md", "internals.md"))
+    directives = set(re.findall(r"^::: ([\w.]+)", text, re.MULTILINE))
+    leaves = {directive.rpartition(".")[2] for directive in directives}
+    lost = []
+    for file in sorted((ROOT / "src" / "taskcodec").rglob("*.py")):
+        module = ".".join(file.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+        if module in directives or ".cli" in module:
+            continue
+        public = (node for node in ast.parse(file.read_text(encoding="utf-8")).body if hasattr(node, "name"))
+        lost += [f"{module}.{node.name}" for node in public if node.name[0] != "_" and node.name not in leaves]
+    assert not lost, f"add to docs/internals.md: {lost}"
 
 
 @pytest.fixture(scope="module")
