@@ -6,7 +6,8 @@ Trains a codec for each objective, beta and seed on the 60,000 training images (
 the training and test images as they are: bits_file is the mean of real blocks of 4096 test images. Predictors (one
 small MLP for each task) are trained on what is decoded of the training images. The codecs are made without labels.
 
-Resumable: --minutes stops at a checkpoint, and the same command goes on. results.json is rewritten after each setting.
+Resumable: --minutes stops at a checkpoint, and the same command goes on. results.json is rewritten after each setting,
+and beside it what was trained (configuration.json) and how it went (logs/).
 """
 
 import argparse
@@ -14,7 +15,7 @@ import io
 import json
 import platform
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -39,6 +40,9 @@ BETAS = {"VIC": (0.03, 0.02, 0.06), "VC": (0.006, 0.015, 0.04), "BINCE": (0.003,
 STEPS = {"VIC": 12_000, "VC": 12_000, "BINCE": 6000}
 BATCH = 128
 """About 25 minutes a setting on one idle core."""
+ANALYSIS = NetworkChoice("resnet_small", {"widths": [16, 32, 64], "stem_stride": 2})
+LOGGED_STEPS = 500
+"""A line of the log is kept for every so many steps."""
 PIXEL_SETTINGS = (("PNG", None), ("JPEG", 1), ("JPEG", 10), ("JPEG", 40), ("WEBP", 0), ("WEBP", 20), ("WEBP", 60))
 LOOPS = (0, 6, 8, 9)
 
@@ -161,6 +165,15 @@ def pixel_rows(digits, epochs, common):
             }  # fmt: skip
 
 
+def planned(objective, beta, seed, steps):
+    """What is trained, and how."""
+    synthesis = None if objective == "BINCE" else NetworkChoice("deconv", {"width": 16})
+    recipe = Recipe(objective, beta, COLUMNS, ANALYSIS, synthesis)
+    return recipe, Schedule(
+        steps, BATCH, learning_rate=2e-3, checkpoint_every=min(100, steps), accelerator="cpu", seed=seed
+    )
+
+
 def settings(seeds, subset):
     """(objective, beta, seed): the first beta of each objective with every seed, then the next, so that what is there
     when it is stopped says most."""
@@ -214,7 +227,6 @@ def main():
     common |= {"samples": len(digits.test), "training_images": len(digits.train)}
     samples = torch.from_numpy(digits.train.copy())[:, None]
     data = TrainingSet(samples, views=views("mnist", samples), preprocessing=PREPROCESSING)
-    analysis = NetworkChoice("resnet_small", {"widths": [16, 32, 64], "stem_stride": 2})
     finished = True
     for objective, beta, seed in settings(options.seeds, options.subset):
         name = f"{objective}-beta{beta:g}-seed{seed}"
@@ -226,12 +238,7 @@ def main():
             finished = False
             break
         begun = time.monotonic()
-        recipe = Recipe(
-            objective, beta, COLUMNS, analysis, None if objective == "BINCE" else NetworkChoice("deconv", {"width": 16})
-        )
-        schedule = Schedule(
-            steps, BATCH, learning_rate=2e-3, checkpoint_every=min(100, steps), accelerator="cpu", seed=seed
-        )
+        recipe, schedule = planned(objective, beta, seed, steps)
         found = train(data, recipe, schedule, folder=options.work / name, resume=True, seconds=left)
         if found.codec is None:
             print(f"{name}: stopped at step {found.step} of {found.steps}; the same command goes on", flush=True)
@@ -254,9 +261,27 @@ def write(options, digits, epochs, common, pixels):
     if pixels and not kept.exists():
         kept.write_text(json.dumps(list(pixel_rows(digits, epochs, {**common, "seed": 0}))))
     rows = [row for file in sorted(options.work.glob("*.json")) for row in json.loads(file.read_text())]
+    record(options)
     if rows:
         (options.out / "results.json").write_text(json.dumps(rows, indent=1) + "\n")
         draw(rows, options.out / "errors.png")
+
+
+def record(options):
+    """configuration.json, and the logs thinned."""
+    plans = {name: planned(name, betas[0], 0, options.steps or STEPS[name]) for name, betas in BETAS.items()}
+    content = {
+        name: {"betas": BETAS[name], "recipe": asdict(recipe), "schedule": asdict(schedule), "augmentations": "mnist"}
+        for name, (recipe, schedule) in plans.items()
+    }
+    (options.out / "configuration.json").write_text(json.dumps(content, indent=1) + "\n")
+    logs = options.out / "logs"
+    logs.mkdir(exist_ok=True)
+    for file in sorted(options.work.glob("*/metrics.csv")):
+        head, *lines = file.read_text().splitlines()
+        # Steps count from 0: the last of every LOGGED_STEPS.
+        kept = [line for line in lines if (int(line.rpartition(",")[2]) + 1) % LOGGED_STEPS == 0]
+        (logs / f"{file.parent.name}.csv").write_text("\n".join([head, *kept]) + "\n")
 
 
 if __name__ == "__main__":
