@@ -279,8 +279,8 @@ def record(options):
     logs.mkdir(exist_ok=True)
     for file in sorted(options.work.glob("*/metrics.csv")):
         head, *lines = file.read_text().splitlines()
-        # Steps count from 0: the last of every LOGGED_STEPS.
-        kept = [line for line in lines if (int(line.rpartition(",")[2]) + 1) % LOGGED_STEPS == 0]
+        column = head.split(",").index("step")  # steps count from 0: the last of every LOGGED_STEPS
+        kept = [line for line in lines if (int(line.split(",")[column]) + 1) % LOGGED_STEPS == 0]
         (logs / f"{file.parent.name}.csv").write_text("\n".join([head, *kept]) + "\n")
 
 

@@ -102,7 +102,7 @@ def test_the_banana_benchmark_writes_the_rows_it_promises(tmp_path):
 def test_the_digits_benchmark_runs_on_a_part(tmp_path, data_dir):
     script = ROOT / "benchmarks" / "augmented_mnist" / "run.py"
     command = [sys.executable, script, data_dir / "mnist", "--work", tmp_path / "work", "--out", tmp_path]
-    subprocess.run([*command, "--subset", "900", "--steps", "10", "--seeds", "0"], check=True, capture_output=True)
+    subprocess.run([*command, "--subset", "900", "--steps", "20", "--seeds", "0"], check=True, capture_output=True)
     rows = json.loads((tmp_path / "results.json").read_text())
     assert {"VC", "VIC", "BINCE", "PNG", "JPEG", "WEBP"} == {row["objective"] for row in rows}
     assert len({row["task"] for row in rows}) == 5
