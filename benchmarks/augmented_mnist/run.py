@@ -4,7 +4,8 @@
 
 Trains a codec for each objective, beta and seed on the 60,000 training images (the paper's augmentations), then codes
 the training and test images as they are: bits_file is the mean of real blocks of 4096 test images. Predictors (one
-small MLP for each task) are trained on what is decoded of the training images. The codecs are made without labels.
+small MLP for each task) are trained on what is decoded of the training images. The codecs are made without labels. A
+trained codec gives further rates without further training, at coarser steps (CELLS).
 
 Resumable: --minutes stops at a checkpoint, and the same command goes on. results.json is rewritten after each setting,
 and beside it what was trained (configuration.json) and how it went (logs/).
@@ -15,7 +16,7 @@ import io
 import json
 import platform
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -36,10 +37,14 @@ BLOCK = 4096
 COLUMNS = 32
 MEAN, STD = 0.1307, 0.3081
 PREPROCESSING = {"resize": 28, "crop": 28, "interpolation": "bicubic", "mean": [MEAN] * 3, "std": [STD] * 3}
-BETAS = {"VIC": (0.03, 0.02, 0.06), "VC": (0.006, 0.015, 0.04), "BINCE": (0.003, 0.01, 0.03)}
+BETAS = {"VIC": (0.03, 0.06), "VC": (0.006, 0.002), "BINCE": (0.003, 0.01)}
 STEPS = {"VIC": 12_000, "VC": 12_000, "BINCE": 6000}
 BATCH = 128
 """About 25 minutes a setting on one idle core."""
+CELLS = (1.0, 1.5, 2.0, 3.0)
+"""Quantization steps, in units of the step that a codec was trained at."""
+ALL_TASKS = 2
+"""At so many of them all tasks are measured, at the rest the digit."""
 ANALYSIS = NetworkChoice("resnet_small", {"widths": [16, 32, 64], "stem_stride": 2})
 LOGGED_STEPS = 500
 """A line of the log is kept for every so many steps."""
@@ -118,29 +123,42 @@ def block_bits(tables, symbols):
     return 8 * size / len(symbols)
 
 
-def measure(codec, digits, epochs, common):
-    """Rows of a codec: each task on the test images, and the digit on augmented ones."""
-    features = [latents(codec, images) for images in (digits.train, digits.test)]
-    own = adapt(codec, features[0][:16_384])
-    symbols = [own.encode(part) for part in features]
-    known, found = (own.decode(part) for part in symbols)
+def augmented(images, seed):
+    """(n, 28, 28) bytes -> a fresh view of each, likewise."""
+    x = torch.from_numpy(images.copy())[:, None]
+    with seeded(seed, 0, 0):
+        return np.concatenate(
+            [(views("mnist", part)(part.float() / 255)[:, 0] * 255).round().byte().numpy() for part in x.split(1000)]
+        )
+
+
+def coded(codec, cells, train, test):
+    """Features of training and test images at a coarser step, as they come back, and the bits a test image took."""
+    own = adapt(replace(codec, step=cells * codec.step), train[:16_384])
+    symbols = own.encode(test)
     rates = {
-        "bits_file": block_bits(own.tables, symbols[1]),
-        "bits_model": float(own.tables.code_length(symbols[1]).mean()),
-        "bits_trained": codec.provenance["trained_bits"],
-    }
-    rows = [
-        {**common, **rates, "task": task, "accuracy": accuracy(known, found, classes, truth, epochs)}
-        for task, (classes, truth) in digits.tasks.items()
-    ]
-    x = torch.from_numpy(digits.test.copy())[:, None].float() / 255
-    with seeded(1, 0, 0):
-        moved = (views("mnist", x)(x)[:, 0] * 255).round().to(torch.uint8).numpy()
-    again = own.encode(latents(codec, moved))
-    classes, _ = digits.tasks["digit"]
-    share = accuracy(known, own.decode(again), classes, digits.tasks["digit"][1], epochs)
-    augmented = {"bits_file": block_bits(own.tables, again), "bits_model": float(own.tables.code_length(again).mean())}
-    return [*rows, {**common, **rates, **augmented, "task": "digit, test images augmented", "accuracy": share}]
+        "step": cells, "bits_file": block_bits(own.tables, symbols),
+        "bits_model": float(own.tables.code_length(symbols).mean()), "bits_trained": codec.provenance["trained_bits"],
+    }  # fmt: skip
+    return own.decode(own.encode(train)), own.decode(symbols), rates
+
+
+def measure(codec, digits, epochs, common):
+    """Rows of a codec at each step: tasks on the images as they are, and the digit where all of them are augmented."""
+    plain = [latents(codec, images) for images in (digits.train, digits.test)]
+    moved = [latents(codec, augmented(images, 1 + n)) for n, images in enumerate((digits.train, digits.test))]
+    rows = []
+    for number, cells in enumerate(CELLS):
+        tasks = list(digits.tasks.items())[: None if number < ALL_TASKS else 1]
+        known, found, rates = coded(codec, cells, *plain)
+        rows += [
+            {**common, **rates, "task": task, "accuracy": accuracy(known, found, classes, truth, epochs)}
+            for task, (classes, truth) in tasks
+        ]
+        known, found, rates = coded(codec, cells, *moved)
+        share = accuracy(known, found, *digits.tasks["digit"], epochs)
+        rows.append({**common, **rates, "task": "digit, all images augmented", "accuracy": share})
+    return rows
 
 
 def pixel_rows(digits, epochs, common):
