@@ -102,10 +102,17 @@ def test_the_banana_benchmark_writes_the_rows_it_promises(tmp_path):
 def test_the_digits_benchmark_runs_on_a_part(tmp_path, data_dir):
     script = ROOT / "benchmarks" / "augmented_mnist" / "run.py"
     command = [sys.executable, script, data_dir / "mnist", "--work", tmp_path / "work", "--out", tmp_path]
-    subprocess.run([*command, "--subset", "900", "--steps", "20", "--seeds", "0"], check=True, capture_output=True)
+    subprocess.run([*command, "--subset", "2400", "--steps", "60", "--seeds", "0"], check=True, capture_output=True)
     rows = json.loads((tmp_path / "results.json").read_text())
     assert {"VC", "VIC", "BINCE", "PNG", "JPEG", "WEBP"} == {row["objective"] for row in rows}
     assert len({row["task"] for row in rows}) == 5
+    trained = [row for row in rows if row["objective"] in ("VC", "VIC", "BINCE")]
+    for row in trained:
+        assert row["bits_file"] == pytest.approx(row["bits_model"], rel=0.01, abs=0.2)
+    for objective in ("VC", "VIC"):
+        found = [row for row in trained if row["objective"] == objective and row["task"] == "digit"]
+        assert max(row["accuracy"] for row in found) > 0.15  # chance is 0.1, its deviation 0.015
+        assert found[0]["bits_file"] > found[-1]["bits_file"]  # a coarser step takes fewer bits
     png = next(row for row in rows if row["objective"] == "PNG")
     assert png["accuracy"] > 0.5
     assert png["bits_file"] > 1000
