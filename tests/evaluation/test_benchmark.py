@@ -298,6 +298,41 @@ def test_names(tmp_path):
         items_of(str(tmp_path / "x/pets"), ["a/2.png"])
 
 
+def test_gaps_in_one_column_thin_out_that_task_alone(tmp_path):
+    """Codecs see all samples, the mean over tasks is of all, and the report is drawn."""
+    rng = np.random.default_rng(0)
+    kinds = np.arange(90) % 3
+    np.save(tmp_path / "x.npy", (3 * np.eye(3, 16)[kinds] + rng.normal(size=(90, 16))).astype("f4"))
+    rare = ["" if i % 3 else f"r{i % 2}" for i in range(90)]
+    price = ["" if i < 50 else f"{i / 7:.3f}" for i in range(90)]
+    kind = ["" if i == 6 else f"k{k}" for i, k in enumerate(kinds)]
+    lines = [",".join(map(str, line)) for line in zip(range(90), kind, rare, price, strict=True)]
+    (tmp_path / "y.csv").write_text("\n".join(["id,kind,rare,price", *lines]))
+    plan = replace(CHEAP, labels=(f"{tmp_path}/y.csv",))
+    outcome = benchmark([str(tmp_path / "x.npy")], tmp_path / "out", plan)
+    assert {(r.task, r.metric, r.samples) for r in outcome.rows} == {
+        ("kind", "accuracy", 89), ("rare", "accuracy", 30), ("price", "r2", 40), ("mean accuracy", "accuracy", 89),
+    }  # fmt: skip
+    notes = "\n".join(outcome.notes)
+    for says in ("kind: 1 sample without its label", "rare: 60 samples without", "price: 50 samples without"):
+        assert says in notes
+    for split in outcome.sets[0].splits:
+        assert len(split.train) + len(split.test) == 90
+    assert [change.samples for change in extras_of(outcome).classes if change.name in ("r0", "r1")] == [15, 15]
+    mean = [r for r in outcome.rows if r.task == "mean accuracy" and r.codec == "taskcodec"]
+    assert all(np.isfinite([r.low, r.high, r.difference_low, r.difference_high]).all() for r in mean)
+
+
+def test_a_task_with_too_few_labels_is_refused_by_name(tmp_path):
+    rng = np.random.default_rng(0)
+    names = [f"{'train' if i % 2 else 'test'}/{i}" for i in range(60)]
+    np.savez(tmp_path / "x.npz", features=rng.normal(size=(60, 8)).astype("f4"), labels=np.arange(60) % 2, ids=names)
+    lines = [f"{name},{i // 2 % 2},{i / 7 if i % 2 else ''}" for i, name in enumerate(names)]
+    (tmp_path / "y.csv").write_text("\n".join(["id,kind,price", *lines]))
+    with pytest.raises(UsageError, match="x: price: too few samples have its label: 30 to learn from and 0 to test"):
+        benchmark([str(tmp_path / "x.npz")], tmp_path / "out", replace(CHEAP, labels=(f"{tmp_path}/y.csv",)))
+
+
 def test_the_roster_holds_all_peers_and_says_what_it_leaves_out():
     whole = roster(Choice(fit_on=True))
     names = {name for _, name, _ in whole}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,8 @@ from taskcodec.evaluation.benchmark_sets import Opened, check_classes, choose, c
 from taskcodec.evaluation.benchmark_worker import VIEWS, Extract, Failures, Job, Workers, alone
 from taskcodec.evaluation.holdout import Splitting, hold_out, split_by_folder, unit_numbers
 from taskcodec.evaluation.peers import FitSet, Float32s
-from taskcodec.evaluation.targets import make_target
-from taskcodec.evaluation.tasks import LabelledSet, Task
+from taskcodec.evaluation.targets import Target, make_target
+from taskcodec.evaluation.tasks import LabelledSet, Split, Task, split_of
 
 PART = 1024
 """Images whose features are one job, and one file."""
@@ -208,8 +208,9 @@ def _check_split(found: Opened, how: Splitting) -> None:
     given = split_by_folder(found.ids) if how != "folds" else None
     for task, column in found.columns.items():
         if found.kinds.get(task) == "classification":
-            test = None if given is None else np.isin(np.arange(len(found.ids)), given.test)
-            check_classes(found.name, [str(label) for label in column], np.arange(len(found.ids)), test)
+            rows = np.array([row for row, label in enumerate(column) if label is not None], np.intp)
+            test = None if given is None else np.isin(rows, given.test)
+            check_classes(found.name, [str(column[row]) for row in rows], rows, test)
 
 
 def _ready(found: Opened, how: Splitting, folds: int, seed: int) -> tuple[Ready, list[str]]:
@@ -230,16 +231,54 @@ def _ready(found: Opened, how: Splitting, folds: int, seed: int) -> tuple[Ready,
     test = None if given is None else np.isin(np.arange(rows), given.test)
     for target in targets:
         if target.kind == "classification":
-            check_classes(found.name, [target.names[value] for value in target.values], units, test)
-    strata = next((target.values for target in targets if target.kind == "classification"), None)
+            own = None if test is None else test[target.rows]
+            check_classes(found.name, [target.names[value] for value in target.values], units[target.rows], own)
+        if len(target) < rows:
+            lost = counted(rows - len(target), "sample", "samples")
+            notes.append(f"{target.name}: {lost} without its label left out of this task")
+    strata = _strata(targets, rows)
     holdout = hold_out(np.arange(rows), units, strata, found.ids, how=how, folds=folds, repeats=1, seed=seed)
-    metrics = {"classification": "accuracy", "regression": "r2"}
-    tasks = tuple(Task(t.name, cast("Metric", metrics[t.kind]), t.values) for t in targets)
+    tasks = tuple(_task(target, rows) for target in targets)
+    for task in tasks:
+        _check_sides(task, holdout.splits)
     groups = units if len(np.unique(units)) < rows else None
     words = holdout.words if given is not None else f"{folds} folds, seed {seed}"
     place = found.place if found.digests else None
     labelled = LabelledSet(found.name, found.features, tasks, groups)
     return Ready(labelled, holdout.splits, tuple(t.names for t in targets), place, tuple(found.ids), words), notes
+
+
+def _task(target: Target, rows: int) -> Task:
+    """A target as a task on all rows of a set; what stands in those without a label is never read."""
+    metric: Metric = "accuracy" if target.kind == "classification" else "r2"
+    if len(target) == rows:
+        return Task(target.name, metric, target.values)
+    values = np.zeros(rows, target.values.dtype)
+    values[target.rows] = target.values
+    return Task(target.name, metric, values, target.rows)
+
+
+def _strata(targets: Sequence[Target], rows: int) -> npt.NDArray[np.intp] | None:
+    """(n,) what folds keep in proportion: the classes of the first such task, and which labels a row lacks."""
+    first = next((target for target in targets if target.kind == "classification"), None)
+    columns = []
+    if first is not None:
+        columns.append(np.full(rows, -1, np.intp))
+        columns[0][first.rows] = first.values
+    columns += [np.isin(np.arange(rows), target.rows).astype(np.intp) for target in targets if len(target) < rows]
+    if not columns:
+        return None
+    return np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)[1].reshape(rows).astype(np.intp)
+
+
+def _check_sides(task: Task, splits: Sequence[Split]) -> None:
+    """Raise UsageError where too few rows of a split have a label of the task to learn or to test it."""
+    for split in (split_of(task, split) for split in splits):
+        if len(split.train) < 2 or not len(split.test):
+            raise UsageError(
+                f"{task.name}: too few samples have its label: {len(split.train)} to learn from and {len(split.test)} "
+                "to test in a part of the split"
+            )
 
 
 def _record(ready: Ready, file: Path, notes: list[str]) -> dict[str, Any]:

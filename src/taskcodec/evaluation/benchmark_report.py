@@ -33,6 +33,7 @@ from taskcodec.evaluation.report_extras import (
     neighbour_strips,
     worst_classes,
 )
+from taskcodec.evaluation.tasks import Task, split_of
 from taskcodec.fitting import adapt
 
 OURS = "taskcodec"
@@ -107,17 +108,18 @@ def _class_changes(ready: Ready, decoded: Float32s, probe: Predictor, several: b
     found: list[ClassChange] = []
     for task, names in zip(ready.labelled.tasks, ready.names, strict=True):
         if task.metric == "accuracy":
-            truth, raw, after = (np.concatenate(part) for part in _predictions(ready, task.targets, decoded, probe))
+            truth, raw, after = (np.concatenate(part) for part in _predictions(ready, task, decoded, probe))
             shown = [f"{ready.labelled.name}: {name}" for name in names] if several else list(names)
             found += worst_classes(truth, raw, after, shown, WORST)
     return found
 
 
 def _predictions(
-    ready: Ready, targets: Labels, decoded: Float32s, probe: Predictor
+    ready: Ready, task: Task, decoded: Float32s, probe: Predictor
 ) -> tuple[list[Labels], list[Labels], list[Labels]]:
     truth, raw, after = list[Labels](), list[Labels](), list[Labels]()
-    for split in ready.splits:
+    targets = task.targets
+    for split in (split_of(task, split) for split in ready.splits):
         groups = None if ready.labelled.groups is None else ready.labelled.groups[split.train]
         for features, into in ((ready.labelled.features, raw), (decoded, after)):
             parts = features[split.train], targets[split.train], features[split.test], targets[split.test]
@@ -129,7 +131,9 @@ def _predictions(
 def _strips(ready: Ready, decoded: Float32s) -> tuple[NeighbourStrip, ...]:
     assert ready.place is not None
     task, names = ready.labelled.tasks[0], ready.names[0]
-    captions = [names[number] if names else f"{number:g}" for number in task.targets]
+    captions = [""] * len(ready.ids)
+    for row in range(len(ready.ids)) if task.rows is None else task.rows:
+        captions[row] = names[task.targets[row]] if names else f"{task.targets[row]:g}"
     try:
         images = _Images(items_of(ready.place, ready.ids))
         return neighbour_strips(images, ready.labelled.features, decoded, captions)

@@ -125,7 +125,9 @@ def mean_rows(points: Sequence[Point], raw: Point, probe: str) -> list[Row]:
         sets = point.accuracy_sets
         value = mean_over_sets(point.accuracies, sets)
         difference = mean_difference(point.accuracies, raw.accuracies, sets)
-        counts = {name: scores.unit_count for name, scores in zip(sets, point.accuracies, strict=True)}
+        counts: dict[str, int] = {}
+        for name, scores in zip(sets, point.accuracies, strict=True):
+            counts[name] = max(counts.get(name, 0), scores.unit_count)  # a task may lack labels of some
         result.append(
             Row(
                 point.regime, point.codec, point.setting, MEAN_SET, MEAN_TASK, "accuracy", probe, "as its sets",
