@@ -44,6 +44,22 @@ def test_a_table_json_and_a_report(folder, tmp_path):
     assert json.loads(run("report", tmp_path / "moved.json", "--json").stdout)["rows"] == len(rows)
 
 
+@pytest.mark.parametrize(("rows", "says"), [(36, "36 tested samples"), (12, "fewer than 20 decide nothing")])
+def test_too_few_samples_to_tell_are_told_beside_the_numbers(tmp_path, rows, says):
+    """No answer changes, so that the interval of the difference has no width."""
+    save_features(tmp_path / "few.npz", rows=rows)
+    arguments = ("benchmark", tmp_path / "few.npz", "--out", tmp_path / "out", "--codecs", "float16,int8")
+    shown = run(*arguments, "--regime", "fitted").stdout
+    told = [line for line in shown.splitlines() if line.startswith("few: class, accuracy: not enough data to tell: ")]
+    assert len(told) == 1
+    assert says in told[0]
+    assert told[0] in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    found = run(*arguments, "--regime", "fitted", "--json")
+    assert told[0] in found.stderr
+    exact = next(row for row in json.loads(found.stdout) if row["codec"] == "float16")
+    assert exact["difference_low"] == exact["difference_high"] == 0
+
+
 def test_a_report_of_something_else_gives_one_clear_line(tmp_path):
     (tmp_path / "results.json").write_text('{"rows": []}')
     assert "a list of rows" in run("report", tmp_path, code=1).stderr

@@ -8,7 +8,16 @@ from html import escape
 from importlib import resources
 
 from taskcodec.evaluation.curves import Row
-from taskcodec.evaluation.report_data import FAMILIES, HEADLINE_LOSS, Group, Match, Panel, headline_point, match
+from taskcodec.evaluation.report_data import (
+    FAMILIES,
+    HEADLINE_LOSS,
+    Group,
+    Match,
+    Panel,
+    caveats,
+    headline_point,
+    match,
+)
 from taskcodec.evaluation.report_extras import ClassChange, Extras, Thumbnail
 from taskcodec.evaluation.report_svg import bars, curves, marker
 from taskcodec.evaluation.report_tables import (
@@ -47,6 +56,7 @@ def page(
     sections = [
         f"<h1>{escape(title)}</h1>",
         _headline(main),
+        "".join(f'<p class="small">{escape(line)}.</p>' for line in caveats(rows)),
         _curves(main),
         _tasks(groups[1:]),
         _matched_value(main),
