@@ -333,6 +333,20 @@ def test_a_task_with_too_few_labels_is_refused_by_name(tmp_path):
         benchmark([str(tmp_path / "x.npz")], tmp_path / "out", replace(CHEAP, labels=(f"{tmp_path}/y.csv",)))
 
 
+def test_numbers_taken_for_classes_are_told_what_can_be_done_here(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(12, 8)).astype("f4"))
+    (tmp_path / "y.csv").write_text("\n".join(["id,rank,name", *(f"{i},{i},n{i}" for i in range(12))]))
+    for column, says in (
+        ("rank", r"\.npz file, or `taskcodec evaluate --kind regression`\)$"),
+        ("name", "12 samples$"),
+    ):
+        with pytest.raises(UsageError, match=f"x: {column}: needs two classes.*{says}") as caught:
+            benchmark(
+                [str(tmp_path / "x.npy")], tmp_path / "out", replace(CHEAP, labels=(f"{tmp_path}/y.csv:{column}",))
+            )
+        assert " --kind" not in str(caught.value).replace("taskcodec evaluate --kind", "")
+
+
 def test_the_roster_holds_all_peers_and_says_what_it_leaves_out():
     whole = roster(Choice(fit_on=True))
     names = {name for _, name, _ in whole}

@@ -28,6 +28,9 @@ PART = 1024
 FIT_SAMPLES, VIEWED_IMAGES = 4000, 1000
 """At most so many samples are fitted on, and at most so many of them also through augmented views."""
 
+REGRESS = "an array of floats beside `labels` in a .npz file, or `taskcodec evaluate --kind regression`"
+"""How a user of the benchmark, which guesses the kind of a column, has whole numbers regressed all the same."""
+
 
 class Backbone:
     """A backbone by name, loaded only where there are images."""
@@ -216,7 +219,9 @@ def _check_split(found: Opened, how: Splitting) -> None:
 def _ready(found: Opened, how: Splitting, folds: int, seed: int) -> tuple[Ready, list[str]]:
     assert found.features is not None
     rows, notes = len(found.ids), list[str]()
-    targets = [make_target(task, column, found.kinds.get(task)) for task, column in found.columns.items()]
+    targets = [
+        make_target(task, column, found.kinds.get(task), regress=REGRESS) for task, column in found.columns.items()
+    ]
     several = [target.name for target in targets if target.kind == "multilabel"]
     if several:
         raise UsageError(f"{several[0]}: several labels a sample; `taskcodec evaluate` measures such a task")
