@@ -347,6 +347,35 @@ def test_numbers_taken_for_classes_are_told_what_can_be_done_here(tmp_path):
         assert " --kind" not in str(caught.value).replace("taskcodec evaluate --kind", "")
 
 
+def test_samples_that_count_as_one_are_told_and_why(tmp_path):
+    def told(name, says, **arrays):
+        rng = np.random.default_rng(0)
+        features = rng.normal(size=(60, 8)).astype("f4")
+        np.savez(tmp_path / f"{name}.npz", **{"features": features, "labels": np.arange(60) % 3, **arrays})
+        with pytest.raises(UsageError, match=rf"^{name}: {says}") as caught:
+            benchmark([str(tmp_path / f"{name}.npz")], tmp_path / "out", RAW_ONLY)
+        assert "\n" not in str(caught.value)
+
+    told("flat", "its 60 samples count as one: 60 of 60 have all features in common", features=np.ones((60, 8), "f4"))
+    told("one", "its 60 samples count as one: 60 of 60 have an id in common with others, such as a$", ids=["a"] * 60)
+    told(
+        "few",
+        r"3 classes with a single sample, .* \(samples that share something count as one: 60 of 60 have an id",
+        ids=np.array([f"s{i % 3}" for i in range(60)]),
+    )
+    told(
+        "house",
+        "1 class with a single sample, .*: 20 of 60 have a group",
+        groups=np.where(np.arange(60) % 3, np.arange(60), -1),
+    )
+    np.save(tmp_path / "flat.npy", np.zeros((60, 8), "f4"))
+    (tmp_path / "y.csv").write_text("\n".join(["id,kind,price", *(f"{i},{i % 3},{i / 7}" for i in range(60))]))
+    for column in ("kind", "price"):
+        plan = replace(RAW_ONLY, labels=(f"{tmp_path}/y.csv:{column}",))
+        with pytest.raises(UsageError, match=r"^flat: its 60 samples count as one: 60 of 60 have all features"):
+            benchmark([str(tmp_path / "flat.npy")], tmp_path / "out", plan)
+
+
 def test_the_roster_holds_all_peers_and_says_what_it_leaves_out():
     whole = roster(Choice(fit_on=True))
     names = {name for _, name, _ in whole}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -216,6 +217,36 @@ def _check_split(found: Opened, how: Splitting) -> None:
             check_classes(found.name, [str(column[row]) for row in rows], rows, test)
 
 
+def _check_classes(
+    found: Opened, target: Target, units: npt.NDArray[np.int64], test: npt.NDArray[np.bool_] | None
+) -> None:
+    """`check_classes` of a target; where only samples that count as one make it fail, the message says which these are.
+
+    units, test: (m,) of the target's rows.
+    """
+    labels = [target.names[value] for value in target.values]
+    try:
+        check_classes(found.name, labels, units, test)
+    except UsageError as error:
+        check_classes(found.name, labels, np.arange(len(labels)), test)
+        raise UsageError(f"{error} (samples that share something count as one: {_shared(found)})") from error
+
+
+def _shared(found: Opened) -> str:
+    """What makes samples of a set count as one, in words."""
+    assert found.features is not None
+    rows, words = len(found.ids), []
+    what = "the bytes of their file" if found.digests else "an id"
+    features: list[Any] = [row.tobytes() for row in found.features]
+    for name, keys in (("all features", features), (what, found.digests or found.ids), ("a group", found.groups or [])):
+        sizes = Counter(key for key in keys if key is not None)
+        shared = sum(size for size in sizes.values() if size > 1)
+        if shared:
+            first = next(row for row, key in enumerate(keys) if sizes[key] > 1)
+            words.append(f"{shared:,} of {rows:,} have {name} in common with others, such as {found.ids[first]}")
+    return "; ".join(words)
+
+
 def _ready(found: Opened, how: Splitting, folds: int, seed: int) -> tuple[Ready, list[str]]:
     assert found.features is not None
     rows, notes = len(found.ids), list[str]()
@@ -227,6 +258,8 @@ def _ready(found: Opened, how: Splitting, folds: int, seed: int) -> tuple[Ready,
         raise UsageError(f"{several[0]}: several labels a sample; `taskcodec evaluate` measures such a task")
     same = found.digests or found.ids
     units = unit_numbers(found.features, same, found.groups)
+    if rows > 1 and not units.any():
+        raise UsageError(f"its {rows:,} samples count as one: {_shared(found)}")
     copies = rows - len(np.unique(unit_numbers(found.features, same)))
     if copies:
         notes.append(
@@ -237,7 +270,7 @@ def _ready(found: Opened, how: Splitting, folds: int, seed: int) -> tuple[Ready,
     for target in targets:
         if target.kind == "classification":
             own = None if test is None else test[target.rows]
-            check_classes(found.name, [target.names[value] for value in target.values], units[target.rows], own)
+            _check_classes(found, target, units[target.rows], own)
         if len(target) < rows:
             lost = counted(rows - len(target), "sample", "samples")
             notes.append(f"{target.name}: {lost} without its label left out of this task")
