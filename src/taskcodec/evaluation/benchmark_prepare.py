@@ -142,11 +142,14 @@ def prepare_fit_set(
         raise SourceError(f"{place}: needs at least 2 samples to fit on, found {len(fit_set.features)}")
     own = _origins(digests, fit_set.features, ids)
     for origins, record in zip(sets.origins, sets.records, strict=True):
-        shared = sorted(own.keys() & origins.keys())
+        # An image is found by its bytes and by its features: its name counts it once.
+        shared = {own[key]: origins[key] for key in sorted(own.keys() & origins.keys())}
         if shared:
+            first, found = next(iter(shared.items()))
+            new = "so it would not be new" if len(shared) == 1 else "so they would not be new"
             raise UsageError(
                 f"{place}: {counted(len(shared), 'sample is', 'samples are')} in {record['name']} too "
-                f"({own[shared[0]]} is {origins[shared[0]]}), so it would not be new to codecs fitted there"
+                f"({first} is {found}), {new} to codecs fitted there"
             )
         if record["dimension"] != fit_set.features.shape[1]:
             raise UsageError(
