@@ -67,6 +67,34 @@ def test_a_report_of_something_else_gives_one_clear_line(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"bits_per_sample": -8.0}, "bits_per_sample is -8.0, below 0"),
+        ({"value": 7.0, "high": 8.0}, "value is 7, and accuracy is between 0 and 1"),
+        ({"raw_value": -0.5}, "raw_value is -0.5, and accuracy"),
+        ({"low": 0.9, "high": 0.1}, "an interval upside down: low 0.9, high 0.1"),
+        ({"difference_low": 0.2, "difference_high": -0.2}, "an interval upside down: difference_low"),
+        ({"metric": "r2", "value": 1.5}, "value is 1.5, and r2"),
+        ({"metric": "log_loss", "low": -0.5}, "low is -0.5, and log_loss"),
+        ({"samples": -1}, "samples is -1, below 0"),
+    ],
+)
+def test_rows_of_nonsense_are_not_drawn(tmp_path, change, says):
+    row = {
+        "regime": "fitted", "codec": "taskcodec", "setting": "8", "set": "toy", "task": "class", "metric": "accuracy",
+        "probe": "ridge", "split": "3 folds", "samples": 90, "bits_per_sample": 8.0, "value": 0.9, "low": 0.8,
+        "high": 0.95, "raw_value": 0.9, "difference": 0.0, "difference_low": -0.1, "difference_high": 0.1,
+    }  # fmt: skip
+    (tmp_path / "results.json").write_text(json.dumps([row, {**row, **change}]))
+    found = run("report", tmp_path, code=1)
+    assert f"row 1: {says}" in found.stderr
+    assert len(found.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "report.html").exists()
+    (tmp_path / "results.json").write_text(json.dumps([row, {**row, "metric": "r2", "value": -3.0, "low": -4.0}]))
+    run("report", tmp_path)
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
         (("{}/toy ä.npz", "--codecs", "magic"), 2, "known are all"),

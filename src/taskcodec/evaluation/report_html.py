@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shlex
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
@@ -304,7 +305,7 @@ def _rows(rows: Sequence[Row]) -> str:
 def _provenance(command: Sequence[str], versions: Mapping[str, str]) -> str:
     parts = []
     if command:
-        parts.append(f"<h3>Command</h3><pre>{escape(' '.join(command))}</pre>")
+        parts.append(f"<h3>Command</h3><pre>{escape(shlex.join(command))}</pre>")
     if versions:
         words = ", ".join(f"{escape(name)} {escape(number)}" for name, number in versions.items())
         parts.append(f'<h3>Versions</h3><p class="small">{words}</p>')

@@ -79,6 +79,11 @@ class Metric:
         """What a value is multiplied with to be printed in its unit."""
         return 100.0 if self.unit == "points" else 1.0
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least and the largest value there is."""
+        return (0.0 if self.unit != "R2" else -math.inf, 1.0 if self.unit in ("points", "R2") else math.inf)
+
     def amount(self, value: float) -> str:
         """0.0123 -> "1.23 points"."""
         return f"{_number(value * self.scale)} {self.unit if abs(value * self.scale) != 1 else self.unit.rstrip('s')}"
