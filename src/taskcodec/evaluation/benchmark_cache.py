@@ -104,7 +104,7 @@ def read_ready(path: Path) -> Ready:
     with np.load(path, allow_pickle=False) as file:
         record = json.loads(file["record"].tobytes())
         rows = [file[key] if (key := f"rows-{i}") in file.files else None for i in range(len(record["tasks"]))]
-        tasks = [Task(*task, file[f"targets-{i}"], rows[i]) for i, task in enumerate(record["tasks"])]
+        tasks = [Task(task, metric, file[f"targets-{i}"], rows[i]) for i, (task, metric) in enumerate(record["tasks"])]
         groups = file["groups"] if "groups" in file.files else None
         labelled = LabelledSet(record["name"], file["features"], tuple(tasks), groups)
         count = sum(name.startswith("train-") for name in file.files)
