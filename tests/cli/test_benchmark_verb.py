@@ -101,6 +101,12 @@ def test_rows_of_nonsense_are_not_drawn(tmp_path, change, says):
         (("{}/toy ä.npz", "--rates", "0"), 2, "--rates"),
         (("{}/toy ä.npz", "--rates", "nan"), 2, "--rates"),
         (("{}/toy ä.npz", "--rates", "many"), 2, "--rates"),
+        (("{}/toy ä.npz", "--rates", "40,1e12"), 2, "--rates 1e+12: more bits a sample than the 768"),
+        (
+            ("{}/toy ä.npz", "--rates", "1e-9", "--codecs", "step"),
+            2,
+            "--rates 1e-09: no codec gives any of them: no step",
+        ),
         (("{}/toy ä.npz", "--split", "halves"), 2, "--split"),
         (("{}/toy ä.npz", "--split", "folders"), 2, "train/"),
         (("{}/toy ä.npz", "--probe", "magic"), 2, "--probe"),

@@ -278,6 +278,7 @@ def test_wrong_usage(toys, tmp_path):
         ({"codecs": ("sign",), "regimes": ("zero-shot",)}, "sign needs --fit-on"),
         ({"rates": (0.0,)}, "positive"),
         ({"rates": (float("nan"),)}, "positive"),
+        ({"rates": (40.0, 769.0)}, r"--rates 769: more bits a sample than the 768"),
         ({"regimes": ("warm",)}, "warm"),
     ):
         with pytest.raises(UsageError, match=says):

@@ -41,13 +41,23 @@ class Backbone:
         self.loaded = False
 
     @cached_property
-    def identity(self) -> list[Any]:
-        """What features depend on: name, weights, preprocessing."""
+    def _described(self) -> tuple[list[Any], int]:
         from taskcodec.transforms.backbones import load_backbone
 
         self.loaded = True
         backbone = load_backbone(self.name)
-        return [backbone.spec.name, backbone.spec.weights_sha256, backbone.preprocess.to_json()]
+        spec = backbone.spec
+        return [spec.name, spec.weights_sha256, backbone.preprocess.to_json()], spec.dimension
+
+    @property
+    def identity(self) -> list[Any]:
+        """What features depend on: name, weights, preprocessing."""
+        return self._described[0]
+
+    @property
+    def dimension(self) -> int:
+        """d, the number of features."""
+        return self._described[1]
 
     @property
     def record(self) -> dict[str, Any]:
