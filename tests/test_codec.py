@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 
 import numpy as np
 import pytest
@@ -97,6 +98,37 @@ def test_foreign_future_and_missing_files(codec, tmp_path):
         taskcodec.load_codec(path)
     with pytest.raises(SourceError, match="lite0"):
         taskcodec.load_codec(tmp_path / "none.codec")
+
+
+def test_a_damaged_file_is_named_with_its_fault(codec, tmp_path):
+    """Whatever byte of the header is damaged, and wherever the file is cut."""
+    path, data = tmp_path / "a.codec", codec.to_bytes()
+    length = int.from_bytes(data[:8], "little")
+    start, inner = data.index(b"{"), data.index(b"fingerprint")
+    cases = {
+        "its header should end at byte": [data[:5] + b"\1" + data[6:], data[: length // 2]],
+        "its header is no JSON from its character 0 on": [data[:start] + b"!" + data[start + 1 :]],
+        "is no JSON": [data[: start + 5] + b"\xff" + data[start + 6 :]],
+        "its header holds no manifest with our format": [data.replace(b"taskcodec.codec", b"taskcodec.cadec")],
+        "its tensors do not lie as its header says": [data[:-1], data.replace(b"F16", b"F17", 1)],
+        "lacks the fingerprint": [data[:inner] + b"F" + data[inner + 1 :]],
+        "damaged: its header has the fingerprint": [data[:-1] + bytes([data[-1] ^ 1])],
+    }
+    for fault, damaged in cases.items():
+        for content in damaged:
+            path.write_bytes(content)
+            with pytest.raises(CorruptFileError, match=re.escape(fault)) as caught:
+                taskcodec.load_codec(path)
+            assert str(caught.value).startswith(f"{path}: ")
+    for at in range(0, length, 3):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :])
+        with pytest.raises((CorruptFileError, ForeignFileError, FutureVersionError)) as caught:
+            taskcodec.load_codec(path)
+        words = str(caught.value)
+        assert words.startswith(f"{path}: ")
+        assert "Error" not in words.replace("Error while deserializing", "")
+        claimed = re.search(r"fingerprint (\S+), its content (\S+)$", words)
+        assert claimed is None or claimed[1] != claimed[2]
 
 
 def test_the_bundled_codec_is_small_and_sound():

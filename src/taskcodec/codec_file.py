@@ -38,17 +38,11 @@ def read(data: bytes, name: str) -> tuple[dict[str, Any], Tensors]:
     """
     if len(data) > MAX_BYTES:
         raise CorruptFileError(f"{name}: {len(data)} bytes is larger than any codec (at most {MAX_BYTES})")
-    header_bytes = int.from_bytes(data[:8], "little")
-    looks_ours = b"taskcodec" in data[8 : 8 + min(max(header_bytes, 0), 2**20)]
     try:
-        header = json.loads(data[8 : 8 + header_bytes])
-        manifest = json.loads(header["__metadata__"]["taskcodec"])
-        tensors = load_tensors(data)
-        if manifest["format"] != FORMAT or not isinstance(manifest["version"], int):
-            raise KeyError("format")
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        if looks_ours or b"taskcodec" in data[:4096]:
-            raise CorruptFileError(f"{name}: a damaged or truncated codec ({type(error).__name__})") from error
+        manifest, tensors = _parts(data)
+    except ValueError as error:
+        if b"taskcodec" in data[: 8 + min(int.from_bytes(data[:8], "little"), 2**20)] + data[:4096]:
+            raise CorruptFileError(f"{name}: a damaged or truncated codec: {error}") from error
         raise ForeignFileError(
             f"{name}: not a taskcodec codec (expected a safetensors file with our manifest)"
         ) from error
@@ -56,11 +50,41 @@ def read(data: bytes, name: str) -> tuple[dict[str, Any], Tensors]:
         raise FutureVersionError(
             f"{name}: codec format version {manifest['version']}, this taskcodec reads up to {VERSION}: upgrade it"
         )
-    claimed = manifest.pop("fingerprint", None)
-    found = fingerprint(manifest, tensors)
+    claimed, found = manifest.pop("fingerprint", None), fingerprint(manifest, tensors)
+    if not isinstance(claimed, str):
+        raise CorruptFileError(f"{name}: damaged: its header lacks the fingerprint of its content")
     if claimed != found:
-        raise CorruptFileError(f"{name}: damaged: fingerprint {str(claimed)[:12]} expected, {found[:12]} found")
+        digits = 12 if claimed[:12] != found[:12] else len(found)  # else they would look the same
+        raise CorruptFileError(
+            f"{name}: damaged: its header has the fingerprint {claimed[:digits]}, its content {found[:digits]}"
+        )
     return manifest, tensors
+
+
+def _parts(data: bytes) -> tuple[dict[str, Any], Tensors]:
+    """Manifest and tensors of a codec file. Raises ValueError, with the fault in words, where it does not hold them."""
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 + length:
+        raise ValueError(f"its header should end at byte {8 + length:,}, but the file does at {len(data):,}")
+    header = _json(data[8 : 8 + length], "its header")
+    try:
+        manifest = _json(header["__metadata__"]["taskcodec"], "the manifest in its header")
+        if manifest["format"] != FORMAT or not isinstance(manifest["version"], int):
+            raise KeyError("format")
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("its header holds no manifest with our format and a version") from error
+    try:
+        return manifest, load_tensors(data)
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"its tensors do not lie as its header says ({error})") from error
+
+
+def _json(text: bytes | str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        at = getattr(error, "pos", getattr(error, "start", None))
+        raise ValueError(f"{what} is no JSON" + (f" from its character {at} on" if at is not None else "")) from error
 
 
 def fingerprint(manifest: Mapping[str, Any], tensors: Tensors) -> str:

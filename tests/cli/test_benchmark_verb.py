@@ -44,10 +44,54 @@ def test_a_table_json_and_a_report(folder, tmp_path):
     assert json.loads(run("report", tmp_path / "moved.json", "--json").stdout)["rows"] == len(rows)
 
 
+@pytest.mark.parametrize(("rows", "says"), [(36, "36 tested samples"), (12, "fewer than 20 decide nothing")])
+def test_too_few_samples_to_tell_are_told_beside_the_numbers(tmp_path, rows, says):
+    """No answer changes, so that the interval of the difference has no width."""
+    save_features(tmp_path / "few.npz", rows=rows)
+    arguments = ("benchmark", tmp_path / "few.npz", "--out", tmp_path / "out", "--codecs", "float16,int8")
+    shown = run(*arguments, "--regime", "fitted").stdout
+    told = [line for line in shown.splitlines() if line.startswith("few: class, accuracy: not enough data to tell: ")]
+    assert len(told) == 1
+    assert says in told[0]
+    assert told[0] in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    found = run(*arguments, "--regime", "fitted", "--json")
+    assert told[0] in found.stderr
+    exact = next(row for row in json.loads(found.stdout) if row["codec"] == "float16")
+    assert exact["difference_low"] == exact["difference_high"] == 0
+
+
 def test_a_report_of_something_else_gives_one_clear_line(tmp_path):
     (tmp_path / "results.json").write_text('{"rows": []}')
     assert "a list of rows" in run("report", tmp_path, code=1).stderr
     assert "nothing" in run("report", tmp_path / "nothing.json", code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"bits_per_sample": -8.0}, "bits_per_sample is -8.0, below 0"),
+        ({"value": 7.0, "high": 8.0}, "value is 7, and accuracy is between 0 and 1"),
+        ({"raw_value": -0.5}, "raw_value is -0.5, and accuracy"),
+        ({"low": 0.9, "high": 0.1}, "an interval upside down: low 0.9, high 0.1"),
+        ({"difference_low": 0.2, "difference_high": -0.2}, "an interval upside down: difference_low"),
+        ({"metric": "r2", "value": 1.5}, "value is 1.5, and r2"),
+        ({"metric": "log_loss", "low": -0.5}, "low is -0.5, and log_loss"),
+        ({"samples": -1}, "samples is -1, below 0"),
+    ],
+)
+def test_rows_of_nonsense_are_not_drawn(tmp_path, change, says):
+    row = {
+        "regime": "fitted", "codec": "taskcodec", "setting": "8", "set": "toy", "task": "class", "metric": "accuracy",
+        "probe": "ridge", "split": "3 folds", "samples": 90, "bits_per_sample": 8.0, "value": 0.9, "low": 0.8,
+        "high": 0.95, "raw_value": 0.9, "difference": 0.0, "difference_low": -0.1, "difference_high": 0.1,
+    }  # fmt: skip
+    (tmp_path / "results.json").write_text(json.dumps([row, {**row, **change}]))
+    found = run("report", tmp_path, code=1)
+    assert f"row 1: {says}" in found.stderr
+    assert len(found.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "report.html").exists()
+    (tmp_path / "results.json").write_text(json.dumps([row, {**row, "metric": "r2", "value": -3.0, "low": -4.0}]))
+    run("report", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +101,12 @@ def test_a_report_of_something_else_gives_one_clear_line(tmp_path):
         (("{}/toy ä.npz", "--rates", "0"), 2, "--rates"),
         (("{}/toy ä.npz", "--rates", "nan"), 2, "--rates"),
         (("{}/toy ä.npz", "--rates", "many"), 2, "--rates"),
+        (("{}/toy ä.npz", "--rates", "40,1e12"), 2, "--rates 1e+12: more bits a sample than the 768"),
+        (
+            ("{}/toy ä.npz", "--rates", "1e-9", "--codecs", "step"),
+            2,
+            "--rates 1e-09: no codec gives any of them: no step",
+        ),
         (("{}/toy ä.npz", "--split", "halves"), 2, "--split"),
         (("{}/toy ä.npz", "--split", "folders"), 2, "train/"),
         (("{}/toy ä.npz", "--probe", "magic"), 2, "--probe"),

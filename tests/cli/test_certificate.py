@@ -39,6 +39,13 @@ def test_words_json_and_what_the_store_keeps(folder):
         (("{}/x.tcz", "--certificate", "--views", "{}/x.npy"), 1, "views of shape"),
         (("{}/x.tcz", "--certificate", "--views", "{}/none.npy"), 1, "none.npy"),
         (("{}/x.tcz", "--certificate", "--labels", "y.csv"), 2, "--labels"),
+        (("{}/x.tcz", "--certificate", "--views", "{}/views.npy", "--pairs", "9"), 2, "all views in"),
+        (("{}/x.tcz", "--certificate", "--pairs", "9"), 2, "--pairs 9: says how many views are made of a --source"),
+        (
+            ("{}/x.tcz", "--certificate", "--source", "{}/x.npy", "--augmentations", "none", "--pairs", "9"),
+            2,
+            "--pairs",
+        ),
         (("{}/x.tcz", "--pairs", "9"), 2, "--certificate"),
         (("{}/x.npy", "--certificate"), 1, "encode it first"),
         (("{}/nothing", "--certificate"), 1, "nothing"),

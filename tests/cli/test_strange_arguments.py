@@ -36,6 +36,18 @@ def test_an_empty_name(place):
         taskcodec.open("")
 
 
+def test_an_output_in_a_folder_that_is_not_there(place, tmp_path):
+    for name, arguments in (
+        ("y.npy", ("decode", place / "x.tcz")),
+        ("y.parquet", ("decode", place / "x.tcz")),
+        ("z.npy", ("features", place / "x.npy")),
+        ("y.codec", ("fit", place / "x.npy", "--bits", "20")),
+    ):
+        output = tmp_path / "none" / name
+        refused(place, *arguments, "-o", output, code=1, says=[str(output), "there is no folder", "make it first"])
+    assert not (tmp_path / "none").exists()
+
+
 def test_a_place_where_nothing_is(place):
     for verb in ("info", "verify"):
         refused(place, verb, place / "nope", code=1, says=["nope", "no such file or folder"])

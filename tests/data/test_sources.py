@@ -1,5 +1,6 @@
 """Every file of a source is accounted for, whatever it is."""
 
+import gzip
 import io
 import os
 import tarfile
@@ -108,6 +109,45 @@ def test_labels_from_folders_and_csv(tmp_path):
     table.write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(SourceError, match="column of ids"):
         read_labels(str(table))
+
+
+def webdataset(path, keys):
+    """A tar file of images with labels beside them; where each member begins, by name, and the end of the last."""
+    with tarfile.open(path, "w") as archive:
+        for key in keys:
+            for name, data in ((f"{key}.jpg", as_bytes(image(), "JPEG")), (f"{key}.cls", f"class {key}".encode())):
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+    with tarfile.open(path) as archive:
+        return {member.name: member.offset for member in archive} | {"end": archive.offset}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(("cut", "past"), [("s/3.cls", 0), ("s/3.cls", 100), ("s/3.cls", 512), ("s/3.cls", 516)])
+def test_a_shard_that_is_cut_off_tells_which_sample_lost_its_label(tmp_path, cut, past, packed):
+    """Before the label's header, within it, behind it, and within its bytes; the folder's name is no label instead."""
+    places = webdataset(tmp_path / "w.tar", [f"s/{i}" for i in range(5)])
+    data = (tmp_path / "w.tar").read_bytes()[: places[cut] + past]
+    name = "v.tar.gz" if packed else "v.tar"
+    (tmp_path / name).write_bytes(gzip.compress(data) if packed else data)
+    source = open_source(tmp_path / name)
+    assert [(item.id, item.label) for item in source.items if item.fault is None] == [
+        ("s/0.jpg", "class s/0"), ("s/1.jpg", "class s/1"), ("s/2.jpg", "class s/2"), ("s/3.jpg", None),
+    ]  # fmt: skip
+    found = statuses(source)
+    assert found[name].endswith("; without their label: s/3.jpg")
+    assert "damaged or not an archive after" in found[name]
+    assert sum(status == "ok" for status in found.values()) == 4
+
+
+def test_a_whole_shard_and_one_cut_between_samples_lose_no_label(tmp_path):
+    places = webdataset(tmp_path / "w.tar", "abc")
+    assert set(statuses(open_source(tmp_path / "w.tar")).values()) == {"ok"}
+    (tmp_path / "v.tar").write_bytes((tmp_path / "w.tar").read_bytes()[: places["c.jpg"]])
+    assert statuses(open_source(tmp_path / "v.tar")) == {
+        "v.tar": "damaged or not an archive after 4 files (cut off: no mark of its end)", "a.jpg": "ok", "b.jpg": "ok",
+    }  # fmt: skip
 
 
 def test_shards_with_labels_and_duplicates(tmp_path):

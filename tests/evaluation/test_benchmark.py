@@ -222,6 +222,22 @@ def test_what_is_fitted_on_must_not_be_measured(toys, tmp_path):
     }
 
 
+def test_images_that_are_measured_and_fitted_on_are_counted_once(tmp_path):
+    """By its bytes and by its features it is the same image; a copy saved anew in another format is found too."""
+    pets, others = image_folder(tmp_path / "pets", count=4), image_folder(tmp_path / "others", ("bird",), 3)
+    (others / "bird" / "cat.png").write_bytes((pets / "cat" / "1.png").read_bytes())
+    Image.open(pets / "cat" / "2.png").save(others / "bird" / "cat.bmp")
+    (others / "bird" / "0.png").write_bytes(b"")
+    for name in ("1.png", "2.png"):
+        save_image(others / "bird" / name, 20, 999 + int(name[0]))
+    plan = BenchmarkPlan(codecs=("sign",), regimes=("zero-shot",), fit_on=str(others))
+    with pytest.raises(UsageError, match=r"others: 2 samples are in pets too .*, so they would not be new"):
+        benchmark([str(pets)], tmp_path / "out", plan)
+    (others / "bird" / "cat.bmp").unlink()
+    with pytest.raises(UsageError, match=r"1 sample is in pets too \(bird/cat.png is cat/1.png\), so it would"):
+        benchmark([str(pets)], tmp_path / "out", plan)
+
+
 def test_a_codec_that_cannot_be_fitted_is_told_and_the_rest_goes_on(tmp_path):
     place = save_features(tmp_path / "small.npz", rows=60)
     outcome = benchmark([place], tmp_path / "out", BenchmarkPlan(codecs=("pq", "sign"), regimes=("fitted",)))
@@ -262,6 +278,7 @@ def test_wrong_usage(toys, tmp_path):
         ({"codecs": ("sign",), "regimes": ("zero-shot",)}, "sign needs --fit-on"),
         ({"rates": (0.0,)}, "positive"),
         ({"rates": (float("nan"),)}, "positive"),
+        ({"rates": (40.0, 769.0)}, r"--rates 769: more bits a sample than the 768"),
         ({"regimes": ("warm",)}, "warm"),
     ):
         with pytest.raises(UsageError, match=says):

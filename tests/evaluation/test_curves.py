@@ -100,7 +100,7 @@ def test_rows_are_read_back_and_anything_else_is_refused(tmp_path):
         (json.dumps([{**as_records(found)[0], "value": "high"}]), "row 0: value is 'high'"),
         (json.dumps([{**as_records(found)[0], "value": 1e308}]), "row 0: value"),
         (json.dumps([{**as_records(found)[0], "codec": "\ud800"}]), "row 0: codec"),
-        (json.dumps([{**as_records(found)[0], "samples": -1}]), "row 0: a negative number"),
+        (json.dumps([{**as_records(found)[0], "samples": -1}]), "row 0: samples is -1, below 0"),
         (json.dumps([{**as_records(found)[0], "low": 2.0, "high": -1.0}]), "upside down"),
     ):
         file.write_text(text)

@@ -15,6 +15,7 @@ from taskcodec.errors import MismatchError, SourceError, UsageError
 from taskcodec.evaluation.evaluate import Plan
 from taskcodec.evaluation.evaluate_store import evaluate
 from taskcodec.evaluation.holdout import LABELLED_SOURCE
+from taskcodec.evaluation.raw_features import out_of_order
 
 PLAN = Plan(predictors=("ridge",), folds=3, repeats=1)
 
@@ -76,11 +77,27 @@ def test_what_is_missing_or_wrong_is_told(vectors, tmp_path):
         evaluate(store, labels=labels, raw=str(vectors / "raw.npy"), groups=str(vectors / "y.csv"))
 
 
-def test_raw_features_out_of_order_are_noted(vectors, tmp_path):
-    np.save(tmp_path / "shuffled.npy", np.random.default_rng(0).permutation(np.load(vectors / "raw.npy")))
-    labels = [str(vectors / "y.csv") + ":class"]
-    found = evaluate(str(vectors / "x.tcz"), labels=labels, raw=str(tmp_path / "shuffled.npy"), plan=PLAN)
-    assert any("in order" in note for note in found.notes)
+def test_raw_features_out_of_order_are_refused(vectors, tmp_path):
+    raw, labels = np.load(vectors / "raw.npy"), [str(vectors / "y.csv") + ":class"]
+    for name, rows in (
+        ("shuffled", np.random.default_rng(0).permutation(len(raw))),
+        ("shifted", np.roll(np.arange(len(raw)), 1)),
+    ):
+        np.save(tmp_path / f"{name}.npy", raw[rows])
+        with pytest.raises(UsageError, match=rf"do not follow .*{name}\.npy.* in the same order"):
+            evaluate(str(vectors / "x.tcz"), labels=labels, raw=str(tmp_path / f"{name}.npy"), plan=PLAN)
+
+
+def test_few_bits_are_no_disorder():
+    """A fraction of a bit, or nothing at all, is a poor codec and not another order."""
+    rng = np.random.default_rng(0)
+    x = (4 * rng.normal(size=(10, 30))[rng.integers(0, 10, 800)] + rng.normal(size=(800, 30))).astype("f4")
+    for bits in (0.3, 4.0, 100.0):
+        codec = taskcodec.fit(x, bits=bits)
+        decoded = codec.decode(codec.encode(x))
+        assert not out_of_order(x, decoded)
+        assert out_of_order(x[::-1], decoded)
+    assert not out_of_order(x, np.zeros_like(x))
 
 
 def test_a_file_of_vectors_is_encoded_first_and_groups_are_kept(vectors):

@@ -103,6 +103,24 @@ def test_mean_over_sets_weighs_sets_alike_and_narrows_with_their_number():
     assert mean_difference(sets, sets) == Interval(0.0, 0.0, 0.0)
 
 
+def test_tasks_of_one_set_share_its_draws_also_where_one_lacks_labels():
+    """Two tasks that score alike are as uncertain together as alone; half of one's labels away, a little more."""
+    right = np.random.default_rng(7).random(400) < 0.8
+    whole, half = scores(right), scores(right[::2], np.arange(0, 400, 2))
+    alone = bootstrap(whole).high - bootstrap(whole).low
+
+    def width(sets, names):
+        found = mean_over_sets(sets, names)
+        return (found.high - found.low) / alone
+
+    assert width([whole, whole], ["a", "a"]) == pytest.approx(1)
+    assert width([whole, whole], ["a", "b"]) == pytest.approx(0.71, abs=0.05)
+    assert width([whole, half], ["a", "a"]) == pytest.approx(np.sqrt(1 + 2 + 2) / 2, abs=0.06)
+    few = scores(right[:2], np.arange(2))  # most draws hold neither of the two
+    assert np.isfinite(width([whole, few], ["a", "a"]))
+    assert mean_difference([whole, half], [whole, half], ["a", "a"]) == Interval(0.0, 0.0, 0.0)
+
+
 @given(st.floats(0, 1))
 def test_interpolated_scores_lie_on_the_line(share):
     first, second = scores([1, 0, 1, 1]), scores([1, 1, 1, 1])

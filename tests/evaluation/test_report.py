@@ -3,6 +3,7 @@
 import csv
 import math
 import re
+import shlex
 import shutil
 import subprocess
 from dataclasses import astuple, replace
@@ -100,6 +101,18 @@ def test_says_what_the_rows_say(report):
     with (file.parent / "table.csv").open(encoding="utf-8", newline="") as lines:
         found = list(csv.reader(lines))
     assert found[1:] == [[str(value) for value in astuple(item)] for item in usual()]
+
+
+def test_names_of_ours_are_whole_and_the_command_can_be_given_again(tmp_path):
+    command = ["taskcodec", "benchmark", "my photos/", "--labels", "it's.csv:a b", "--out", "x"]
+    shipped = curve("taskcodec, tables as shipped", 1.2)
+    file = write_report([*usual(), *shipped], tmp_path, title="T", command=command)
+    page = Page(file.read_text(encoding="utf-8"))
+    wide = page.words[: page.words.index("At matched accuracy")]
+    assert "taskcodec, tables as shipped" in wide
+    assert not any(words.endswith("…") for words in page.words)
+    shown = next(words for words in page.words if words.startswith("taskcodec benchmark"))
+    assert shlex.split(shown) == command
 
 
 def test_same_rows_same_bytes(report, tmp_path):

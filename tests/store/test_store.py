@@ -71,6 +71,23 @@ def test_ids_labels_and_parquet(store, tmp_path):
     assert np.allclose(np.array(table["features"].to_pylist(), "f4"), store.to_numpy(), atol=1e-5)
 
 
+def test_parquet_is_written_whole_or_not_at_all_and_only_where_there_is_a_folder(store, tmp_path, monkeypatch):
+    with pytest.raises(StorageError, match=r"x\.parquet: cannot be written: there is no folder .*none; make it first"):
+        store.to_parquet(tmp_path / "none" / "x.parquet")
+    assert not (tmp_path / "none").exists()
+
+    def fails(self):
+        yield store.features[:2]
+        raise CorruptFileError("damaged")
+
+    monkeypatch.setattr(type(store), "batches", fails)
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 before")
+    with pytest.raises(CorruptFileError):
+        store.to_parquet(tmp_path / "x.parquet")
+    assert [file.name for file in tmp_path.iterdir()] == ["x.parquet"]
+    assert (tmp_path / "x.parquet").read_bytes() == b"PAR1 before"
+
+
 def test_failures_are_kept_beside_the_samples(tmp_path, codec, x):
     bad = {0, 127, 128, 300, N - 1}
     store = taskcodec.open(write(tmp_path / "f.tcz", codec, x, bad))

@@ -57,6 +57,21 @@ def test_plain_codecs_stay_version_1_and_others_are_2(tmp_path):
         assert taskcodec.load_codec(tmp_path / "a.codec").fingerprint == codec.fingerprint
 
 
+def test_networks_that_do_not_fit_are_named_by_their_file(tmp_path):
+    codec = image_codec()
+    networks = codec.networks
+    sizes, weights = {**networks.g_a.sizes, "widths": [8, 24]}, networks.g_a.weights
+    for name, changed, says in (
+        ("sizes", replace(networks, g_a=replace(networks.g_a, sizes=sizes)), "network resnet_small"),
+        ("weights", replace(networks, g_a=replace(networks.g_a, weights=dict(list(weights.items())[1:]))), "lack"),
+        ("preprocessing", replace(networks, preprocessing={**GREY, "tilt": 3}), "preprocessing is not known"),
+    ):
+        path = tmp_path / f"{name}.codec"
+        replace(codec, networks=changed).save(path)
+        with pytest.raises((CorruptFileError, BackboneError), match=rf"{name}\.codec: .*{says}"):
+            load_backbone(f"codec:{path}")
+
+
 def test_a_vector_goes_through_g_a_and_back_through_g_s():
     codec = Codec.from_bytes(vector_codec().to_bytes())
     assert (codec.inputs, codec.dimension) == (8, 3)

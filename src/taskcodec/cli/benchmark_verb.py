@@ -55,6 +55,7 @@ def benchmark(
     from taskcodec.evaluation.benchmark import benchmark as run
     from taskcodec.evaluation.benchmark_report import write_benchmark_report
     from taskcodec.evaluation.curves import as_records
+    from taskcodec.evaluation.report_data import caveats
 
     if split not in ("auto", "folders", "folds"):
         raise UsageError(f"--split {split} is none of auto, folders, folds")
@@ -67,10 +68,18 @@ def benchmark(
     outcome = run(
         places, out, plan, jobs=jobs or os.cpu_count() or 1, bars=progress_bar, command=["taskcodec", *sys.argv[1:]]
     )
-    for note in outcome.notes:
+    doubts = caveats(outcome.rows)
+    for note in (*outcome.notes, *(doubts if json_ else ())):
         print(f"taskcodec: {note}", file=sys.stderr)
     page = write_benchmark_report(outcome, out)
-    lines = [*lines_of(outcome, plan.rates or SHOWN_RATES), *_factor_lines(outcome), "", f"report: {page}"]
+    lines = [
+        *lines_of(outcome, plan.rates or SHOWN_RATES),
+        *_factor_lines(outcome),
+        *([""] if doubts else []),
+        *doubts,
+        "",
+        f"report: {page}",
+    ]
     show(as_records(outcome.rows), json_, lines)
 
 

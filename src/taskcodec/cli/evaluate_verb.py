@@ -60,7 +60,8 @@ def evaluate(
         str | None, typer.Option("--views", help="With --certificate: own views as a .npy file (views, samples, d)")
     ] = None,
     pairs: Annotated[
-        int | None, typer.Option("--pairs", help="With --certificate: fresh views to test on", min=2, max=10**7)
+        int | None,
+        typer.Option("--pairs", help="With --certificate --source: fresh views to test on", min=2, max=10**7),
     ] = None,
     device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, ...")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
@@ -111,12 +112,11 @@ def _certify(
     seed: int,
     device: str | None,
 ) -> None:
-    from taskcodec.evaluation.certificate import PAIRS
     from taskcodec.evaluation.certify_store import certify
 
     options: dict[str, Any] = {"source": source, "views": views, "augmentations": augmentations, "device": device}
     with progress_bar("views") as report:
-        found = certify(place, pairs=pairs or PAIRS, seed=seed, progress=report, **options)
+        found = certify(place, pairs=pairs, seed=seed, progress=report, **options)
     for note in found.notes:
         print(f"taskcodec: {note}", file=sys.stderr)
     show(found.certificate, as_json, certificate_lines(place, found.certificate))

@@ -157,11 +157,12 @@ def decode(
     if output.suffix not in (".npy", ".parquet"):
         raise UsageError(f"{output}: features are written to a .npy or a .parquet file")
     check_output(store, output, output.suffix[1:])
-    with progress_bar("decoding") as report, replacing(output) as temporary:
+    with progress_bar("decoding") as report:
         if output.suffix == ".npy":
-            write_npy(temporary, _reported(opened, report), opened.manifest.dimension)
+            with replacing(output) as temporary:
+                write_npy(temporary, _reported(opened, report), opened.manifest.dimension)
         else:
-            opened.to_parquet(temporary)
+            opened.to_parquet(output)
     result = {"samples": len(opened), "dimension": opened.manifest.dimension, "output": str(output)}
     show(result, json_, [f"{output}: {len(opened)} x {opened.manifest.dimension} features"])
 

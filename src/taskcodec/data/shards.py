@@ -14,7 +14,7 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ MAX_MEMBER_BYTES = 2**28
 """A member is read whole: larger ones are refused."""
 _SIDE_FILES = (".cls", ".txt", ".json", ".csv", ".xml", ".yaml")
 _MAX_LABEL_BYTES = 2**20
+_SHOWN = 3
+"""Names in one message."""
 _KEPT_BYTES = 2**26
 # What the readers of archives raise on damaged ones, found by damaging some.
 _DAMAGE = (
@@ -50,7 +52,7 @@ def shard_items(name: str, paths: Sequence[Path]) -> list[Item]:
     items: list[Item] = []
     for path in paths:
         prefix = "" if len(paths) == 1 else f"{path.name}/"
-        members: list[_Member] = []
+        members, fault = list[_Member](), None
         try:
             found = _zip_members(path) if path.name.lower().endswith(".zip") else _tar_members(path)
             for member in found:
@@ -59,14 +61,18 @@ def shard_items(name: str, paths: Sequence[Path]) -> list[Item]:
             fault = f"damaged or not an archive after {len(members)} files ({error or type(error).__name__})"
             if len(paths) == 1 and not members:
                 raise SourceError(f"{path}: {fault}") from error
-            items.append(faulty(path.name, fault.replace("\n", " ")))
-        items.extend(_grouped(members, prefix))
+        grouped, labelled = _grouped(members, prefix)
+        if fault is not None:
+            grouped, lost = _without_label(grouped, labelled)
+            items.append(faulty(path.name, " ".join(f"{fault}{lost}".split())))
+        items.extend(grouped)
     if not items:
         raise SourceError(f"{name}: shards without files")
     return distinct(items)
 
 
-def _grouped(members: list[_Member], prefix: str) -> list[Item]:
+def _grouped(members: list[_Member], prefix: str) -> tuple[list[Item], list[bool]]:
+    """The items of an archive, and which of them have a label of their own beside them."""
     images = {_key(member.name) for member in members if not member.name.lower().endswith(_SIDE_FILES)}
     labels: dict[str, str] = {}
     kept = []
@@ -76,7 +82,7 @@ def _grouped(members: list[_Member], prefix: str) -> list[Item]:
             kept.append(member)
         elif key not in labels and (label := _label(member)) is not None:
             labels[key] = label
-    return [
+    items = [
         Item(
             prefix + member.name,
             member.size,
@@ -86,6 +92,20 @@ def _grouped(members: list[_Member], prefix: str) -> list[Item]:
         )
         for member in kept
     ]
+    return items, [_key(member.name) in labels for member in kept]
+
+
+def _without_label(items: list[Item], labelled: list[bool]) -> tuple[list[Item], str]:
+    """The items of a damaged archive, and in words which lost their label: those without one, where others have one.
+
+    The folder such an item lies in is no label then.
+    """
+    if not any(labelled):
+        return items, ""
+    lost = [item.id for item, has in zip(items, labelled, strict=True) if not has]
+    items = [item if has else replace(item, label=None) for item, has in zip(items, labelled, strict=True)]
+    more = f" and {len(lost) - _SHOWN:,} more" if len(lost) > _SHOWN else ""
+    return items, f"; without their label: {', '.join(lost[:_SHOWN])}{more}" if lost else ""
 
 
 def _key(name: str) -> str:
@@ -145,8 +165,12 @@ def _tar_members(path: Path) -> Iterator[_Member]:
                 if not member.isdir():
                     yield _Member(member.name, member.size, _tar_reader(path, stream, member))
             bounded.seek(archive.offset)
-            if bounded.read(tarfile.BLOCKSIZE).strip(b"\0"):
-                raise tarfile.ReadError("a damaged header")  # where tarfile itself stops without a word
+            # Two cases where tarfile itself stops without a word.
+            end = bounded.read(tarfile.BLOCKSIZE)
+            if not end:
+                raise tarfile.ReadError("cut off: no mark of its end")
+            if end.strip(b"\0"):
+                raise tarfile.ReadError("a damaged header")
 
 
 def _tar_reader(path: Path, stream: "_GzipStream | None", member: tarfile.TarInfo) -> Callable[[], bytes]:

@@ -37,6 +37,7 @@ from taskcodec.evaluation.benchmark_roster import (
     ZERO_SHOT,
     Choice,
     Key,
+    check_rates,
     left_out,
     roster,
     source_of,
@@ -143,7 +144,8 @@ def benchmark(
         command: kept in run.json.
 
     Raises:
-        UsageError: sets that cannot be learned, samples in both train/ and test/ or in --fit-on, unknown codecs.
+        UsageError: sets that cannot be learned, samples in both train/ and test/ or in --fit-on, unknown codecs, rates
+            that none gives.
         SourceError: nothing to read.
         StorageError: `out` cannot be written.
     """
@@ -168,6 +170,9 @@ def benchmark(
             )
     choice = replace(choice, pixels=all(found.features is None for found in opened))
     backbone = Backbone(plan.backbone)
+    if plan.rates:  # those beyond the features are told before any image is read
+        sizes = [backbone.dimension if found.features is None else found.features.shape[1] for found in opened]
+        check_rates(plan.rates, sizes)
     cache = folder / "cache"
     with Workers(jobs) as workers:
         with bars("features") as progress:
@@ -191,6 +196,7 @@ def benchmark(
     if unprobed:
         raise UsageError(f"raw features cannot be probed: {unprobed[0]}")
     points = [point for point in points if point.scores]
+    _refuse_unmet(plan.rates, points, failures)
     with bars("intervals") as progress:
         records = _rows(points, raw, plan.probe, ready, progress)
     seconds["intervals"] = time.monotonic() - started
@@ -286,6 +292,14 @@ def _point(key: Key, sets: Sequence[Ready], files: Sequence[Path]) -> Point:
         bits[labelled.name], found = scores_of(arrays, [task.metric for task in labelled.tasks])
         scores.update({(labelled.name, task.name): one for task, one in zip(labelled.tasks, found, strict=True)})
     return Point(*key, bits, scores)
+
+
+def _refuse_unmet(rates: Sequence[float], points: Sequence[Point], failures: dict[tuple[Key, str], list[str]]) -> None:
+    """Raise UsageError where codecs that take a rate gave a point at none of those asked for."""
+    asked = {f"{rate:g}" for rate in rates}
+    failed = [reason for ((_, _, setting), _), found in failures.items() if setting in asked for reason in found]
+    if failed and not any(point.setting in asked for point in points):
+        raise UsageError(f"--rates {', '.join(f'{rate:g}' for rate in rates)}: no codec gives any of them: {failed[0]}")
 
 
 def _rows(points: Sequence[Point], raw: Point, probe: str, ready: Sequence[Ready], progress: Progress) -> list[Row]:

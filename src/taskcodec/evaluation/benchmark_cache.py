@@ -85,6 +85,8 @@ def write_ready(ready: Ready, folder: Path) -> Path:
         arrays["groups"] = labelled.groups
     for number, task in enumerate(labelled.tasks):
         arrays[f"targets-{number}"] = task.targets
+        if task.rows is not None:
+            arrays[f"rows-{number}"] = task.rows
     for number, split in enumerate(ready.splits):
         arrays[f"train-{number}"], arrays[f"test-{number}"] = split.train, split.test
     record = {
@@ -101,7 +103,8 @@ def read_ready(path: Path) -> Ready:
     """Invert `write_ready`."""
     with np.load(path, allow_pickle=False) as file:
         record = json.loads(file["record"].tobytes())
-        tasks = [Task(name, metric, file[f"targets-{i}"]) for i, (name, metric) in enumerate(record["tasks"])]
+        rows = [file[key] if (key := f"rows-{i}") in file.files else None for i in range(len(record["tasks"]))]
+        tasks = [Task(task, metric, file[f"targets-{i}"], rows[i]) for i, (task, metric) in enumerate(record["tasks"])]
         groups = file["groups"] if "groups" in file.files else None
         labelled = LabelledSet(record["name"], file["features"], tuple(tasks), groups)
         count = sum(name.startswith("train-") for name in file.files)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +21,16 @@ from taskcodec.evaluation.benchmark_sets import Opened, check_classes, choose, c
 from taskcodec.evaluation.benchmark_worker import VIEWS, Extract, Failures, Job, Workers, alone
 from taskcodec.evaluation.holdout import Splitting, hold_out, split_by_folder, unit_numbers
 from taskcodec.evaluation.peers import FitSet, Float32s
-from taskcodec.evaluation.targets import make_target
-from taskcodec.evaluation.tasks import LabelledSet, Task
+from taskcodec.evaluation.targets import Target, make_target
+from taskcodec.evaluation.tasks import LabelledSet, Split, Task, split_of
 
 PART = 1024
 """Images whose features are one job, and one file."""
 FIT_SAMPLES, VIEWED_IMAGES = 4000, 1000
 """At most so many samples are fitted on, and at most so many of them also through augmented views."""
+
+REGRESS = "an array of floats beside `labels` in a .npz file, or `taskcodec evaluate --kind regression`"
+"""How a user of the benchmark, which guesses the kind of a column, has whole numbers regressed all the same."""
 
 
 class Backbone:
@@ -37,13 +41,23 @@ class Backbone:
         self.loaded = False
 
     @cached_property
-    def identity(self) -> list[Any]:
-        """What features depend on: name, weights, preprocessing."""
+    def _described(self) -> tuple[list[Any], int]:
         from taskcodec.transforms.backbones import load_backbone
 
         self.loaded = True
         backbone = load_backbone(self.name)
-        return [backbone.spec.name, backbone.spec.weights_sha256, backbone.preprocess.to_json()]
+        spec = backbone.spec
+        return [spec.name, spec.weights_sha256, backbone.preprocess.to_json()], spec.dimension
+
+    @property
+    def identity(self) -> list[Any]:
+        """What features depend on: name, weights, preprocessing."""
+        return self._described[0]
+
+    @property
+    def dimension(self) -> int:
+        """d, the number of features."""
+        return self._described[1]
 
     @property
     def record(self) -> dict[str, Any]:
@@ -138,11 +152,14 @@ def prepare_fit_set(
         raise SourceError(f"{place}: needs at least 2 samples to fit on, found {len(fit_set.features)}")
     own = _origins(digests, fit_set.features, ids)
     for origins, record in zip(sets.origins, sets.records, strict=True):
-        shared = sorted(own.keys() & origins.keys())
+        # An image is found by its bytes and by its features: its name counts it once.
+        shared = {own[key]: origins[key] for key in sorted(own.keys() & origins.keys())}
         if shared:
+            first, found = next(iter(shared.items()))
+            new = "so it would not be new" if len(shared) == 1 else "so they would not be new"
             raise UsageError(
                 f"{place}: {counted(len(shared), 'sample is', 'samples are')} in {record['name']} too "
-                f"({own[shared[0]]} is {origins[shared[0]]}), so it would not be new to codecs fitted there"
+                f"({first} is {found}), {new} to codecs fitted there"
             )
         if record["dimension"] != fit_set.features.shape[1]:
             raise UsageError(
@@ -208,19 +225,54 @@ def _check_split(found: Opened, how: Splitting) -> None:
     given = split_by_folder(found.ids) if how != "folds" else None
     for task, column in found.columns.items():
         if found.kinds.get(task) == "classification":
-            test = None if given is None else np.isin(np.arange(len(found.ids)), given.test)
-            check_classes(found.name, [str(label) for label in column], np.arange(len(found.ids)), test)
+            rows = np.array([row for row, label in enumerate(column) if label is not None], np.intp)
+            test = None if given is None else np.isin(rows, given.test)
+            check_classes(found.name, [str(column[row]) for row in rows], rows, test)
+
+
+def _check_classes(
+    found: Opened, target: Target, units: npt.NDArray[np.int64], test: npt.NDArray[np.bool_] | None
+) -> None:
+    """`check_classes` of a target; where only samples that count as one make it fail, the message says which these are.
+
+    units, test: (m,) of the target's rows.
+    """
+    labels = [target.names[value] for value in target.values]
+    try:
+        check_classes(found.name, labels, units, test)
+    except UsageError as error:
+        check_classes(found.name, labels, np.arange(len(labels)), test)
+        raise UsageError(f"{error} (samples that share something count as one: {_shared(found)})") from error
+
+
+def _shared(found: Opened) -> str:
+    """What makes samples of a set count as one, in words."""
+    assert found.features is not None
+    rows, words = len(found.ids), []
+    what = "the bytes of their file" if found.digests else "an id"
+    features: list[Any] = [row.tobytes() for row in found.features]
+    for name, keys in (("all features", features), (what, found.digests or found.ids), ("a group", found.groups or [])):
+        sizes = Counter(key for key in keys if key is not None)
+        shared = sum(size for size in sizes.values() if size > 1)
+        if shared:
+            first = next(row for row, key in enumerate(keys) if sizes[key] > 1)
+            words.append(f"{shared:,} of {rows:,} have {name} in common with others, such as {found.ids[first]}")
+    return "; ".join(words)
 
 
 def _ready(found: Opened, how: Splitting, folds: int, seed: int) -> tuple[Ready, list[str]]:
     assert found.features is not None
     rows, notes = len(found.ids), list[str]()
-    targets = [make_target(task, column, found.kinds.get(task)) for task, column in found.columns.items()]
+    targets = [
+        make_target(task, column, found.kinds.get(task), regress=REGRESS) for task, column in found.columns.items()
+    ]
     several = [target.name for target in targets if target.kind == "multilabel"]
     if several:
         raise UsageError(f"{several[0]}: several labels a sample; `taskcodec evaluate` measures such a task")
     same = found.digests or found.ids
     units = unit_numbers(found.features, same, found.groups)
+    if rows > 1 and not units.any():
+        raise UsageError(f"its {rows:,} samples count as one: {_shared(found)}")
     copies = rows - len(np.unique(unit_numbers(found.features, same)))
     if copies:
         notes.append(
@@ -230,16 +282,54 @@ def _ready(found: Opened, how: Splitting, folds: int, seed: int) -> tuple[Ready,
     test = None if given is None else np.isin(np.arange(rows), given.test)
     for target in targets:
         if target.kind == "classification":
-            check_classes(found.name, [target.names[value] for value in target.values], units, test)
-    strata = next((target.values for target in targets if target.kind == "classification"), None)
+            own = None if test is None else test[target.rows]
+            _check_classes(found, target, units[target.rows], own)
+        if len(target) < rows:
+            lost = counted(rows - len(target), "sample", "samples")
+            notes.append(f"{target.name}: {lost} without its label left out of this task")
+    strata = _strata(targets, rows)
     holdout = hold_out(np.arange(rows), units, strata, found.ids, how=how, folds=folds, repeats=1, seed=seed)
-    metrics = {"classification": "accuracy", "regression": "r2"}
-    tasks = tuple(Task(t.name, cast("Metric", metrics[t.kind]), t.values) for t in targets)
+    tasks = tuple(_task(target, rows) for target in targets)
+    for task in tasks:
+        _check_sides(task, holdout.splits)
     groups = units if len(np.unique(units)) < rows else None
     words = holdout.words if given is not None else f"{folds} folds, seed {seed}"
     place = found.place if found.digests else None
     labelled = LabelledSet(found.name, found.features, tasks, groups)
     return Ready(labelled, holdout.splits, tuple(t.names for t in targets), place, tuple(found.ids), words), notes
+
+
+def _task(target: Target, rows: int) -> Task:
+    """A target as a task on all rows of a set; what stands in those without a label is never read."""
+    metric: Metric = "accuracy" if target.kind == "classification" else "r2"
+    if len(target) == rows:
+        return Task(target.name, metric, target.values)
+    values = np.zeros(rows, target.values.dtype)
+    values[target.rows] = target.values
+    return Task(target.name, metric, values, target.rows)
+
+
+def _strata(targets: Sequence[Target], rows: int) -> npt.NDArray[np.intp] | None:
+    """(n,) what folds keep in proportion: the classes of the first such task, and which labels a row lacks."""
+    first = next((target for target in targets if target.kind == "classification"), None)
+    columns = []
+    if first is not None:
+        columns.append(np.full(rows, -1, np.intp))
+        columns[0][first.rows] = first.values
+    columns += [np.isin(np.arange(rows), target.rows).astype(np.intp) for target in targets if len(target) < rows]
+    if not columns:
+        return None
+    return np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)[1].reshape(rows).astype(np.intp)
+
+
+def _check_sides(task: Task, splits: Sequence[Split]) -> None:
+    """Raise UsageError where too few rows of a split have a label of the task to learn or to test it."""
+    for split in (split_of(task, split) for split in splits):
+        if len(split.train) < 2 or not len(split.test):
+            raise UsageError(
+                f"{task.name}: too few samples have its label: {len(split.train)} to learn from and {len(split.test)} "
+                "to test in a part of the split"
+            )
 
 
 def _record(ready: Ready, file: Path, notes: list[str]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from taskcodec.evaluation.report_extras import (
     worst_classes,
 )
 from taskcodec.evaluation.report_rebuilt import rebuilt_strips
+from taskcodec.evaluation.tasks import Task, split_of
 from taskcodec.fitting import adapt
 
 OURS = "taskcodec"
@@ -129,17 +130,18 @@ def _class_changes(ready: Ready, decoded: Float32s, probe: Predictor, several: b
     found: list[ClassChange] = []
     for task, names in zip(ready.labelled.tasks, ready.names, strict=True):
         if task.metric == "accuracy":
-            truth, raw, after = (np.concatenate(part) for part in _predictions(ready, task.targets, decoded, probe))
+            truth, raw, after = (np.concatenate(part) for part in _predictions(ready, task, decoded, probe))
             shown = [f"{ready.labelled.name}: {name}" for name in names] if several else list(names)
             found += worst_classes(truth, raw, after, shown, WORST)
     return found
 
 
 def _predictions(
-    ready: Ready, targets: Labels, decoded: Float32s, probe: Predictor
+    ready: Ready, task: Task, decoded: Float32s, probe: Predictor
 ) -> tuple[list[Labels], list[Labels], list[Labels]]:
     truth, raw, after = list[Labels](), list[Labels](), list[Labels]()
-    for split in ready.splits:
+    targets = task.targets
+    for split in (split_of(task, split) for split in ready.splits):
         groups = None if ready.labelled.groups is None else ready.labelled.groups[split.train]
         for features, into in ((ready.labelled.features, raw), (decoded, after)):
             parts = features[split.train], targets[split.train], features[split.test], targets[split.test]
@@ -160,7 +162,9 @@ def _images(ready: Ready) -> tuple[_Images, list[str]]:
     """The images of a set, and their labels in words."""
     assert ready.place is not None
     task, names = ready.labelled.tasks[0], ready.names[0]
-    captions = [names[number] if names else f"{number:g}" for number in task.targets]
+    captions = [""] * len(ready.ids)
+    for row in range(len(ready.ids)) if task.rows is None else task.rows:
+        captions[row] = names[task.targets[row]] if names else f"{task.targets[row]:g}"
     return _Images(items_of(ready.place, ready.ids)), captions
 
 

@@ -32,6 +32,7 @@ REGIMES = (ZERO_SHOT, FITTED)
 RAW = "float32"
 RAW_KEY = (AS_IS, RAW, "")
 OWN_BITS = (64.0, 128.0, 256.0, 512.0, 768.0, 900.0, 1024.0, 1200.0)
+FLOAT_BITS = 32
 _ALIASES = {"jxl": "jpegxl", "jpg": "jpeg", "lclp": "lclplearned"}
 Key = tuple[str, str, str]
 """Regime, name and setting of a codec."""
@@ -74,6 +75,15 @@ class Choice:
         if self.backbone not in BUNDLED:
             return False
         return not self.sizes or set(self.sizes) == {load_codec(self.backbone).dimension}
+
+
+def check_rates(rates: Sequence[float], sizes: Sequence[int]) -> None:
+    """Raise UsageError where a rate is beyond what raw features take. sizes: features of a sample, for each set."""
+    most = FLOAT_BITS * max(sizes)
+    if max(rates) > most:
+        raise UsageError(
+            f"--rates {max(rates):g}: more bits a sample than the {most:,} that raw features take (float32)"
+        )
 
 
 def roster(choice: Choice) -> dict[Key, Peer | PixelCodec]:

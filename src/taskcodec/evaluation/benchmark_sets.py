@@ -235,9 +235,9 @@ def _open_npz(place: str, name: str) -> Opened:
 
 
 def _thinned(opened: Opened, groups: Column | None, how: Splitting, samples: int, seed: int) -> Opened:
-    """Only samples that have all their labels and a side of the split, at most `samples` of them; with digests."""
+    """Only samples that have a label of any task and a side of the split, at most `samples` of them; with digests."""
     count, notes = len(opened.ids), list(opened.notes)
-    labelled = [all(column[row] is not None for column in opened.columns.values()) for row in range(count)]
+    labelled = [any(column[row] is not None for column in opened.columns.values()) for row in range(count)]
     rows = np.flatnonzero(labelled).tolist()
     if len(rows) < count:
         names = [name for name, has in zip(opened.ids, labelled, strict=True) if not has]
@@ -250,7 +250,7 @@ def _thinned(opened: Opened, groups: Column | None, how: Splitting, samples: int
             notes.append(f"{len(rows) - len(sided)} in neither of the two folders of the split left out")
         rows = sided
     if not len(rows):
-        raise UsageError(f"{opened.place}: no sample that has its labels (in train/ or test/, where there are any)")
+        raise UsageError(f"{opened.place}: no sample that has a label (in train/ or test/, where there are any)")
     strata: Column = next((c for t, c in opened.columns.items() if opened.kinds.get(t) != "regression"), [None] * count)
     if 2 * len(set(strata)) > len(rows):  # numbers, not classes
         strata = [None] * count

@@ -83,7 +83,7 @@ def certify(
     source: str | None = None,
     views: str | None = None,
     augmentations: str | None = None,
-    pairs: int = PAIRS,
+    pairs: int | None = None,
     seed: int = 0,
     device: str | None = None,
     progress: Progress | None = None,
@@ -97,7 +97,7 @@ def certify(
         augmentations: a name out of `taskcodec.data.augment.AUGMENTATIONS` or of the sets for images that codecs are
             trained with, or "none". By default "mild" with a source, whatever `views` holds, and without both the
             certificate in the store, or else "none".
-        pairs: about how many fresh views to test on.
+        pairs: with a source, about how many fresh views to test on; None: `PAIRS`.
         seed: of the views.
         device: for the backbone.
         progress: called with (views done, views in all).
@@ -109,6 +109,10 @@ def certify(
     """
     if source is not None and views is not None:
         raise UsageError("--source and --views: a certificate needs one of them")
+    if pairs is not None and (source is None or augmentations == NO_AUGMENTATIONS):
+        without = "none is given" if source is None else f"--augmentations {NO_AUGMENTATIONS} makes none"
+        reason = without if views is None else f"all views in {views} are used"
+        raise UsageError(f"--pairs {pairs}: says how many views are made of a --source FOLDER, and {reason}")
     if not is_store(place):
         raise ForeignFileError(f"{place}: a certificate is for a store; encode it first")
     store = Store(place, Codec.from_bytes)
@@ -135,7 +139,7 @@ def certify(
         strength = augmentations or DEFAULT_AUGMENTATIONS
         kind, said = _named(strength)
         words = f"{said}, of the square that the backbone reads"
-        found = _bound_of_images(store, source, kind, pairs, seed, device, progress)
+        found = _bound_of_images(store, source, kind, pairs or PAIRS, seed, device, progress)
     certificate = Certificate(
         excess_risk_bound_bits=found.bound_bits,
         confidence=found.confidence,

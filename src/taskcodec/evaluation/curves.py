@@ -26,12 +26,15 @@ from taskcodec.evaluation.intervals import (
     mean_over_sets,
     paired_difference,
 )
+from taskcodec.evaluation.metrics import METRICS
 
 Key = tuple[str, str]  # set, task
 MEAN_SET, MEAN_TASK = "all sets", "mean accuracy"
 """What rows of means over several sets are named."""
 MAX_NUMBER = 1e15
 """No number in a results file is larger: what draws them would not hold it."""
+ROUNDING = 1e-9
+"""Means of shares may lie so far beyond 0 and 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +128,9 @@ def mean_rows(points: Sequence[Point], raw: Point, probe: str) -> list[Row]:
         sets = point.accuracy_sets
         value = mean_over_sets(point.accuracies, sets)
         difference = mean_difference(point.accuracies, raw.accuracies, sets)
-        counts = {name: scores.unit_count for name, scores in zip(sets, point.accuracies, strict=True)}
+        counts: dict[str, int] = {}
+        for name, scores in zip(sets, point.accuracies, strict=True):
+            counts[name] = max(counts.get(name, 0), scores.unit_count)  # a task may lack labels of some
         result.append(
             Row(
                 point.regime, point.codec, point.setting, MEAN_SET, MEAN_TASK, "accuracy", probe, "as its sets",
@@ -185,6 +190,24 @@ def is_text(value: Any) -> bool:
     return isinstance(value, str) and value.encode("utf-8", "replace").decode() == value
 
 
+def _nonsense(record: Mapping[str, Any]) -> str | None:
+    """What no measurement gives, although every field is a number, in words; None where all is well."""
+    for name in ("samples", "bits_per_sample"):
+        if record[name] < 0:
+            return f"{name} is {record[name]}, below 0"
+    for low, high in (("low", "high"), ("difference_low", "difference_high")):
+        if record[low] > record[high]:
+            return f"an interval upside down: {low} {record[low]:g}, {high} {record[high]:g}"
+    metric = METRICS.get(record["metric"])
+    if metric is None:
+        return None
+    least, most = metric.range
+    for name in ("value", "low", "high", "raw_value"):
+        if record[name] < least - ROUNDING or record[name] > most + ROUNDING:
+            return f"{name} is {record[name]:g}, and {metric.name} is between {least:g} and {most:g}"
+    return None
+
+
 def read_rows(file: Path) -> list[Row]:
     """Rows of a results file, a JSON list; fields that a row has beside its own (of `evaluate --json`) are left out.
 
@@ -205,7 +228,7 @@ def read_rows(file: Path) -> list[Row]:
             good = is_text(value) if kind == "str" else isinstance(value, int | float) and not abs(value) > MAX_NUMBER
             if not good or isinstance(value, bool):
                 raise SourceError(f"{file}: row {number}: {name} is {value!r}, expected {kind}")
-        if record["samples"] < 0 or record["low"] > record["high"]:
-            raise SourceError(f"{file}: row {number}: a negative number of samples, or an interval upside down")
+        if (fault := _nonsense(record)) is not None:
+            raise SourceError(f"{file}: row {number}: {fault}")
         rows.append(Row(**{name: record[name] for name in kinds}))
     return rows

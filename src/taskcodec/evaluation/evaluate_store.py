@@ -74,8 +74,8 @@ def evaluate(
         progress: called with (steps done, steps in all).
 
     Raises:
-        UsageError: no labels, no raw features, leakage (samples on both sides of folders, a codec that was fitted with
-            the labels of these samples), or too little to measure.
+        UsageError: no labels, no raw features or such in another order, leakage (samples on both sides of folders, a
+            codec that was fitted with the labels of these samples), or too little to measure.
         MismatchError: raw features that are not of these samples.
     """
     if is_store(place):
@@ -123,6 +123,11 @@ def _evaluate(
     targets = make_targets(_columns(store, name, labels), kinds)
     group_of = None if groups is None else _one_column(groups, ids)
     decoded, info = store.to_numpy(), store.info()
+    if out_of_order(raw, decoded):  # shuffled raw features predict nothing, and nothing would seem to be lost
+        raise UsageError(
+            f"{name}: its decoded features do not follow the raw ones row by row ({words}): give those of the same "
+            "samples in the same order, as `taskcodec features` writes them"
+        )
     coded = Coded(name, "taskcodec", info.fingerprint[:16], info.bits_per_sample)
     rows = evaluate_features(raw, decoded, targets, ids, coded, groups=group_of, plan=plan, progress=progress)
     notes = [f"raw features: {words}"]
@@ -131,8 +136,6 @@ def _evaluate(
         notes.append(
             f"{copies} samples are copies of others (one id, or equal raw features): kept on one side together"
         )
-    if out_of_order(raw, decoded):
-        notes.append("decoded features are no nearer to their own raw features than to others': is --raw in order?")
     return Evaluation(tuple(rows), tuple(notes))
 
 

@@ -148,13 +148,30 @@ def mean_over_sets(
     """
     if not sets:
         raise UsageError("mean over sets: no scores given")
-    values = [scores.draws(draws, one) for scores, one in zip(sets, _seeds(len(sets), names, seed), strict=True)]
+    values = _paired_draws(sets, names, draws, seed)
     return _bounds(np.mean(values, axis=0), float(np.mean([scores.value for scores in sets])), confidence)
 
 
-def _seeds(count: int, names: Sequence[str] | None, seed: int) -> list[int]:
-    places = range(count) if names is None else [list(names).index(name) for name in names]
-    return [seed + place for place in places]
+def _paired_draws(
+    sets: Sequence[Scores], names: Sequence[str] | None, draws: int, seed: int
+) -> list[npt.NDArray[np.float64]]:
+    """For each of the scores its (draws,) values; those of one set are of the same draws of the set's units.
+
+    The units of a set are those that any of its scores has: a task may lack the labels of some. A draw without any
+    unit of a task counts each of them once there.
+    """
+    places = range(len(sets)) if names is None else [list(names).index(name) for name in names]
+    owns = [np.unique(scores.units) for scores in sets]
+    found = []
+    for scores, own, place in zip(sets, owns, places, strict=True):
+        kin = [other for other, at in zip(owns, places, strict=True) if at == place]
+        units = own if len(kin) == 1 else np.unique(np.concatenate(kin))
+        weights = _times_drawn(len(units), draws, seed + place)
+        if len(own) < len(units):
+            weights = weights[:, np.searchsorted(units, own)]
+            weights[~weights.any(axis=1)] = 1
+        found.append(scores.values(weights))
+    return found
 
 
 def mean_difference(
@@ -176,10 +193,8 @@ def mean_difference(
     for index, (one, other) in enumerate(zip(codec, reference, strict=True)):
         if one.metric != other.metric or not np.array_equal(one.units, other.units):
             raise UsageError(f"mean difference: set {index} was not scored on the same samples for both")
-    differences = [
-        one.draws(draws, of_set) - other.draws(draws, of_set)
-        for one, other, of_set in zip(codec, reference, _seeds(len(codec), names, seed), strict=True)
-    ]
+    drawn = (_paired_draws(scores, names, draws, seed) for scores in (codec, reference))
+    differences = [one - other for one, other in zip(*drawn, strict=True)]
     value = float(np.mean([one.value - other.value for one, other in zip(codec, reference, strict=True)]))
     return _bounds(np.mean(differences, axis=0), value, confidence)
 

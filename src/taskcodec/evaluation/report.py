@@ -37,7 +37,7 @@ def write_report(
         rows: as `taskcodec benchmark` leaves them in results.json; any number of codecs, sets and tasks.
         folder: made where there is none.
         title: of the page.
-        command: what made the rows, shown as it is.
+        command: what made the rows, shown as a shell takes it.
         versions: of what made the rows, by name.
         extras: further sections, see `report_extras`.
 

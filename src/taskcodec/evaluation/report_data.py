@@ -16,6 +16,7 @@ from taskcodec.evaluation.benchmark_roster import AS_IS, RAW
 from taskcodec.evaluation.curves import MEAN_SET, Row
 from taskcodec.evaluation.matched import CurvePoint, Factor, factor, needed_bits
 from taskcodec.evaluation.metrics import METRICS
+from taskcodec.evaluation.verdict import too_few
 
 OURS = "taskcodec"
 HEADLINE_LOSS = 0.01
@@ -129,6 +130,17 @@ def groups_of(rows: Sequence[Row]) -> list[Group]:
         words = f"{name}: {task}" + (f" ({probe})" if probes > 1 else "")
         groups.append(_group(words, metric, found, 1))
     return groups
+
+
+def caveats(rows: Sequence[Row]) -> list[str]:
+    """The tasks that have too few tested samples to tell a codec without loss by, one line each."""
+    tasks = {(r.set, r.task, r.metric, r.samples): None for r in rows if r.set != MEAN_SET and r.codec != RAW}
+    found = []
+    for name, task, metric, samples in tasks:
+        words = too_few(METRICS[metric], samples) if metric in METRICS else None
+        if words is not None:
+            found.append(f"{name}: {task}, {metric}: {words}")
+    return found
 
 
 def match(panel: Panel, point: CurvePoint, higher_is_better: bool = True) -> Match:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import base64
+import shlex
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
 
 from taskcodec.evaluation.curves import Row
-from taskcodec.evaluation.report_data import FAMILIES, HEADLINE_LOSS, Group, Match, Panel, headline_point, match
+from taskcodec.evaluation.report_data import (
+    FAMILIES,
+    HEADLINE_LOSS,
+    Group,
+    Match,
+    Panel,
+    caveats,
+    headline_point,
+    match,
+)
 from taskcodec.evaluation.report_extras import ClassChange, Extras, Thumbnail
 from taskcodec.evaluation.report_svg import bars, curves, marker
 from taskcodec.evaluation.report_tables import (
@@ -47,6 +57,7 @@ def page(
     sections = [
         f"<h1>{escape(title)}</h1>",
         _headline(main),
+        "".join(f'<p class="small">{escape(line)}.</p>' for line in caveats(rows)),
         _curves(main),
         _tasks(groups[1:]),
         _matched_value(main),
@@ -300,7 +311,7 @@ def _rows(rows: Sequence[Row]) -> str:
 def _provenance(command: Sequence[str], versions: Mapping[str, str]) -> str:
     parts = []
     if command:
-        parts.append(f"<h3>Command</h3><pre>{escape(' '.join(command))}</pre>")
+        parts.append(f"<h3>Command</h3><pre>{escape(shlex.join(command))}</pre>")
     if versions:
         words = ", ".join(f"{escape(name)} {escape(number)}" for name, number in versions.items())
         parts.append(f'<h3>Versions</h3><p class="small">{words}</p>')

@@ -35,7 +35,7 @@ def rebuilt_strips(
 
     chosen = spread(len(images)) if queries is None else list(queries)
     named = codec.provenance.get("augmentations")
-    preprocess = preprocessing_of(codec.networks)
+    preprocess = preprocessing_of(codec.networks, "codec")
     squares = np.stack([preprocess(images[row]) for row in chosen])
     seen = [squares]
     if isinstance(named, str) and named != "none":

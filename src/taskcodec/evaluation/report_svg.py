@@ -19,7 +19,10 @@ SHAPES = (
     "M-1.5,-4.5H1.5V-1.5H4.5V1.5H1.5V4.5H-1.5V1.5H-4.5V-1.5H-1.5Z",  # plus
 )
 LABEL_HEIGHT = 15.0
-LONGEST_LABEL = 24
+LABEL_WIDTH = 215
+"""Room for names beside a plot of 1,000, in its units: LONGEST_LABEL letters of a wide font."""
+LONGEST_LABEL = 30
+"""The names of ours and of the usual peers fit."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Frame:
 
 def curves(group: Group, panel: Panel, width: int, height: int, *, labels: bool, ticks: bool = True) -> str:
     """One panel. labels: names at the ends of the curves; ticks False: a small plot with the least of axes."""
-    margin = (46, 180 if labels else 12, 10, 40) if ticks else (30, 6, 6, 18)
+    margin = (46, LABEL_WIDTH if labels else 12, 10, 40) if ticks else (30, 6, 6, 18)
     frame = _frame(group, panel, (margin[0], width - margin[1], margin[2], height - margin[3]))
     words = f"{group.title}, {panel.regime}: {group.metric} against bits a sample"
     parts = [

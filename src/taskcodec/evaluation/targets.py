@@ -55,15 +55,21 @@ class Target:
 
 def kind_of(labels: Sequence[str]) -> Kind:
     """The kind of task that labels as text speak of (see the module)."""
-    numbers = [_number(label) for label in labels]
-    if all(number is not None for number in numbers):
+    if _all_numbers(labels):
+        numbers = [_number(label) for label in labels]
         whole = all(number == int(number) for number in numbers if number is not None)
         return "classification" if whole and len(set(numbers)) <= MAX_NUMBERED_CLASSES else "regression"
     return "multilabel" if any(s in label for label in labels for s in SEPARATORS) else "classification"
 
 
-def make_target(name: str, column: Column, kind: str | None = None) -> Target:
+def make_target(name: str, column: Column, kind: str | None = None, *, regress: str = "") -> Target:
     """A task from one label a row, None where a row has none.
+
+    Args:
+        name: of the task.
+        column: (n,) labels.
+        kind: of the task, where it is known.
+        regress: for a message, how the caller's user has numbers regressed that look like classes.
 
     Raises:
         UsageError: nothing to learn (fewer than two classes, labels that all differ, numbers that are all the same),
@@ -89,7 +95,7 @@ def make_target(name: str, column: Column, kind: str | None = None) -> Target:
     if (counts > 1).sum() < 2:
         raise UsageError(
             f"{name}: needs two classes with several samples each, found {len(classes)} different labels on "
-            f"{len(labels)} samples (numbers to regress: --kind regression)"
+            f"{len(labels)} samples" + (f" (numbers to regress: {regress})" if regress and _all_numbers(labels) else "")
         )
     return Target(name, "classification", rows, values.astype(np.intp), tuple(classes.tolist()))
 
@@ -130,12 +136,19 @@ def make_targets(columns: Mapping[str, Column], kinds: Sequence[str] = ()) -> li
     unknown = set(named) - set(columns) - {""}
     if unknown:
         raise UsageError(f"--kind: no column {', '.join(sorted(unknown))}; there are {', '.join(columns)}")
-    return [make_target(name, column, named.get(name, named.get(""))) for name, column in columns.items()]
+    return [
+        make_target(name, column, named.get(name, named.get("")), regress="--kind regression")
+        for name, column in columns.items()
+    ]
 
 
 def _id_columns(header: Sequence[str]) -> list[str]:
     found = column_named(header, ID_COLUMNS)
     return [] if found is None else [found]
+
+
+def _all_numbers(labels: Sequence[str]) -> bool:
+    return all(_number(label) is not None for label in labels)
 
 
 def _number(label: str) -> float | None:

@@ -23,11 +23,19 @@ Rows = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Something to predict. targets: (n,) class labels (metric "accuracy") or numbers (metric "r2")."""
+    """Something to predict.
+
+    Attributes:
+        name: of the task.
+        metric: "accuracy" or "r2".
+        targets: (n,) class labels or numbers; anything in rows without a label.
+        rows: (m,) the rows that have a label, rising; None: all.
+    """
 
     name: str
     metric: Literal["accuracy", "r2"]
     targets: npt.NDArray[Any]
+    rows: Rows | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +83,13 @@ def make_splits(labelled: LabelledSet, folds: int = 3, repeats: int = 1, seed: i
     return splits
 
 
+def split_of(task: Task, split: Split) -> Split:
+    """What a task can use of a split: the rows that have a label."""
+    if task.rows is None:
+        return split
+    return Split(np.intersect1d(split.train, task.rows), np.intersect1d(split.test, task.rows))
+
+
 def refuse_leakage(labelled: LabelledSet, split: Split) -> None:
     """Raise UsageError where a sample, or a group, is both trained on and tested on."""
     shared = np.intersect1d(labelled.units[split.train], labelled.units[split.test])
@@ -92,11 +107,12 @@ def probe_scores(
     """Train one probe a split on decoded features and test it on decoded features.
 
     decoded: for each split, all n features as they come back from the codec, (n, d); the same array may be repeated.
+    Rows without a label of the task are neither trained nor tested on.
     """
     if len(decoded) != len(splits):
         raise UsageError(f"{labelled.name}: {len(decoded)} decoded arrays for {len(splits)} splits")
-    targets, predictions = [], []
-    for split, features in zip(splits, decoded, strict=True):
+    targets, predictions, own = [], [], [split_of(task, split) for split in splits]
+    for split, features in zip(own, decoded, strict=True):
         refuse_leakage(labelled, split)
         groups = None if labelled.groups is None else labelled.groups[split.train]
         data = features[split.train], task.targets[split.train], features[split.test], task.targets[split.test]
@@ -108,5 +124,5 @@ def probe_scores(
             result = probe_r2(*data, groups=groups)
             targets.append(np.asarray(result.targets, dtype=np.float64))
             predictions.append(np.asarray(result.predictions, dtype=np.float64))
-    units = np.concatenate([labelled.units[split.test] for split in splits])
+    units = np.concatenate([labelled.units[split.test] for split in own])
     return Scores(units, np.concatenate(targets), np.concatenate(predictions), task.metric)

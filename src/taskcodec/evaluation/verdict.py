@@ -38,6 +38,8 @@ DRAWS = 4000
 BLOCK = 200
 MIN_UNITS = 20
 """Fewer samples (or groups) than this decide nothing: percentiles of a bootstrap are off."""
+ENOUGH_UNITS = 1000
+"""So many samples without a changed answer always decide: the two made-up units weigh a tenth of a point each."""
 LOSSLESS, LOSSY, UNDECIDED = "lossless within delta", "not lossless", "not enough data to tell"
 Unit = Literal["points", "R2", "bits", "units of the label"]
 
@@ -76,6 +78,11 @@ class Metric:
     def scale(self) -> float:
         """What a value is multiplied with to be printed in its unit."""
         return 100.0 if self.unit == "points" else 1.0
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least and the largest value there is."""
+        return (0.0 if self.unit != "R2" else -math.inf, 1.0 if self.unit in ("points", "R2") else math.inf)
 
     def amount(self, value: float) -> str:
         """0.0123 -> "1.23 points"."""
@@ -202,6 +209,25 @@ def judge(difference: Interval, metric: Metric, units: int, samples: int, delta:
     needed = samples_needed(loss, accepted, units, samples)
     words = f"not enough data to tell (about {needed:,} tested samples would be): the loss is {between}"
     return Verdict(UNDECIDED, d, loss, accepted, needed, words)
+
+
+def too_few(metric: Metric, units: int) -> str | None:
+    """What to say where so few tested samples (or groups) decide nothing even if no answer changes; else None.
+
+    An interval without made-up units (see the module) has width 0 there, and would pass for certainty.
+    """
+    if units < MIN_UNITS:
+        return f"{UNDECIDED}: {units} tested samples (or groups), and fewer than {MIN_UNITS} decide nothing"
+    if units >= ENOUGH_UNITS:
+        return None
+    alike = Scores(np.arange(units), np.ones(units), np.ones(units), "mean")
+    found = judge(excess(alike, alike, metric, widening=widening("ridge", metric.name)), metric, units, units)
+    if found.verdict != UNDECIDED:
+        return None
+    return (
+        f"{UNDECIDED}: of {units} tested samples (or groups), the loss may be up to {metric.amount(found.loss.high)} "
+        "where no answer changes, and an interval reads 0 to 0"
+    )
 
 
 def samples_needed(loss: Interval, delta: float, units: int, samples: int) -> int:

@@ -15,6 +15,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Raises StorageError, naming the file, where the disk is full or the place cannot be written.
     """
     target = Path(os.path.realpath(path))  # where `path` is a link, what it leads to is replaced
+    if not target.parent.exists():
+        raise StorageError(f"{path}: cannot be written: there is no folder {target.parent}; make it first")
     temporary = target.with_name(f".{target.name}.partial")
     if target.exists() and not target.is_file():
         raise StorageError(f"{path}: cannot be written (a folder or a device, not a file)")

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from taskcodec.coding import AnyTables
 from taskcodec.errors import CorruptFileError, MismatchError, TaskcodecError, UsageError
+from taskcodec.store.atomic import replacing
 from taskcodec.store.backend import open_blobs
 from taskcodec.store.chunks import read_chunk
 from taskcodec.store.manifest import (
@@ -203,11 +204,14 @@ class Store:
         return self.features[:]
 
     def to_parquet(self, path: str | Path) -> None:
-        """Write id, label and features (fixed-size lists of float32), chunk by chunk."""
+        """Write id, label and features (fixed-size lists of float32), chunk by chunk; whole or not at all.
+
+        Raises StorageError where the file cannot be written, CorruptFileError where the store is damaged.
+        """
         d = self.manifest.dimension
         schema = pa.schema([("id", pa.string()), ("label", pa.string()), ("features", pa.list_(pa.float32(), d))])
         samples, start = self.samples.select(["id", "label"]), 0
-        with pq.ParquetWriter(path, schema) as writer:
+        with replacing(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
             for batch in self.batches():
                 rows = samples.slice(start, len(batch)).combine_chunks()
                 lists = pa.FixedSizeListArray.from_arrays(pa.array(batch.ravel()), d)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from taskcodec import codec_file
-from taskcodec.errors import BackboneError, TaskcodecError
+from taskcodec.errors import BackboneError, CorruptFileError, TaskcodecError
 from taskcodec.transforms.backbones.base import Backbone, pick_device
 from taskcodec.transforms.carried import Network, Networks
 from taskcodec.transforms.images import Preprocessing
@@ -71,28 +71,36 @@ def backbone_of(networks: Networks, below: BackboneSpec | None, name: str, devic
     spec = spec_of(networks, below, name)
     if below is not None:
         base = load_backbone_for(below, device)
-        head = unpack(networks.g_a).to(base.device)
+        head = _unpacked(networks.g_a, name).to(base.device)
         frozen = base.network
         return replace(base, spec=spec, network=lambda x: _exact(head, frozen(x)))
     if not networks.takes_images:
         raise BackboneError(f"{name}: its analysis takes vectors of {networks.inputs} numbers, not images")
     where = pick_device(device)
-    network, grey = unpack(networks.g_a).to(where), networks.g_a.sizes["channels"] == 1
+    network, grey = _unpacked(networks.g_a, name).to(where), networks.g_a.sizes["channels"] == 1
     return Backbone(
         spec,
-        preprocessing_of(networks),
+        preprocessing_of(networks, name),
         lambda x: _exact(network, x.mean(1, keepdim=True) if grey else x),
         where,
     )
 
 
-def preprocessing_of(networks: Networks) -> Preprocessing:
+def _unpacked(network: Network, name: str) -> torch.nn.Module:
+    """`unpack`, whose error then names the codec."""
+    try:
+        return unpack(network)
+    except CorruptFileError as error:
+        raise CorruptFileError(f"{name}: {error}") from error
+
+
+def preprocessing_of(networks: Networks, name: str) -> Preprocessing:
     """What is done to an image before g_a. Raises BackboneError where the codec's file says nothing sensible."""
     try:
         found: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in networks.preprocessing.items()}
         return Preprocessing(**found)
     except TypeError as error:
-        raise BackboneError(f"the preprocessing of this codec is not known here: {error}") from error
+        raise BackboneError(f"{name}: its preprocessing is not known here: {error}") from error
 
 
 def on_vectors(network: Network) -> Callable[[Vectors], Vectors]:
