@@ -2,11 +2,11 @@
 
     python benchmarks/from_scratch.py FOLDER --work WORK [--out FOLDER] [--side 32] [--steps 2000] [--betas ...]
 
-FOLDER has small images as train/CLASS/FILE and test/CLASS/FILE. On the training part, without labels: BINCE codecs for
-several betas (`taskcodec train`, SimCLR's views), and `taskcodec fit` on lite0's features. The zero-shot codec saw none
+FOLDER has small images as train/CLASS/FILE and test/CLASS/FILE. On the training part, without labels: a BINCE codec for
+each beta (`taskcodec train`, SimCLR's views), and `taskcodec fit` on lite0's features. The zero-shot codec saw none
 of it. Then each codec encodes the whole folder, and `taskcodec evaluate` trains probes on what is decoded of the
-training part and tests them on the rest. Bits are those of the stores' codes. Resumable: what is in WORK is not made
-again.
+training part and tests them on the rest. Trained codecs are also taken at lower rates than their own (`--bits`). Bits
+are those of the stores' codes. Resumable: what is in WORK is not made again.
 """
 
 import argparse
@@ -22,6 +22,8 @@ import yaml
 import taskcodec
 
 OWN_BITS = (32, 64, 128, 256, 512, 900)
+SHARES = (0.75, 0.5, 0.25)
+"""Lower rates of a trained codec, as shares of its own."""
 PREDICTORS = ("ridge", "knn")
 
 
@@ -93,7 +95,7 @@ def main():
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--widths", type=int, nargs="+", default=[24, 48, 96])
-    parser.add_argument("--betas", type=float, nargs="+", default=[0.003, 0.01])
+    parser.add_argument("--betas", type=float, nargs="+", default=[0.001])
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -106,7 +108,13 @@ def main():
         if not codec.exists():
             command("train", file, "-o", codec, "--beta", beta, "--resume")
         about = {"codec_name": "BINCE from scratch", "beta": beta, "beta_multiplies": "rate_bits", "seed": 0}
-        rows += measured(options.work, images, f"bince-beta{beta:g}", codec, about)
+        name = f"bince-beta{beta:g}"
+        found = measured(options.work, images, name, codec, about)
+        rows += found
+        for share in SHARES:
+            bits = round(share * found[0]["bits_per_sample"], 1)
+            lower = {**about, "asked_bits": bits}
+            rows += measured(options.work, images, f"{name}-{bits}", codec, lower, "--bits", bits)
     for bits in OWN_BITS:
         about = {"codec_name": "lite0, zero-shot", "asked_bits": bits}
         rows += measured(options.work, images, f"zero-shot-{bits}", "lite0", about, "--bits", bits)

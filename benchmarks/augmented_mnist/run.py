@@ -49,6 +49,7 @@ ANALYSIS = NetworkChoice("resnet_small", {"widths": [16, 32, 64], "stem_stride":
 LOGGED_STEPS = 500
 """A line of the log is kept for every so many steps."""
 PIXEL_SETTINGS = (("PNG", None), ("JPEG", 1), ("JPEG", 10), ("JPEG", 40), ("WEBP", 0), ("WEBP", 20), ("WEBP", 60))
+ZERO_SHOT_BITS = (32, 64, 128, 256, 512, 850)
 LOOPS = (0, 6, 8, 9)
 
 
@@ -192,6 +193,28 @@ def planned(objective, beta, seed, steps):
     )
 
 
+def zero_shot_rows(digits, epochs, common):
+    """The bundled codec, which never saw a digit; on as many training as test images, since its backbone takes time."""
+    codec = taskcodec.load_codec("lite0")
+    count, features = len(digits.test), []
+    for images in (digits.train[:count], digits.test):
+        batches = np.array_split(np.repeat(images[..., None], 3, axis=3), max(1, len(images) // 64))
+        features.append(np.concatenate([codec.analyse(list(batch)) for batch in batches]))
+    classes, truth = digits.tasks["digit"]
+    about = {"objective": "lite0, zero-shot", "entropy_model": "bundled", "beta": None, "training_images": count}
+    for bits in ZERO_SHOT_BITS:
+        own = adapt(codec, features[0], bits)
+        symbols = [own.encode(part) for part in features]
+        share = accuracy(*(own.decode(part) for part in symbols), classes[:count], truth, 4 * epochs)
+        yield {
+            **common, **about, "bits_file": block_bits(own.tables, symbols[1]),
+            "bits_model": float(own.tables.code_length(symbols[1]).mean()), "task": "digit", "accuracy": share,
+        }  # fmt: skip
+    share = accuracy(*features, classes[:count], truth, 4 * epochs)
+    raw = {"objective": "lite0, raw features", "entropy_model": None, "bits_file": 32.0 * codec.dimension}
+    yield {**common, **about, **raw, "bits_model": None, "task": "digit", "accuracy": share}
+
+
 def settings(seeds, subset):
     """(objective, beta, seed): the first beta of each objective with every seed, then the next, so that what is there
     when it is stopped says most."""
@@ -208,11 +231,11 @@ def draw(rows, file):
     from taskcodec.evaluation.plot import COLOURS
 
     figure, axes = plt.subplots(figsize=(7, 4.6), layout="constrained")
-    digit = [row for row in rows if row["task"] == "digit"]
+    digit = [row for row in rows if row["task"] == "digit" and "raw" not in row["objective"]]
     for number, name in enumerate(dict.fromkeys(row["objective"] for row in digit)):
         points = [(row["bits_file"], 100 * (1 - row["accuracy"])) for row in digit if row["objective"] == name]
         axes.plot(
-            *zip(*sorted(points), strict=True), "osD^vP"[number], color=COLOURS[number % len(COLOURS)], label=name
+            *zip(*sorted(points), strict=True), "osD^vPX"[number], color=COLOURS[number % len(COLOURS)], label=name
         )
     axes.axhline(2.5, color="#666666", linestyle="--", linewidth=1)
     axes.axvline(48, color="#666666", linestyle="--", linewidth=1)
@@ -269,15 +292,16 @@ def main():
         kept.write_text(json.dumps(rows))
         print(f"{name}: {rows[0]['bits_file']:.1f} bits, {100 * rows[0]['accuracy']:.2f} % "
               f"({time.monotonic() - begun:.0f} s)", flush=True)  # fmt: skip
-        write(options, digits, epochs, common, pixels=False)
-    write(options, digits, epochs, common, pixels=finished)
+        write(options)
+    for name, measured in {"pixels": pixel_rows, "zero-shot": zero_shot_rows}.items():
+        kept = options.work / f"{name}.json"
+        if finished and not kept.exists():
+            kept.write_text(json.dumps(list(measured(digits, epochs, {**common, "seed": 0}))))
+    write(options)
 
 
-def write(options, digits, epochs, common, pixels):
-    """results.json and the plot, of all that is there; pixel codecs are measured once, at the end."""
-    kept = options.work / "pixels.json"
-    if pixels and not kept.exists():
-        kept.write_text(json.dumps(list(pixel_rows(digits, epochs, {**common, "seed": 0}))))
+def write(options):
+    """results.json and the plot, of all that is there."""
     rows = [row for file in sorted(options.work.glob("*.json")) for row in json.loads(file.read_text())]
     record(options)
     if rows:
