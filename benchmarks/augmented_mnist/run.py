@@ -29,6 +29,7 @@ from taskcodec.coding import encode_block
 from taskcodec.data.augmentations import views
 from taskcodec.data.idx import read_idx_folder
 from taskcodec.fitting import adapt
+from taskcodec.fitting.conditional import with_conditional_tables
 from taskcodec.fitting.recipe import NetworkChoice, Recipe, Schedule
 from taskcodec.fitting.training import TrainingSet, seeded, train
 from taskcodec.transforms.networks import unpack
@@ -46,6 +47,7 @@ CELLS = (1.0, 1.5, 2.0, 3.0)
 ALL_TASKS = 2
 """At so many of them all tasks are measured, at the rest the digit."""
 ANALYSIS = NetworkChoice("resnet_small", {"widths": [16, 32, 64], "stem_stride": 2})
+CONDITIONAL_STEPS = 800
 LOGGED_STEPS = 500
 """A line of the log is kept for every so many steps."""
 PIXEL_SETTINGS = (("PNG", None), ("JPEG", 1), ("JPEG", 10), ("JPEG", 40), ("WEBP", 0), ("WEBP", 20), ("WEBP", 60))
@@ -160,6 +162,24 @@ def measure(codec, digits, epochs, common):
         share = accuracy(known, found, *digits.tasks["digit"], epochs)
         rows.append({**common, **rates, "task": "digit, all images augmented", "accuracy": share})
     return rows
+
+
+def conditional_rows(codec, digits, rows):
+    """Rows of a codec again: the same symbols, so the same accuracies, under tables that follow from other columns."""
+    sources = {"digit": (digits.train, digits.test)}
+    sources["digit, all images augmented"] = [augmented(images, 1 + n) for n, images in enumerate(sources["digit"])]
+    for task, images in sources.items():
+        train, test = (latents(codec, part) for part in images)
+        steps = min(CONDITIONAL_STEPS, codec.provenance["schedule"]["steps"])
+        for cells in CELLS[1:] if task == "digit" else CELLS[1:2]:
+            own = with_conditional_tables(replace(codec, step=cells * codec.step), train, steps=steps)
+            symbols = own.encode(test)
+            rates = {
+                "entropy_model": "autoregressive, fitted after training", "bits_file": block_bits(own.tables, symbols),
+                "bits_model": float(own.tables.code_length(symbols).mean()),
+            }  # fmt: skip
+            same = (row for row in rows if row["step"] == cells and ("augmented" in row["task"]) == (task != "digit"))
+            yield from ({**row, **rates} for row in same)
 
 
 def pixel_rows(digits, epochs, common):
@@ -293,6 +313,11 @@ def main():
         print(f"{name}: {rows[0]['bits_file']:.1f} bits, {100 * rows[0]['accuracy']:.2f} % "
               f"({time.monotonic() - begun:.0f} s)", flush=True)  # fmt: skip
         write(options)
+    for file in sorted(options.work.glob("*.codec")) if finished else ():
+        kept = file.with_suffix(".conditional.json")
+        if not kept.exists():
+            rows = json.loads(file.with_suffix(".json").read_text())
+            kept.write_text(json.dumps(list(conditional_rows(taskcodec.load_codec(file), digits, rows))))
     for name, measured in {"pixels": pixel_rows, "zero-shot": zero_shot_rows}.items():
         kept = options.work / f"{name}.json"
         if finished and not kept.exists():
