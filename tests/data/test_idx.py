@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from taskcodec.data.idx import read_idx, read_idx_folder
+from taskcodec.data.sources import open_source
 from taskcodec.errors import SourceError
+from taskcodec.transforms.images import open_image
 
 
 def idx(array):
@@ -39,3 +41,22 @@ def test_mnist_is_read(data_dir):
     images, labels = read_idx_folder(data_dir / "mnist", "t10k")
     assert images.shape == (10_000, 28, 28)
     assert np.bincount(labels).min() > 800
+
+
+def test_a_folder_of_idx_files_is_a_source_with_classes_and_given_parts(tmp_path):
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 6), ("t10k", 4)):
+        images = rng.integers(0, 256, (count, 9, 7), np.uint8)
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(idx(images))
+        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(idx(np.arange(count, dtype=np.uint8)))
+    (tmp_path / "README").write_text("digits")
+    source = open_source(tmp_path)
+    assert [item.id for item in source.items] == [
+        *(f"train/{i:05d}" for i in range(6)), *(f"test/{i:05d}" for i in range(4)), "README",
+    ]  # fmt: skip
+    assert [item.label for item in source.items[6:]] == ["0", "1", "2", "3", None]
+    np.testing.assert_array_equal(np.asarray(open_image(source.items[9].read()))[..., 0], images[3])
+    assert source.items[10].fault == "beside the IDX files, none of them"
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(b"cut")
+    with pytest.raises(SourceError, match="t10k-images-idx3-ubyte: not an IDX file"):
+        open_source(tmp_path)

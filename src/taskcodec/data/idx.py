@@ -2,14 +2,18 @@
 
 import gzip
 import zlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from taskcodec.data.items import Item, faulty
 from taskcodec.errors import SourceError
 
 MAX_BYTES = 2**30
+PARTS = {"train": "train", "t10k": "test"}
+"""Parts as the files name them, and the folders that their samples are shown in."""
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -52,3 +56,36 @@ def read_idx_folder(folder: str | Path, part: str = "train") -> tuple[Bytes, Byt
     if images.ndim != 3 or labels.shape != images.shape[:1]:
         raise SourceError(f"{folder}: images {images.shape} and labels {labels.shape} of {part} do not go together")
     return images, labels
+
+
+def is_idx_folder(folder: str | Path) -> bool:
+    """Whether images in IDX files lie in a folder."""
+    return any(_parts(Path(folder)))
+
+
+def idx_items(folder: str | Path) -> list[Item]:
+    """The images of all parts in a folder as items `train/00000`, ..., `test/00000`, ...; labels are the classes.
+
+    Other files in it become items with a fault, so that they are accounted for. Raises SourceError.
+    """
+    place, items, known = Path(folder), list[Item](), set[str]()
+    for part in _parts(place):
+        images, labels = read_idx_folder(place, part)
+        items += [
+            Item(f"{PARTS[part]}/{number:05d}", image.size, str(label), partial(_grey_file, image))
+            for number, (image, label) in enumerate(zip(images, labels, strict=True))
+        ]
+        known |= {f"{part}-{kind}{end}" for kind in ("images-idx3-ubyte", "labels-idx1-ubyte") for end in ("", ".gz")}
+    others = sorted(entry.name for entry in place.iterdir() if entry.name not in known)
+    return items + [faulty(name, "beside the IDX files, none of them") for name in others]
+
+
+def _parts(folder: Path) -> list[str]:
+    ends = ("-images-idx3-ubyte", "-images-idx3-ubyte.gz")
+    return [part for part in PARTS if any((folder / f"{part}{end}").is_file() for end in ends)]
+
+
+def _grey_file(image: Bytes) -> bytes:
+    """(H, W) as the bytes of a PGM file, the plainest that image readers know."""
+    height, width = image.shape
+    return f"P5 {width} {height} 255\n".encode() + image.tobytes()

@@ -1,4 +1,4 @@
-"""Sources: a folder of images, a list of them, zip or tar shards, or an array of features.
+"""Sources: a folder of images or IDX files, a list of images, zip or tar shards, or an array of features.
 
 A source is an ordered sequence of items. Opening one reads names and sizes only. Whatever lies in it is an item, also
 what turns out to be no image: it gets a record with the reason, so that every file is accounted for.
@@ -10,6 +10,7 @@ from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 
 from taskcodec.data.arrays import FeatureSource, open_npy, open_parquet
+from taskcodec.data.idx import idx_items, is_idx_folder
 from taskcodec.data.items import ImageSource, Item, distinct, faulty, file_item
 from taskcodec.data.shards import SHARDS, shard_items
 from taskcodec.errors import SourceError, UsageError
@@ -37,7 +38,7 @@ def open_source(place: str | Path) -> Source:
     lower = path.name.lower()
     try:
         if path.is_dir():
-            return _shard_folder(path) or _folder(path)
+            return _idx_folder(path) or _shard_folder(path) or _folder(path)
         if lower.endswith(SHARDS):
             return ImageSource(text, shard_items(text, [path]))
         if lower.endswith(".npy"):
@@ -51,6 +52,10 @@ def open_source(place: str | Path) -> Source:
     raise SourceError(
         f"{text}: not a source: expected a folder of images, a list (.txt), shards (.zip, .tar), .npy or .parquet"
     )
+
+
+def _idx_folder(root: Path) -> ImageSource | None:
+    return ImageSource(str(root), idx_items(root)) if is_idx_folder(root) else None
 
 
 def _shard_folder(root: Path) -> ImageSource | None:
