@@ -2,9 +2,12 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import taskcodec
@@ -14,6 +17,8 @@ from taskcodec.data.augment import AUGMENTATIONS, augment
 from taskcodec.engines.local import encode_source
 from taskcodec.errors import CorruptFileError, ForeignFileError, FutureVersionError, MismatchError, UsageError
 from taskcodec.evaluation.certify_store import certify
+from taskcodec.fitting.recipe import NetworkChoice, Recipe, Schedule
+from taskcodec.fitting.training import TrainingSet, train
 from taskcodec.store import SampleRecord, StoreWriter, pack_zip
 from taskcodec.store.manifest import canonical, sha256
 from taskcodec.transforms.backbones import load_backbone
@@ -210,3 +215,24 @@ def test_views_are_as_far_from_their_image_as_their_name_says(kind):
     unchanged = [view.tobytes() in mirrored for view in views]
     assert all(unchanged) if kind.name == "mirror" else not any(unchanged)
     assert all(word in kind.words for word in (["crop"] if kind.name != "mirror" else ["mirrored"]))
+
+
+def test_views_of_what_a_trained_codec_reads_are_as_good_as_those_of_its_features(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 6)).astype(np.float32)
+    mlp = NetworkChoice("mlp", {"hidden": [8]})
+    recipe = Recipe("VIC", 0.01, 3, mlp, mlp)
+    codec = train(TrainingSet(torch.from_numpy(x)), recipe, Schedule(steps=3, batch=16)).codec
+    codec.save(tmp_path / "c.codec")
+    np.save(tmp_path / "x.npy", x)
+    places = [str(tmp_path / name) for name in ("x.npy", "s", "c.codec")]
+    command = [sys.executable, "-m", "taskcodec", "encode", *places[:2], "--codec", places[2]]
+    subprocess.run(command, check=True, capture_output=True)
+    views = (x + 0.05 * rng.normal(size=(5, *x.shape))).astype(np.float32)
+    np.save(tmp_path / "seen.npy", views)
+    np.save(tmp_path / "features.npy", np.stack([codec.analyse(list(view)) for view in views]))
+    bounds = [certify(str(tmp_path / "s"), views=str(tmp_path / f"{name}.npy")) for name in ("seen", "features")]
+    assert bounds[0].certificate.excess_risk_bound_bits == bounds[1].certificate.excess_risk_bound_bits
+    np.save(tmp_path / "other.npy", views[:, :, :5])
+    with pytest.raises(MismatchError, match=r"\(k, 60, 3\) or \(k, 60, 6\) expected, found \(5, 60, 5\)"):
+        certify(str(tmp_path / "s"), views=str(tmp_path / "other.npy"))

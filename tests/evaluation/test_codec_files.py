@@ -59,7 +59,7 @@ def test_a_trained_codec_of_images_is_measured_on_its_own_features_and_shown(ima
     page = write_benchmark_report(outcome, tmp_path / "out").read_text()
     assert page.count('alt="rebuilt"') == 4 * 5, "four samples and four views of each"
     assert page.count('alt="a view"') == 4 * 4
-    assert re.search(r"small, beta 0.0001: [\d.]+ bits a sample over \d of 4 columns", page)
+    assert re.search(r"small, beta 0.0001, on .*: [\d.]+ bits a sample over \d of 4 columns", page)
 
 
 def test_a_codec_of_features_is_measured_as_it_is(tmp_path):

@@ -116,13 +116,13 @@ def lines_of(outcome: "Outcome", rates: tuple[float, ...]) -> list[str]:
 
 
 def _swept_lines(outcome: "Outcome", rates: tuple[float, ...]) -> list[str]:
-    """A line for each codec whose settings all lie beyond the rates of the table: from its cheapest to its best."""
+    """A line for each codec whose settings all lie on one side of the table's rates: from its cheapest to its best."""
     from taskcodec.evaluation.curves import curve
 
     lines = []
     for regime, codec in dict.fromkeys((point.regime, point.codec) for point in outcome.complete):
         line = curve(outcome.complete, regime, codec)
-        if len(line) > 1 and line[0].mean_bits > max(rates):
+        if len(line) > 1 and (line[0].mean_bits > max(rates) or line[-1].mean_bits < min(rates)):
             ends = (line[0], line[-1])
             values = [100 * math.fsum(s.value for s in p.accuracies) / len(p.accuracies) for p in ends]
             lines.append(

@@ -317,14 +317,23 @@ def _codec_info(place: str, codec: Codec) -> dict[str, Any]:
 
 def _codec_lines(place: str, codec: Codec) -> list[str]:
     content = _codec_info(place, codec)
-    backbone = content["backbone"] or "none (features are given)"
+    g_a = codec.g_a
+    own = None if g_a is None else f"its own {g_a.name}, of {'images' if codec.inputs is None else 'vectors'}"
+    backbone = ", then ".join(filter(None, (content["backbone"], own))) or "none (features are given)"
     lines = [
         f"codec {place}: {content['dimension']} features -> {content['columns']} symbols, step {codec.step:.4g}",
         f"  backbone     {backbone}",
         f"  size         {human_bytes(content['bytes'])}",
         f"  fingerprint  {codec.fingerprint}",
     ]
-    return lines + [f"  {key:<12} {value}" for key, value in codec.provenance.items()]
+    return lines + [f"  {key:<12} {_plain(value)}" for key, value in codec.provenance.items()]
+
+
+def _plain(value: Any) -> str:
+    """A value of a codec's record as one line for people."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
+    return str(value)
 
 
 def _info_lines(place: str, info: Any) -> list[str]:

@@ -33,6 +33,7 @@ from taskcodec.evaluation.report_extras import (
     NeighbourStrip,
     extras_of_codec,
     neighbour_strips,
+    spread,
     worst_classes,
 )
 from taskcodec.evaluation.report_rebuilt import rebuilt_strips
@@ -42,6 +43,7 @@ from taskcodec.fitting import adapt
 OURS = "taskcodec"
 NEAR = 0.01
 WORST = 10
+REFIT_SAMPLES = 1000
 Labels = npt.NDArray[Any]
 
 
@@ -89,11 +91,12 @@ def _of_trained(outcome: Outcome, extras: Extras) -> Extras:
     if not trained or place is None:
         return extras
     codecs = [load_codec(Path(codec.path)) for codec in trained]
-    extras = replace(
-        extras, dimensions=extras_of_codec(codecs[0], f"{trained[0].name}, {trained[0].setting}").dimensions
-    )
     images, captions = _images(place)
     try:
+        # Refitted, as it was measured.
+        shown = adapt(codecs[0], codecs[0].analyse([images[row] for row in spread(len(images), REFIT_SAMPLES)]))
+        name = f"{trained[0].name}, {trained[0].setting}, on {place.labelled.name}"
+        extras = replace(extras, dimensions=extras_of_codec(shown, name).dimensions)
         strips = (rebuilt_strips(codec, images, captions) for codec in codecs)
         return replace(extras, rebuilt=next(filter(None, strips), ()))
     except (TaskcodecError, OSError):  # gone since they were measured: the report does without

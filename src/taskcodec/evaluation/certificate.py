@@ -151,7 +151,8 @@ def bound_excess(
     losses, right = losses_bits(posterior, latents, items, samples)
     limit = upper_limit(np.maximum(losses, 0.0), math.log2(samples / FLOOR), confidence)
     most = math.log2(samples)  # H[I|Z] <= H[I], whatever the codec
-    return Bound(min(limit, most), float(losses.mean()), right / len(losses), confidence, samples, len(losses))
+    estimate = min(float(losses.mean()), most)
+    return Bound(min(limit, most), estimate, right / len(losses), confidence, samples, len(losses))
 
 
 def identity_bits(codes: npt.ArrayLike) -> float:

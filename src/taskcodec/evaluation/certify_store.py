@@ -14,11 +14,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.codec import Codec
+from taskcodec.codec import Codec, load_codec
 from taskcodec.data import ImageSource, Item, open_source
 from taskcodec.data.augment import AUGMENTATIONS, Augmentations
+from taskcodec.engines.learned import PREFIX
 from taskcodec.engines.local import Progress
-from taskcodec.errors import CorruptFileError, ForeignFileError, MismatchError, SourceError, StorageError, UsageError
+from taskcodec.errors import (
+    CorruptFileError,
+    ForeignFileError,
+    MismatchError,
+    SourceError,
+    StorageError,
+    TaskcodecError,
+    UsageError,
+)
 from taskcodec.evaluation.certificate import PAIRS, Bound, bound_excess, draw_items, fit_posterior, identity_bits
 from taskcodec.evaluation.evaluate_store import is_store
 from taskcodec.store import Store
@@ -129,7 +138,7 @@ def certify(
         strength, words = Path(views).name, f"whatever the views in {Path(views).name} were made with"
         found = _bound_of_file(store, views)
     elif augmentations == NO_AUGMENTATIONS or (source is None and augmentations is None):
-        strength, words = NO_AUGMENTATIONS, "none: every sample is read as it is stored"
+        strength, words = NO_AUGMENTATIONS, "every sample is read as it is stored"
         found = _bound_of_codes(store)
         if augmentations is None:
             notes = ("without --source FOLDER or --views FILE.npy there are no augmented views to test",)
@@ -213,15 +222,37 @@ def _bound_of_file(store: Store, path: str) -> Bound:
     except (OSError, ValueError, EOFError) as error:
         raise SourceError(f"{path}: not a .npy file of views that can be read ({type(error).__name__})") from error
     n, d = len(store), store.manifest.dimension
-    if getattr(views, "ndim", 0) != 3 or views.shape[1:] != (n, d) or not np.issubdtype(views.dtype, np.floating):
-        raise MismatchError(f"{path}: views of shape (k, {n}, {d}) expected, found {views.shape} {views.dtype}")
+    learned = _learned(store)
+    inputs = d if learned is None else learned.inputs
+    sizes = [d] if inputs in (d, None) else [d, inputs]
+    if (
+        getattr(views, "ndim", 0) != 3
+        or views.shape[1:] not in [(n, size) for size in sizes]
+        or not np.issubdtype(views.dtype, np.floating)
+    ):
+        shapes = " or ".join(f"(k, {n}, {size})" for size in sizes)
+        raise MismatchError(f"{path}: views of shape {shapes} expected, found {views.shape} {views.dtype}")
     if len(views) < MIN_VIEWS:
         raise UsageError(f"{path}: {len(views)} views of each sample; at least {MIN_VIEWS} are needed")
     codec: Any = store.codec
-    decoded = np.concatenate([codec.decode(codec.encode(view)) for view in views])
+    through = learned if learned is not None and views.shape[2] != d else None
+    features = (view if through is None else through.analyse(list(view)) for view in views)
+    decoded = np.concatenate([codec.decode(codec.encode(part)) for part in features])
     few = np.random.default_rng(0).permutation(n)[:CALIBRATION]
     posterior = fit_posterior(store.to_numpy(), decoded[few], few, decoded[n + few], few)
     return bound_excess(posterior, decoded[2 * n :], np.tile(np.arange(n), len(views) - 2), n)
+
+
+def _learned(store: Store) -> Codec | None:
+    """The codec with the analysis network that a store of vectors was made through, where its file is still there."""
+    codec: Any = store.codec
+    if codec.backbone is None or not codec.backbone.name.startswith(PREFIX):
+        return None
+    try:
+        found = load_codec(Path(codec.backbone.name.removeprefix(PREFIX)))
+    except TaskcodecError:
+        return None  # moved away: views of its features are taken all the same
+    return found if found.g_a is not None and found.g_a.sha256 == codec.backbone.weights_sha256 else None
 
 
 def _bound_of_images(
