@@ -90,7 +90,7 @@ def test_each_stretch_sees_every_sample_once():
     assert rows_of(3, 10, 25, 0).shape == (25,)
 
 
-SCHEDULE = Schedule(40, batch=64, learning_rate=3e-3, checkpoint_every=10, accelerator="cpu")
+SCHEDULE = Schedule(80, batch=64, learning_rate=3e-3, checkpoint_every=10, accelerator="cpu")
 SCRIPT = """
 import sys, time, torch
 sys.path.insert(0, {tests!r})
@@ -116,17 +116,29 @@ def test_a_killed_training_takes_the_path_it_would_have_taken(tmp_path):
         assert np.allclose(weights, resumed.networks.tensors()[key], atol=1e-5), key
     assert whole.provenance["trained_bits"] == pytest.approx(resumed.provenance["trained_bits"], abs=1e-4)
     log = [(tmp_path / name / "metrics.csv").read_text().splitlines() for name in ("whole", "killed")]
-    assert log[0][-1].split(",")[-1] == log[1][-1].split(",")[-1]
+    assert [line.split(",")[-1] for line in log[0]] == [line.split(",")[-1] for line in log[1]]
+    again = train(data, VC, SCHEDULE, folder=tmp_path / "killed", resume=True)
+    assert again.step == SCHEDULE.steps
+    assert (tmp_path / "killed" / "metrics.csv").read_text().splitlines() == log[1]
 
 
 def test_it_stops_on_the_clock_and_goes_on(tmp_path):
     data = TrainingSet(X)
     first = train(data, VC, SCHEDULE, folder=tmp_path, seconds=0)
-    assert (first.codec, first.step, first.steps) == (None, 10, 40)
-    with pytest.raises(MismatchError, match="another"):
+    assert (first.codec, first.step, first.steps) == (None, 10, 80)
+    with pytest.raises(MismatchError, match=rf"{LAST}: .* model.beta is 0.05 there and 0.5 here"):
         train(data, Recipe("VC", 0.5, 3, MLP, MLP), SCHEDULE, folder=tmp_path, resume=True)
+    other = X.clone()
+    other[1, 0] += 1e-3
+    for changed, told, says in (
+        (TrainingSet(other), {}, "data.sha256"),
+        (TrainingSet(X, labels=torch.zeros(len(X), dtype=torch.long)), {}, "data.sha256"),
+        (data, {"augmentations": "rotations"}, "augmentations is missing there and rotations here"),
+    ):
+        with pytest.raises(MismatchError, match=says):
+            train(changed, VC, SCHEDULE, folder=tmp_path, resume=True, provenance=told)
     done = train(data, VC, SCHEDULE, folder=tmp_path, resume=True)
-    assert done.step == 40
+    assert done.step == 80
     again = train(data, VC, SCHEDULE, folder=tmp_path, resume=True)
     assert again.codec.fingerprint == done.codec.fingerprint
     (tmp_path / LAST).write_bytes((tmp_path / LAST).read_bytes()[:500])

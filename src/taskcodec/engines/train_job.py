@@ -96,7 +96,12 @@ def _one(
     from taskcodec.fitting.training import train
 
     recipe = config.recipes[number]
-    provenance: dict[str, Any] = {"augmentations": config.augmentations, "source": Path(config.data.source).name}
+    provenance: dict[str, Any] = {
+        "augmentations": config.augmentations,
+        "jitter": config.jitter,
+        "target": config.data.target,
+        "source": Path(config.data.source).name,
+    }
     try:
         trained = train(
             training_set(config),

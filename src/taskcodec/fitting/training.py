@@ -28,7 +28,8 @@ import numpy as np
 import torch
 
 from taskcodec.codec import Codec
-from taskcodec.errors import CorruptFileError, MismatchError, UsageError
+from taskcodec.errors import CorruptFileError, UsageError
+from taskcodec.fitting.checkpoints import KEY, described, read_step
 from taskcodec.fitting.compressor import Compressor, TrainingSet
 from taskcodec.fitting.recipe import Recipe, Schedule
 from taskcodec.fitting.training_data import Batch, Steps, loader
@@ -39,7 +40,8 @@ if has_torchvision():
 try:
     import lightning.pytorch as pl
     from lightning.pytorch.callbacks import Callback, Checkpoint
-    from lightning.pytorch.loggers import CSVLogger, Logger
+
+    from taskcodec.fitting.training_log import loggers_of
 except ImportError as fault:
     raise UsageError("training needs Lightning; run: pip install 'taskcodec[train]'") from fault
 
@@ -67,9 +69,9 @@ class Trained:
 class _Module(pl.LightningModule):
     """The compressor as Lightning drives it."""
 
-    def __init__(self, compressor: Compressor, schedule: Schedule) -> None:
+    def __init__(self, compressor: Compressor, schedule: Schedule, described: Mapping[str, Any]) -> None:
         super().__init__()
-        self.compressor, self.schedule = compressor, schedule
+        self.compressor, self.schedule, self.described = compressor, schedule, described
 
     def training_step(self, batch: Batch, index: int) -> torch.Tensor:
         with seeded(self.schedule.seed, self.global_step, self.global_rank):
@@ -94,20 +96,7 @@ class _Module(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["taskcodec"] = self.described()
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if checkpoint.get("taskcodec") != self.described():
-            raise MismatchError("the checkpoint is one of another recipe, schedule or data; name another output")
-
-    def described(self) -> dict[str, Any]:
-        """What a training must have in common with the checkpoint it goes on from."""
-        samples = self.compressor.data.samples
-        return {
-            "recipe": asdict(self.compressor.recipe),
-            "schedule": asdict(self.schedule),
-            "samples": [tuple(samples.shape), float(samples[:: max(1, len(samples) // 256)].double().sum())],
-        }
+        checkpoint[KEY] = dict(self.described)
 
 
 class _Keeper(Checkpoint):
@@ -121,6 +110,8 @@ class _Keeper(Checkpoint):
         trainer.save_checkpoint(partial)
         if trainer.is_global_zero:
             os.replace(partial, self.folder / LAST)
+            for logger in trainer.loggers:
+                logger.save()  # who goes on from here finds the log up to here
         if self.stop_at is not None and time.monotonic() > self.stop_at:
             trainer.should_stop = True
 
@@ -174,7 +165,8 @@ def train(
         resume: go on from the folder's last checkpoint, where there is one.
         seconds: stop after the first checkpoint that lies so far off; `resume` goes on from there.
         loggers: "csv" (metrics.csv) and "tensorboard".
-        provenance: free JSON, recorded in the codec beside what was trained.
+        provenance: free JSON, recorded in the codec beside what was trained. What the data do not show, such as the
+            name of the views, belongs here: `resume` goes on only where it is the same.
         progress: called with (steps done, steps in all).
 
     Raises:
@@ -186,12 +178,15 @@ def train(
         raise UsageError(f"training needs at least 2 samples, found {len(data.samples)}")
     with seeded(schedule.seed, -1, 0):
         compressor = Compressor(recipe, data)
-    module, place = _Module(compressor, schedule), None if folder is None else Path(folder)
+    place = None if folder is None else Path(folder)
+    identity = {} if place is None else described(data, recipe, schedule, provenance)
+    module = _Module(compressor, schedule, identity)
     callbacks: list[Callback] = [] if progress is None else [_Reporter(progress, schedule.steps)]
     if place is not None:
         place.mkdir(parents=True, exist_ok=True)
         callbacks.append(_Keeper(place, seconds))
     start = place / LAST if place is not None and resume and (place / LAST).exists() else None
+    done = 0 if start is None else read_step(start, identity)
     with _quiet():
         trainer = pl.Trainer(
             accelerator=schedule.accelerator,
@@ -202,7 +197,7 @@ def train(
             max_steps=schedule.steps,
             max_epochs=-1,
             callbacks=callbacks,
-            logger=[] if place is None else _loggers(place, loggers),
+            logger=[] if place is None or done >= schedule.steps else loggers_of(place, loggers, done),
             log_every_n_steps=LOG_EVERY,
             enable_checkpointing=place is not None,
             enable_progress_bar=False,
@@ -236,20 +231,6 @@ def seeded(seed: int, step: int, rank: int) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(value)
         yield
-
-
-def _loggers(place: Path, names: tuple[str, ...]) -> list[Logger]:
-    made: list[Logger] = []
-    for name in names:
-        if name == "csv":
-            made.append(CSVLogger(place, name="", version=""))
-        elif name == "tensorboard":
-            from lightning.pytorch.loggers import TensorBoardLogger
-
-            made.append(TensorBoardLogger(place, name="", version="tensorboard"))
-        else:
-            raise UsageError(f"logger {name!r} is neither csv nor tensorboard")
-    return made
 
 
 @contextmanager
