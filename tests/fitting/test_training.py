@@ -17,8 +17,8 @@ torch = pytest.importorskip("torch")
 from taskcodec.codec import Codec  # noqa: E402
 from taskcodec.coding import encode_block  # noqa: E402
 from taskcodec.errors import CorruptFileError, MismatchError, UsageError  # noqa: E402
-from taskcodec.fitting.recipe import ENTROPY_MODELS, NetworkChoice, Recipe, Schedule  # noqa: E402
-from taskcodec.fitting.training import LAST, TrainingSet, train  # noqa: E402
+from taskcodec.fitting.recipe import ENTROPY_MODELS, LAST, NetworkChoice, Recipe, Schedule  # noqa: E402
+from taskcodec.fitting.training import TrainingSet, train  # noqa: E402
 from taskcodec.fitting.training_data import rows_of  # noqa: E402
 
 MLP = NetworkChoice("mlp", {"hidden": [16]})

@@ -31,7 +31,7 @@ from taskcodec.codec import Codec
 from taskcodec.errors import CorruptFileError, UsageError
 from taskcodec.fitting.checkpoints import KEY, described, read_step
 from taskcodec.fitting.compressor import Compressor, TrainingSet
-from taskcodec.fitting.recipe import Recipe, Schedule
+from taskcodec.fitting.recipe import LAST, Recipe, Schedule
 from taskcodec.fitting.training_data import Batch, Steps, loader
 from taskcodec.transforms.backbones.libraries import has_torchvision, import_torchvision
 
@@ -40,13 +40,13 @@ if has_torchvision():
 try:
     import lightning.pytorch as pl
     from lightning.pytorch.callbacks import Callback, Checkpoint
+    from lightning.pytorch.utilities import rank_zero_only
 
     from taskcodec.fitting.training_log import loggers_of
 except ImportError as fault:
     raise UsageError("training needs Lightning; run: pip install 'taskcodec[train]'") from fault
 
 Progress = Callable[[int, int], None]
-LAST = "last.ckpt"
 LOG_EVERY = 20
 """Steps between lines of the log."""
 
@@ -162,7 +162,7 @@ def train(
         recipe: what to train.
         schedule: how.
         folder: for checkpoints and logs; None keeps neither.
-        resume: go on from the folder's last checkpoint, where there is one.
+        resume: go on from the folder's last checkpoint, where there is one; without it, one that lies there is removed.
         seconds: stop after the first checkpoint that lies so far off; `resume` goes on from there.
         loggers: "csv" (metrics.csv) and "tensorboard".
         provenance: free JSON, recorded in the codec beside what was trained. What the data do not show, such as the
@@ -187,6 +187,8 @@ def train(
         callbacks.append(_Keeper(place, seconds))
     start = place / LAST if place is not None and resume and (place / LAST).exists() else None
     done = 0 if start is None else read_step(start, identity)
+    if place is not None and start is None and rank_zero_only.rank == 0:
+        (place / LAST).unlink(missing_ok=True)  # or a later --resume would take up the old training
     with _quiet():
         trainer = pl.Trainer(
             accelerator=schedule.accelerator,
