@@ -122,6 +122,13 @@ def _one(
         return _trained(config, number, output, resume, seconds, progress)
 
 
+def _section(message: str) -> str:
+    """Where in the configuration to look for what training found wrong."""
+    if message.startswith("diverged"):
+        return ""
+    return "training." if message.startswith(("accelerator:", "strategy:", "devices:")) else "model: "
+
+
 def _trained(
     config: TrainConfig, number: int, output: Path, resume: bool, seconds: float | None, progress: Progress | None
 ) -> Point:
@@ -150,7 +157,7 @@ def _trained(
     except UsageError as error:
         if str(error).startswith(config.name):
             raise
-        raise UsageError(f"{config.name}: model: {error}") from error
+        raise UsageError(f"{config.name}: {_section(str(error))}{error}") from error
     point = Point(recipe.beta, str(output), trained.step, trained.steps)
     if trained.codec is None:
         return point

@@ -40,9 +40,9 @@ if has_torchvision():
 try:
     import lightning.pytorch as pl
     from lightning.pytorch.callbacks import Callback, Checkpoint
-    from lightning.pytorch.utilities import rank_zero_only
 
-    from taskcodec.fitting.training_log import loggers_of
+    from taskcodec.fitting.machine import check_machine
+    from taskcodec.fitting.training_log import is_first, loggers_of
 except ImportError as fault:
     raise UsageError("training needs Lightning; run: pip install 'taskcodec[train]'") from fault
 
@@ -76,6 +76,8 @@ class _Module(pl.LightningModule):
     def training_step(self, batch: Batch, index: int) -> torch.Tensor:
         with seeded(self.schedule.seed, self.global_step, self.global_rank):
             losses = self.compressor(*batch)
+        if not torch.isfinite(losses.loss):
+            raise self.diverged(f"the loss is {float(losses.loss.detach())}")
         values = {name: value.detach() for name, value in losses._asdict().items()}
         if self.compressor.bince is not None:
             values["temperature"] = self.compressor.bince.temperature.detach()
@@ -95,6 +97,16 @@ class _Module(pl.LightningModule):
         rates = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
 
+    def diverged(self, found: str) -> UsageError:
+        """What to raise where a training has left the finite numbers: none of its later steps would come back."""
+        rate, step = self.schedule.learning_rate, self.global_step
+        return UsageError(f"diverged: {found} at step {step}, with learning_rate {rate:g}: take a smaller one")
+
+    def check_weights(self) -> None:
+        """Raise UsageError where a weight is no finite number."""
+        if not all(bool(torch.isfinite(value).all()) for value in self.compressor.parameters()):
+            raise self.diverged("a weight is not finite")
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[KEY] = dict(self.described)
 
@@ -106,6 +118,7 @@ class _Keeper(Checkpoint):
         self.folder, self.stop_at = folder, None if seconds is None else time.monotonic() + seconds
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        pl_module.check_weights()  # the last sound checkpoint stays
         partial = self.folder / f"{LAST}.partial"
         trainer.save_checkpoint(partial)
         if trainer.is_global_zero:
@@ -170,12 +183,14 @@ def train(
         progress: called with (steps done, steps in all).
 
     Raises:
-        UsageError: a recipe that does not fit the data.
+        UsageError: a recipe that does not fit the data, a machine that does not fit the schedule, or a training that
+            diverged.
         MismatchError: a checkpoint of another training.
         CorruptFileError: a checkpoint that cannot be read.
     """
     if len(data.samples) < 2:
         raise UsageError(f"training needs at least 2 samples, found {len(data.samples)}")
+    check_machine(schedule)
     with seeded(schedule.seed, -1, 0):
         compressor = Compressor(recipe, data)
     place = None if folder is None else Path(folder)
@@ -187,7 +202,7 @@ def train(
         callbacks.append(_Keeper(place, seconds))
     start = place / LAST if place is not None and resume and (place / LAST).exists() else None
     done = 0 if start is None else read_step(start, identity)
-    if place is not None and start is None and rank_zero_only.rank == 0:
+    if place is not None and start is None and is_first():
         (place / LAST).unlink(missing_ok=True)  # or a later --resume would take up the old training
     with _quiet():
         trainer = pl.Trainer(
@@ -223,7 +238,12 @@ def train(
         "samples": len(data.samples),
         "schedule": asdict(schedule),
     }
-    return Trained(compressor.cpu().to_codec({**record, **(provenance or {})}), step, schedule.steps)
+    module.check_weights()
+    try:
+        codec = compressor.cpu().to_codec({**record, **(provenance or {})})
+    except CorruptFileError as error:  # finite, but beyond what tables can hold
+        raise module.diverged(f"no codec can be made of it ({error})") from error
+    return Trained(codec, step, schedule.steps)
 
 
 @contextmanager

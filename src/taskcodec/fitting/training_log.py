@@ -37,10 +37,15 @@ def loggers_of(place: Path, names: tuple[str, ...], step: int) -> list[Logger]:
     return made
 
 
+def is_first() -> bool:
+    """False in the further processes of DDP: files are the first one's."""
+    return getattr(rank_zero_only, "rank", 0) == 0
+
+
 def _csv(place: Path, step: int) -> CSVLogger:
     """Lightning's logger removes the file that lies there: earlier lines wait beside it, where a kill leaves them."""
     logger = CSVLogger(place, name="", version="")
-    if rank_zero_only.rank != 0:
+    if not is_first():
         return logger
     path, aside = place / METRICS, place / f"{METRICS}.partial"
     if path.exists():
