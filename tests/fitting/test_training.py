@@ -68,6 +68,8 @@ def test_supervised_and_features():
     assert abs(np.corrcoef(y_hat, labels[:500])[0, 1]) > 0.6
     head = Recipe("feature_l1", 0.1, 2, NetworkChoice("head", {"hidden": [8]}), MLP)
     assert train(TrainingSet(X), head, Schedule(5, 64)).codec.g_a.name == "head"
+    with pytest.raises(UsageError, match="at least 2 classes"):
+        train(TrainingSet(X, labels=torch.ones_like(labels)), Recipe("supervised", 0.02, 1, MLP), Schedule(5))
     with pytest.raises(UsageError, match="labels"):
         train(TrainingSet(X), Recipe("supervised", 0.02, 1, MLP), Schedule(5))
 

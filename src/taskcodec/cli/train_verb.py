@@ -1,12 +1,13 @@
 """`taskcodec train`: parses, calls `taskcodec.engines.train_job.train_all`, prints."""
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from taskcodec.cli.output import progress_bar, show
+from taskcodec.cli.output import printable, progress_bar, show
 from taskcodec.errors import UsageError
 
 EXAMPLE = "Example: taskcodec train configs/banana.yaml -o banana.codec"
@@ -52,6 +53,9 @@ def train(
         )
     if not is_first_process():
         return
+    if (left_out := points[0].left_out) is not None:
+        words = f"{left_out.count} samples were left out; the first: {left_out.first} ({left_out.reason})"
+        print(printable(f"taskcodec: {words}"), file=sys.stderr)
     lines = []
     for point in points:
         words = f"{point.codec}: beta {point.beta:g}"

@@ -75,6 +75,15 @@ class DataChoice:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Samples that are not trained on, since they cannot be read: how many, the first one's name, and its reason."""
+
+    count: int
+    first: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """A checked configuration; `recipes` has one for each beta."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from taskcodec.engines.outputs import check_output, check_writable, held
-from taskcodec.engines.train_config import TrainConfig
+from taskcodec.engines.train_config import LeftOut, TrainConfig
 from taskcodec.errors import StorageError, UsageError
 from taskcodec.fitting.recipe import LAST
 from taskcodec.store.atomic import replacing
@@ -27,6 +27,7 @@ class Point:
         step, steps: gradient steps done, and in all.
         trained_bits: the entropy model's bits for rounded latents; None where the training was stopped.
         fingerprint: of the codec, likewise.
+        left_out: samples that could not be read, where there were any.
     """
 
     beta: float
@@ -35,6 +36,7 @@ class Point:
     steps: int
     trained_bits: float | None = None
     fingerprint: str | None = None
+    left_out: LeftOut | None = None
 
 
 def output_of(output: Path, beta: float, several: bool) -> Path:
@@ -142,9 +144,10 @@ def _trained(
         "target": config.data.target,
         "source": Path(config.data.source).name,
     }
+    data, left_out = training_set(config)
     try:
         trained = train(
-            training_set(config),
+            data,
             recipe,
             config.schedule,
             folder=work_of(output),
@@ -158,7 +161,7 @@ def _trained(
         if str(error).startswith(config.name):
             raise
         raise UsageError(f"{config.name}: {_section(str(error))}{error}") from error
-    point = Point(recipe.beta, str(output), trained.step, trained.steps)
+    point = Point(recipe.beta, str(output), trained.step, trained.steps, left_out=left_out)
     if trained.codec is None:
         return point
     with replacing(output) as temporary:
