@@ -46,6 +46,7 @@ TORCH_ALLOWED = {
     "entropy_models/hyperprior.py",
     "entropy_models/integer_network.py",
     "entropy_models/model.py",
+    "fitting/checkpoints.py",
     "fitting/compressor.py",
     "fitting/learned_bottleneck.py",
     "fitting/training.py",

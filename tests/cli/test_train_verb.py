@@ -44,7 +44,7 @@ def test_a_sweep_stops_goes_on_and_gives_codecs_that_encode(folder):
     assert "my-beta0.1.codec: beta 0.1, stopped after 10 of 20 steps: --resume goes on" in stopped.stdout
     refused = run(folder, "train", "c.yaml", "-o", "my.codec")
     assert refused.returncode == 2
-    assert "go on with --resume" in refused.stderr
+    assert "go on (--resume)" in refused.stderr
     done = run(folder, "train", "c.yaml", "-o", "my.codec", "--resume", "--jobs", "2", "--json")
     assert done.returncode == 0, done.stderr
     points = json.loads(done.stdout)

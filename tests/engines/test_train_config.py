@@ -50,6 +50,16 @@ def test_a_good_one_gives_a_recipe_for_each_beta(tmp_path):
         ("[0.1, 0.2]", "[0.1, x]", "beta: expected a number or a list of numbers"),
         ("[0.1, 0.2]", "-1", "beta must be a positive number"),
         ("source: banana, ", "", "data.source: missing"),
+        ("steps: 4", "steps: 1e3", "training.steps: expected a whole number, found '1e3' (write 1000)"),
+        ("steps: 4", "steps: 1.0e+3", "training.steps: expected a whole number, found '1000.0' (write 1000)"),
+        ("hidden: [8]", "hiden: [8]", "model.analysis.hiden: no size of mlp; it has hidden"),
+        ("hidden: [8]", "outputs: 3", "model.analysis.outputs: follows from the data"),
+        ("name: mlp", "name: mpl", "model.analysis.name: 'mpl' is none of mlp"),
+        ("samples: 500", "side: 64", "data.side: has no effect on the toy source"),
+        ("source: banana", "source: x.npy, backbone: lite0", "data.backbone: has no effect on vectors"),
+        ("source: banana", "source: photos, seed: 1", "data.seed: has no effect on images"),
+        ("columns: 2", "columns: 2\n  queue: 64", "model.queue: has no effect with objective VIC"),
+        ("beta:", "log: [csv, paper]\nbeta:", "log: 'paper' is neither csv nor tensorboard"),
         ("data: {source", "data: [{source", "not YAML"),
         (GOOD, "just words", "expected the sections"),
     ],
@@ -62,6 +72,36 @@ def test_a_bad_one_says_what_and_where(tmp_path, old, new, says):
     assert says in str(found.value)
     assert str(found.value).startswith(f"{tmp_path / 'c.yaml'}: ")
     assert "\n" not in str(found.value)
+
+
+def test_bince_needs_other_samples(tmp_path):
+    text = GOOD.replace("VIC", "BINCE").replace("  synthesis: {name: mlp, hidden: [8]}\n", "")
+    text = text.replace(", target: radius", "").replace("batch: 32", "batch: 1")
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(UsageError, match=r"training\.batch: 1 leaves BINCE no other sample"):
+        read_config(tmp_path / "c.yaml")
+    (tmp_path / "c.yaml").write_text(text.replace("columns: 2", "columns: 2\n  queue: 64"))
+    assert read_config(tmp_path / "c.yaml").recipes[0].queue == 64
+
+
+def test_a_log_that_is_not_installed_is_told_before_anything_is_made(tmp_path, monkeypatch):
+    from taskcodec.engines import train_checks
+
+    (tmp_path / "c.yaml").write_text(GOOD + "log: [csv, tensorboard]\n")
+    monkeypatch.setattr(train_checks, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="log: tensorboard is not installed; run: pip install tensorboard"):
+        read_config(tmp_path / "c.yaml")
+
+
+def test_the_sizes_that_a_configuration_may_give_are_those_of_the_networks():
+    pytest.importorskip("torch")
+    from taskcodec.engines.train_checks import SETTLED, SIZES
+    from taskcodec.transforms.networks import size_names
+
+    for name, sizes in SIZES.items():
+        needed, optional = size_names(name)
+        assert set(needed) <= set(SETTLED)
+        assert tuple(optional) == sizes
 
 
 def test_a_missing_file_is_a_source_error(tmp_path):
@@ -95,7 +135,7 @@ def test_what_fits_no_data_is_said_before_training(tmp_path):
         ("banana", "nowhere", "data.source: nowhere: no such file"),
         ("rotations", "mnist", "augmentations: augmentations 'mnist' are for images"),
         ("target: radius", "target: middle", "data.target: 'middle'"),
-        ("name: mlp", "name: resnet_small", "model: analysis resnet_small does not take vectors"),
+        ("{name: mlp, hidden: [8]}", "{name: resnet_small}", "model: analysis resnet_small does not take vectors"),
     ):
         (tmp_path / "c.yaml").write_text(GOOD.replace(old, new, 1))
         with pytest.raises(TaskcodecError) as found:

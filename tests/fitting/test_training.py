@@ -17,8 +17,8 @@ torch = pytest.importorskip("torch")
 from taskcodec.codec import Codec  # noqa: E402
 from taskcodec.coding import encode_block  # noqa: E402
 from taskcodec.errors import CorruptFileError, MismatchError, UsageError  # noqa: E402
-from taskcodec.fitting.recipe import ENTROPY_MODELS, NetworkChoice, Recipe, Schedule  # noqa: E402
-from taskcodec.fitting.training import LAST, TrainingSet, train  # noqa: E402
+from taskcodec.fitting.recipe import ENTROPY_MODELS, LAST, NetworkChoice, Recipe, Schedule  # noqa: E402
+from taskcodec.fitting.training import TrainingSet, train  # noqa: E402
 from taskcodec.fitting.training_data import rows_of  # noqa: E402
 
 MLP = NetworkChoice("mlp", {"hidden": [16]})
@@ -68,6 +68,8 @@ def test_supervised_and_features():
     assert abs(np.corrcoef(y_hat, labels[:500])[0, 1]) > 0.6
     head = Recipe("feature_l1", 0.1, 2, NetworkChoice("head", {"hidden": [8]}), MLP)
     assert train(TrainingSet(X), head, Schedule(5, 64)).codec.g_a.name == "head"
+    with pytest.raises(UsageError, match="at least 2 classes"):
+        train(TrainingSet(X, labels=torch.ones_like(labels)), Recipe("supervised", 0.02, 1, MLP), Schedule(5))
     with pytest.raises(UsageError, match="labels"):
         train(TrainingSet(X), Recipe("supervised", 0.02, 1, MLP), Schedule(5))
 
@@ -90,7 +92,7 @@ def test_each_stretch_sees_every_sample_once():
     assert rows_of(3, 10, 25, 0).shape == (25,)
 
 
-SCHEDULE = Schedule(40, batch=64, learning_rate=3e-3, checkpoint_every=10, accelerator="cpu")
+SCHEDULE = Schedule(80, batch=64, learning_rate=3e-3, checkpoint_every=10, accelerator="cpu")
 SCRIPT = """
 import sys, time, torch
 sys.path.insert(0, {tests!r})
@@ -116,17 +118,29 @@ def test_a_killed_training_takes_the_path_it_would_have_taken(tmp_path):
         assert np.allclose(weights, resumed.networks.tensors()[key], atol=1e-5), key
     assert whole.provenance["trained_bits"] == pytest.approx(resumed.provenance["trained_bits"], abs=1e-4)
     log = [(tmp_path / name / "metrics.csv").read_text().splitlines() for name in ("whole", "killed")]
-    assert log[0][-1].split(",")[-1] == log[1][-1].split(",")[-1]
+    assert [line.split(",")[-1] for line in log[0]] == [line.split(",")[-1] for line in log[1]]
+    again = train(data, VC, SCHEDULE, folder=tmp_path / "killed", resume=True)
+    assert again.step == SCHEDULE.steps
+    assert (tmp_path / "killed" / "metrics.csv").read_text().splitlines() == log[1]
 
 
 def test_it_stops_on_the_clock_and_goes_on(tmp_path):
     data = TrainingSet(X)
     first = train(data, VC, SCHEDULE, folder=tmp_path, seconds=0)
-    assert (first.codec, first.step, first.steps) == (None, 10, 40)
-    with pytest.raises(MismatchError, match="another"):
+    assert (first.codec, first.step, first.steps) == (None, 10, 80)
+    with pytest.raises(MismatchError, match=rf"{LAST}: .* model.beta is 0.05 there and 0.5 here"):
         train(data, Recipe("VC", 0.5, 3, MLP, MLP), SCHEDULE, folder=tmp_path, resume=True)
+    other = X.clone()
+    other[1, 0] += 1e-3
+    for changed, told, says in (
+        (TrainingSet(other), {}, "data.sha256"),
+        (TrainingSet(X, labels=torch.zeros(len(X), dtype=torch.long)), {}, "data.sha256"),
+        (data, {"augmentations": "rotations"}, "augmentations is missing there and rotations here"),
+    ):
+        with pytest.raises(MismatchError, match=says):
+            train(changed, VC, SCHEDULE, folder=tmp_path, resume=True, provenance=told)
     done = train(data, VC, SCHEDULE, folder=tmp_path, resume=True)
-    assert done.step == 40
+    assert done.step == 80
     again = train(data, VC, SCHEDULE, folder=tmp_path, resume=True)
     assert again.codec.fingerprint == done.codec.fingerprint
     (tmp_path / LAST).write_bytes((tmp_path / LAST).read_bytes()[:500])

@@ -1,7 +1,6 @@
 """What the verbs do, put together from the floors below; `encode` is in `encoding.py`."""
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,26 +8,17 @@ from typing import Any
 import numpy as np
 
 from taskcodec.codec import Codec
-from taskcodec.codec_file import FORMAT as CODEC_FORMAT
 from taskcodec.data import FeatureSource, ImageSource, Source, open_source, read_labels
 from taskcodec.engines.local import Batches, Progress, sample_features, write_features
 from taskcodec.engines.views import view_features
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.fitting import fit as fit_codec
 from taskcodec.store import SampleRecord
-from taskcodec.store.manifest import CODEC_KEY, GROUP_KEY
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
 
 FIT_SAMPLES = 20_000
 MISSED_SHARE = 0.05
 """A rate this far from the one asked for is worth a word; usual collections come within 0.02."""
-KINDS: dict[str, tuple[str, Callable[[bytes], bool]]] = {
-    "npy": ("a .npy file", lambda start: start.startswith(b"\x93NUMPY")),
-    "parquet": ("a Parquet file", lambda start: start.startswith(b"PAR1")),
-    "codec": ("a codec", lambda start: CODEC_FORMAT.encode() in start),
-}
-"""How a file of each kind that is written is known by its first SNIFFED bytes."""
-SNIFFED = 2**20
 METHODS = ("bottleneck", "dimensionwise")
 
 
@@ -126,22 +116,6 @@ def labelled(source: Source, labels: str | None) -> Source:
     if not matched:
         raise UsageError(f"{labels}: none of its {len(table)} ids is in {source.name}")
     return found
-
-
-def check_output(source: str, output: Path, kind: str) -> None:
-    """Refuse to write a result over what it is made from, into a store, or over a file that is not of its kind."""
-    if output.exists() and Path(source).exists() and output.samefile(source):
-        raise UsageError(f"{output}: is the source itself; name another file for the output")
-    for folder in output.resolve().parents:
-        if (folder / CODEC_KEY).exists() and (folder / GROUP_KEY).exists():
-            raise UsageError(f"{output}: lies in the store {folder}; name a place outside it for the output")
-    if not output.is_file():
-        return
-    words, is_kind = KINDS[kind]
-    with open(output, "rb") as file:
-        start = file.read(SNIFFED)
-    if start and not is_kind(start):
-        raise UsageError(f"{output}: exists and is not {words}, so it is not replaced; name another file or remove it")
 
 
 def check_device(device: str | None) -> None:

@@ -109,7 +109,8 @@ def fit(
     json_: JsonOption = False,
 ) -> None:
     """Fit a codec to a collection, without labels, in closed form."""
-    from taskcodec.cli.jobs import check_output, fit_job, missed
+    from taskcodec.cli.jobs import fit_job, missed
+    from taskcodec.engines.outputs import check_output
 
     check_output(source, output, "codec")
     with progress_bar("fitting") as report:
@@ -130,7 +131,8 @@ def features(
     json_: JsonOption = False,
 ) -> None:
     """Write the uncompressed features, in the order of a store's samples."""
-    from taskcodec.cli.jobs import check_output, features_job
+    from taskcodec.cli.jobs import features_job
+    from taskcodec.engines.outputs import check_output
 
     if output.suffix != ".npy":
         raise UsageError(f"{output}: features are written to a .npy file")
@@ -149,7 +151,7 @@ def decode(
     json_: JsonOption = False,
 ) -> None:
     """Decode a store to features."""
-    from taskcodec.cli.jobs import check_output
+    from taskcodec.engines.outputs import check_output
 
     opened = open_store(store)
     if opened.manifest.state != "complete":

@@ -1,12 +1,14 @@
 """`taskcodec train`: parses, calls `taskcodec.engines.train_job.train_all`, prints."""
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from taskcodec.cli.output import progress_bar, show
+from taskcodec.cli.output import printable, progress_bar, show
+from taskcodec.errors import UsageError
 
 EXAMPLE = "Example: taskcodec train configs/banana.yaml -o banana.codec"
 
@@ -17,6 +19,9 @@ def train(
         Path, typer.Option("-o", "--output", help="The codec's file; with several betas, of their names")
     ],
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Begin anew where a codec or a training lies there")
+    ] = False,
     beta: Annotated[
         list[float] | None, typer.Option("--beta", help="Instead of the file's; repeat for a sweep")
     ] = None,
@@ -30,6 +35,8 @@ def train(
     json_: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
 ) -> None:
     """Train a codec by gradients: a codec file for each beta."""
+    if minutes is not None and not minutes >= 0:
+        raise UsageError(f"--minutes must be at least 0, found {minutes:g}")
     from taskcodec.engines.train_config import read_config
     from taskcodec.engines.train_job import is_first_process, train_all
 
@@ -42,9 +49,13 @@ def train(
             seconds=None if minutes is None else 60 * minutes,
             jobs=jobs,
             progress=report,
+            overwrite=overwrite,
         )
     if not is_first_process():
         return
+    if (left_out := points[0].left_out) is not None:
+        words = f"{left_out.count} samples were left out; the first: {left_out.first} ({left_out.reason})"
+        print(printable(f"taskcodec: {words}"), file=sys.stderr)
     lines = []
     for point in points:
         words = f"{point.codec}: beta {point.beta:g}"

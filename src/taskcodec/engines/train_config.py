@@ -10,12 +10,14 @@
 A wrong key, shape or path gives one line that names file and key.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from taskcodec.engines.train_checks import check_log, check_negatives, check_network, check_used
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.fitting.recipe import NetworkChoice, Recipe, Schedule
 
@@ -55,7 +57,7 @@ class DataChoice:
 
     Attributes:
         source: "banana", a folder of IDX files, a folder, list or shards of images, a .npy or a .parquet file.
-        samples: how many are drawn of a toy source; at most how many are read of others.
+        samples: how many are drawn of a toy source; at most how many are read of others, spread evenly over them.
         seed: of a toy source.
         side: images are scaled and cropped to squares of this side in pixels; IDX files have their own.
         grey: images are read as grey.
@@ -70,6 +72,15 @@ class DataChoice:
     grey: bool = False
     backbone: str | None = None
     target: str = "sample"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Samples that are not trained on, since they cannot be read: how many, the first one's name, and its reason."""
+
+    count: int
+    first: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -135,13 +146,20 @@ def read_config(path: str | Path, betas: Sequence[float] = (), seed: int | None 
         schedule = Schedule(**training)
     except UsageError as error:
         raise UsageError(f"{name}: training: {error}") from error
+    log = tuple(content.get("log", ("csv",)))
+    try:
+        check_used(data, model)
+        check_log(log)
+        check_negatives(recipes[0], schedule)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from error
     return TrainConfig(
         name=name,
         data=DataChoice(**data),
         augmentations=content.get("augmentations", "none"),
         recipes=recipes,
         schedule=schedule,
-        log=tuple(content.get("log", ("csv",))),
+        log=log,
         jitter=float(content.get("jitter", 0.0)),
     )
 
@@ -149,6 +167,10 @@ def read_config(path: str | Path, betas: Sequence[float] = (), seed: int | None 
 def _network(name: str, where: str, section: Mapping[str, Any]) -> NetworkChoice:
     if not isinstance(section.get("name"), str):
         raise UsageError(f"{name}: {where}.name: missing: the architecture's name")
+    try:
+        check_network(where, section)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from error
     return NetworkChoice(section["name"], {key: value for key, value in section.items() if key != "name"})
 
 
@@ -161,7 +183,7 @@ def _check(name: str, section: str, found: Any, known: Mapping[str, str], needed
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
             raise UsageError(f"{name}: {prefix}{key}: no such key; {hint}")
         if not _is(value, known[key]):
-            raise UsageError(f"{name}: {prefix}{key}: expected {known[key]}, found {_short(value)}")
+            raise UsageError(f"{name}: {prefix}{key}: expected {known[key]}, found {_short(value, known[key])}")
     for key in needed:
         if key not in found:
             raise UsageError(f"{name}: {prefix}{key}: missing")
@@ -186,8 +208,21 @@ def _is(value: Any, kind: str) -> bool:
     }[kind]
 
 
-def _short(value: Any) -> str:
-    hint = ""
-    if isinstance(value, str) and value.replace("e", "").replace("-", "").replace(".", "").isdigit():
+def _short(value: Any, kind: str) -> str:
+    """A value as found; of a number in another notation also how to write it."""
+    hint, number = "", _number(value)
+    if number is not None and kind == WHOLE and number.is_integer():
+        hint = f" (write {number:.0f})"
+    elif number is not None and isinstance(value, str) and kind in (NUMBER, NUMBERS):
         hint = " (a word to YAML: write 1.0e-3 for 1e-3)"
     return f"{str(value)[:40]!r}" + hint
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, str | float):
+        return None
+    try:
+        found = float(value)
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None

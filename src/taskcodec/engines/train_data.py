@@ -1,8 +1,10 @@
 """What a configuration names, read into memory: toy sources, IDX files, images, vectors, features of a backbone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from taskcodec.data.arrays import FeatureSource
@@ -12,17 +14,27 @@ from taskcodec.data.items import ImageSource
 from taskcodec.data.sources import open_source
 from taskcodec.data.toy import banana_source
 from taskcodec.engines.local import Batches
-from taskcodec.engines.train_config import DataChoice, TrainConfig
+from taskcodec.engines.train_config import DataChoice, LeftOut, TrainConfig
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
 from taskcodec.fitting.compressor import TrainingSet
+from taskcodec.store.samples import OK
 from taskcodec.transforms.images import Pixels, Preprocessing
 from taskcodec.transforms.spec import BackboneSpec
 
+READ_ROWS = 65_536
+"""Vectors are read in blocks of so many."""
+Faults = list[tuple[str, str]]
+"""Name and reason of each sample that cannot be trained on."""
 
-def training_set(config: TrainConfig) -> TrainingSet:
-    """The samples of a configuration, with its views. Errors name the configuration's file and the key."""
+
+def training_set(config: TrainConfig) -> tuple[TrainingSet, LeftOut | None]:
+    """The samples of a configuration, with its views, and what was left out.
+
+    Errors name the configuration's file and the key.
+    """
+    faults: Faults = []
     try:
-        found = _samples(config.data)
+        found = _samples(config.data, faults)
     except TaskcodecError as error:
         raise type(error)(f"{config.name}: data.source: {error}") from error
     try:
@@ -35,32 +47,50 @@ def training_set(config: TrainConfig) -> TrainingSet:
         made = jittered(made, config.jitter)
     if config.data.target not in TARGETS:
         raise UsageError(f"{config.name}: data.target: {config.data.target!r} is none of {', '.join(TARGETS)}")
-    return TrainingSet(
-        samples=found.samples,
-        views=made,
-        target=TARGETS[config.data.target],
-        labels=found.labels,
-        preprocessing=found.preprocessing,
-        backbone=found.backbone,
-    )
+    if config.schedule.batch > len(found.samples):
+        raise UsageError(
+            f"{config.name}: training.batch: {config.schedule.batch} is more than the {len(found.samples)} samples"
+        )
+    data = replace(found, views=made, target=TARGETS[config.data.target])
+    return data, LeftOut(len(faults), *faults[0]) if faults else None
 
 
-def _samples(choice: DataChoice) -> TrainingSet:
+def _samples(choice: DataChoice, faults: Faults) -> TrainingSet:
     if choice.source == "banana":
         drawn = banana_source().sample(choice.samples, choice.seed).astype(np.float32)
         return TrainingSet(torch.from_numpy(drawn))
     folder = Path(choice.source)
     if folder.is_dir() and any(folder.glob("*-idx3-ubyte*")):
-        images, classes = (array[: choice.samples] for array in read_idx_folder(folder))
+        images, classes = read_idx_folder(folder)
+        rows = _spread(len(images), choice.samples)
+        images, classes = images[rows], classes[rows]
         return _of_images(images[..., None], classes.astype(np.int64), images.shape[1])
     source = open_source(choice.source)
     if isinstance(source, FeatureSource):
-        block = source.block(0, min(len(source), choice.samples))
-        return _of_vectors(block[np.isfinite(block).all(axis=1)], source.name)
-    source = ImageSource(source.name, source.items[: choice.samples])
+        return _vectors(source, choice.samples, faults)
+    source = ImageSource(source.name, [source.items[row] for row in _spread(len(source), choice.samples)])
     if choice.backbone is not None:
-        return _features(source, choice.backbone)
-    return _images(source, choice)
+        return _features(source, choice.backbone, faults)
+    return _images(source, choice, faults)
+
+
+def _spread(count: int, limit: int) -> npt.NDArray[np.intp]:
+    """At most `limit` rows of so many, spread evenly: the first ones of a sorted folder would be of one class."""
+    taken = min(count, limit)
+    return np.arange(taken) * count // max(1, taken)
+
+
+def _vectors(source: FeatureSource, limit: int, faults: Faults) -> TrainingSet:
+    rows, parts = _spread(len(source), limit), []
+    for start in range(0, len(source), READ_ROWS):
+        wanted = rows[np.searchsorted(rows, start) : np.searchsorted(rows, start + READ_ROWS)]
+        if not len(wanted):
+            continue
+        block = source.block(start, min(len(source), start + READ_ROWS))[wanted - start]
+        finite = np.isfinite(block).all(axis=1)
+        faults += [(source.id_of(int(row)), "not all of its numbers are finite") for row in wanted[~finite]]
+        parts.append(block[finite])
+    return _of_vectors(np.concatenate(parts), source.name)
 
 
 def _of_vectors(vectors: np.ndarray, name: str, spec: BackboneSpec | None = None) -> TrainingSet:
@@ -74,21 +104,24 @@ def _of_images(images: Pixels, classes: np.ndarray | None, side: int) -> Trainin
     part = images[:: max(1, len(images) // 2000)].astype(np.float64) / 255
     mean, std = round(float(part.mean()), 3), max(round(float(part.std()), 3), 0.001)
     described = Preprocessing(side, side, "bicubic", (mean,) * 3, (std,) * 3).to_json()
-    samples = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+    # A copy: what was read from a file is not writable, which torch takes only with a warning.
+    samples = torch.from_numpy(np.array(images.transpose(0, 3, 1, 2), order="C"))
     labels = None if classes is None else torch.from_numpy(classes)
     return TrainingSet(samples, labels=labels, preprocessing=described)
 
 
-def _images(source: ImageSource, choice: DataChoice) -> TrainingSet:
+def _images(source: ImageSource, choice: DataChoice, faults: Faults) -> TrainingSet:
     prepare = Preprocessing(choice.side, choice.side, "bicubic", (0.0,) * 3, (1.0,) * 3)
     squares, names = [], []
     for item in source.items:
+        if item.fault is not None:
+            faults.append((item.id, item.fault))
+            continue
         try:
-            if item.fault is None:
-                squares.append(prepare(item.read()))
-                names.append(item.label)
-        except (SourceError, OSError):
-            continue  # as when encoding: what cannot be read does not stop the rest
+            squares.append(prepare(item.read()))
+            names.append(item.label)
+        except (SourceError, OSError) as error:  # as when encoding: what cannot be read does not stop the rest
+            faults.append((item.id, str(error)))
     if len(squares) < 2:
         raise SourceError(f"{source.name}: training needs at least 2 images that can be read, found {len(squares)}")
     images = np.stack(squares)
@@ -100,10 +133,14 @@ def _images(source: ImageSource, choice: DataChoice) -> TrainingSet:
     return _of_images(images, classes, choice.side)
 
 
-def _features(source: ImageSource, name: str) -> TrainingSet:
+def _features(source: ImageSource, name: str, faults: Faults) -> TrainingSet:
     from taskcodec.transforms.backbones import load_backbone
 
     backbone = load_backbone(name)
     batches = Batches(source, backbone)
-    found = [batch.features for batch in batches.run(range(len(batches))) if len(batch.features)]
+    found = []
+    for batch in batches.run(range(len(batches))):
+        faults += [(str(record.id), record.status) for record in batch.records if record.status != OK]
+        if len(batch.features):
+            found.append(batch.features)
     return _of_vectors(np.concatenate(found) if found else np.empty((0, 1)), source.name, backbone.spec)

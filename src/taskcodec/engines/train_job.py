@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from taskcodec.engines.train_config import TrainConfig
-from taskcodec.errors import UsageError
+from taskcodec.engines.outputs import check_output, check_writable, held
+from taskcodec.engines.train_config import LeftOut, TrainConfig
+from taskcodec.errors import StorageError, UsageError
+from taskcodec.fitting.recipe import LAST
 from taskcodec.store.atomic import replacing
 
 Progress = Callable[[int, int], None]
@@ -25,6 +27,7 @@ class Point:
         step, steps: gradient steps done, and in all.
         trained_bits: the entropy model's bits for rounded latents; None where the training was stopped.
         fingerprint: of the codec, likewise.
+        left_out: samples that could not be read, where there were any.
     """
 
     beta: float
@@ -33,6 +36,7 @@ class Point:
     steps: int
     trained_bits: float | None = None
     fingerprint: str | None = None
+    left_out: LeftOut | None = None
 
 
 def output_of(output: Path, beta: float, several: bool) -> Path:
@@ -58,6 +62,7 @@ def train_all(
     seconds: float | None = None,
     jobs: int | None = None,
     progress: Progress | None = None,
+    overwrite: bool = False,
 ) -> list[Point]:
     """Train the codecs of a configuration.
 
@@ -68,9 +73,11 @@ def train_all(
         seconds: stop each training at the first checkpoint after so long.
         jobs: trainings side by side; None for all of them where there is a GPU, one otherwise.
         progress: called with (steps done, steps in all) where one runs at a time.
+        overwrite: begin anew where codecs, or trainings that were begun, lie there.
 
     Raises:
         UsageError: something was begun there and `resume` is not given; or what the configuration says does not fit.
+        StorageError: the codec's file exists, or cannot be written, or another process trains it.
     """
     import torch
 
@@ -78,9 +85,11 @@ def train_all(
     outputs = [output_of(output, recipe.beta, several) for recipe in config.recipes]
     if len(set(outputs)) < len(outputs):
         raise UsageError(f"{config.name}: beta: one of them is given twice")
-    for path in outputs:
-        if not resume and is_first_process() and work_of(path).exists():
-            raise UsageError(f"{work_of(path)}: a training was begun there; go on with --resume, or remove it")
+    if resume and overwrite:
+        raise UsageError("--resume goes on with a training and --overwrite begins it anew: give one of them")
+    if is_first_process():
+        for path in outputs:
+            _check_place(path, config.data.source, resume, overwrite)
     side_by_side = min(jobs or (len(outputs) if torch.cuda.is_available() else 1), len(outputs))
     if side_by_side == 1:
         return [_one(config, k, path, resume, seconds, progress) for k, path in enumerate(outputs)]
@@ -89,17 +98,56 @@ def train_all(
         return [future.result() for future in running]
 
 
+def _check_place(output: Path, source: str, resume: bool, overwrite: bool) -> None:
+    """Refuse, before anything is trained, to write where it cannot be done or where something lies."""
+    check_writable(output)
+    check_output(source, output, "codec")
+    begun = (work_of(output) / LAST).exists()
+    if overwrite or (resume and begun):
+        return
+    if begun:
+        raise UsageError(
+            f"{work_of(output)}: a training was begun there; go on (--resume), begin anew (--overwrite) or name "
+            "another output"
+        )
+    if output.exists():
+        raise StorageError(f"{output}: exists; replace it (--overwrite) or name another output")
+
+
 def _one(
+    config: TrainConfig, number: int, output: Path, resume: bool, seconds: float | None, progress: Progress | None
+) -> Point:
+    """Train one codec, alone in its folder."""
+    if not is_first_process():  # of DDP: the first one holds the folder for all
+        return _trained(config, number, output, resume, seconds, progress)
+    with held(work_of(output), "another process trains this codec"):
+        return _trained(config, number, output, resume, seconds, progress)
+
+
+def _section(message: str) -> str:
+    """Where in the configuration to look for what training found wrong."""
+    if message.startswith("diverged"):
+        return ""
+    return "training." if message.startswith(("accelerator:", "strategy:", "devices:")) else "model: "
+
+
+def _trained(
     config: TrainConfig, number: int, output: Path, resume: bool, seconds: float | None, progress: Progress | None
 ) -> Point:
     from taskcodec.engines.train_data import training_set
     from taskcodec.fitting.training import train
 
     recipe = config.recipes[number]
-    provenance: dict[str, Any] = {"augmentations": config.augmentations, "source": Path(config.data.source).name}
+    provenance: dict[str, Any] = {
+        "augmentations": config.augmentations,
+        "jitter": config.jitter,
+        "target": config.data.target,
+        "source": Path(config.data.source).name,
+    }
+    data, left_out = training_set(config)
     try:
         trained = train(
-            training_set(config),
+            data,
             recipe,
             config.schedule,
             folder=work_of(output),
@@ -112,8 +160,8 @@ def _one(
     except UsageError as error:
         if str(error).startswith(config.name):
             raise
-        raise UsageError(f"{config.name}: model: {error}") from error
-    point = Point(recipe.beta, str(output), trained.step, trained.steps)
+        raise UsageError(f"{config.name}: {_section(str(error))}{error}") from error
+    point = Point(recipe.beta, str(output), trained.step, trained.steps, left_out=left_out)
     if trained.codec is None:
         return point
     with replacing(output) as temporary:

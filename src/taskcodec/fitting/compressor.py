@@ -107,6 +107,8 @@ class Compressor(nn.Module):
         if recipe.objective == "supervised":
             if data.labels is None:
                 raise UsageError("the supervised objective needs labels")
+            if len(data.labels.unique()) < 2:
+                raise UsageError("the supervised objective needs samples of at least 2 classes, found one")
             sizes = {"inputs": recipe.columns, "outputs": int(data.labels.max()) + 1, "hidden": [hidden]}
             self.classifier = make("mlp", sizes)
         mean, std = (0.0, 1.0) if not data.is_images else _mean_and_std(data)

@@ -12,6 +12,8 @@ OBJECTIVES: tuple[Objective, ...] = ("VC", "VIC", "BINCE", "feature_l1", "featur
 RECONSTRUCTING = ("VC", "VIC", "feature_l1", "feature_l2")
 """Objectives that need a synthesis network."""
 ENTROPY_MODELS = ("factorized", "hyperprior", "mean_scale_hyperprior", "autoregressive")
+LAST = "last.ckpt"
+"""A training's checkpoint, in its folder."""
 PRECISIONS = ("32-true", "bf16-mixed")
 
 

@@ -28,9 +28,10 @@ import numpy as np
 import torch
 
 from taskcodec.codec import Codec
-from taskcodec.errors import CorruptFileError, MismatchError, UsageError
+from taskcodec.errors import CorruptFileError, UsageError
+from taskcodec.fitting.checkpoints import KEY, described, read_step
 from taskcodec.fitting.compressor import Compressor, TrainingSet
-from taskcodec.fitting.recipe import Recipe, Schedule
+from taskcodec.fitting.recipe import LAST, Recipe, Schedule
 from taskcodec.fitting.training_data import Batch, Steps, loader
 from taskcodec.transforms.backbones.libraries import has_torchvision, import_torchvision
 
@@ -39,12 +40,13 @@ if has_torchvision():
 try:
     import lightning.pytorch as pl
     from lightning.pytorch.callbacks import Callback, Checkpoint
-    from lightning.pytorch.loggers import CSVLogger, Logger
+
+    from taskcodec.fitting.machine import check_machine
+    from taskcodec.fitting.training_log import is_first, loggers_of
 except ImportError as fault:
     raise UsageError("training needs Lightning; run: pip install 'taskcodec[train]'") from fault
 
 Progress = Callable[[int, int], None]
-LAST = "last.ckpt"
 LOG_EVERY = 20
 """Steps between lines of the log."""
 
@@ -67,13 +69,15 @@ class Trained:
 class _Module(pl.LightningModule):
     """The compressor as Lightning drives it."""
 
-    def __init__(self, compressor: Compressor, schedule: Schedule) -> None:
+    def __init__(self, compressor: Compressor, schedule: Schedule, described: Mapping[str, Any]) -> None:
         super().__init__()
-        self.compressor, self.schedule = compressor, schedule
+        self.compressor, self.schedule, self.described = compressor, schedule, described
 
     def training_step(self, batch: Batch, index: int) -> torch.Tensor:
         with seeded(self.schedule.seed, self.global_step, self.global_rank):
             losses = self.compressor(*batch)
+        if not torch.isfinite(losses.loss):
+            raise self.diverged(f"the loss is {float(losses.loss.detach())}")
         values = {name: value.detach() for name, value in losses._asdict().items()}
         if self.compressor.bince is not None:
             values["temperature"] = self.compressor.bince.temperature.detach()
@@ -93,21 +97,18 @@ class _Module(pl.LightningModule):
         rates = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
 
+    def diverged(self, found: str) -> UsageError:
+        """What to raise where a training has left the finite numbers: none of its later steps would come back."""
+        rate, step = self.schedule.learning_rate, self.global_step
+        return UsageError(f"diverged: {found} at step {step}, with learning_rate {rate:g}: take a smaller one")
+
+    def check_weights(self) -> None:
+        """Raise UsageError where a weight is no finite number."""
+        if not all(bool(torch.isfinite(value).all()) for value in self.compressor.parameters()):
+            raise self.diverged("a weight is not finite")
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["taskcodec"] = self.described()
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if checkpoint.get("taskcodec") != self.described():
-            raise MismatchError("the checkpoint is one of another recipe, schedule or data; name another output")
-
-    def described(self) -> dict[str, Any]:
-        """What a training must have in common with the checkpoint it goes on from."""
-        samples = self.compressor.data.samples
-        return {
-            "recipe": asdict(self.compressor.recipe),
-            "schedule": asdict(self.schedule),
-            "samples": [tuple(samples.shape), float(samples[:: max(1, len(samples) // 256)].double().sum())],
-        }
+        checkpoint[KEY] = dict(self.described)
 
 
 class _Keeper(Checkpoint):
@@ -117,10 +118,13 @@ class _Keeper(Checkpoint):
         self.folder, self.stop_at = folder, None if seconds is None else time.monotonic() + seconds
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        pl_module.check_weights()  # the last sound checkpoint stays
         partial = self.folder / f"{LAST}.partial"
         trainer.save_checkpoint(partial)
         if trainer.is_global_zero:
             os.replace(partial, self.folder / LAST)
+            for logger in trainer.loggers:
+                logger.save()  # who goes on from here finds the log up to here
         if self.stop_at is not None and time.monotonic() > self.stop_at:
             trainer.should_stop = True
 
@@ -171,27 +175,35 @@ def train(
         recipe: what to train.
         schedule: how.
         folder: for checkpoints and logs; None keeps neither.
-        resume: go on from the folder's last checkpoint, where there is one.
+        resume: go on from the folder's last checkpoint, where there is one; without it, one that lies there is removed.
         seconds: stop after the first checkpoint that lies so far off; `resume` goes on from there.
         loggers: "csv" (metrics.csv) and "tensorboard".
-        provenance: free JSON, recorded in the codec beside what was trained.
+        provenance: free JSON, recorded in the codec beside what was trained. What the data do not show, such as the
+            name of the views, belongs here: `resume` goes on only where it is the same.
         progress: called with (steps done, steps in all).
 
     Raises:
-        UsageError: a recipe that does not fit the data.
+        UsageError: a recipe that does not fit the data, a machine that does not fit the schedule, or a training that
+            diverged.
         MismatchError: a checkpoint of another training.
         CorruptFileError: a checkpoint that cannot be read.
     """
     if len(data.samples) < 2:
         raise UsageError(f"training needs at least 2 samples, found {len(data.samples)}")
+    check_machine(schedule)
     with seeded(schedule.seed, -1, 0):
         compressor = Compressor(recipe, data)
-    module, place = _Module(compressor, schedule), None if folder is None else Path(folder)
+    place = None if folder is None else Path(folder)
+    identity = {} if place is None else described(data, recipe, schedule, provenance)
+    module = _Module(compressor, schedule, identity)
     callbacks: list[Callback] = [] if progress is None else [_Reporter(progress, schedule.steps)]
     if place is not None:
         place.mkdir(parents=True, exist_ok=True)
         callbacks.append(_Keeper(place, seconds))
     start = place / LAST if place is not None and resume and (place / LAST).exists() else None
+    done = 0 if start is None else read_step(start, identity)
+    if place is not None and start is None and is_first():
+        (place / LAST).unlink(missing_ok=True)  # or a later --resume would take up the old training
     with _quiet():
         trainer = pl.Trainer(
             accelerator=schedule.accelerator,
@@ -202,7 +214,7 @@ def train(
             max_steps=schedule.steps,
             max_epochs=-1,
             callbacks=callbacks,
-            logger=[] if place is None else _loggers(place, loggers),
+            logger=[] if place is None or done >= schedule.steps else loggers_of(place, loggers, done),
             log_every_n_steps=LOG_EVERY,
             enable_checkpointing=place is not None,
             enable_progress_bar=False,
@@ -226,7 +238,12 @@ def train(
         "samples": len(data.samples),
         "schedule": asdict(schedule),
     }
-    return Trained(compressor.cpu().to_codec({**record, **(provenance or {})}), step, schedule.steps)
+    module.check_weights()
+    try:
+        codec = compressor.cpu().to_codec({**record, **(provenance or {})})
+    except CorruptFileError as error:  # finite, but beyond what tables can hold
+        raise module.diverged(f"no codec can be made of it ({error})") from error
+    return Trained(codec, step, schedule.steps)
 
 
 @contextmanager
@@ -236,20 +253,6 @@ def seeded(seed: int, step: int, rank: int) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(value)
         yield
-
-
-def _loggers(place: Path, names: tuple[str, ...]) -> list[Logger]:
-    made: list[Logger] = []
-    for name in names:
-        if name == "csv":
-            made.append(CSVLogger(place, name="", version=""))
-        elif name == "tensorboard":
-            from lightning.pytorch.loggers import TensorBoardLogger
-
-            made.append(TensorBoardLogger(place, name="", version="tensorboard"))
-        else:
-            raise UsageError(f"logger {name!r} is neither csv nor tensorboard")
-    return made
 
 
 @contextmanager

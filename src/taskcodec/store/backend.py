@@ -216,20 +216,27 @@ def writer_lock(blobs: Blobs) -> Iterator[None]:
     if not isinstance(blobs, FolderBlobs):
         yield
         return
+    with folder_lock(blobs.root, "another process is writing this store"):
+        yield
+
+
+@contextmanager
+def folder_lock(folder: Path, busy: str) -> Iterator[None]:
+    """Hold a folder, which is made where it is not there. Raises StorageError: `busy` where another process has it."""
     try:
-        blobs.root.mkdir(parents=True, exist_ok=True)
-        lock = open(blobs.root / ".lock", "w")  # noqa: SIM115 (held open for as long as the lock)
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / ".lock", "w")  # noqa: SIM115 (held open for as long as the lock)
     except OSError as error:
-        raise StorageError(f"{blobs.root}: cannot be written ({error.strerror})") from error
+        raise StorageError(f"{folder}: cannot be written ({error.strerror})") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise StorageError(f"{blobs.root}: another process is writing this store") from error
+            raise StorageError(f"{folder}: {busy}") from error
         try:
             yield
         finally:
-            (blobs.root / ".lock").unlink(missing_ok=True)
+            (folder / ".lock").unlink(missing_ok=True)
 
 
 def pack_zip(folder: str | Path, path: str | Path) -> None:

@@ -1,0 +1,79 @@
+"""What a training must have in common with the checkpoint that it goes on from, and how far that one is.
+
+A training that went on with other data or views would be recorded as something that it is not.
+"""
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from taskcodec.errors import CorruptFileError, MismatchError
+from taskcodec.fitting.compressor import TrainingSet
+from taskcodec.fitting.recipe import Recipe, Schedule
+
+KEY = "taskcodec"
+"""Under which a checkpoint carries what `described` gives."""
+_MISSING = object()
+
+
+def described(
+    data: TrainingSet, recipe: Recipe, schedule: Schedule, provenance: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """All that settles where a training goes, as a flat dict: every sample and label counts."""
+    parts = {"model": asdict(recipe), "training": asdict(schedule), **(provenance or {})}
+    parts["data"] = {
+        "shape": list(data.samples.shape),
+        "sha256": _hash(data),
+        "preprocessing": dict(data.preprocessing or {}),
+        "backbone": None if data.backbone is None else asdict(data.backbone),
+    }
+    return _flat(parts)
+
+
+def read_step(path: Path, expected: Mapping[str, Any]) -> int:
+    """The gradient steps that a checkpoint has behind it.
+
+    Raises:
+        MismatchError: it is one of another training than the one described; the first key that differs is named.
+        CorruptFileError: it cannot be read.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=False)
+        found, step = dict(content[KEY]), int(content["global_step"])
+    except (RuntimeError, EOFError, KeyError, TypeError, ValueError, OSError, pickle.UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CorruptFileError(f"{path}: not a checkpoint that can be read ({reason})") from error
+    for key in [*expected, *found]:
+        there, here = (values.get(key, _MISSING) for values in (found, expected))
+        if there != here:
+            raise MismatchError(
+                f"{path}: a checkpoint of another training: {key} is {_short(there)} there and {_short(here)} here; "
+                "name another output"
+            )
+    return step
+
+
+def _hash(data: TrainingSet) -> str:
+    digest = hashlib.sha256()
+    for part in (data.samples, data.labels):
+        if part is not None:
+            digest.update(str((part.dtype, tuple(part.shape))).encode())
+            digest.update(part.detach().cpu().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} -> {"a.b": 1}, so that a key that differs can be named."""
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return found
+
+
+def _short(value: Any) -> str:
+    return "missing" if value is _MISSING else f"{value}"[:40]

@@ -1,0 +1,81 @@
+"""What a configuration reads to train on: evenly from all of a source, and what is left out is told."""
+
+import gzip
+import json
+import subprocess
+import sys
+import warnings
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from taskcodec.engines.train_config import read_config
+from taskcodec.errors import UsageError
+
+if any(find_spec(name) is None for name in ("lightning", "kornia", "yaml", "PIL")):
+    pytest.skip("the train extra is not installed", allow_module_level=True)
+from taskcodec.engines.train_data import training_set
+
+CONFIG = """
+data: {source: SOURCE}
+model: {objective: BINCE, columns: 1, analysis: {name: mlp, hidden: [8]}}
+beta: 0.1
+training: {steps: 2, batch: 4, accelerator: cpu}
+"""
+
+
+def read(folder, source, old="", new=""):
+    (folder / "c.yaml").write_text(CONFIG.replace("SOURCE", str(folder / source)).replace(old, new))
+    return training_set(read_config(folder / "c.yaml"))
+
+
+def test_rows_that_are_not_finite_are_left_out_and_told(tmp_path):
+    points = np.random.default_rng(0).normal(size=(20, 3)).astype("f4")
+    points[[7, 9], 1] = np.nan
+    np.save(tmp_path / "x.npy", points)
+    data, left_out = read(tmp_path, "x.npy")
+    assert data.samples.shape == (18, 3)
+    assert (left_out.count, left_out.first) == (2, "7")
+    command = [sys.executable, "-m", "taskcodec.cli.main", "train", "c.yaml", "-o", "x.codec", "--json"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    told = "2 samples were left out; the first: 7 (not all of its numbers are finite)"
+    assert found.stderr.splitlines()[-1] == f"taskcodec: {told}"
+    assert json.loads(found.stdout)[0]["left_out"]["count"] == 2
+
+
+def test_samples_are_spread_over_a_sorted_source(tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(100, dtype="f4")[:, None])
+    data, left_out = read(tmp_path, "x.npy", "x.npy}", "x.npy, samples: 10}")
+    assert data.samples[:, 0].tolist() == list(range(0, 100, 10))
+    assert left_out is None
+
+
+def test_images_that_cannot_be_read_are_told(tmp_path):
+    from PIL import Image
+
+    for name in ("a", "b"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(4):
+            Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / "photos" / name / f"{number}.png")
+    (tmp_path / "photos" / "a" / "0.png").write_bytes(b"no image")
+    data, left_out = read(tmp_path, "photos", "photos}", "photos, side: 8}")
+    assert data.samples.shape == (7, 3, 8, 8)
+    assert (left_out.count, left_out.first) == (1, "a/0.png")
+    assert left_out.reason
+
+
+def test_a_batch_larger_than_the_data_is_refused(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((3, 2), "f4"))
+    with pytest.raises(UsageError, match=r"c\.yaml: training\.batch: 4 is more than the 3 samples"):
+        read(tmp_path, "x.npy")
+
+
+def test_idx_files_are_read_without_a_warning(tmp_path):
+    for name, shape in (("images-idx3", (6, 8, 8)), ("labels-idx1", (6,))):
+        header = bytes([0, 0, 8, len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape)
+        (tmp_path / f"train-{name}-ubyte.gz").write_bytes(gzip.compress(header + bytes(int(np.prod(shape)))))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data, _ = read(tmp_path, ".")
+    assert data.samples.shape == (6, 1, 8, 8)
