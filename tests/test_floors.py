@@ -48,6 +48,7 @@ TORCH_ALLOWED = {
     "entropy_models/model.py",
     "fitting/checkpoints.py",
     "fitting/compressor.py",
+    "fitting/conditional.py",
     "fitting/learned_bottleneck.py",
     "fitting/training.py",
     "fitting/training_data.py",

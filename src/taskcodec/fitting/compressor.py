@@ -107,7 +107,7 @@ class Compressor(nn.Module):
         if recipe.objective == "supervised":
             if data.labels is None:
                 raise UsageError("the supervised objective needs labels")
-            if len(set(data.labels.tolist())) < 2:
+            if bool((data.labels == data.labels[0]).all()):
                 raise UsageError("the supervised objective needs samples of at least 2 classes, found one")
             sizes = {"inputs": recipe.columns, "outputs": int(data.labels.max()) + 1, "hidden": [hidden]}
             self.classifier = make("mlp", sizes)
