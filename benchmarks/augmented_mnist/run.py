@@ -250,19 +250,25 @@ def draw(rows, file):
 
     from taskcodec.evaluation.plot import COLOURS
 
-    figure, axes = plt.subplots(figsize=(7, 4.6), layout="constrained")
-    digit = [row for row in rows if row["task"] == "digit" and "raw" not in row["objective"]]
-    for number, name in enumerate(dict.fromkeys(row["objective"] for row in digit)):
-        points = [(row["bits_file"], 100 * (1 - row["accuracy"])) for row in digit if row["objective"] == name]
-        axes.plot(
-            *zip(*sorted(points), strict=True), "osD^vPX"[number], color=COLOURS[number % len(COLOURS)], label=name
-        )
-    axes.axhline(2.5, color="#666666", linestyle="--", linewidth=1)
-    axes.axvline(48, color="#666666", linestyle="--", linewidth=1)
-    axes.set(xscale="log", yscale="log", xlabel="bits an image, in files", ylabel="errors on the test digits, %")
-    axes.set_title("Augmented MNIST (loss = distortion + beta * rate_bits); dashed: 48 bits, 97.5 %")
-    axes.grid(alpha=0.25, which="both")
-    axes.legend(frameon=False)
+    figure, panels = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+    titles = {"digit": "test images as they are", "digit, all images augmented": "all images augmented"}
+    names = list(dict.fromkeys(row["objective"] for row in rows if "raw" not in row["objective"]))
+    for axes, (task, title) in zip(panels, titles.items(), strict=True):
+        for number, name in enumerate(names):
+            own = [row for row in rows if row["objective"] == name and row["task"] == task]
+            for fitted, fill in (("", "full"), (", conditional tables", "none")):
+                points = [(row["bits_file"], 100 * (1 - row["accuracy"])) for row in own
+                          if ("after" in (row["entropy_model"] or "")) == bool(fitted)]  # fmt: skip
+                if points:
+                    axes.plot(*zip(*sorted(points), strict=True), "osD^vPX"[number], label=name + fitted,
+                              color=COLOURS[number % len(COLOURS)], fillstyle=fill)  # fmt: skip
+        axes.set(xscale="log", yscale="log", xlabel="bits an image, in files", title=title)
+        axes.grid(alpha=0.25, which="both")
+    panels[0].axhline(2.5, color="#666666", linestyle="--", linewidth=1)
+    panels[0].axvline(48, color="#666666", linestyle="--", linewidth=1)
+    panels[0].set_ylabel("errors on the digits, %")
+    panels[1].legend(frameon=False)
+    figure.suptitle("Augmented MNIST (loss = distortion + beta * rate_bits); dashed: 48 bits, 97.5 %")
     figure.savefig(file, dpi=110)
     plt.close(figure)
 
