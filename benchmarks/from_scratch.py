@@ -58,7 +58,9 @@ def measured(work, images, name, codec, about, *options):
         )  # fmt: skip
         bits = json.loads(command("info", store, "--json"))["bits_per_sample"]
         rows = found["rows"] if isinstance(found, dict) else found
-        kept.write_text(json.dumps([{**about, **row, "bits_per_sample": bits} for row in rows]))
+        # Names without folders: results are for others to read.
+        own = {"set": images.name, "bits_per_sample": bits}
+        kept.write_text(json.dumps([{**about, **row, **own} for row in rows]))
     return json.loads(kept.read_text())
 
 
