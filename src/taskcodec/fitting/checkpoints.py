@@ -43,7 +43,7 @@ def read_step(path: Path, expected: Mapping[str, Any]) -> int:
         CorruptFileError: it cannot be read.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=False)
+        content = torch.load(path, map_location="cpu", weights_only=True)
         found, step = dict(content[KEY]), int(content["global_step"])
     except (RuntimeError, EOFError, KeyError, TypeError, ValueError, OSError, pickle.UnpicklingError) as error:
         reason = " ".join(str(error).split())[:200]

@@ -222,7 +222,7 @@ def train(
             use_distributed_sampler=False,
         )
         try:
-            trainer.fit(module, datamodule=_Data(data, schedule), ckpt_path=start, weights_only=False)
+            trainer.fit(module, datamodule=_Data(data, schedule), ckpt_path=start, weights_only=True)
         except (RuntimeError, EOFError, KeyError) as error:
             if start is not None and not trainer.training:
                 raise CorruptFileError(f"{start}: not a checkpoint that can be read ({error})") from error
