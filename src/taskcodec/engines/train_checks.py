@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from taskcodec.data.idx import is_idx_folder
 from taskcodec.errors import UsageError
 from taskcodec.fitting.recipe import RECONSTRUCTING, Recipe, Schedule
 from taskcodec.transforms.carried import ANALYSES, SYNTHESES
@@ -76,7 +77,7 @@ def _unused_of(data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         return "the toy source banana", images
     if source.name.lower().endswith((".npy", ".parquet")):
         return "vectors, which are taken as they are", ("seed", *images)
-    if source.is_dir() and any(source.glob("*-idx3-ubyte*")):
+    if is_idx_folder(source):
         return "IDX files, which have their own size", ("seed", *images)
     if "backbone" in data:
         return "features of a backbone, which has its own size of images", ("seed", "side", "grey")

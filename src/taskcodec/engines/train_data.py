@@ -9,7 +9,7 @@ import torch
 
 from taskcodec.data.arrays import FeatureSource
 from taskcodec.data.augmentations import TARGETS, jittered, views
-from taskcodec.data.idx import read_idx_folder
+from taskcodec.data.idx import is_idx_folder, read_idx_folder
 from taskcodec.data.items import ImageSource
 from taskcodec.data.sources import open_source
 from taskcodec.data.toy import banana_source
@@ -60,7 +60,7 @@ def _samples(choice: DataChoice, faults: Faults) -> TrainingSet:
         drawn = banana_source().sample(choice.samples, choice.seed).astype(np.float32)
         return TrainingSet(torch.from_numpy(drawn))
     folder = Path(choice.source)
-    if folder.is_dir() and any(folder.glob("*-idx3-ubyte*")):
+    if is_idx_folder(folder):
         images, classes = read_idx_folder(folder)
         rows = _spread(len(images), choice.samples)
         images, classes = images[rows], classes[rows]

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from taskcodec.codec import Codec, load_codec
 from taskcodec.data.items import ImageSource
 from taskcodec.errors import MismatchError, UsageError
@@ -52,11 +50,11 @@ class ImageCodecFile:
     def encode_decode_images(self, source: ImageSource) -> tuple[Float32s, float]:
         """Decoded features (n, d) of a source's images, and mean bits. Raises MismatchError where one is gone."""
         from taskcodec.engines.learned import PREFIX
-        from taskcodec.engines.local import Batches
+        from taskcodec.engines.local import Batches, sample_features
         from taskcodec.transforms.backbones import load_backbone
 
         batches = Batches(source, load_backbone(PREFIX + self.path), readers=2)
-        features = np.concatenate([batch.features for batch in batches.run(range(len(batches)))])
+        features = sample_features(batches, len(source))
         if len(features) != len(source):
             raise MismatchError(f"{len(source) - len(features)} images could not be read again")
         return _coded(load_codec(Path(self.path)), features)
