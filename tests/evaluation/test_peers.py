@@ -4,6 +4,7 @@ import pytest
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.own import OwnCodec
 from taskcodec.evaluation.peers import Cast, Faiss, FitSet, Int8, Sign, UniformStep, standard_peers
+from taskcodec.evaluation.peers_more import PcaTruncation
 from taskcodec.fitting import fit
 
 D = 32
@@ -39,7 +40,7 @@ def relative_error(peer, fit_set):
         (Faiss("SQ8", "SQ8"), 8 * D, 1e-3),
         (Faiss("SQ4", "SQ4", companded=True), 4 * D, 0.05),
         (Faiss("PQ", "PQ8x8"), 64, 0.3),
-        (Faiss("PQ", "PQ8x8", pooled=False, most=300), 64, 0.4),
+        (Faiss("PQ", "PQ8x8", pooled=True, most=300), 64, 0.4),
         (Faiss("OPQ", "OPQ8_16,PQ8x8"), 64, 0.4),
         (Faiss("RQ", "PCA16,RQ4x8"), 32, 0.6),
     ],
@@ -61,16 +62,23 @@ def test_entropy_coded_peers_meet_their_rate_and_improve_with_it(fit_set, klt, c
     assert many < 0.5 * few < 0.5
 
 
-def test_a_background_steadies_the_klt_and_leaves_rate_to_the_set_itself(fit_set):
-    own = FitSet(features(40, seed=2), features(400) * 3, fit_set.views)
-    error, bits = relative_error(UniformStep("KLT", 60, klt=True), own)
-    assert error < 0.3
-    assert bits < 120
+@pytest.mark.parametrize("peer", [
+    Faiss("PQ", "PQ4x4"), Faiss("OPQ", "OPQ4_16,PQ4x4"), UniformStep("KLT", 60, klt=True), UniformStep("step", 60),
+    PcaTruncation(8, "int8"),
+], ids=lambda peer: peer.name)  # fmt: skip
+def test_peers_that_do_better_on_a_set_alone_leave_the_background(fit_set, peer):
+    test, none = features(300, seed=1), fit_set.views[:, :0]
+    alone = FitSet(fit_set.features, features(0), none)
+    other = FitSet(fit_set.features, features(400, seed=2) * 3, none)
+    first, second = (peer.fit(data).encode_decode(test) for data in (alone, other))
+    np.testing.assert_array_equal(first[0], second[0])
+    assert first[1] == second[1]
 
 
-def test_pooling_takes_the_background_or_else_the_views(fit_set):
-    assert len(fit_set.pooled) == 1200
-    assert len(FitSet(features(10), features(20), fit_set.views).pooled) == 30
+def test_a_background_is_pooled_or_else_the_views(fit_set):
+    assert (len(fit_set.pooled), len(fit_set.own)) == (1200, 1200)
+    other = FitSet(features(10), features(20), fit_set.views)
+    assert (len(other.pooled), len(other.own)) == (30, 10)
 
 
 def test_taskcodec_wears_the_same_protocol(fit_set):

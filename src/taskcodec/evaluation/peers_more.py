@@ -38,13 +38,13 @@ class PcaTruncation:
 
     def fit(self, fit_set: FitSet) -> _FittedPca:
         """At most as many components as the fit set has dimensions or samples are kept."""
-        pooled = fit_set.pooled.astype(np.float64)
-        mean = pooled.mean(axis=0)
-        axes = np.linalg.eigh((pooled - mean).T @ (pooled - mean))[1][:, ::-1][:, : min(self.kept, len(pooled))]
+        own = fit_set.own.astype(np.float64)
+        mean = own.mean(axis=0)
+        axes = np.linalg.eigh((own - mean).T @ (own - mean))[1][:, ::-1][:, : min(self.kept, len(own))]
         basis = axes.astype(np.float32)
         inner = None
         if self.stored == "int8":
-            latent = ((fit_set.pooled - mean) @ axes).astype(np.float32)
+            latent = ((own - mean) @ axes).astype(np.float32)
             inner = Int8().fit(FitSet(latent, latent[:0], latent[None, :0]))
         return _FittedPca(mean.astype(np.float32), basis, inner)
 
@@ -171,7 +171,7 @@ def more_peers() -> list[Peer]:
     """
     peers: list[Peer] = [PcaTruncation(kept, "float16") for kept in PCA_KEPT["float16"]]
     peers += [PcaTruncation(kept, "int8") for kept in PCA_KEPT["int8"]]
-    peers += [Faiss("LSQ", f"PCA256,LSQ{m}x4", most=9000, adjust=_few_iterations) for m in LSQ_CODEBOOKS]
+    peers += [Faiss("LSQ", f"PCA256,LSQ{m}x4", pooled=True, most=9000, adjust=_few_iterations) for m in LSQ_CODEBOOKS]
     peers += [Zstandard("float16"), Zstandard("int8")]
     peers += [LearnedBottleneck(share, refit) for refit in (False, True) for share in SHARES]
     return peers
