@@ -75,6 +75,11 @@ def test_peers_that_do_better_on_a_set_alone_leave_the_background(fit_set, peer)
     assert first[1] == second[1]
 
 
+def test_a_background_makes_up_for_too_few_samples(fit_set):
+    few = FitSet(fit_set.features[:50], features(400, seed=2), fit_set.views[:, :0])
+    assert relative_error(Faiss("PQ", "PQ8x8"), few)[1] == 64
+
+
 def test_a_background_is_pooled_or_else_the_views(fit_set):
     assert (len(fit_set.pooled), len(fit_set.own)) == (1200, 1200)
     other = FitSet(features(10), features(20), fit_set.views)

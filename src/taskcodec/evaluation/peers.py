@@ -154,7 +154,7 @@ class Faiss:
     """A faiss codec by its factory string, for example "SQ4", "PQ64x8", "OPQ64,PQ64x8", "RQ64x8".
 
     companded: code the signed square roots instead of the values.
-    pooled: train on the background too, where there is one.
+    pooled: train on the background too, where there is one; where the set has less than CENTROIDS, all do.
     most: train on at most this many vectors, evenly picked.
     adjust: sets training parameters on the faiss index before it is trained.
     """
@@ -173,7 +173,7 @@ class Faiss:
     def fit(self, fit_set: FitSet) -> _FittedFaiss:
         import faiss
 
-        train = fit_set.pooled if self.pooled else fit_set.own
+        train = fit_set.pooled if self.pooled or len(fit_set.own) < CENTROIDS else fit_set.own
         if self.most is not None and len(train) > self.most:
             train = train[np.linspace(0, len(train) - 1, self.most).astype(np.intp)]
         index = faiss.index_factory(train.shape[1], self.factory)
@@ -261,6 +261,7 @@ class _FittedStep:
         return expand(result, "sqrt") if self.peer.companded else result, 8.0 * size / len(features)
 
 
+CENTROIDS = 256  # of a codebook of 8 bits: faiss asks for as many vectors
 CHUNK_ROWS = 1024  # a store's default
 PRIOR_ROWS = 512
 ROUNDING = 0.5  # to the nearest
