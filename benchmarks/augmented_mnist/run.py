@@ -38,7 +38,7 @@ BLOCK = 4096
 COLUMNS = 32
 MEAN, STD = 0.1307, 0.3081
 PREPROCESSING = {"resize": 28, "crop": 28, "interpolation": "bicubic", "mean": [MEAN] * 3, "std": [STD] * 3}
-BETAS = {"VIC": (0.03, 0.06), "VC": (0.006, 0.002), "BINCE": (0.003, 0.01)}
+BETAS = {"VIC": (0.03, 0.06), "VC": (0.006, 0.012), "BINCE": (0.003, 0.01)}
 STEPS = {"VIC": 12_000, "VC": 12_000, "BINCE": 6000}
 BATCH = 128
 """About 25 minutes a setting on one idle core."""
@@ -171,7 +171,7 @@ def conditional_rows(codec, digits, rows):
     for task, images in sources.items():
         train, test = (latents(codec, part) for part in images)
         steps = min(CONDITIONAL_STEPS, codec.provenance["schedule"]["steps"])
-        for cells in CELLS[1:] if task == "digit" else CELLS[1:2]:
+        for cells in CELLS if task == "digit" else CELLS[1:2]:
             own = with_conditional_tables(replace(codec, step=cells * codec.step), train, steps=steps)
             symbols = own.encode(test)
             rates = {
