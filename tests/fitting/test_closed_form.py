@@ -92,3 +92,27 @@ def test_constant_features_cost_nothing():
     x = np.full((50, 6), 2.5, np.float32)
     codec = taskcodec.fit(x, method="dimensionwise")
     assert np.allclose(codec.decode(codec.encode(x)), x)
+
+
+@pytest.mark.parametrize(("samples", "rate"), [(10, 20), (300, 200)])
+def test_very_many_features_need_no_matrix_of_their_squares(samples, rate):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(samples, 20)) @ rng.normal(size=(20, 20_000)) + 0.1 * rng.normal(size=(samples, 20_000))
+    x = x.astype(np.float32)
+    codec = taskcodec.fit(x, bits=rate)  # a covariance would take 3 GB, and its axes hours
+    assert codec.columns <= samples
+    assert bits(codec, x) == pytest.approx(rate, rel=0.05)
+    assert np.mean((codec.decode(codec.encode(x)) - x) ** 2) < 0.05 * x.var()
+    assert taskcodec.Codec.from_bytes(codec.to_bytes()).fingerprint == codec.fingerprint
+
+
+def test_constant_features_are_a_column_however_many():
+    x = np.ones((5, 5000), np.float32)
+    codec = taskcodec.fit(x)
+    np.testing.assert_array_equal(codec.decode(codec.encode(x)), x)
+
+
+def test_views_of_very_many_features_are_refused():
+    x = np.random.default_rng(0).normal(size=(4, 5000))
+    with pytest.raises(UsageError, match="4,096"):
+        taskcodec.fit(x, views=np.stack([x, x]))

@@ -51,6 +51,13 @@ EMPHASIS_FLOOR = 1e-4
 SHRINKAGE_SAMPLES = 0.1
 """The covariance of n samples of d features is shrunk to its diagonal with weight d c / (n + d c), c this number."""
 USUAL_EXPONENT = 6
+LARGEST_COVARIANCE = 4096
+"""Of more features than these no covariance is formed: its axes would take minutes, soon hours, and gigabytes. The map
+is then the Karhunen-Loeve transform within the span of at most so many samples."""
+MOST_VALUES = 2**27
+"""Values of samples that such a map is made of: half a gigabyte."""
+SPAN_FLOOR = 1e-6
+"""Share of the leading axis's variance below which an axis within the span is rounding noise."""
 MIN_SAMPLES = 2
 LARGEST = 1e15
 """Features beyond this are no measurements, and their squares leave float32."""
@@ -82,8 +89,8 @@ def fit(
         provenance: free JSON, recorded in the codec.
 
     Raises:
-        UsageError: an unknown method, both `bits` and `step`, a rate that cannot be met, or a step too small for
-            these features.
+        UsageError: an unknown method, both `bits` and `step`, a rate that cannot be met, a step too small for these
+            features, or views of more than LARGEST_COVARIANCE features.
         MismatchError: features that are no (n, d) array of finite numbers.
     """
     if method not in get_args(Method):
@@ -97,13 +104,7 @@ def fit(
     if method == "dimensionwise":
         transform = _dimensionwise(centre)
     else:
-        covariance = shrink(covariance_of(companded), len(x))
-        within = None
-        if views is not None:
-            within = within_covariance(compand(np.asarray(views, np.float32), companding))
-            if within.shape != covariance.shape:
-                raise MismatchError(f"views of {len(within)} features, a collection of {len(covariance)}")
-        transform = bottleneck_transform(covariance, within, centre, companding, emphasis)
+        transform = _bottleneck(companded, views, centre, companding, emphasis)
     latent = transform.analyse(x)
     deviation = float(latent.std())
     if deviation > 0:
@@ -144,6 +145,22 @@ def fit(
     return replace(smaller, provenance={**smaller.provenance, "outside_share": lost})
 
 
+def _bottleneck(
+    companded: npt.NDArray[np.float32], views: npt.ArrayLike | None, centre: Array64, companding: Any, emphasis: float
+) -> AffineTransform:
+    if companded.shape[1] > LARGEST_COVARIANCE:
+        if views is not None:
+            raise UsageError(f"views: only for at most {LARGEST_COVARIANCE:,} features, found {companded.shape[1]:,}")
+        return _map_of(*_axes_in_span(companded, centre), None, centre, companding, emphasis)
+    covariance = shrink(covariance_of(companded), len(companded))
+    within = None
+    if views is not None:
+        within = within_covariance(compand(np.asarray(views, np.float32), companding))
+        if within.shape != covariance.shape:
+            raise MismatchError(f"views of {len(within)} features, a collection of {len(covariance)}")
+    return bottleneck_transform(covariance, within, centre, companding, emphasis)
+
+
 def default_bits(dimension: int) -> float:
     """The rate where none is asked for, in bits per sample of `dimension` features."""
     return min(DEFAULT_BITS, DEFAULT_BITS_PER_FEATURE * dimension)
@@ -180,22 +197,46 @@ def bottleneck_transform(
     covariance: Array64, within: Array64 | None, centre: Array64, companding: Any, emphasis: float
 ) -> AffineTransform:
     """Whiten by `within` (with its ridge), rotate to the principal axes of the total covariance; all (d, d)."""
+    if within is None:
+        return _map_of(*np.linalg.eigh(covariance), None, centre, companding, emphasis)
     d = len(covariance)
-    whiten, unwhiten = np.eye(d), np.eye(d)
-    if within is not None:
-        values, vectors = np.linalg.eigh(within + WITHIN_RIDGE * np.trace(within) / d * np.eye(d))
-        whiten, unwhiten = (vectors * values**-0.5) @ vectors.T, (vectors * values**0.5) @ vectors.T
-    variances, axes = np.linalg.eigh(whiten @ covariance @ whiten)
+    values, vectors = np.linalg.eigh(within + WITHIN_RIDGE * np.trace(within) / d * np.eye(d))
+    whiten, unwhiten = (vectors * values**-0.5) @ vectors.T, (vectors * values**0.5) @ vectors.T
+    return _map_of(*np.linalg.eigh(whiten @ covariance @ whiten), (whiten, unwhiten), centre, companding, emphasis)
+
+
+def _axes_in_span(x: npt.NDArray[np.float32], centre: Array64) -> tuple[Array64, Array64]:
+    """Variances (k,) rising and principal axes (d, k) within the span of samples (n, d), without a matrix (d, d)."""
+    count = min(len(x), LARGEST_COVARIANCE, max(MIN_SAMPLES, MOST_VALUES // x.shape[1]))
+    centred = x[np.linspace(0, len(x) - 1, count).astype(np.intp)] - centre.astype(np.float32)
+    values, vectors = np.linalg.eigh((centred @ centred.T).astype(np.float64))
+    kept = values > values[-1] * SPAN_FLOOR
+    if not kept.any():
+        return np.zeros(1), np.eye(x.shape[1], 1)  # constant features
+    axes = centred.T @ (vectors[:, kept] * values[kept] ** -0.5).astype(np.float32)
+    return values[kept] / count, axes.astype(np.float64)
+
+
+def _map_of(
+    variances: Array64,
+    axes: Array64,
+    whitening: tuple[Array64, Array64] | None,
+    centre: Array64,
+    companding: Any,
+    emphasis: float,
+) -> AffineTransform:
+    """The map onto axes (d, k) of variances (k,), rising as eigh gives them, between a whitening and its inverse."""
     variances, axes = variances[::-1], axes[:, ::-1]
-    relative = np.maximum(variances, 0.0) / variances[0] if variances[0] > 0 else np.ones(d)
-    axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(d)] < 0, -1.0, 1.0)
+    relative = np.maximum(variances, 0.0) / variances[0] if variances[0] > 0 else np.ones(len(variances))
+    axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(len(variances))] < 0, -1.0, 1.0)
+    whiten, unwhiten = (axes, axes.T) if whitening is None else (whitening[0] @ axes, axes.T @ whitening[1])
     # float16, as they will be saved: the codec in memory and the one read back are then the same.
     return AffineTransform(
         companding=companding,
         centre=centre.astype(np.float32),
         scale=(((relative + EMPHASIS_FLOOR) / (1 + EMPHASIS_FLOOR)) ** -emphasis).astype(np.float32),
-        analysis_matrix=(whiten @ axes).astype(np.float16).astype(np.float32),
-        synthesis_matrix=(axes.T @ unwhiten).astype(np.float16).astype(np.float32),
+        analysis_matrix=whiten.astype(np.float16, order="C").astype(np.float32),
+        synthesis_matrix=unwhiten.astype(np.float16, order="C").astype(np.float32),
     )
 
 
