@@ -95,6 +95,24 @@ def test_exif_rotation_and_sixteen_bits():
     assert np.asarray(grey).min() == 255
 
 
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_image_is_turned_upright_once_however_often_it_is_opened(tmp_path, format, orientation):
+    upright = Image.fromarray(np.kron(np.array([[0, 90, 255], [200, 30, 120]], np.uint8), np.ones((32, 32), np.uint8)))
+    back = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # how a camera held so lays the picture down
+    stored = upright if orientation == 1 else upright.transpose(Image.Transpose(back[orientation]))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"lossless": True} if format == "WEBP" else {}
+    data = as_bytes(stored.convert("RGB"), format, exif=exif, **options)
+    once = open_image(data)
+    for found in (once, open_image(once), open_image(open_image(once))):
+        assert np.abs(np.asarray(found.convert("L"), float) - np.asarray(upright, float)).mean() < 3
+    (tmp_path / "a.png").write_bytes(data)
+    encoded = read_item(open_source(tmp_path).items[0], 0, Eyes())[1]
+    np.testing.assert_array_equal(encoded, Eyes.preprocess(data))
+
+
 def test_labels_from_folders_and_csv(tmp_path):
     for name in ("train/cat/1.png", "test/dog/2.png", "3.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

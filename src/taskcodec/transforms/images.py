@@ -215,4 +215,8 @@ def _upright(image: Image.Image, source: Image.Image) -> Image.Image:
         turn = _UPRIGHT.get(source.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # Pillow's parser raises whatever a broken block leads it to
         turn = None
-    return image if turn is None else image.transpose(turn)
+    if turn is None:
+        return image
+    turned = image.transpose(turn)
+    turned.info = {}  # it would carry the orientation on, and whoever opens it next would turn it again
+    return turned
