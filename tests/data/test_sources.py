@@ -113,6 +113,18 @@ def test_an_image_is_turned_upright_once_however_often_it_is_opened(tmp_path, fo
     np.testing.assert_array_equal(encoded, Eyes.preprocess(data))
 
 
+def test_other_pictures_of_the_same_names_and_sizes_are_another_source(tmp_path):
+    def descriptor(seed):
+        pixels = np.random.default_rng(seed).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+        for name in ("a.bmp", "b.bmp"):
+            Image.fromarray(pixels).save(tmp_path / name)
+        return open_source(tmp_path).descriptor()
+
+    first = descriptor(0)
+    assert descriptor(1) != first
+    assert descriptor(0) == first
+
+
 def test_labels_from_folders_and_csv(tmp_path):
     for name in ("train/cat/1.png", "test/dog/2.png", "3.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

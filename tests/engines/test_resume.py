@@ -64,3 +64,19 @@ def test_nan_rows_are_accounted_for(job):
     assert [(row["id"], row["status"]) for row in failures] == [
         ("12345", "NaN or infinity (as float32) among its features")
     ]
+
+
+def test_a_row_of_no_measurements_is_accounted_for(tmp_path):
+    x = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32)
+    x[7, 3] = 1e20
+    np.save(tmp_path / "x.npy", x)
+    made = subprocess.run(
+        [sys.executable, "-m", "taskcodec.cli.main", "encode", tmp_path / "x.npy", tmp_path / "x.tcz", "--bits", "20"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    store = taskcodec.open(tmp_path / "x.tcz")
+    assert len(store) == 199
+    assert [(row["id"], row["status"]) for row in store.failures.to_pylist()] == [
+        ("7", "a feature beyond 1e+15 in magnitude")
+    ]

@@ -116,3 +116,24 @@ def test_views_of_very_many_features_are_refused():
     x = np.random.default_rng(0).normal(size=(4, 5000))
     with pytest.raises(UsageError, match="4,096"):
         taskcodec.fit(x, views=np.stack([x, x]))
+
+
+@pytest.mark.parametrize("method", ["bottleneck", "dimensionwise"])
+@pytest.mark.parametrize("unit", [1e3, 1e5, 1e6, 1e9])
+def test_a_feature_in_a_far_larger_unit_spoils_neither_itself_nor_the_rest(x, method, unit):
+    y = x.copy()
+    y[:, 3] *= unit
+    codec = taskcodec.fit(y, bits=120, method=method)
+    for found in (codec, taskcodec.adapt(codec, y, bits=120)):
+        error = ((found.decode(found.encode(y)) - y) ** 2).mean(axis=0) / y.var(axis=0)
+        assert bits(found, y) == pytest.approx(120, rel=0.02)
+        assert error[3] < 1e-3
+        assert error.mean() < (0.05 if method == "bottleneck" else 0.25)
+
+
+def test_a_rate_beyond_what_can_be_coded_clips_nothing():
+    x = np.zeros((300, 8), np.float32)
+    x[:, 0] = np.random.default_rng(0).normal(size=300)
+    codec = taskcodec.fit(x, bits=300)
+    assert bits(codec, x) < 60
+    np.testing.assert_allclose(codec.decode(codec.encode(x)), x, atol=1e-4)

@@ -6,6 +6,7 @@ Batches are cut by place in the source, never by what happens to be ready: the s
 that a resumed encode gives the same symbols as one that was never stopped.
 """
 
+import math
 import os
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +24,7 @@ from taskcodec.codec import Codec
 from taskcodec.data.sources import FeatureSource, ImageSource, Item, Source
 from taskcodec.engines.ledger import Names, check_fits, names_for, own_codec, plan, request_of, with_appended
 from taskcodec.errors import MismatchError, SourceError, StorageError, UsageError
+from taskcodec.fitting.closed_form import LARGEST
 from taskcodec.fitting.rate import adapt
 from taskcodec.quantization.uniform import MAX_SYMBOL
 from taskcodec.store import OK, SampleRecord, Store, StoreWriter
@@ -158,18 +160,25 @@ def read_item(item: Item, index: int, backbone: BackboneLike) -> tuple[SampleRec
 def _feature_batch(source: FeatureSource, number: int, size: int, first_index: int) -> Batch:
     start = number * size
     block = source.block(start, min(start + size, len(source)))
-    finite: npt.NDArray[np.bool_] = np.asarray(np.isfinite(block).all(axis=1))
+    largest = np.abs(block).max(axis=1)  # NaN where there is one
+    good: npt.NDArray[np.bool_] = np.asarray(largest <= LARGEST)
     records = [
         SampleRecord(
             id=source.id_of(start + i, first_index),
             source_index=first_index + start + i,
             source_bytes=source.row_bytes,
             label=None if source.labels is None else source.labels[start + i],
-            status=OK if good else "NaN or infinity (as float32) among its features",
+            status=OK if good[i] else _fault_of(float(largest[i])),
         )
-        for i, good in enumerate(finite)
+        for i in range(len(block))
     ]
-    return Batch(number, records, block[finite])
+    return Batch(number, records, block[good])
+
+
+def _fault_of(largest: float) -> str:
+    if math.isfinite(largest):
+        return f"a feature beyond {LARGEST:g} in magnitude"
+    return "NaN or infinity (as float32) among its features"
 
 
 def encode_source(

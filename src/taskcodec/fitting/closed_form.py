@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
-from taskcodec.entropy_models.empirical import freeze, sketch
+from taskcodec.entropy_models.empirical import Frozen, freeze, sketch
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting.outliers import without_outliers
 from taskcodec.fitting.rate import check_step, search_step
 from taskcodec.fitting.within import within_covariance
-from taskcodec.quantization.uniform import quantize
+from taskcodec.quantization.uniform import MAX_SYMBOL, quantize
 from taskcodec.transforms.affine import AffineTransform, outside_share
 from taskcodec.transforms.companding import choose_companding, compand
 from taskcodec.transforms.spec import BackboneSpec
@@ -58,6 +58,9 @@ MOST_VALUES = 2**27
 """Values of samples that such a map is made of: half a gigabyte."""
 SPAN_FLOOR = 1e-6
 """Share of the leading axis's variance below which an axis within the span is rounding noise."""
+USUAL_SYMBOL = MAX_SYMBOL / 8
+MOST_UNITS = 16
+"""How often such columns are looked for: each time they come down by a factor of 8 or more."""
 MIN_SAMPLES = 2
 LARGEST = 1e15
 """Features beyond this are no measurements, and their squares leave float32."""
@@ -122,6 +125,7 @@ def fit(
     else:
         rate = default_bits(x.shape[1]) if bits is None else bits
         step, frozen = search_step(latent, rate, deviation, ROUNDING)
+        transform, latent, step, frozen = _in_range(transform, latent, step, frozen, rate)
         if method == "bottleneck":
             heard = np.flatnonzero((quantize(latent, step, ROUNDING) != 0).any(axis=0))
             if 0 < len(heard) < latent.shape[1]:
@@ -159,6 +163,32 @@ def _bottleneck(
         if within.shape != covariance.shape:
             raise MismatchError(f"views of {len(within)} features, a collection of {len(covariance)}")
     return bottleneck_transform(covariance, within, centre, companding, emphasis)
+
+
+def _in_range(
+    transform: AffineTransform, latent: npt.NDArray[np.float32], step: float, frozen: Frozen, rate: float
+) -> tuple[AffineTransform, npt.NDArray[np.float32], float, Frozen]:
+    """A coarser step for columns in a far larger unit than the rest, or the rest would get no bits at all."""
+    best = transform, latent, step, frozen
+    reached = _bits(latent, step, frozen)
+    for _ in range(MOST_UNITS):
+        largest = np.abs(latent).max(axis=0) / np.float32(step * USUAL_SYMBOL)
+        if largest.max() <= 1:
+            break
+        share = (1 / np.maximum(largest, 1)).astype(np.float32)
+        transform, latent = replace(transform, scale=transform.scale / share), latent * share
+        try:
+            step, frozen = search_step(latent, rate, step, ROUNDING)
+        except UsageError:
+            break  # nothing varies but the columns that came down
+        bits = _bits(latent, step, frozen)
+        if bits > 1.01 * reached or bits > 0.98 * rate:  # else the rate is not to be had, so far
+            best, reached = (transform, latent, step, frozen), bits
+    return best
+
+
+def _bits(latent: npt.NDArray[np.float32], step: float, frozen: Frozen) -> float:
+    return float(frozen.tables.code_length(quantize(latent, step, ROUNDING)).mean())
 
 
 def default_bits(dimension: int) -> float:

@@ -102,12 +102,16 @@ def search_step(
 ) -> tuple[float, Frozen]:
     """The step at which (n, k) samples take `bits` each with tables frozen at that step, and those tables.
 
-    Secant steps in the logarithms of step and rate, kept inside a bracket. Raises UsageError where no step gives it.
+    Secant steps in the logarithms of step and rate, kept inside a bracket. The step stays so large that no symbol is
+    clipped: where that keeps the rate from being met, it is the smallest such step. Raises UsageError where no step
+    gives the rate.
     """
     if not (math.isfinite(bits) and bits > 0):
         raise UsageError(f"the rate must be a positive number of bits per sample, found {bits}")
     target, low, high = math.log(bits), -math.inf, math.inf
-    point, slope = math.log(start), -1.0
+    largest = float(np.abs(latent).max(initial=0.0))
+    floor = math.log(largest / (MAX_SYMBOL - 2)) if largest > 0 else -math.inf
+    point, slope = max(math.log(start), floor), -1.0
     previous: tuple[float, float] | None = None
     closest: tuple[float, float, Frozen] | None = None
     for _ in range(_MAX_SEARCH):
@@ -118,6 +122,8 @@ def search_step(
             return math.exp(point), frozen
         if closest is None or abs(error) < closest[0]:
             closest = (abs(error), math.exp(point), frozen)
+        if error < 0 and point == floor:
+            break
         if error > 0:
             low = point
         else:
@@ -125,13 +131,15 @@ def search_step(
         if previous is not None and point != previous[0]:
             slope = min((error - previous[1]) / (point - previous[0]), -0.05)
         previous = (point, error)
-        point += float(np.clip(-error / slope, -1.5, 1.5))
+        point = max(point + float(np.clip(-error / slope, -1.5, 1.5)), floor)
         if not low < point < high:
             point = 0.5 * (low + high)
     if closest is not None and math.isfinite(low) and math.isfinite(high):
         return closest[1:]  # so few samples that the rate jumps over the target: the nearest there is
     if float(np.ptp(latent, axis=0).max(initial=0.0)) <= _ALIKE * float(np.abs(latent).max(initial=1.0)):
         raise UsageError(f"these samples are all alike: there is nothing to spend {bits:g} bits a sample on")
+    if point == floor:
+        return math.exp(point), frozen
     raise UsageError(
         f"no step gives {bits:g} bits per sample: these data take {rate:.1f} at step {math.exp(point):.3g}"
     )
