@@ -58,7 +58,9 @@ MOST_VALUES = 2**27
 """Values of samples that such a map is made of: half a gigabyte."""
 SPAN_FLOOR = 1e-6
 """Share of the leading axis's variance below which an axis within the span is rounding noise."""
-USUAL_SYMBOL = MAX_SYMBOL / 8
+USUAL_SYMBOLS = 1000.0, MAX_SYMBOL / 8
+"""A column whose largest symbol is beyond the first, which tables hold, and 64 times the median column's, or beyond the
+second, gets a coarser step."""
 MOST_UNITS = 16
 """How often such columns are looked for: each time they come down by a factor of 8 or more."""
 MIN_SAMPLES = 2
@@ -168,14 +170,15 @@ def _bottleneck(
 def _in_range(
     transform: AffineTransform, latent: npt.NDArray[np.float32], step: float, frozen: Frozen, rate: float
 ) -> tuple[AffineTransform, npt.NDArray[np.float32], float, Frozen]:
-    """A coarser step for columns in a far larger unit than the rest, or the rest would get no bits at all."""
+    """A coarser step for columns in a far larger unit than the rest: else each takes escapes, or all the bits."""
     best = transform, latent, step, frozen
     reached = _bits(latent, step, frozen)
     for _ in range(MOST_UNITS):
-        largest = np.abs(latent).max(axis=0) / np.float32(step * USUAL_SYMBOL)
-        if largest.max() <= 1:
+        largest = np.abs(latent).max(axis=0) / np.float32(step)
+        usual = np.clip(64 * np.median(largest), *USUAL_SYMBOLS)
+        if largest.max() <= usual:
             break
-        share = (1 / np.maximum(largest, 1)).astype(np.float32)
+        share = (usual / np.maximum(largest, usual)).astype(np.float32)
         transform, latent = replace(transform, scale=transform.scale / share), latent * share
         try:
             step, frozen = search_step(latent, rate, step, ROUNDING)
