@@ -18,7 +18,7 @@ from taskcodec.evaluation.curves import MEAN_SET, MEAN_TASK, Row
 from taskcodec.evaluation.report import write_report
 from taskcodec.evaluation.report_data import family_of, groups_of, headline_point, match
 from taskcodec.evaluation.report_extras import extras_of_codec, neighbour_strips, worst_classes
-from taskcodec.evaluation.report_svg import spread
+from taskcodec.evaluation.report_svg import axis_value, spread
 
 VOID = {"meta", "link", "br", "img"}
 HOSTILE = '<script>alert("x")</script> & "quotes" $x_1$ ' + "long " * 40
@@ -191,6 +191,14 @@ def test_peers_need_not_beat_raw_features():
 ])  # fmt: skip
 def test_families(name, family):
     assert family_of(name) == family
+
+
+@pytest.mark.parametrize(("value", "step", "shown"), [
+    (0.9, 0.1, "90%"), (0.925, 0.025, "92.5%"), (0.95, 0.05, "95%"), (0.9225, 0.0025, "92.25%"),
+])  # fmt: skip
+def test_ticks_are_where_their_labels_say(value, step, shown):
+    assert axis_value(value, "accuracy", step) == shown
+    assert float(axis_value(value, "r2", step)) == value
 
 
 def test_labels_keep_their_distance():

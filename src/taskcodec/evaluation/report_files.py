@@ -64,8 +64,8 @@ def _draw(axis: object, group: Group, panel: Panel) -> None:
         _line(axis, panel, series)
     axis.set_xscale("log", base=2)
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    low, high = axis.get_ylim()
-    step = (high - low) / 6
+    first, second, *_ = axis.get_yticks()
+    step = second - first
     axis.yaxis.set_major_formatter(lambda value, _: axis_value(value, group.metric, step))
     axis.set_xlabel("bits per sample (real bytes)")
     axis.set_ylabel(shorten(group.title, 60))

@@ -162,10 +162,13 @@ def _axes(frame: Frame, metric: str, ticks: bool) -> list[str]:
 
 
 def axis_value(value: float, metric: str, step: float) -> str:
-    """A tick's label: shares in per cent."""
-    if metric in ("r2", "mae", "log_loss"):
-        return f"{value:.{max(0, -math.floor(math.log10(step)))}f}"
-    return f"{100 * value:.{max(0, -math.floor(math.log10(100 * step)))}f}%"
+    """A tick's label: shares in per cent, with as many digits as ticks a `step` apart need."""
+    percent = metric not in ("r2", "mae", "log_loss")
+    apart = 100 * step if percent else step
+    digits = max(0, -math.floor(math.log10(apart)))
+    if round(apart, digits) != round(apart, digits + 1):
+        digits += 1
+    return f"{100 * value:.{digits}f}%" if percent else f"{value:.{digits}f}"
 
 
 def _bits(bits: float) -> str:
