@@ -5,7 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from taskcodec.cli.jobs import FIT_SAMPLES, backbone_for, check_bits, check_device, labelled, missed
+from taskcodec.cli.jobs import (
+    FIT_SAMPLES,
+    backbone_for,
+    check_bits,
+    check_device,
+    check_no_backbone,
+    labelled,
+    missed,
+)
 from taskcodec.cli.places import place_of_the_new, put_in_place, remove_store, stored_at
 from taskcodec.codec import Codec, load_codec
 from taskcodec.data import FeatureSource, ImageSource, Source, open_source
@@ -42,6 +50,7 @@ def encode_job(
     zipped = store.endswith(".zip")
     _check(store, zipped, options)
     source = labelled(open_source(source_name), options.labels)
+    check_no_backbone(source, options.backbone)
     named = None if options.codec is None else load_codec(options.codec)
     source = through(source, named)
     if zipped and os.path.lexists(store) and not options.overwrite:
@@ -191,7 +200,7 @@ def _codec_and_backbone(
         from taskcodec.transforms.backbones import load_backbone_for
 
         return named, load_backbone_for(named.backbone, options.device)
-    backbone = backbone_for(source, options.backbone or DEFAULT_BACKBONE, options.device)
+    backbone = backbone_for(source, options.backbone, options.device)
     if backbone is not None and backbone.spec.name == DEFAULT_BACKBONE:
         return load_codec(DEFAULT_BACKBONE), backbone
     batches = Batches(source, backbone)

@@ -43,7 +43,7 @@ def fit_job(
     if method not in METHODS:
         raise UsageError(f"--method {method} is neither of {', '.join(METHODS)}")
     source = labelled(open_source(source_name), labels)
-    backbone = backbone_for(source, backbone_name or DEFAULT_BACKBONE, device)
+    backbone = backbone_for(source, backbone_name, device)
     batches = Batches(source, backbone)
     features = sample_features(batches, FIT_SAMPLES, progress)
     if len(features) < 2:
@@ -90,16 +90,23 @@ def features_job(
 ) -> tuple[int, list[SampleRecord]]:
     """See `taskcodec features`."""
     source = open_source(source_name)
-    return write_features(source, output, backbone_for(source, backbone_name or DEFAULT_BACKBONE, device), progress)
+    return write_features(source, output, backbone_for(source, backbone_name, device), progress)
 
 
-def backbone_for(source: Source, name: str, device: str | None) -> Any:
-    """The backbone of that name; None where the source has features already."""
+def backbone_for(source: Source, name: str | None, device: str | None) -> Any:
+    """The backbone of that name, or the default one; None where the source has features already."""
+    check_no_backbone(source, name)
     if isinstance(source, FeatureSource):
         return None
     from taskcodec.transforms.backbones import load_backbone
 
-    return load_backbone(name, device)
+    return load_backbone(name or DEFAULT_BACKBONE, device)
+
+
+def check_no_backbone(source: Source, name: str | None) -> None:
+    """Raise UsageError where a backbone is named for vectors, which it would never see."""
+    if name is not None and isinstance(source, FeatureSource):
+        raise UsageError(f"--backbone {name}: {source.name} holds vectors; a backbone makes vectors of images")
 
 
 def labelled(source: Source, labels: str | None) -> Source:
