@@ -240,6 +240,16 @@ def test_random_access_leaves_the_order_to_the_loader(store):
         store.torch(shuffle=True)
 
 
+def test_random_access_takes_one_index_at_a_time(store):
+    torch = pytest.importorskip("torch")
+    dataset = store.torch()
+    for index in (3, np.int64(3), torch.tensor(3)):
+        assert np.allclose(dataset[index][0].numpy(), store.features[3], atol=1e-5)
+    for wrong in (slice(0, 2), [0, 1], 1.5):
+        with pytest.raises(UsageError, match=r"store\.features"):
+            dataset[wrong]
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_any_index_equals_numpys(store, codec, x, data):
