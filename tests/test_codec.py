@@ -231,3 +231,10 @@ def test_tensors_of_any_kind_are_taken(codec, x):
     assert np.array_equal(codec.encode(half), codec.encode(half.float().numpy()))
     taken, given = (taskcodec.fit(features, bits=60) for features in (plain.clone().requires_grad_(), x))
     assert taken.fingerprint == given.fingerprint
+
+
+def test_one_sample_as_a_list_is_told_to_be_an_array(codec, x):
+    with pytest.raises(MismatchError, match=r"list of samples.* 20 numbers as an array"):
+        codec.compress(x[0].tolist())
+    with pytest.raises(MismatchError, match="as an array"):
+        codec.compress(list(x[0]))

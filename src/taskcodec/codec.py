@@ -135,6 +135,12 @@ class Codec:
         """Samples, as `compress` takes them -> (n, d) features: what the backbone, g_a or both make of them."""
         if not batch:
             return np.empty((0, self.dimension), np.float32)
+        if any(isinstance(item, int | float) or getattr(item, "ndim", None) == 0 for item in batch):
+            raise MismatchError(
+                "a list is a list of samples, and a number is none: give "
+                + ("each sample" if self.inputs is None else f"a feature vector of {self.inputs} numbers")
+                + " as an array"
+            )
         batch = [_plain(item) for item in batch]
         vectors = [np.asarray(item) if _is_array(item) else None for item in batch]
         if self.inputs is not None and all(v is not None and v.ndim == 1 for v in vectors):
