@@ -106,6 +106,15 @@ def test_a_rate_that_cannot_be_met_is_told(place, tmp_path):
     assert run("encode", place / "x.npy", tmp_path / "x.tcz", "--bits", "20").stderr.count("not met") <= 1
 
 
+def test_a_store_larger_than_its_source_is_called_so(place, tmp_path):
+    np.save(tmp_path / "few.npy", np.load(place / "x.npy")[:5])
+    shown = run("encode", tmp_path / "few.npy", tmp_path / "few.tcz", "--bits", "20").stdout
+    info = taskcodec.open(tmp_path / "few.tcz").info()
+    assert info.store_ratio < 0.1
+    assert f"{1 / info.store_ratio:,.0f}x larger" in shown
+    assert "0x smaller" not in shown
+
+
 def test_other_labels_for_a_finished_store(place, tmp_path):
     run("encode", place / "x.npy", tmp_path / "x.tcz", "--bits", "20")
     command = ("encode", place / "x.npy", tmp_path / "x.tcz", "--bits", "20", "--labels", place / "a.csv")

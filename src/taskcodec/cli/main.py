@@ -14,7 +14,7 @@ from taskcodec import load_codec
 from taskcodec import open as open_store
 from taskcodec.cli import benchmark_verb, evaluate_verb, report_verb, train_verb
 from taskcodec.cli.entry import INTERRUPTED
-from taskcodec.cli.output import human_bytes, printable, progress_bar, show
+from taskcodec.cli.output import human_bytes, printable, progress_bar, show, times_smaller
 from taskcodec.codec import BUNDLED, Codec
 from taskcodec.engines.local import Features, Progress, write_npy
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
@@ -339,12 +339,12 @@ def _plain(value: Any) -> str:
 
 
 def _info_lines(place: str, info: Any) -> list[str]:
+    rate = ", ".join(filter(None, (f"{info.bits_per_sample:.1f} bits a sample", times_smaller(info.ratio))))
     return [
         f"{place}: {info.samples} samples, {info.failures} not coded" + (" (unfinished)" * (info.state != "complete")),
         f"  source   {human_bytes(info.source_bytes):>10}",
-        f"  codes    {human_bytes(info.code_bytes):>10}   {info.bits_per_sample:.1f} bits a sample, "
-        f"{info.ratio:,.0f}x smaller",
-        f"  store    {human_bytes(info.store_bytes):>10}   {info.store_ratio:,.0f}x smaller",
+        f"  codes    {human_bytes(info.code_bytes):>10}   {rate}",
+        f"  store    {human_bytes(info.store_bytes):>10}   {times_smaller(info.store_ratio)}",
         f"  codec    {info.fingerprint[:16]}",
     ]
 

@@ -61,3 +61,12 @@ def human_bytes(number: float) -> str:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1000
     return f"{number:.1f} TB"
+
+
+def times_smaller(ratio: float) -> str:
+    """Source over result -> "950x smaller", "2.4x smaller", "2.1x larger"; "" where there is nothing to compare."""
+    if not ratio > 0:
+        return ""
+    factor = max(ratio, 1 / ratio)
+    number = f"{factor:,.0f}" if factor >= 10 else f"{factor:.1f}"
+    return "as large" if number == "1.0" else f"{number}x {'smaller' if ratio > 1 else 'larger'}"
