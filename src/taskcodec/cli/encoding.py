@@ -62,7 +62,7 @@ def encode_job(
     if found is not None and options.overwrite:
         finished = found.manifest.state == "complete" and place == store
         stale = finished or not _is_begun(found, source, named, options)
-    bits = options.bits
+    bits, had_all = options.bits, found is not None and found.manifest.state == "complete" and place == store
     if found is not None and not stale:
         codec, backbone = named, _recorded_backbone(found, place, source, named, options)
         bits = _rate(found.manifest.dimension, named, options)
@@ -92,7 +92,9 @@ def encode_job(
     except SourceError:
         _remove_empty(place)
         raise
-    if options.bits is not None and (note := missed(options.bits, opened.info().bits_per_sample)):
+    # A store that was finished before holds what other runs encoded, perhaps other sources that were appended since.
+    by_this_run = stale or not had_all
+    if options.bits is not None and by_this_run and (note := missed(options.bits, opened.info().bits_per_sample)):
         say(note)
     if options.labels is not None and not options.append and _labels_differ(opened, source):
         say(f"{place}: the labels in it are others, and were not changed; encode with --overwrite to change them")
