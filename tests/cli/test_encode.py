@@ -336,6 +336,10 @@ def test_overwrite_where_places_cannot_be_swapped(inputs):
     assert store.verify() == []
 
 
+def test_a_store_in_memory_is_told_to_be_lost(inputs):
+    assert "gone when it ends" in run("encode", inputs / "c.npy", "memory://told/s.tcz").stderr
+
+
 # resuming
 
 

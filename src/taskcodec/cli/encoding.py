@@ -96,6 +96,8 @@ def encode_job(
     by_this_run = stale or not had_all
     if options.bits is not None and by_this_run and (note := missed(options.bits, opened.info().bits_per_sample)):
         say(note)
+    if store.startswith("memory://"):
+        say(f"warning: {store} lies in the memory of this command, and is gone when it ends; name a folder to keep it")
     if options.labels is not None and not options.append and _labels_differ(opened, source):
         say(f"{place}: the labels in it are others, and were not changed; encode with --overwrite to change them")
     if place == store:
