@@ -134,6 +134,16 @@ def test_standard_output_that_is_full(place):
     ]
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_reader_that_went_away(place, options):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "taskcodec.cli.main", "info", place / "x.tcz", *options]
+    found = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (found.returncode, found.stderr) == (141, "")
+
+
 def test_interrupted(place, tmp_path):
     os.mkfifo(tmp_path / "slow.csv")  # the command waits for a writer
     command = [sys.executable, "-m", "taskcodec.cli.main", "encode", place / "x.npy", tmp_path / "y.tcz"]

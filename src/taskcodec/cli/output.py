@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Task as RichTask
@@ -16,6 +17,9 @@ from rich.text import Text
 
 from taskcodec.engines.local import Progress as Report
 from taskcodec.errors import StorageError
+
+BROKEN_PIPE = 141
+"""What shells give a command whose reader went away."""
 
 
 class _Rate(TextColumn):
@@ -46,6 +50,8 @@ def show(result: Any, as_json: bool, lines: list[str]) -> None:
         print("\n".join(lines if as_json else map(printable, lines)), flush=True)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more as it ends
+        if isinstance(error, BrokenPipeError):  # `| head` has read what it wanted
+            raise typer.Exit(BROKEN_PIPE) from error
         raise StorageError(f"standard output: cannot be written ({error.strerror})") from error
 
 
