@@ -13,6 +13,7 @@ from taskcodec.cli.jobs import (
     check_no_backbone,
     labelled,
     missed,
+    unmatched,
 )
 from taskcodec.cli.places import place_of_the_new, put_in_place, remove_store, stored_at
 from taskcodec.codec import Codec, load_codec
@@ -49,7 +50,7 @@ def encode_job(
     """See `taskcodec encode`."""
     zipped = store.endswith(".zip")
     _check(store, zipped, options)
-    source = labelled(open_source(source_name), options.labels)
+    source, table = labelled(open_source(source_name), options.labels)
     check_no_backbone(source, options.backbone)
     named = None if options.codec is None else load_codec(options.codec)
     source = through(source, named)
@@ -98,6 +99,10 @@ def encode_job(
         say(note)
     if store.startswith("memory://"):
         say(f"warning: {store} lies in the memory of this command, and is gone when it ends; name a folder to keep it")
+    if options.labels is not None:
+        failed = set(opened.failures["id"].to_pylist())
+        if note := unmatched(options.labels, table, source, failed):
+            say(note)
     if options.labels is not None and not options.append and _labels_differ(opened, source):
         say(f"{place}: the labels in it are others, and were not changed; encode with --overwrite to change them")
     if place == store:

@@ -84,8 +84,7 @@ def encode(
         lines += [f"... and {info.failures - 5} more; see `taskcodec info {store} --failures`"] * (info.failures > 5)
     if shift is not None and shift.warning is not None:
         notes.append(f"warning: {shift.warning}")
-    for note in notes:
-        print(f"taskcodec: {note}", file=sys.stderr)
+    _tell(notes)
     show({**asdict(info), "shift": None if shift is None else asdict(shift)}, json_, lines)
 
 
@@ -113,10 +112,14 @@ def fit(
     from taskcodec.engines.outputs import check_output
 
     check_output(source, output, "codec")
+    notes = list[str]()
     with progress_bar("fitting") as report:
-        codec, reached = fit_job(source, backbone, bits, step, tolerance, labels, method, views, device, report)
+        codec, reached = fit_job(
+            source, backbone, bits, step, tolerance, labels, method, views, device, report, notes.append
+        )
     if note := missed(bits, reached):
-        print(f"taskcodec: {note}", file=sys.stderr)
+        notes.append(note)
+    _tell(notes)
     with replacing(output) as temporary:
         temporary.write_bytes(codec.to_bytes())
     show(_codec_info(str(output), codec), json_, _codec_lines(str(output), codec))
@@ -283,6 +286,11 @@ def main() -> None:
 def _fail(message: str, code: int) -> int:
     print(f"taskcodec: {printable(' '.join(message.split()))}", file=sys.stderr)
     return code
+
+
+def _tell(notes: list[str]) -> None:
+    for note in notes:
+        print(f"taskcodec: {printable(note)}", file=sys.stderr)
 
 
 def _is_codec(place: str) -> bool:
