@@ -63,6 +63,16 @@ def test_what_does_not_fit_is_refused(codec, x):
         codec.compress(np.zeros((8, 8, 3), np.uint8))
 
 
+def test_features_that_are_none_are_refused(codec, x):
+    for wrong in ("abc", [[1.0], [2.0, 3.0]]):
+        for use in (taskcodec.fit, codec.encode, lambda features: taskcodec.adapt(codec, features, 40)):
+            with pytest.raises(MismatchError):
+                use(wrong)
+    for wrong, says in ((x[:, :4], "4"), (x[:5, :4], "4"), (x[0], "20"), (x * np.nan, "NaN")):
+        with pytest.raises(MismatchError, match=says):
+            taskcodec.adapt(codec, wrong, 40)
+
+
 def test_side_information_is_coded_before_the_latent_and_not_decoded(x):
     plain = taskcodec.fit(x, bits=60)
     codec = conditional(plain)
@@ -209,3 +219,22 @@ def test_one_sample_in_any_form_gives_the_same_bytes(codec, x):
     for damaged in (b"", packet[:-3], b"\0" * 9):
         with pytest.raises(CorruptFileError):
             codec.decompress(damaged)
+
+
+def test_tensors_of_any_kind_are_taken(codec, x):
+    torch = pytest.importorskip("torch")
+    plain = torch.from_numpy(x)
+    half = plain.bfloat16()
+    assert codec.compress(plain.clone().requires_grad_()[0]) == codec.compress(x[0])
+    assert codec.compress(plain[:3].clone().requires_grad_()) == codec.compress(x[:3])
+    assert codec.compress(half[0]) == codec.compress(half[0].float().numpy())
+    assert np.array_equal(codec.encode(half), codec.encode(half.float().numpy()))
+    taken, given = (taskcodec.fit(features, bits=60) for features in (plain.clone().requires_grad_(), x))
+    assert taken.fingerprint == given.fingerprint
+
+
+def test_one_sample_as_a_list_is_told_to_be_an_array(codec, x):
+    with pytest.raises(MismatchError, match=r"list of samples.* 20 numbers as an array"):
+        codec.compress(x[0].tolist())
+    with pytest.raises(MismatchError, match="as an array"):
+        codec.compress(list(x[0]))

@@ -99,7 +99,7 @@ class Codec:
 
     def encode(self, features: npt.ArrayLike) -> npt.NDArray[np.int32]:
         """(n, d) features -> (n, columns) symbols. Raises MismatchError on another dimension or on NaN or infinity."""
-        x = np.asarray(features, dtype=np.float32)
+        x = as_features(features)
         if not np.isfinite(x).all():
             raise MismatchError("features hold NaN or infinity: nothing sensible can be coded")
         return self.tables.with_side(quantize(self.transform.analyse(x), self.step, self.rounding))
@@ -135,6 +135,13 @@ class Codec:
         """Samples, as `compress` takes them -> (n, d) features: what the backbone, g_a or both make of them."""
         if not batch:
             return np.empty((0, self.dimension), np.float32)
+        if any(isinstance(item, int | float) or getattr(item, "ndim", None) == 0 for item in batch):
+            raise MismatchError(
+                "a list is a list of samples, and a number is none: give "
+                + ("each sample" if self.inputs is None else f"a feature vector of {self.inputs} numbers")
+                + " as an array"
+            )
+        batch = [_plain(item) for item in batch]
         vectors = [np.asarray(item) if _is_array(item) else None for item in batch]
         if self.inputs is not None and all(v is not None and v.ndim == 1 for v in vectors):
             try:
@@ -293,6 +300,14 @@ def load_codec(path: str | Path) -> Codec:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
 
 
+def as_features(features: Any) -> npt.NDArray[np.float32]:
+    """An array, a tensor or lists of numbers as float32. Raises MismatchError where they are no array of numbers."""
+    try:
+        return np.asarray(_plain(features), dtype=np.float32)
+    except ValueError as error:
+        raise MismatchError(f"features should be an (n, d) array of numbers: {error}") from error
+
+
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError(f"a JSON object: found {type(value).__name__}")
@@ -301,6 +316,14 @@ def _object(value: Any) -> dict[str, Any]:
 
 def _is_array(item: Any) -> bool:
     return isinstance(item, np.ndarray) or (hasattr(item, "__array__") and hasattr(item, "ndim"))
+
+
+def _plain(item: Any) -> Any:
+    """A tensor, wherever it lies and whatever tracks it, as one that numpy reads; anything else as it is."""
+    if not (_is_array(item) and hasattr(item, "detach")):
+        return item
+    tensor = item.detach().cpu()
+    return tensor.float() if tensor.is_floating_point() else tensor  # numpy has no bfloat16
 
 
 def _as_batch(sample: Any) -> list[Any] | None:

@@ -184,6 +184,20 @@ def test_a_source_goes_into_a_store_once(inputs, tmp_path):
     assert len(taskcodec.open(store)) == 4900
 
 
+def test_a_run_that_encodes_nothing_says_nothing_of_the_rate(inputs, tmp_path):
+    store, command = tmp_path / "s.tcz", ("encode", inputs / "a.npy", tmp_path / "s.tcz", "--bits", "40")
+    np.save(tmp_path / "far.npy", 30 * np.load(inputs / "b.npy"))
+    run(*command)
+    run("encode", tmp_path / "far.npy", store, "--append")
+    assert taskcodec.open(store).info().bits_per_sample > 44
+    assert "not met" not in run(*command).stderr
+    np.save(tmp_path / "few.npy", np.load(inputs / "b.npy")[:5])
+    few = ("encode", tmp_path / "few.npy", tmp_path / "few.tcz", "--bits", "40")
+    assert "not met" in run(*few).stderr
+    assert "not met" in run(*few, "--overwrite").stderr
+    assert "not met" not in run(*few).stderr
+
+
 def test_a_file_that_differs_in_the_middle_is_another_source(inputs, tmp_path):
     x = np.load(inputs / "b.npy")
     np.save(tmp_path / "x.npy", x)
@@ -320,6 +334,10 @@ def test_overwrite_where_places_cannot_be_swapped(inputs):
     store = encode("b.npy", overwrite=True)
     assert len(store) == 700
     assert store.verify() == []
+
+
+def test_a_store_in_memory_is_told_to_be_lost(inputs):
+    assert "gone when it ends" in run("encode", inputs / "c.npy", "memory://told/s.tcz").stderr
 
 
 # resuming

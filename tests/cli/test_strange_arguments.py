@@ -1,5 +1,6 @@
 """Names, places and arguments that are not what they should be: one line that says so, and nothing is lost."""
 
+import json
 import os
 import signal
 import subprocess
@@ -106,6 +107,15 @@ def test_a_rate_that_cannot_be_met_is_told(place, tmp_path):
     assert run("encode", place / "x.npy", tmp_path / "x.tcz", "--bits", "20").stderr.count("not met") <= 1
 
 
+def test_a_store_larger_than_its_source_is_called_so(place, tmp_path):
+    np.save(tmp_path / "few.npy", np.load(place / "x.npy")[:5])
+    shown = run("encode", tmp_path / "few.npy", tmp_path / "few.tcz", "--bits", "20").stdout
+    info = taskcodec.open(tmp_path / "few.tcz").info()
+    assert info.store_ratio < 0.1
+    assert f"{1 / info.store_ratio:,.0f}x larger" in shown
+    assert "0x smaller" not in shown
+
+
 def test_other_labels_for_a_finished_store(place, tmp_path):
     run("encode", place / "x.npy", tmp_path / "x.tcz", "--bits", "20")
     command = ("encode", place / "x.npy", tmp_path / "x.tcz", "--bits", "20", "--labels", place / "a.csv")
@@ -113,6 +123,25 @@ def test_other_labels_for_a_finished_store(place, tmp_path):
     assert taskcodec.open(tmp_path / "x.tcz").labels is None
     assert "--overwrite" not in run(*command, "--overwrite").stderr
     assert taskcodec.open(tmp_path / "x.tcz").labels[:3].tolist() == ["cat", "dog", None]
+
+
+def test_labels_that_match_in_part_are_told(place, tmp_path):
+    (tmp_path / "im").mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(4):
+        Image.fromarray(rng.integers(0, 256, (40, 40, 3), np.uint8)).save(tmp_path / "im" / f"{i}.png")
+    table = tmp_path / "im" / "labels.csv"  # which is no sample
+    table.write_text("path,label\n0.png,cat\n1.png,dog\nnone.png,cat\n2.png\n")
+    told = f"taskcodec: warning: {table}: 1 of 3 ids name no sample; 2 of 4 samples have no label\n"
+    found = run("encode", tmp_path / "im", tmp_path / "im.tcz", "--labels", table, "--bits", "100", "--json")
+    assert told in found.stderr
+    assert json.loads(found.stdout)["samples"] == 4
+    assert told in run("fit", tmp_path / "im", "-o", tmp_path / "c", "--labels", table, "--step", "3").stderr
+    table.write_text("path,label\n0.png,cat\n1.png,dog\n2.png,cat\n3,dog\n")
+    whole = run("encode", tmp_path / "im", tmp_path / "im.tcz", "--labels", table, "--bits", "100", "--overwrite")
+    assert "labels.csv" not in whole.stderr
+    found = run("encode", place / "x.npy", tmp_path / "x.tcz", "--bits", "20", "--labels", place / "a.csv")
+    assert f"{place / 'a.csv'}: 298 of 300 samples have no label" in found.stderr
 
 
 def test_standard_output_that_is_full(place):
@@ -123,6 +152,16 @@ def test_standard_output_that_is_full(place):
     assert found.stderr.strip().splitlines() == [
         "taskcodec: standard output: cannot be written (No space left on device)"
     ]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_reader_that_went_away(place, options):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "taskcodec.cli.main", "info", place / "x.tcz", *options]
+    found = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (found.returncode, found.stderr) == (141, "")
 
 
 def test_interrupted(place, tmp_path):

@@ -3,6 +3,7 @@
 import pytest
 
 from taskcodec.data import read_labels
+from taskcodec.data.labels import LabelTable
 from taskcodec.errors import SourceError
 from taskcodec.evaluation.targets import label_columns
 
@@ -43,3 +44,18 @@ def test_a_table_that_labels_nothing_is_refused(tmp_path):
     path.write_text("id,label\na.jpg,\n")
     with pytest.raises(SourceError, match="no row has both id and label"):
         read_labels(str(path))
+
+
+def test_a_row_with_more_fields_than_columns_is_refused(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("id,label\na.jpg,cat\nb,c.jpg,dog\n")
+    with pytest.raises(SourceError, match=r"labels\.csv: line 3 has 3 fields, the first line 2: put quotes"):
+        read_labels(str(path))
+    path.write_text('id,label\na.jpg,cat,\n"b,c.jpg",dog\nd.jpg\n')
+    assert read_labels(str(path)) == {"a.jpg": "cat", "b,c.jpg": "dog"}
+
+
+def test_entries_that_name_no_sample():
+    table = LabelTable({"train/1.jpg": "a", "val/1.jpg": "b", "2": "c", "x/3.jpg": "d", "4.jpg": "e"})
+    assert table.unused(["train/1.jpg", "y/2.png", "3.jpg"]) == ["val/1.jpg", "4.jpg"]
+    assert table.unused(["other/1.jpg"]) == ["2", "x/3.jpg", "4.jpg"]  # it may be either: it has no label then

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from taskcodec.data import open_source, read_labels
-from taskcodec.engines.local import read_item
+from taskcodec.engines.local import read_item, write_features
 from taskcodec.errors import SourceError
 from taskcodec.transforms.images import Preprocessing, open_image
 
@@ -226,6 +226,28 @@ def test_a_number_that_is_not_there_is_no_label(tmp_path):
     pq.write_table(table, tmp_path / "x.parquet")
     labels = open_source(tmp_path / "x.parquet").labels
     assert [labels[row] for row in range(3)] == ["1", None, None]
+
+
+def test_a_column_that_is_no_text_is_named(tmp_path):
+    vectors = pa.array([[1.0, 2.0]] * 2, pa.list_(pa.float32()))
+    for name in ("id", "label"):
+        pq.write_table(pa.table({"features": vectors, name: [["cat"], ["dog"]]}), tmp_path / "x.parquet")
+        with pytest.raises(SourceError, match=f"text or numbers in column {name}, found list"):
+            open_source(tmp_path / "x.parquet")
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.list_(pa.float32(), 2)])
+def test_a_vector_that_is_not_there_is_called_so(tmp_path, kind):
+    rows = [[float(i), 1.0] for i in range(3000)]
+    rows[5] = rows[1700] = None
+    rows[6] = [float("nan"), float("nan")]
+    pq.write_table(pa.table({"features": pa.array(rows, kind)}), tmp_path / "x.parquet", row_group_size=700)
+    failures = write_features(open_source(tmp_path / "x.parquet"), tmp_path / "x.npy")[1]
+    assert [(record.id, record.status.split(" (")[0]) for record in failures] == [
+        ("5", "no vector in its row"),
+        ("6", "NaN or infinity"),
+        ("1700", "no vector in its row"),
+    ]
 
 
 @pytest.mark.parametrize("lost", [6, 4000])

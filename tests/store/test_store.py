@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from zarr.storage import MemoryStore
 
 import taskcodec
-from taskcodec.errors import CorruptFileError, ForeignFileError, FutureVersionError, MismatchError, StorageError
+from taskcodec.errors import (
+    CorruptFileError,
+    ForeignFileError,
+    FutureVersionError,
+    MismatchError,
+    StorageError,
+    UsageError,
+)
 from taskcodec.store import SampleRecord, StoreWriter, pack_zip
 
 N, D, CHUNK = 700, 24, 128
@@ -225,6 +232,22 @@ def test_torch_loaders(store, style, start):
     assert features.shape == (N, D)
     assert np.allclose(np.sort(features[:, 0]), np.sort(store.features[:, 0]), atol=1e-5)
     assert (labels == 1).sum() == N // 2
+
+
+def test_random_access_leaves_the_order_to_the_loader(store):
+    pytest.importorskip("torch")
+    with pytest.raises(UsageError, match="DataLoader"):
+        store.torch(shuffle=True)
+
+
+def test_random_access_takes_one_index_at_a_time(store):
+    torch = pytest.importorskip("torch")
+    dataset = store.torch()
+    for index in (3, np.int64(3), torch.tensor(3)):
+        assert np.allclose(dataset[index][0].numpy(), store.features[3], atol=1e-5)
+    for wrong in (slice(0, 2), [0, 1], 1.5):
+        with pytest.raises(UsageError, match=r"store\.features"):
+            dataset[wrong]
 
 
 @settings(max_examples=60, deadline=None)

@@ -5,7 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from taskcodec.cli.jobs import FIT_SAMPLES, backbone_for, check_bits, check_device, labelled, missed
+from taskcodec.cli.jobs import (
+    FIT_SAMPLES,
+    backbone_for,
+    check_bits,
+    check_device,
+    check_no_backbone,
+    labelled,
+    missed,
+    unmatched,
+)
 from taskcodec.cli.places import place_of_the_new, put_in_place, remove_store, stored_at
 from taskcodec.codec import Codec, load_codec
 from taskcodec.data import FeatureSource, ImageSource, Source, open_source
@@ -41,7 +50,8 @@ def encode_job(
     """See `taskcodec encode`."""
     zipped = store.endswith(".zip")
     _check(store, zipped, options)
-    source = labelled(open_source(source_name), options.labels)
+    source, table = labelled(open_source(source_name), options.labels)
+    check_no_backbone(source, options.backbone)
     named = None if options.codec is None else load_codec(options.codec)
     source = through(source, named)
     if zipped and os.path.lexists(store) and not options.overwrite:
@@ -53,7 +63,7 @@ def encode_job(
     if found is not None and options.overwrite:
         finished = found.manifest.state == "complete" and place == store
         stale = finished or not _is_begun(found, source, named, options)
-    bits = options.bits
+    bits, had_all = options.bits, found is not None and found.manifest.state == "complete" and place == store
     if found is not None and not stale:
         codec, backbone = named, _recorded_backbone(found, place, source, named, options)
         bits = _rate(found.manifest.dimension, named, options)
@@ -83,8 +93,16 @@ def encode_job(
     except SourceError:
         _remove_empty(place)
         raise
-    if options.bits is not None and (note := missed(options.bits, opened.info().bits_per_sample)):
+    # A store that was finished before holds what other runs encoded, perhaps other sources that were appended since.
+    by_this_run = stale or not had_all
+    if options.bits is not None and by_this_run and (note := missed(options.bits, opened.info().bits_per_sample)):
         say(note)
+    if store.startswith("memory://"):
+        say(f"warning: {store} lies in the memory of this command, and is gone when it ends; name a folder to keep it")
+    if options.labels is not None:
+        failed = set(opened.failures["id"].to_pylist())
+        if note := unmatched(options.labels, table, source, failed):
+            say(note)
     if options.labels is not None and not options.append and _labels_differ(opened, source):
         say(f"{place}: the labels in it are others, and were not changed; encode with --overwrite to change them")
     if place == store:
@@ -191,7 +209,7 @@ def _codec_and_backbone(
         from taskcodec.transforms.backbones import load_backbone_for
 
         return named, load_backbone_for(named.backbone, options.device)
-    backbone = backbone_for(source, options.backbone or DEFAULT_BACKBONE, options.device)
+    backbone = backbone_for(source, options.backbone, options.device)
     if backbone is not None and backbone.spec.name == DEFAULT_BACKBONE:
         return load_codec(DEFAULT_BACKBONE), backbone
     batches = Batches(source, backbone)

@@ -1,6 +1,7 @@
 """What the verbs do, put together from the floors below; `encode` is in `encoding.py`."""
 
 import math
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ import numpy as np
 
 from taskcodec.codec import Codec
 from taskcodec.data import FeatureSource, ImageSource, Source, open_source, read_labels
+from taskcodec.data.labels import LabelTable
 from taskcodec.engines.local import Batches, Progress, sample_features, write_features
 from taskcodec.engines.views import view_features
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.fitting import fit as fit_codec
-from taskcodec.store import SampleRecord
+from taskcodec.store import OK, SampleRecord
+from taskcodec.store.samples import readable
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
 
 FIT_SAMPLES = 20_000
@@ -33,6 +36,7 @@ def fit_job(
     own_views: bool,
     device: str | None,
     progress: Progress,
+    say: Callable[[str], None],
 ) -> tuple[Codec, float]:
     """See `taskcodec fit`: the codec, and the bits that a sample of what it was fitted on takes."""
     check_bits(bits)
@@ -42,8 +46,8 @@ def fit_job(
         raise UsageError(f"--step must be a positive number, found {step:g}")
     if method not in METHODS:
         raise UsageError(f"--method {method} is neither of {', '.join(METHODS)}")
-    source = labelled(open_source(source_name), labels)
-    backbone = backbone_for(source, backbone_name or DEFAULT_BACKBONE, device)
+    source, table = labelled(open_source(source_name), labels)
+    backbone = backbone_for(source, backbone_name, device)
     batches = Batches(source, backbone)
     features = sample_features(batches, FIT_SAMPLES, progress)
     if len(features) < 2:
@@ -55,14 +59,17 @@ def fit_job(
         if method != "bottleneck" or not isinstance(source, ImageSource):
             raise UsageError("--views needs a folder of images, and the bottleneck method")
         options["views"] = view_features(source, backbone, backbone.preprocess.crop, progress)
+    records = [record for number in sorted(batches.kept) for record in batches.kept[number].records]
+    failed = {readable(record.id) for record in records if record.status != OK}
+    if labels is not None and (note := unmatched(labels, table, source, failed)):
+        say(note)
     if tolerance is None:
         codec = fit_codec(features, bits=bits, step=step, **options)
         return codec, _rate_of(codec, features)
     from taskcodec.evaluation.holdout import LABELLED_SOURCE
     from taskcodec.evaluation.tolerance import cheapest_within, one_fit
 
-    records = [record for number in sorted(batches.kept) for record in batches.kept[number].records]
-    targets = np.array([record.label for record in records if record.status == "ok"], dtype=object)
+    targets = np.array([record.label for record in records if record.status == OK], dtype=object)
     known = np.array([target is not None for target in targets])
     if not known.any():
         raise UsageError("--tolerance needs labels: folders named by class, or --labels FILE.csv")
@@ -90,22 +97,29 @@ def features_job(
 ) -> tuple[int, list[SampleRecord]]:
     """See `taskcodec features`."""
     source = open_source(source_name)
-    return write_features(source, output, backbone_for(source, backbone_name or DEFAULT_BACKBONE, device), progress)
+    return write_features(source, output, backbone_for(source, backbone_name, device), progress)
 
 
-def backbone_for(source: Source, name: str, device: str | None) -> Any:
-    """The backbone of that name; None where the source has features already."""
+def backbone_for(source: Source, name: str | None, device: str | None) -> Any:
+    """The backbone of that name, or the default one; None where the source has features already."""
+    check_no_backbone(source, name)
     if isinstance(source, FeatureSource):
         return None
     from taskcodec.transforms.backbones import load_backbone
 
-    return load_backbone(name, device)
+    return load_backbone(name or DEFAULT_BACKBONE, device)
 
 
-def labelled(source: Source, labels: str | None) -> Source:
-    """The source with the labels of a table. Raises UsageError where they match none of it."""
+def check_no_backbone(source: Source, name: str | None) -> None:
+    """Raise UsageError where a backbone is named for vectors, which it would never see."""
+    if name is not None and isinstance(source, FeatureSource):
+        raise UsageError(f"--backbone {name}: {source.name} holds vectors; a backbone makes vectors of images")
+
+
+def labelled(source: Source, labels: str | None) -> tuple[Source, dict[str, str]]:
+    """The source with the labels of a table, and that table. Raises UsageError where they match none of it."""
     if labels is None:
-        return source
+        return source, {}
     table = read_labels(labels)
     found = source.with_labels(table)
     matched = (
@@ -115,7 +129,26 @@ def labelled(source: Source, labels: str | None) -> Source:
     )
     if not matched:
         raise UsageError(f"{labels}: none of its {len(table)} ids is in {source.name}")
-    return found
+    return found, table
+
+
+def unmatched(spec: str, table: dict[str, str], source: Source, failed: Collection[str]) -> str | None:
+    """What to say of ids in a table that name no sample, and of samples without a label; None where all match.
+
+    `failed` are the ids, as a store has them, of samples that are none: the table itself often lies among its images.
+    """
+    if isinstance(source, ImageSource):
+        pairs = [(item.id, item.label) for item in source.items]
+    else:
+        pairs = [(source.id_of(row), label) for row, label in enumerate(source.labels or ())]
+    names = {name for name, _ in pairs}
+    numbered = isinstance(source, FeatureSource) and source.ids is None  # these are looked up as they stand
+    unused = table.keys() - names if numbered else LabelTable(table).unused(names)
+    samples = [label for name, label in pairs if readable(name) not in failed]
+    without = sum(label is None for label in samples)
+    parts = [f"{len(unused):,} of {len(table):,} ids name no sample"] * bool(unused)
+    parts += [f"{without:,} of {len(samples):,} samples have no label"] * bool(without)
+    return f"warning: {spec}: {'; '.join(parts)}" if parts else None
 
 
 def check_device(device: str | None) -> None:

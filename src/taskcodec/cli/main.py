@@ -14,7 +14,7 @@ from taskcodec import load_codec
 from taskcodec import open as open_store
 from taskcodec.cli import benchmark_verb, evaluate_verb, report_verb, train_verb
 from taskcodec.cli.entry import INTERRUPTED
-from taskcodec.cli.output import human_bytes, printable, progress_bar, show
+from taskcodec.cli.output import human_bytes, printable, progress_bar, show, times_smaller
 from taskcodec.codec import BUNDLED, Codec
 from taskcodec.engines.local import Features, Progress, write_npy
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
@@ -84,8 +84,7 @@ def encode(
         lines += [f"... and {info.failures - 5} more; see `taskcodec info {store} --failures`"] * (info.failures > 5)
     if shift is not None and shift.warning is not None:
         notes.append(f"warning: {shift.warning}")
-    for note in notes:
-        print(f"taskcodec: {note}", file=sys.stderr)
+    _tell(notes)
     show({**asdict(info), "shift": None if shift is None else asdict(shift)}, json_, lines)
 
 
@@ -113,10 +112,14 @@ def fit(
     from taskcodec.engines.outputs import check_output
 
     check_output(source, output, "codec")
+    notes = list[str]()
     with progress_bar("fitting") as report:
-        codec, reached = fit_job(source, backbone, bits, step, tolerance, labels, method, views, device, report)
+        codec, reached = fit_job(
+            source, backbone, bits, step, tolerance, labels, method, views, device, report, notes.append
+        )
     if note := missed(bits, reached):
-        print(f"taskcodec: {note}", file=sys.stderr)
+        notes.append(note)
+    _tell(notes)
     with replacing(output) as temporary:
         temporary.write_bytes(codec.to_bytes())
     show(_codec_info(str(output), codec), json_, _codec_lines(str(output), codec))
@@ -285,6 +288,11 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
+def _tell(notes: list[str]) -> None:
+    for note in notes:
+        print(f"taskcodec: {printable(note)}", file=sys.stderr)
+
+
 def _is_codec(place: str) -> bool:
     path = Path(place)
     if place in BUNDLED and not path.exists():
@@ -339,12 +347,12 @@ def _plain(value: Any) -> str:
 
 
 def _info_lines(place: str, info: Any) -> list[str]:
+    rate = ", ".join(filter(None, (f"{info.bits_per_sample:.1f} bits a sample", times_smaller(info.ratio))))
     return [
         f"{place}: {info.samples} samples, {info.failures} not coded" + (" (unfinished)" * (info.state != "complete")),
         f"  source   {human_bytes(info.source_bytes):>10}",
-        f"  codes    {human_bytes(info.code_bytes):>10}   {info.bits_per_sample:.1f} bits a sample, "
-        f"{info.ratio:,.0f}x smaller",
-        f"  store    {human_bytes(info.store_bytes):>10}   {info.store_ratio:,.0f}x smaller",
+        f"  codes    {human_bytes(info.code_bytes):>10}   {rate}",
+        f"  store    {human_bytes(info.store_bytes):>10}   {times_smaller(info.store_ratio)}",
         f"  codec    {info.fingerprint[:16]}",
     ]
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Task as RichTask
@@ -16,6 +17,9 @@ from rich.text import Text
 
 from taskcodec.engines.local import Progress as Report
 from taskcodec.errors import StorageError
+
+BROKEN_PIPE = 141
+"""What shells give a command whose reader went away."""
 
 
 class _Rate(TextColumn):
@@ -46,6 +50,8 @@ def show(result: Any, as_json: bool, lines: list[str]) -> None:
         print("\n".join(lines if as_json else map(printable, lines)), flush=True)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more as it ends
+        if isinstance(error, BrokenPipeError):  # `| head` has read what it wanted
+            raise typer.Exit(BROKEN_PIPE) from error
         raise StorageError(f"standard output: cannot be written ({error.strerror})") from error
 
 
@@ -61,3 +67,12 @@ def human_bytes(number: float) -> str:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1000
     return f"{number:.1f} TB"
+
+
+def times_smaller(ratio: float) -> str:
+    """Source over result -> "950x smaller", "2.4x smaller", "2.1x larger"; "" where there is nothing to compare."""
+    if not ratio > 0:
+        return ""
+    factor = max(ratio, 1 / ratio)
+    number = f"{factor:,.0f}" if factor >= 10 else f"{factor:.1f}"
+    return "as large" if number == "1.0" else f"{number}x {'smaller' if ratio > 1 else 'larger'}"

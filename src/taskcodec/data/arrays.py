@@ -37,6 +37,7 @@ class FeatureSource:
         file_bytes: the size of the file.
         ids: of the rows; None numbers them.
         labels: of the rows, where there are any.
+        absent: row -> whether the file has no vector there, once `block` has read the row; None where all have one.
     """
 
     name: str
@@ -48,6 +49,7 @@ class FeatureSource:
     ids: Sequence[str | None] | None = None
     labels: Sequence[str | None] | None = None
     kind: str = "features"
+    absent: Callable[[int], bool] | None = None
 
     def __len__(self) -> int:
         return self.rows
@@ -120,13 +122,14 @@ def open_parquet(path: Path) -> FeatureSource:
         rows = file.metadata.num_rows
         dimension = _dimension(path, file, column)
         known = [name for name in ("id", "label") if name in file.schema_arrow.names]
-        texts = {name: _Texts(file.read(columns=[name], use_threads=False)[name]) for name in known}
+        texts = {name: _texts(path, name, file.read(columns=[name], use_threads=False)[name]) for name in known}
         groups = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
     except (OSError, pa.ArrowException) as error:
         raise SourceError(f"{path}: not a Parquet file that can be read ({type(error).__name__})") from error
     block = _ParquetBlocks(path, column, dimension, groups)
-    size = path.stat().st_size
-    return FeatureSource(str(path), rows, dimension, 4 * dimension, block, size, texts.get("id"), texts.get("label"))
+    size, ids, labels = path.stat().st_size, texts.get("id"), texts.get("label")
+    lacks = block.absent.__contains__
+    return FeatureSource(str(path), rows, dimension, 4 * dimension, block, size, ids, labels, absent=lacks)
 
 
 def _feature_column(path: Path, schema: pa.Schema) -> str:
@@ -148,6 +151,13 @@ def _dimension(path: Path, file: pq.ParquetFile, column: str) -> int:
         if found:
             return int(found)
     raise SourceError(f"{path}: no feature vectors in column {column}")
+
+
+def _texts(path: Path, name: str, column: pa.ChunkedArray) -> "_Texts":
+    try:
+        return _Texts(column)
+    except pa.ArrowException as error:
+        raise SourceError(f"{path}: expected text or numbers in column {name}, found {column.type}") from error
 
 
 class _Texts(Sequence[str | None]):
@@ -173,6 +183,7 @@ class _ParquetBlocks:
         self.starts = np.concatenate([[0], np.cumsum(groups)])
         self.batches: Any = None
         self.kept, self.first = np.empty((0, dimension), np.float32), 0
+        self.absent = set[int]()
 
     def __call__(self, start: int, stop: int) -> Block:
         try:
@@ -192,6 +203,8 @@ class _ParquetBlocks:
             if batch is None:
                 raise SourceError(f"{self.path}: ends after {self.first + len(self.kept)} rows")
             passed = min(max(start - self.first, 0), len(self.kept))
+            missing = np.flatnonzero(~np.asarray(batch.column(0).is_valid()))
+            self.absent.update((self.first + len(self.kept) + missing).tolist())
             self.kept = np.concatenate([self.kept[passed:], self._vectors(batch.column(0))])
             self.first += passed
         return self.kept[start - self.first : stop - self.first].copy()

@@ -1,7 +1,7 @@
 """Labels: from folder names, or from a CSV file."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from taskcodec.errors import SourceError
@@ -34,6 +34,19 @@ class LabelTable:
                 return found[form]
         return None
 
+    def unused(self, names: Iterable[str]) -> list[str]:
+        """The entries that speak of none of these samples."""
+        exact, used = set[str](), (set[str](), set[str]())
+        for name in names:
+            if name in self._exact:
+                exact.add(name)
+                continue
+            nearest = next((at for at, form in enumerate(_forms(name)) if form in self._forms[at]), None)
+            if nearest is not None:
+                used[nearest].add(_forms(name)[nearest])
+        rest = (entry for entry in self._exact if entry not in exact)
+        return [entry for entry in rest if not any(form in used[at] for at, form in enumerate(_forms(entry)))]
+
 
 def label_of_path(relative: str) -> str | None:
     """The folder a file lies in, unless it lies at the top or in the folder of a split."""
@@ -45,11 +58,12 @@ def read_labels(spec: str) -> dict[str, str]:
     """Read `FILE.csv` or `FILE.csv:COLUMN`: a map from sample id to label.
 
     The column of ids is path, id, file, filename, image or name; of labels class, label, category or target, in
-    capital or small letters. Columns are separated by commas, semicolons or tabs, which the first line tells.
+    capital or small letters. Columns are separated by commas, semicolons or tabs, which the first line tells. A row
+    without an id or a label, also one that ends before them, says nothing.
 
     Raises:
-        SourceError: the file cannot be read, lacks these columns or has one twice, labels nothing, or gives an id two
-            labels.
+        SourceError: the file cannot be read, lacks these columns or has one twice, has a row with more fields than
+            columns, labels nothing, or gives an id two labels.
     """
     path, column = Path(spec), None
     if not path.exists() and ":" in spec:
@@ -60,7 +74,14 @@ def read_labels(spec: str) -> dict[str, str]:
             first = file.readline()
             file.seek(0)
             reader = csv.DictReader(file, delimiter=separator_of(first), skipinitialspace=True)
-            rows, names = list(reader), list(reader.fieldnames or [])
+            rows, names = list[dict[str, str]](), list(reader.fieldnames or [])
+            for row in reader:
+                if any(surplus := row.pop(None, [])):
+                    raise SourceError(
+                        f"{spec}: line {reader.line_num} has {len(names) + len(surplus)} fields, the first line "
+                        f"{len(names)}: put quotes around text that holds the separator"
+                    )
+                rows.append(row)
     except (OSError, ValueError, csv.Error) as error:
         raise SourceError(f"{spec}: cannot be read as a CSV file of labels ({error})") from error
     key = column_named(names, ID_COLUMNS)

@@ -168,14 +168,17 @@ def _feature_batch(source: FeatureSource, number: int, size: int, first_index: i
             source_index=first_index + start + i,
             source_bytes=source.row_bytes,
             label=None if source.labels is None else source.labels[start + i],
-            status=OK if good[i] else _fault_of(float(largest[i])),
+            status=OK if good[i] else _fault_of(source, start + i, float(largest[i])),
         )
         for i in range(len(block))
     ]
     return Batch(number, records, block[good])
 
 
-def _fault_of(largest: float) -> str:
+def _fault_of(source: FeatureSource, row: int, largest: float) -> str:
+    """Why a row whose largest magnitude is this is not coded."""
+    if source.absent is not None and source.absent(row):
+        return "no vector in its row"
     if math.isfinite(largest):
         return f"a feature beyond {LARGEST:g} in magnitude"
     return "NaN or infinity (as float32) among its features"

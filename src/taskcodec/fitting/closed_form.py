@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.codec import Codec
+from taskcodec.codec import Codec, as_features
 from taskcodec.entropy_models.empirical import Frozen, freeze, sketch
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting.outliers import without_outliers
@@ -291,7 +291,7 @@ def _dimensionwise(centre: Array64) -> AffineTransform:
 
 
 def _checked(features: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    x = np.asarray(features, dtype=np.float32)
+    x = as_features(features)
     if x.ndim != 2 or len(x) < MIN_SAMPLES or x.shape[1] < 1:
         raise MismatchError(f"expected at least {MIN_SAMPLES} feature vectors as an (n, d) array, found {x.shape}")
     if not np.isfinite(x).all():

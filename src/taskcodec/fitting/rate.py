@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.codec import Codec
+from taskcodec.codec import Codec, as_features
 from taskcodec.coding import ConditionalTables
 from taskcodec.entropy_models.empirical import Frozen, freeze, pseudo_samples
-from taskcodec.errors import UsageError
+from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting.outliers import without_outliers
 from taskcodec.quantization.uniform import MAX_SYMBOL, Latent, quantize
 from taskcodec.transforms.companding import compand
@@ -57,10 +57,18 @@ def adapt(codec: Codec, features: npt.ArrayLike, bits: float | None = None) -> C
     The centre moves to the mean of the data (shrunk towards the fitted one), so that the dead zone of each column
     lies where these data are dense. This is forward adaptation: what changed is stored with the data, once. A codec
     with conditional tables is returned as it is.
+
+    Raises:
+        MismatchError: features of another dimension, or that hold NaN or infinity.
+        UsageError: a rate that cannot be met, or that this codec cannot be set to.
     """
     if isinstance(codec.tables, ConditionalTables) and bits is None:
         return codec  # what its tables depend on was trained: there is nothing to count anew
-    x = np.asarray(features, dtype=np.float32)
+    x = as_features(features)
+    if x.ndim != 2 or x.shape[1] != codec.dimension:
+        raise MismatchError(f"expected features of shape (n, {codec.dimension}), found {x.shape}")
+    if not np.isfinite(x).all():
+        raise MismatchError("features hold NaN or infinity")
     if len(x) < MIN_ADAPT_SAMPLES:
         return codec if bits is None else at_bits(codec, bits)
     _check_plain(codec)

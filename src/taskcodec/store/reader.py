@@ -222,11 +222,14 @@ class Store:
         """A torch Dataset of (features, label index); label index -1 where there is no label.
 
         `style="map"` gives random access (use a DataLoader's own shuffle); `"iterable"` streams chunks, shared out
-        over the workers of a DataLoader, shuffled by chunk and inside chunks where asked.
+        over the workers of a DataLoader, shuffled by chunk and inside chunks where asked. Raises UsageError on another
+        style, and on `shuffle` with random access.
         """
         from taskcodec.store.torch_data import IterableFeatures, MapFeatures
 
         if style == "map":
+            if shuffle:
+                raise UsageError("style 'map' is shuffled by the DataLoader: give it shuffle=True, not store.torch")
             return MapFeatures(self)
         if style == "iterable":
             return IterableFeatures(self, shuffle=shuffle, seed=seed)

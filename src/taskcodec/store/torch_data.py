@@ -1,11 +1,14 @@
 """Torch data sets over a store. The only module of this floor that imports torch; it is imported when asked for."""
 
+import operator
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
+
+from taskcodec.errors import UsageError
 
 if TYPE_CHECKING:
     from taskcodec.store.reader import Store
@@ -24,7 +27,13 @@ class MapFeatures(Dataset[Item]):
         return len(self.store)
 
     def __getitem__(self, index: int) -> Item:
-        return torch.from_numpy(self.store.features[int(index)]), int(self.targets[index])
+        try:
+            row = operator.index(index)
+        except TypeError as error:
+            raise UsageError(
+                "a map-style data set takes one index at a time; many rows at once are store.features[0:2]"
+            ) from error
+        return torch.from_numpy(self.store.features[row]), int(self.targets[row])
 
     def __getitems__(self, indices: list[int]) -> list[Item]:
         features = torch.from_numpy(self.store.features[np.asarray(indices)])
