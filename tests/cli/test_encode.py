@@ -208,6 +208,12 @@ def test_a_file_that_differs_in_the_middle_is_another_source(inputs, tmp_path):
     assert len(taskcodec.open(tmp_path / "s.tcz")) == 1400
 
 
+def test_vectors_need_no_backbone_and_may_say_so(inputs, tmp_path):
+    run("encode", inputs / "b.npy", tmp_path / "s.tcz", "--backbone", "none", "--bits", "30")
+    run("fit", inputs / "b.npy", "-o", tmp_path / "c.codec", "--backbone", "none", "--bits", "30")
+    assert len(taskcodec.open(tmp_path / "s.tcz")) == 700
+
+
 def test_a_stopped_append_resumes(inputs, tmp_path):
     def make(store):
         run("encode", inputs / "b.npy", store, "--chunk", "32", "--bits", "50")

@@ -7,6 +7,7 @@ from typing import Any
 
 from taskcodec.cli.jobs import (
     FIT_SAMPLES,
+    NO_BACKBONE,
     backbone_for,
     check_bits,
     check_device,
@@ -133,7 +134,7 @@ def _labels_differ(store: Store, source: Source) -> bool:
 def _check(store: str, zipped: bool, options: EncodeOptions) -> None:
     check_bits(options.bits)
     check_device(options.device)
-    if options.backbone is not None:
+    if options.backbone not in (None, NO_BACKBONE):
         check_name(options.backbone)
     if options.append and options.overwrite:
         raise UsageError("--append adds to a store and --overwrite replaces it: give one of them")

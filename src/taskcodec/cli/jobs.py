@@ -20,6 +20,8 @@ from taskcodec.store.samples import readable
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
 
 FIT_SAMPLES = 20_000
+NO_BACKBONE = "none"
+"""What may stand for a backbone where features are given."""
 MISSED_SHARE = 0.05
 """A rate this far from the one asked for is worth a word; usual collections come within 0.02."""
 METHODS = ("bottleneck", "dimensionwise")
@@ -112,7 +114,7 @@ def backbone_for(source: Source, name: str | None, device: str | None) -> Any:
 
 def check_no_backbone(source: Source, name: str | None) -> None:
     """Raise UsageError where a backbone is named for vectors, which it would never see."""
-    if name is not None and isinstance(source, FeatureSource):
+    if name not in (None, NO_BACKBONE) and isinstance(source, FeatureSource):
         raise UsageError(f"--backbone {name}: {source.name} holds vectors; a backbone makes vectors of images")
 
 
