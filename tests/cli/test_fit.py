@@ -40,7 +40,9 @@ def measured(codec, x):
 def test_a_rate_and_a_step_on_images(scenes):
     x = np.load(scenes / "x.npy")
     assert x.shape == (36, 1280)
-    run("fit", scenes / "photos", "-o", scenes / "b.codec", "--bits", "300")
+    made = run("fit", scenes / "photos", "-o", scenes / "b.codec", "--bits", "300")
+    assert "36 samples are few" in made.stderr
+    assert "few" not in run("fit", scenes / "photos", "-o", scenes / "c.codec", "--bits", "100").stderr
     codec = taskcodec.load_codec(scenes / "b.codec")
     # Columns that are zero for all of so few samples are dropped after the step is found, with the bits they cost.
     assert measured(codec, x) == pytest.approx(300, rel=0.05)

@@ -96,6 +96,16 @@ def test_a_codec_that_destroys_the_label_is_always_caught(destroy):
         assert {row.verdict for row in headlines(run(x, decoded.astype("f4"), columns))} == {LOSSY}
 
 
+def test_lossless_where_raw_features_only_guess_says_so():
+    x, columns = data(0, n=600)
+    rng = np.random.default_rng(5)
+    rare, noise = (np.where(rng.random(len(x)) < 0.03, "yes", "no").tolist(), rng.random(len(x)).astype(str).tolist())
+    for row in headlines(run(x, x, {"rare": rare, "noise": noise})):
+        assert row.verdict == LOSSLESS
+        assert "nothing to lose" in row.words
+    assert all("nothing to lose" not in row.words for row in headlines(run(x, x, columns)))
+
+
 def test_a_task_outside_the_kept_information_shows_as_such():
     x, columns = data(1)
     kept = np.zeros_like(x)

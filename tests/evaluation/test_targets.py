@@ -36,6 +36,23 @@ def test_classes_numbers_and_sets_of_labels():
     assert sets.values[:2].tolist() == [[1, 1, 0], [0, 1, 1]]
 
 
+@pytest.mark.parametrize("gap", ["nan", "NaN", "NA", "n/a", "null", "?", "-", "inf"])
+@pytest.mark.parametrize("kind", [None, "regression"])
+def test_what_stands_for_a_missing_number_is_no_label(gap, kind):
+    found = make_target("price", [gap, *(str(i / 7) for i in range(40)), gap], kind)
+    assert found.kind == "regression"
+    assert found.rows.tolist() == list(range(1, 41))
+
+
+def test_names_that_others_use_for_gaps_stay_classes():
+    assert make_target("colour", ["none", "red"] * 5).names == ("none", "red")
+
+
+def test_a_column_of_no_use_says_how_to_leave_it_out():
+    with pytest.raises(UsageError, match=r"FILE\.csv:COLUMN"):
+        make_targets({"same": ["5.5"] * 9, "class": ["a", "b", "a"] * 3})
+
+
 def test_a_kind_can_be_forced():
     years = [str(1990 + i % 5) for i in range(40)]
     assert make_target("year", years).kind == "classification"
@@ -55,6 +72,10 @@ def test_a_kind_can_be_forced():
         (["a", "b", "a", "b"], "regression", "'a' is no number"),
         (["a;b"] * 6, None, "at least 2 samples have"),
         (["a", "b", "a", "b"], "magic", "none of"),
+        ([*map(str, range(30)), "twelve"], None, "'twelve' is no number, 30 others are"),
+        ([f"{i / 7:.3f}".replace(".", ",") for i in range(40)], None, "with a point"),
+        ([f"{i / 7:.1f} %" for i in range(40)], None, "with a point"),
+        ([f"{i},{300 + i}" for i in range(40)], None, "with a point"),
     ],
 )
 def test_labels_that_teach_nothing_are_refused(labels, kind, says):

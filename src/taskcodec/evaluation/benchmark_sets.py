@@ -211,6 +211,8 @@ def _open_npz(place: str, name: str) -> Opened:
             arrays = {key: file[key] for key in file.files if key != "views"}
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+        if "Object arrays" in str(error):
+            raise SourceError(f"{place}: holds arrays of objects; save text as text: labels.astype(str)") from error
         raise SourceError(f"{place}: not a .npz file of features and labels, or a damaged one{reason}") from error
     features = arrays.pop("features", np.empty(0))
     if features.ndim != 2 or not features.size or features.dtype.kind not in "fiu" or "labels" not in arrays:

@@ -24,7 +24,7 @@ from taskcodec.evaluation.metrics import METRICS, Answers, score
 from taskcodec.evaluation.neighbours import SHOTS, few_shot_scores, retrieval_scores
 from taskcodec.evaluation.targets import Target
 from taskcodec.evaluation.tasks import Split
-from taskcodec.evaluation.verdict import Metric, Paired, excess, interval, judge, widening
+from taskcodec.evaluation.verdict import LOSSLESS, Metric, Paired, excess, interval, judge, widening
 
 Float32s = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]
@@ -204,6 +204,7 @@ def _row(measured: _Measured, target: Target, holdout: Holdout, coded: Coded, pl
     given = (plan.deltas or {}).get(metric.name)
     verdict = judge(difference, metric, measured.raw.unit_count, samples, given)
     value = interval(measured.decoded, seed=plan.seed)
+    idle = _nothing_to_lose(measured, target, tested, plan.seed) if verdict.verdict == LOSSLESS else ""
     return JudgedRow(
         regime="store",
         codec=coded.codec,
@@ -228,8 +229,22 @@ def _row(measured: _Measured, target: Target, holdout: Holdout, coded: Coded, pl
         delta=verdict.delta,
         verdict=verdict.verdict,
         samples_needed=verdict.samples_needed,
-        words=verdict.words,
+        words=verdict.words + idle,
     )
+
+
+def _nothing_to_lose(measured: _Measured, target: Target, tested: npt.NDArray[np.intp], seed: int) -> str:
+    """What to add to "lossless" where raw features predict nothing either; empty where they do."""
+    if measured.probe not in FAMILIES or measured.metric not in ("accuracy", "r2"):
+        return ""
+    guess, what = 0.0, "the mean of all"
+    if measured.metric == "accuracy":
+        values = target.values[np.isin(target.rows, tested)]
+        guess = float(np.unique(values, return_counts=True)[1].max() / len(values))
+        what = f"the most frequent class ({100 * guess:.1f} %)"
+    if interval(measured.raw, seed=seed).low > guess:
+        return ""
+    return f", but raw features predict no better than {what}: there is nothing to lose in this task"
 
 
 def _metric_for(name: str, target: Target) -> Metric:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ from taskcodec.errors import SourceError, UsageError
 
 Kind = Literal["classification", "multilabel", "regression"]
 KINDS: tuple[str, ...] = get_args(Kind)
+NO_NUMBERS = frozenset(("", "nan", "na", "n/a", "#n/a", "null", "none", "missing", "inf", "-inf", "?", "-"))
+"""What tables write where a number is missing; beside numbers it is no label."""
+_NUMBER_LIKE = re.compile(r"[-+$€£]?\s*[\d.,' ]*\d[\d.,' ]*\s*[%$€£]?")
 MAX_NUMBERED_CLASSES = 20
 """Whole numbers of more different values than this are taken as numbers to regress."""
 SEPARATORS = ";|"
@@ -72,16 +76,20 @@ def make_target(name: str, column: Column, kind: str | None = None, *, regress: 
         regress: for a message, how the caller's user has numbers regressed that look like classes.
 
     Raises:
-        UsageError: nothing to learn (fewer than two classes, labels that all differ, numbers that are all the same),
-            a kind that is none, or labels that are not of the kind asked for.
+        UsageError: nothing to learn (fewer than two classes, labels that nearly all differ, numbers that are all the
+            same), numbers among which a few labels are none, a kind that is none, or labels that are not of the kind
+            asked for.
     """
     if kind is not None and kind not in KINDS:
         raise UsageError(f"--kind {kind} is none of {', '.join(KINDS)}")
+    column = _without_gaps(column) if kind in (None, "regression") else column
     rows = np.array([row for row, label in enumerate(column) if label is not None], dtype=np.intp)
     labels = [label for label in column if label is not None]
     if len(labels) < 4:
         raise UsageError(f"{name}: needs at least 4 labelled samples, found {len(labels)}")
     found = kind_of(labels) if kind is None else kind
+    if kind is None and found == "classification":
+        _check_no_numbers(name, labels)
     if found == "regression":
         return Target(name, "regression", rows, _numbers(name, labels), ())
     if found == "multilabel":
@@ -98,6 +106,27 @@ def make_target(name: str, column: Column, kind: str | None = None, *, regress: 
             f"{len(labels)} samples" + (f" (numbers to regress: {regress})" if regress and _all_numbers(labels) else "")
         )
     return Target(name, "classification", rows, values.astype(np.intp), tuple(classes.tolist()))
+
+
+def _without_gaps(column: Column) -> Column:
+    """A column of numbers without what only says that one is missing; any other column as it is."""
+    labels = [None if label is None or label.strip().lower() in NO_NUMBERS else label for label in column]
+    known = [label for label in labels if label is not None]
+    return labels if known and _all_numbers(known) else column
+
+
+def _check_no_numbers(name: str, labels: Sequence[str]) -> None:
+    """Refuse numbers that would pass for classes: nobody can predict them, and so no codec would lose any."""
+    odd = [label for label in labels if _number(label) is None]
+    if odd and len(labels) - len(odd) >= 0.9 * len(labels):
+        raise UsageError(f"{name}: {odd[0]!r} is no number, {len(labels) - len(odd):,} others are: mend or empty it")
+    different = len(set(labels))
+    alike = all(_NUMBER_LIKE.fullmatch(label.strip()) for label in labels)
+    if odd and alike and len(labels) >= 20 and 2 * different > len(labels):
+        raise UsageError(
+            f"{name}: {different:,} different labels on {len(labels):,} samples, such as {odd[0]!r}, are no classes; "
+            "write numbers with a point and nothing else"
+        )
 
 
 def label_columns(spec: str, ids: Sequence[str]) -> dict[str, Column]:
@@ -136,10 +165,14 @@ def make_targets(columns: Mapping[str, Column], kinds: Sequence[str] = ()) -> li
     unknown = set(named) - set(columns) - {""}
     if unknown:
         raise UsageError(f"--kind: no column {', '.join(sorted(unknown))}; there are {', '.join(columns)}")
-    return [
-        make_target(name, column, named.get(name, named.get("")), regress="--kind regression")
-        for name, column in columns.items()
-    ]
+    targets = []
+    for name, column in columns.items():
+        try:
+            targets.append(make_target(name, column, named.get(name, named.get("")), regress="--kind regression"))
+        except UsageError as error:
+            other = "; name the columns to take: --labels FILE.csv:COLUMN" if len(columns) > 1 else ""
+            raise UsageError(f"{error}{other}") from error
+    return targets
 
 
 def _id_columns(header: Sequence[str]) -> list[str]:
