@@ -123,7 +123,8 @@ def roster(choice: Choice) -> dict[Key, Peer | PixelCodec]:
 def left_out(choice: Choice) -> list[str]:
     """What cannot run here or is not comparable, one line each."""
     notes = [
-        f"{name}: fitted before; nothing here knows whether on images that are measured"
+        f"{name}: fitted before, not with the labels of one of these very sets (by `fit --tolerance`); beyond that, "
+        "nothing here knows whether on images that are measured"
         for name in filter(is_codec_file, choice.codecs)
     ]
     if find_spec("faiss") is None:
