@@ -213,7 +213,7 @@ def _custom(spec: str, regime: str) -> Sequence[Any]:
         sys.path.insert(0, here)  # as `python -m` does
     try:
         found = list(getattr(importlib.import_module(module), function)(regime))
-    except Exception as error:  # the user's own code raises what it likes
+    except (Exception, SystemExit) as error:  # the user's own code raises what it likes
         raise UsageError(f"--codecs {spec}: gives no codecs ({type(error).__name__}: {error})") from error
     strange = [
         codec for codec in found if not all(isinstance(getattr(codec, n, None), str) for n in ("name", "setting"))
