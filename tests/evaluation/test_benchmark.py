@@ -17,6 +17,7 @@ from taskcodec.evaluation.benchmark_roster import Choice, left_out, roster
 from taskcodec.evaluation.benchmark_sets import choose, class_of, digest_of, items_of, set_names
 from taskcodec.evaluation.curves import MEAN_SET
 
+FITTED = ("fitted",)
 RAW_ONLY = BenchmarkPlan(codecs=("float32",), regimes=("fitted",))
 CHEAP = BenchmarkPlan(codecs=("taskcodec", "sign", "int8"), rates=(12.0, 40.0), regimes=("fitted",))
 
@@ -244,6 +245,63 @@ def test_a_codec_that_cannot_be_fitted_is_told_and_the_rest_goes_on(tmp_path):
     assert {r.codec for r in outcome.rows} == {"float32", "sign"}
     assert any(note.startswith("PQ (fitted, PQ16x8; PQ32x8; ") for note in outcome.notes)
     assert len(outcome.complete) == 2
+
+
+def test_codecs_that_exit_or_give_back_what_is_no_result_are_told_and_the_rest_goes_on(tmp_path, monkeypatch):
+    (tmp_path / "faulty_codecs.py").write_text(
+        "import sys\n"
+        "from dataclasses import dataclass\n"
+        "@dataclass(frozen=True)\n"
+        "class Faulty:\n"
+        "    name: str\n"
+        "    setting: str = ''\n"
+        "    def fit(self, fit_set):\n"
+        "        return sys.exit(3) if self.name == 'leaves early' else self\n"
+        "    def encode_decode(self, x):\n"
+        "        if self.name == 'leaves': sys.exit(3)\n"
+        "        return {'short': (x[1:], 8.0), 'narrow': (x[:, :9], 8), 'list': (x.tolist(), 8.0), 'bare': x,\n"
+        "                'whole': (x.astype(int), 8.0), 'text': (x, '8'), 'good': (x, 8)}[self.name]\n"
+        "def codecs(regime):\n"
+        "    return [Faulty(n) for n in 'leaves early|leaves|short|narrow|list|bare|whole|text|good'.split('|')]\n"
+        "def leave(regime):\n"
+        "    sys.exit(3)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    place = save_features(tmp_path / "a.npz")
+    plan = BenchmarkPlan(codecs=("faulty_codecs:codecs",), regimes=("fitted",))
+    outcome = benchmark([place], tmp_path / "out", plan)
+    assert {r.codec for r in outcome.rows} == {"float32", "good"}
+    told = {note.partition(" (fitted")[0]: note.partition("not measured on a: ")[2] for note in outcome.notes}
+    must = "encode_decode must return"
+    assert {name: told[name] for name in ("leaves early", "leaves", "short", "narrow", "list", "bare", "whole")} == {
+        "leaves early": "SystemExit: 3",
+        "leaves": "SystemExit: 3",
+        "short": f"{must} features of shape (90, 24), found (89, 24)",
+        "narrow": f"{must} features of shape (90, 24), found (90, 9)",
+        "list": f"{must} features as a numpy array of floats, found list",
+        "bare": f"{must} features and bits, found ndarray",
+        "whole": f"{must} features as a numpy array of floats, found int64",
+    }
+    assert told["text"] == f"{must} the mean bits a sample as a number, found '8'"
+    with pytest.raises(UsageError, match=r"gives no codecs \(SystemExit: 3\)"):
+        roster(Choice(("faulty_codecs:leave",)))
+
+
+def test_an_interrupt_is_no_codecs_fault(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "stopped_codecs.py").write_text(
+        "class Stopped:\n"
+        "    name, setting = 'stopped', ''\n"
+        "    def fit(self, fit_set):\n"
+        "        raise KeyboardInterrupt\n"
+        "def codecs(regime):\n"
+        "    return [Stopped()]\n"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        benchmark(
+            [save_features(tmp_path / "a.npz")], tmp_path / "out", BenchmarkPlan(("stopped_codecs:codecs",), (), FITTED)
+        )
 
 
 @pytest.mark.parametrize(

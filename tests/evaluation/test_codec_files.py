@@ -1,6 +1,7 @@
 """Codecs from their files as peers in a benchmark, and what the report shows of them."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,11 +9,13 @@ import torch
 from PIL import Image
 
 from taskcodec import fit
+from taskcodec.data import open_source
 from taskcodec.data.augmentations import views
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.benchmark import BenchmarkPlan, benchmark
 from taskcodec.evaluation.benchmark_report import write_benchmark_report
 from taskcodec.evaluation.benchmark_roster import Choice, roster
+from taskcodec.evaluation.holdout import LABELLED_SOURCE
 from taskcodec.fitting.recipe import NetworkChoice, Recipe, Schedule
 from taskcodec.fitting.training import TrainingSet, train
 
@@ -98,3 +101,22 @@ def test_files_that_cannot_be_measured_are_refused_before_anything_is_read(tmp_p
     fit(np.random.default_rng(0).normal(size=(50, 8)), bits=8).save(tmp_path / "taskcodec.codec")
     with pytest.raises(UsageError, match="taskcodec is the name of a known codec"):
         roster(Choice((str(tmp_path / "taskcodec.codec"),)))
+
+
+def test_a_codec_chosen_by_the_labels_of_a_very_set_is_refused_there_and_measured_elsewhere(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("seen", "new"):
+        np.save(tmp_path / f"{name}.npy", np.eye(3, 12)[np.arange(90) % 3] * 4 + rng.normal(size=(90, 12)))
+    (tmp_path / "y.csv").write_text("id,class\n" + "".join(f"{row},c{row % 3}\n" for row in range(90)))
+    codec = fit(np.load(tmp_path / "seen.npy"), bits=20)
+    source = open_source(tmp_path / "seen.npy").descriptor()["sha256"]
+    file = str(tmp_path / "tuned.codec")
+    replace(codec, provenance={**codec.provenance, LABELLED_SOURCE: source}).save(file)
+    plan = BenchmarkPlan(codecs=(file,), labels=(str(tmp_path / "y.csv"),), regimes=("fitted",))
+    with pytest.raises(
+        UsageError, match=r"tuned\.codec on seen: its codec was fitted with the labels of these samples"
+    ):
+        benchmark([str(tmp_path / "seen.npy")], tmp_path / "out", plan)
+    outcome = benchmark([str(tmp_path / "new.npy")], tmp_path / "out", plan)
+    assert {row.codec for row in outcome.rows} == {"float32", "tuned"}
+    assert any("not with the labels of one of these very sets" in note for note in outcome.notes)

@@ -193,3 +193,23 @@ def test_misuse_is_refused():
         run(x, np.where(np.arange(12) == 0, np.nan, x), columns)
     with pytest.raises(UsageError, match="--predictors"):
         run(x, x, columns, Plan(predictors=("magic",)))
+
+
+@pytest.mark.parametrize("outlier", [1e9, 1e12, 1e30])
+def test_one_number_far_from_all_others_leaves_a_verdict_in_words(outlier):
+    """Draws without it have a deviation that is lost where numbers are taken from their mean."""
+    x, columns = data(0)
+    columns = {"number": [*columns["number"][:-1], f"{outlier:g}"]}
+    row = headlines(run(x, x + 0.3 * np.random.default_rng(0).normal(size=x.shape).astype("f4"), columns))[0]
+    assert np.isfinite([row.low, row.high, row.difference_low, row.difference_high]).all()
+    assert row.verdict == UNDECIDED
+    assert "(more than a million tested samples would be)" in row.words
+
+
+@pytest.mark.parametrize("odd", ["6", "1e200"])
+def test_numbers_that_cannot_be_scored_are_refused_by_the_name_of_their_task(odd):
+    x, columns = data(0)
+    column = ["5"] * 239 if odd == "6" else columns["number"][:-1]
+    target = make_target("price", [*column, odd], "regression")
+    with np.errstate(over="ignore"), pytest.raises(UsageError, match=r"price: r2 cannot be scored: .* leave outliers"):
+        evaluate_features(x, x, [target], [str(i) for i in range(240)], CODED, plan=QUICK)

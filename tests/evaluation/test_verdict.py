@@ -154,3 +154,18 @@ def test_misuse_is_refused():
         excess(mean_scores(np.arange(3), np.ones(3)), mean_scores(np.arange(1, 4), np.ones(3)), METRICS["accuracy"])
     with pytest.raises(UsageError, match="--delta"):
         judge(Interval(0, 0, 0), METRICS["accuracy"], 100, 100, 0.0)
+
+
+def test_draws_of_numbers_that_are_all_the_same_are_left_out_and_too_many_refused():
+    rng = np.random.default_rng(0)
+    truth = np.r_[np.zeros(36), 1.0, 2.0, 3.0, 4.0]  # one draw in sixty holds none of the four
+
+    def scores(noise):
+        return Scores(np.arange(40), truth, truth + noise * rng.normal(size=40), "r2")
+
+    found = excess(scores(0.2), scores(0.1), METRICS["r2"])
+    assert np.isfinite([found.low, found.high]).all()
+    assert found.low > -100
+    truth = np.r_[np.zeros(39), 1.0]
+    with pytest.raises(UsageError, match="cannot be scored"):
+        excess(scores(0.2), scores(0.1), METRICS["r2"])

@@ -44,6 +44,7 @@ from taskcodec.evaluation.benchmark_roster import (
 )
 from taskcodec.evaluation.benchmark_sets import Tables, open_set, set_names
 from taskcodec.evaluation.benchmark_worker import Failures, Job, Measure, Workers
+from taskcodec.evaluation.codec_files import refuse_labelled_files
 from taskcodec.evaluation.curves import Point, Row, as_records, mean_rows, read_rows, rows
 from taskcodec.evaluation.holdout import Splitting
 from taskcodec.evaluation.probes import Predictor
@@ -144,8 +145,8 @@ def benchmark(
         command: kept in run.json.
 
     Raises:
-        UsageError: sets that cannot be learned, samples in both train/ and test/ or in --fit-on, unknown codecs, rates
-            that none gives.
+        UsageError: sets that cannot be learned, samples in both train/ and test/ or in --fit-on, unknown codecs, a
+            codec fitted with the labels of one of the sets, rates that none gives.
         SourceError: nothing to read.
         StorageError: `out` cannot be written.
     """
@@ -158,6 +159,7 @@ def benchmark(
     _check_out(folder, [*places, *([plan.fit_on] if plan.fit_on else [])])
     choice = Choice(plan.codecs, plan.regimes, plan.rates, plan.backbone, plan.fit_on is not None)
     roster(choice)  # a wrong name is told before anything is read
+    refuse_labelled_files(plan.codecs, zip(places, names, strict=True))
     started, seconds = time.monotonic(), dict[str, float]()
     tables = Tables(plan.labels, plan.groups)
     with bars("reading") as progress:

@@ -123,7 +123,8 @@ def roster(choice: Choice) -> dict[Key, Peer | PixelCodec]:
 def left_out(choice: Choice) -> list[str]:
     """What cannot run here or is not comparable, one line each."""
     notes = [
-        f"{name}: fitted before; nothing here knows whether on images that are measured"
+        f"{name}: fitted before, not with the labels of one of these very sets (by `fit --tolerance`); beyond that, "
+        "nothing here knows whether on images that are measured"
         for name in filter(is_codec_file, choice.codecs)
     ]
     if find_spec("faiss") is None:
@@ -212,7 +213,7 @@ def _custom(spec: str, regime: str) -> Sequence[Any]:
         sys.path.insert(0, here)  # as `python -m` does
     try:
         found = list(getattr(importlib.import_module(module), function)(regime))
-    except Exception as error:  # the user's own code raises what it likes
+    except (Exception, SystemExit) as error:  # the user's own code raises what it likes
         raise UsageError(f"--codecs {spec}: gives no codecs ({type(error).__name__}: {error})") from error
     strange = [
         codec for codec in found if not all(isinstance(getattr(codec, n, None), str) for n in ("name", "setting"))

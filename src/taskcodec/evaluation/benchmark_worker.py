@@ -23,7 +23,7 @@ import numpy as np
 
 from taskcodec.data.items import ImageSource
 from taskcodec.engines.local import Progress
-from taskcodec.errors import StorageError, TaskcodecError
+from taskcodec.errors import MismatchError, StorageError, TaskcodecError
 from taskcodec.evaluation.benchmark_cache import (
     Ready,
     key_of,
@@ -34,7 +34,7 @@ from taskcodec.evaluation.benchmark_cache import (
 )
 from taskcodec.evaluation.benchmark_roster import ZERO_SHOT, Choice, Key, is_pixel_codec, roster
 from taskcodec.evaluation.benchmark_sets import items_of
-from taskcodec.evaluation.codec_files import ImageCodecFile
+from taskcodec.evaluation.codec_files import FeatureCodecFile, ImageCodecFile
 from taskcodec.evaluation.peers import FitSet, FittedPeer, Float32s
 from taskcodec.evaluation.pixels import pixel_features, write_arrays
 from taskcodec.evaluation.probes import Predictor
@@ -124,7 +124,7 @@ class Measure:
                 ]
             except (StorageError, MemoryError):
                 raise
-            except Exception as error:  # one codec's fault, perhaps of the user's own: told, not fatal
+            except (Exception, SystemExit) as error:  # one codec's fault, perhaps of the user's own: told, not fatal
                 failures.append((ready.labelled.name, _reason(error)))
             else:
                 if math.isfinite(bits) and bits > 0:
@@ -150,17 +150,33 @@ def _coded(codec: Any, fitted: FittedPeer | None, ready: Ready, general: FitSet 
     """The mean bits and, for each split, all features as they come back; fitted: None where each split has its own."""
     features = ready.labelled.features
     if fitted is not None:
-        decoded, bits = fitted.encode_decode(features)
+        decoded, bits = _checked(codec, fitted.encode_decode(features), features)
         return bits, [decoded] * len(ready.splits)
 
     def of_split(split: Split) -> tuple[Float32s, float]:
         own = alone(features[split.train])
         fit_set = own if general is None else replace(own, background=general.features, views=general.views)
-        result: tuple[Float32s, float] = codec.fit(fit_set).encode_decode(features)
-        return result
+        return _checked(codec, codec.fit(fit_set).encode_decode(features), features)
 
     coded = [of_split(split) for split in ready.splits]
     return float(np.mean([bits for _, bits in coded])), [decoded for decoded, _ in coded]
+
+
+def _checked(codec: Any, found: Any, features: Float32s) -> tuple[Float32s, float]:
+    """What `encode_decode` of features gave back; raises MismatchError where it is not what every codec must give."""
+    if not isinstance(found, tuple) or len(found) != 2:
+        raise MismatchError(f"encode_decode must return features and bits, found {type(found).__name__}")
+    decoded, bits = found
+    if not isinstance(decoded, np.ndarray) or decoded.dtype.kind != "f":
+        what = decoded.dtype if isinstance(decoded, np.ndarray) else type(decoded).__name__
+        raise MismatchError(f"encode_decode must return features as a numpy array of floats, found {what}")
+    own = isinstance(codec, FeatureCodecFile) and decoded.ndim == 2  # its network may make fewer or more of them
+    shape = (len(features), decoded.shape[1] if own else features.shape[1])
+    if decoded.shape != shape:
+        raise MismatchError(f"encode_decode must return features of shape {shape}, found {decoded.shape}")
+    if not isinstance(bits, int | float | np.integer | np.floating) or isinstance(bits, bool):
+        raise MismatchError(f"encode_decode must return the mean bits a sample as a number, found {bits!r:.40}")
+    return decoded, float(bits)
 
 
 def alone(features: Float32s) -> FitSet:
@@ -205,7 +221,7 @@ def _views(items: Sequence[Any], backbone: Any) -> Float32s:
     return np.ascontiguousarray(found.reshape(-1, VIEWS, backbone.spec.dimension).transpose(1, 0, 2))
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception | SystemExit) -> str:
     """One line that says what went wrong; faiss puts its own file and line in front."""
     text = " ".join(str(error).split()) or type(error).__name__
     text = text.rpartition("failed: ")[2] if " at /" in text or " at faiss/" in text else text

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from taskcodec.codec import Codec, load_codec
+from taskcodec.data import open_source
 from taskcodec.data.items import ImageSource
 from taskcodec.errors import MismatchError, UsageError
+from taskcodec.evaluation.holdout import LABELLED_SOURCE, refuse_labelled_fit
 from taskcodec.evaluation.own import FittedCodec
 from taskcodec.evaluation.peers import FitSet, Float32s
 from taskcodec.fitting import adapt
@@ -95,6 +98,22 @@ def codec_files(names: tuple[str, ...], backbone: str, pixels: bool) -> list[Any
             raise UsageError(f"--codecs {name}: another file has the same name; rename one of them")
         found[key] = (ImageCodecFile if of_images else FeatureCodecFile)(*key, str(name), codec.fingerprint)
     return list(found.values())
+
+
+def refuse_labelled_files(names: Iterable[str], sets: Iterable[tuple[str, str]]) -> None:
+    """Raise UsageError where a codec's file was fitted with the labels of a very set that is measured.
+
+    names: as of `codec_files`; sets: where each lies, and its name.
+    """
+    loaded = {name: load_codec(Path(name)).provenance for name in names if is_codec_file(name)}
+    found = {name: provenance for name, provenance in loaded.items() if LABELLED_SOURCE in provenance}
+    if not found:
+        return
+    for place, known_as in sets:
+        if not place.lower().endswith(".npz"):  # features and labels in one file, which no fit reads
+            source = str(open_source(place).descriptor()["sha256"])
+            for name, provenance in found.items():
+                refuse_labelled_fit(provenance, [source], f"--codecs {name} on {known_as}")
 
 
 def _is_number(text: str) -> bool:

@@ -107,7 +107,10 @@ def rows(points: Sequence[Point], raw: Point, probe: str, split: str | Mapping[s
     for point in points:
         for key in sorted(point.scores):
             scores, reference = point.scores[key], raw.scores[key]
-            value, difference = bootstrap(scores), paired_difference(scores, reference)
+            try:
+                value, difference = bootstrap(scores), paired_difference(scores, reference)
+            except UsageError as error:
+                raise UsageError(f"{', '.join(key)}: {scores.metric} {error}") from error
             words = split if isinstance(split, str) else split[key[0]]
             result.append(
                 Row(

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.errors import MismatchError
+from taskcodec.errors import MismatchError, UsageError
 from taskcodec.evaluation.curves import Row
 from taskcodec.evaluation.families import FAMILIES, QUICK, families_for, make_lesson
 from taskcodec.evaluation.holdout import Holdout, Splitting, hold_out, unit_numbers
@@ -198,12 +198,15 @@ def _neighbourly(
 def _row(measured: _Measured, target: Target, holdout: Holdout, coded: Coded, plan: Plan) -> JudgedRow:
     metric = _metric_for(measured.metric, target)
     wider = widening(measured.probe, metric.name)
-    difference = excess(measured.decoded, measured.raw, metric, widening=wider, seed=plan.seed)
+    try:
+        difference = excess(measured.decoded, measured.raw, metric, widening=wider, seed=plan.seed)
+        value = interval(measured.decoded, seed=plan.seed)
+    except UsageError as error:
+        raise UsageError(f"{target.name}: {metric.name} {error}") from error
     tested = np.unique(np.concatenate([split.test for split in holdout.splits]))
     samples = int(np.isin(holdout.units[tested], measured.raw.units).sum())
     given = (plan.deltas or {}).get(metric.name)
     verdict = judge(difference, metric, measured.raw.unit_count, samples, given)
-    value = interval(measured.decoded, seed=plan.seed)
     idle = _nothing_to_lose(measured, target, tested, plan.seed) if verdict.verdict == LOSSLESS else ""
     return JudgedRow(
         regime="store",

@@ -24,6 +24,12 @@ import numpy.typing as npt
 from taskcodec.errors import UsageError
 
 DRAWS = 2000
+MOST_UNDEFINED = 1 / 8
+"""The share of draws without a score that an interval can leave out; of 3 samples, a ninth of the draws are alike."""
+
+
+_ROUNDING = 1e-13
+"""A deviation below this share of the squares it is a difference of is nothing but their rounding."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class Scores:
         return len(np.unique(self.units))
 
     def values(self, weights: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """The metric for each row of weights (b, u): how often each unit was drawn."""
+        """The metric for each row of weights (b, u): how often each unit was drawn; NaN for R2 of targets all alike."""
         inverse = np.unique(self.units, return_inverse=True)[1]
         weights = weights.astype(np.float64)
 
@@ -82,10 +88,14 @@ class Scores:
         rows = total(np.ones(len(inverse)))
         if self.metric != "r2":
             return total(self.predictions) / rows
-        centred = self.targets - self.targets.mean()
-        deviation = total(centred**2) - total(centred) ** 2 / rows
-        error = total((self.targets - self.predictions) ** 2)
-        result: npt.NDArray[np.float64] = 1 - error / np.maximum(deviation, 1e-300)
+        with np.errstate(over="ignore", invalid="ignore"):  # squares of huge targets: such draws have no score
+            # Not the mean: one outlier moves it so far from all others that their differences are lost in rounding.
+            centred = self.targets - np.median(self.targets)
+            squares = total(centred**2)
+            deviation = squares - total(centred) ** 2 / rows
+            error = total((self.targets - self.predictions) ** 2)
+            known = (deviation > _ROUNDING * squares) & np.isfinite(deviation) & np.isfinite(error)
+            result: npt.NDArray[np.float64] = 1 - error / np.where(known, deviation, np.nan)
         return result
 
     def draws(self, count: int, seed: int) -> npt.NDArray[np.float64]:
@@ -100,8 +110,19 @@ def _times_drawn(units: int, draws: int, seed: int) -> npt.NDArray[np.uint16]:
     return rng.multinomial(units, np.full(units, 1 / units), size=draws).astype(np.uint16)
 
 
+def defined(draws: npt.NDArray[np.float64], value: float) -> npt.NDArray[np.float64]:
+    """The draws that have a score. Raises UsageError where too few have (MOST_UNDEFINED), or the whole has none."""
+    known = draws[np.isfinite(draws)]
+    if not np.isfinite(value) or len(known) < (1 - MOST_UNDEFINED) * len(draws):
+        raise UsageError(
+            "cannot be scored: its tested numbers are too far apart for arithmetic, or nearly all the same but for a "
+            "few; leave outliers out of the column, or take another"
+        )
+    return known
+
+
 def _bounds(draws: npt.NDArray[np.float64], value: float, confidence: float) -> Interval:
-    low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = np.quantile(defined(draws, value), [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(value, float(low), float(high))
 
 

@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.errors import UsageError
-from taskcodec.evaluation.intervals import Interval, Scores
+from taskcodec.evaluation.intervals import Interval, Scores, defined
 
 DRAWS = 4000
 BLOCK = 200
@@ -40,6 +40,7 @@ MIN_UNITS = 20
 """Fewer samples (or groups) than this decide nothing: percentiles of a bootstrap are off."""
 ENOUGH_UNITS = 1000
 """So many samples without a changed answer always decide: the two made-up units weigh a tenth of a point each."""
+_MILLION, _MOST_FACTOR = 10**6, 1e6
 LOSSLESS, LOSSY, UNDECIDED = "lossless within delta", "not lossless", "not enough data to tell"
 Unit = Literal["points", "R2", "bits", "units of the label"]
 
@@ -126,7 +127,7 @@ def excess(
     not see (`widening`).
 
     Raises:
-        UsageError: the two are not scores of the same rows.
+        UsageError: the two are not scores of the same rows, or have no score (R2 of numbers nearly all the same).
     """
     if not np.array_equal(decoded.units, raw.units):
         raise UsageError("excess: raw and decoded were not scored on the same samples")
@@ -176,7 +177,7 @@ def _bounds(
         picked = rng.integers(0, units, size=(rows, units)) + units * np.arange(rows)[:, None]
         found.append(statistic(np.bincount(picked.ravel(), minlength=rows * units).reshape(rows, units)))
     tail = _expanded_tail(count, confidence)
-    low, high = np.quantile(np.concatenate(found), [tail, 1 - tail])
+    low, high = np.quantile(defined(np.concatenate(found), value), [tail, 1 - tail])
     return Interval(value, float(min(low, value)), float(max(high, value)))
 
 
@@ -207,7 +208,7 @@ def judge(difference: Interval, metric: Metric, units: int, samples: int, delta:
         words = f"not lossless: it loses {metric.amount(loss.value)} ({between})"
         return Verdict(LOSSY, d, loss, accepted, None, words)
     needed = samples_needed(loss, accepted, units, samples)
-    words = f"not enough data to tell (about {needed:,} tested samples would be): the loss is {between}"
+    words = f"not enough data to tell ({_wanted(needed, samples)} tested samples would be): the loss is {between}"
     return Verdict(UNDECIDED, d, loss, accepted, needed, words)
 
 
@@ -240,9 +241,16 @@ def samples_needed(loss: Interval, delta: float, units: int, samples: int) -> in
         factors.append((loss.high - loss.value) / (delta - loss.value))
     if loss.value > 0:
         factors.append((loss.value - loss.low) / loss.value)
-    wanted = samples * max(min(factors) ** 2, 1.0, MIN_UNITS / units)
+    wanted = samples * max(min(*factors, _MOST_FACTOR) ** 2, 1.0, MIN_UNITS / units)
     digits = 10.0 ** (math.floor(math.log10(wanted)) - 1)
     return max(math.ceil(round(wanted / digits, 9)) * max(int(digits), 1), samples + 1)
+
+
+def _wanted(needed: int, samples: int) -> str:
+    """A number of samples in words; what nobody has is not counted out."""
+    if needed <= max(_MILLION, 10 * samples):
+        return f"about {needed:,}"
+    return "more than a million" if samples <= _MILLION else f"more than {10 * samples:,}"
 
 
 def _doubted(scores: Scores, right: int) -> Scores:
