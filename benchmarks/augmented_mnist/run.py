@@ -247,10 +247,11 @@ def draw(rows, file):
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import LogFormatter
 
     from taskcodec.evaluation.plot import COLOURS
 
-    figure, panels = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+    figure, panels = plt.subplots(1, 2, figsize=(13, 4.4), layout="constrained")
     titles = {"digit": "test images as they are", "digit, all images augmented": "all images augmented"}
     names = list(dict.fromkeys(row["objective"] for row in rows if "raw" not in row["objective"]))
     for axes, (task, title) in zip(panels, titles.items(), strict=True):
@@ -264,10 +265,13 @@ def draw(rows, file):
                               color=COLOURS[number % len(COLOURS)], fillstyle=fill)  # fmt: skip
         axes.set(xscale="log", yscale="log", xlabel="bits an image, in files", title=title)
         axes.grid(alpha=0.25, which="both")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(LogFormatter(labelOnlyBase=False))
+            axis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.6)))
     panels[0].axhline(2.5, color="#666666", linestyle="--", linewidth=1)
     panels[0].axvline(48, color="#666666", linestyle="--", linewidth=1)
     panels[0].set_ylabel("errors on the digits, %")
-    panels[1].legend(frameon=False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
     figure.suptitle("Augmented MNIST (loss = distortion + beta * rate_bits); dashed: 48 bits, 97.5 %")
     figure.savefig(file, dpi=110)
     plt.close(figure)
