@@ -170,7 +170,10 @@ def _bottleneck(
 def _in_range(
     transform: AffineTransform, latent: npt.NDArray[np.float32], step: float, frozen: Frozen, rate: float
 ) -> tuple[AffineTransform, npt.NDArray[np.float32], float, Frozen]:
-    """A coarser step for columns in a far larger unit than the rest: else each takes escapes, or all the bits."""
+    """A coarser step for columns in a far larger unit than the rest: else each takes escapes, or all the bits.
+
+    Raises UsageError where the rate is beyond what can be coded.
+    """
     best = transform, latent, step, frozen
     reached = _bits(latent, step, frozen)
     for _ in range(MOST_UNITS):
@@ -187,6 +190,8 @@ def _in_range(
         bits = _bits(latent, step, frozen)
         if bits > 1.01 * reached or bits > 0.98 * rate:  # else the rate is not to be had, so far
             best, reached = (transform, latent, step, frozen), bits
+    if reached < 0.98 * rate and np.abs(best[1]).max() > 0.99 * MAX_SYMBOL * best[2]:
+        raise UsageError(f"no step gives {rate:g} bits per sample: these data take at most {reached:.1f}")
     return best
 
 
