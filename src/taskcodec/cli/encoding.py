@@ -60,11 +60,10 @@ def encode_job(
     place = f"{store}.partial" if zipped else store
     if options.overwrite:
         place = place_of_the_new(store, lambda found: _is_begun(found, source, named, options))
-    found, stale = stored_at(place), False
+    found, stale, bits = stored_at(place), False, options.bits
+    finished = found is not None and found.manifest.state == "complete" and place == store
     if found is not None and options.overwrite:
-        finished = found.manifest.state == "complete" and place == store
         stale = finished or not _is_begun(found, source, named, options)
-    bits, had_all = options.bits, found is not None and found.manifest.state == "complete" and place == store
     if found is not None and not stale:
         codec, backbone = named, _recorded_backbone(found, place, source, named, options)
         bits = _rate(found.manifest.dimension, named, options)
@@ -95,7 +94,7 @@ def encode_job(
         _remove_empty(place)
         raise
     # A store that was finished before holds what other runs encoded, perhaps other sources that were appended since.
-    by_this_run = stale or not had_all
+    by_this_run = stale or not finished
     if options.bits is not None and by_this_run and (note := missed(options.bits, opened.info().bits_per_sample)):
         say(note)
     if store.startswith("memory://"):

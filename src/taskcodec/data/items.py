@@ -55,8 +55,9 @@ class ImageSource:
         for item in self.items:
             digest.update(f"{item.id}\0{item.size}\n".encode("utf-8", "surrogateescape"))
         # Uncompressed images keep their size whatever is in them: some of the content too, of files spread evenly.
-        for place in range(min(len(self), _DIGEST_ITEMS)):
-            digest.update(_part_of(self.items[place * len(self) // min(len(self), _DIGEST_ITEMS)]))
+        parts = min(len(self), _DIGEST_ITEMS)
+        for part in range(parts):
+            digest.update(_part_of(self.items[part * len(self) // parts]))
         return digest.hexdigest()
 
     def with_labels(self, labels: dict[str, str]) -> "ImageSource":

@@ -28,7 +28,7 @@ Kind = Literal["classification", "multilabel", "regression"]
 KINDS: tuple[str, ...] = get_args(Kind)
 NO_NUMBERS = frozenset(("", "nan", "na", "n/a", "#n/a", "null", "none", "missing", "inf", "-inf", "?", "-"))
 """What tables write where a number is missing; beside numbers it is no label."""
-_NUMBER_LIKE = re.compile(r"[-+$€£]?\s*[\d.,' ]*\d[\d.,' ]*\s*[%$€£]?")
+_NUMBER_LIKE = re.compile(r"[-+$€£]?\s*[.,' ]*\d[\d.,' ]*\s*[%$€£]?")
 MAX_NUMBERED_CLASSES = 20
 """Whole numbers of more different values than this are taken as numbers to regress."""
 SEPARATORS = ";|"

@@ -175,13 +175,11 @@ def _in_range(
     Raises UsageError where the rate is beyond what can be coded.
     """
     best = transform, latent, step, frozen
+    share = _share_in_range(latent, step)
+    if share.min() == 1:  # the rule: no need to measure anything
+        return best
     reached = _bits(latent, step, frozen)
     for _ in range(MOST_UNITS):
-        largest = np.abs(latent).max(axis=0) / np.float32(step)
-        usual = np.clip(64 * np.median(largest), *USUAL_SYMBOLS)
-        if largest.max() <= usual:
-            break
-        share = (usual / np.maximum(largest, usual)).astype(np.float32)
         transform, latent = replace(transform, scale=transform.scale / share), latent * share
         try:
             step, frozen = search_step(latent, rate, step, ROUNDING)
@@ -190,9 +188,19 @@ def _in_range(
         bits = _bits(latent, step, frozen)
         if bits > 1.01 * reached or bits > 0.98 * rate:  # else the rate is not to be had, so far
             best, reached = (transform, latent, step, frozen), bits
+        share = _share_in_range(latent, step)
+        if share.min() == 1:
+            break
     if reached < 0.98 * rate and np.abs(best[1]).max() > 0.99 * MAX_SYMBOL * best[2]:
         raise UsageError(f"no step gives {rate:g} bits per sample: these data take at most {reached:.1f}")
     return best
+
+
+def _share_in_range(latent: npt.NDArray[np.float32], step: float) -> npt.NDArray[np.float32]:
+    """(k,) what the columns of a latent (n, k) must be scaled by, 1 for those whose symbols have a usual size."""
+    largest = np.abs(latent).max(axis=0) / np.float32(step)
+    usual = np.clip(64 * np.median(largest), *USUAL_SYMBOLS)
+    return np.asarray(usual / np.maximum(largest, usual), dtype=np.float32)
 
 
 def _bits(latent: npt.NDArray[np.float32], step: float, frozen: Frozen) -> float:
