@@ -142,3 +142,10 @@ def test_tasks_from_a_table(folder, tmp_path):
         ("kind", "accuracy", 20),
         ("age", "r2", 20),
     }
+    shown = run(
+        "benchmark", tmp_path / "x.npy", "--out", tmp_path / "out", *tables, *more[:-1], "--rates", "200"
+    ).stdout
+    age = next(row for row in rows if row["task"] == "age" and row["codec"] == "int8")
+    head, _, line = shown.splitlines()[(at := shown[: shown.index("x: age, r2")].count("\n")) : at + 3]
+    assert f"raw features: {age['raw_value']:.3f}" in head
+    assert line.split() == ["int8", f"{age['value']:.3f}"]

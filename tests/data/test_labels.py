@@ -32,6 +32,12 @@ def test_two_columns_of_one_name_are_refused(tmp_path):
         read_labels(str(path))
 
 
+def test_blanks_around_a_label_make_no_class(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text('id,label\na.jpg,cat\nb.jpg,"cat "\nc.jpg,"  "\n')
+    assert read_labels(str(path)) == {"a.jpg": "cat", "b.jpg": "cat"}
+
+
 def test_columns_are_known_in_any_capitals(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("ID,Label\na.jpg,cat\n")

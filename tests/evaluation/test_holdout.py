@@ -72,7 +72,7 @@ def test_a_codec_fitted_with_these_labels_is_refused():
 
 
 def test_too_little_to_split_is_refused():
-    with pytest.raises(UsageError, match="folds need"):
+    with pytest.raises(UsageError, match=r"--folds \d+ needs"):
         hold_out(np.arange(6), np.zeros(6, np.int64), None, [""] * 6)
     with pytest.raises(UsageError, match="--split folders"):
         hold_out(np.arange(6), np.arange(6), None, ["x.jpg"] * 6, how="folders")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: taskcodec benchmark photos/ birds/ --out measured/ --fit-on others/"
 SHOWN_RATES = (128.0, 256.0, 512.0, 1024.0)
+RATE_SLACK = 1.02
+"""A setting that takes so much more than a rate is let pass for it."""
 
 
 def benchmark(
@@ -75,6 +77,7 @@ def benchmark(
     lines = [
         *lines_of(outcome, plan.rates or SHOWN_RATES),
         *_factor_lines(outcome),
+        *_number_lines(outcome, plan.rates or SHOWN_RATES),
         *([""] if doubts else []),
         *doubts,
         "",
@@ -98,7 +101,10 @@ def lines_of(outcome: "Outcome", rates: tuple[float, ...]) -> list[str]:
         return lines
     mean = sum(scores.value for scores in raw) / len(raw)
     cells = table(outcome.complete, outcome.raw, rates)
-    lines += ["", f"accuracy in %, mean over tasks; raw features: {100 * mean:.2f}"]
+    lines += [
+        "",
+        f"accuracy in %, mean over tasks (between measured settings: interpolated); raw features: {100 * mean:.2f}",
+    ]
     for regime in dict.fromkeys(cell.regime for cell in cells):
         here = [cell for cell in cells if cell.regime == regime]
         swept = [cell for cell in here if cell.rate_bits in rates]
@@ -150,6 +156,24 @@ def _factor_lines(outcome: "Outcome") -> list[str]:
             most, high = "<= " * share.needed.at_most, "more" if share.high is None else _times(share.high)
             low = "less" if share.low is None else _times(share.low)
             lines.append(f"{series.name:<32}{most + _times(share.value):>12} times the bits [{low} to {high}]")
+    return lines
+
+
+def _number_lines(outcome: "Outcome", rates: tuple[float, ...]) -> list[str]:
+    """A table for each task of another metric than accuracy (numbers: R2): the best of each codec in so many bits."""
+    from taskcodec.evaluation.matched import within_budget
+    from taskcodec.evaluation.report_data import groups_of
+
+    lines = []
+    for group in (group for group in groups_of(outcome.rows) if group.metric != "accuracy"):
+        for panel in group.panels:
+            raw = "" if panel.raw is None else f"; raw features: {panel.raw:.3f}"
+            lines += ["", f"{group.title}, {group.metric} (interpolated likewise){raw}"]
+            lines += [f"{panel.regime:<32}" + "".join(f"{f'{rate:g} bits':>12}" for rate in rates)]
+            for series in panel.series:
+                found = [within_budget(series.points, RATE_SLACK * rate, group.higher_is_better) for rate in rates]
+                cells = (f"{'' if point is None else f'{point.value:.3f}':>12}" for point in found)
+                lines += [f"{series.name:<32}" + "".join(cells)] if any(found) else []
     return lines
 
 

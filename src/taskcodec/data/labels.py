@@ -59,7 +59,7 @@ def read_labels(spec: str) -> dict[str, str]:
 
     The column of ids is path, id, file, filename, image or name; of labels class, label, category or target, in
     capital or small letters. Columns are separated by commas, semicolons or tabs, which the first line tells. A row
-    without an id or a label, also one that ends before them, says nothing.
+    without an id or a label, also one that ends before them, says nothing, and blanks around a label are none of it.
 
     Raises:
         SourceError: the file cannot be read, lacks these columns or has one twice, has a row with more fields than
@@ -96,7 +96,7 @@ def read_labels(spec: str) -> dict[str, str]:
         raise SourceError(f"{spec}: has two columns named {twice}; rename one of them")
     labels: dict[str, str] = {}
     for row in rows:
-        name, label = row[key], row[column]
+        name, label = row[key], (row[column] or "").strip()
         if name and label and labels.setdefault(name, label) != label:
             raise SourceError(
                 f"{spec}: {name} has two labels, {labels[name]} and {label}; keep one, or join them "

@@ -113,7 +113,7 @@ def hold_out(
         raise UsageError("--split folders: no sample lies in train/ and none in test/")
     count = len(np.unique(units[rows]))
     if count < folds:
-        raise UsageError(f"{folds} folds need as many independent samples, found {count}")
+        raise UsageError(f"--folds {folds} needs as many independent samples, found {count}")
     splits: list[Split] = []
     for repeat in range(repeats):
         fold = fold_numbers(units[rows], classes, folds, seed + repeat)

@@ -129,7 +129,8 @@ def storage(group: Group, panel: Panel, found: Match | None) -> str:
     for kind, series, rate, value in lines:
         size = rate / 8 * MILLION
         cost = size / 1e9 * PRICE_PER_GB_MONTH * 12
-        body.append((kind, [_name(panel, series), value, f"{size / 1e9:,.3f} GB", f"${cost:,.2f}"]))
+        money = f"${cost:,.2f}" if cost >= 1 else f"${cost:.2g}"  # small codes cost cents
+        body.append((kind, [_name(panel, series), value, f"{size / 1e9:,.3f} GB", money]))
     return table(["codec", escape(group.metric), "a million samples", "a year"], body)
 
 
