@@ -92,6 +92,8 @@ def test_columns_of_a_file(tmp_path):
     ids = ["photos/1.jpg", "photos/2.jpg", "photos/4.jpg"]
     assert label_columns(str(path), ids) == {"class": ["a", "b", None], "age": ["3", None, None]}
     assert label_columns(f"{path}:age", ids) == {"age": ["3", None, None]}
+    path.write_text(path.read_text().replace("age", "age,note").replace(",3", ",3, "))
+    assert list(label_columns(str(path), ids)) == ["class", "age"]  # nobody wrote a note
     for spec, says in ((f"{path}:size", "size"), (str(tmp_path / "no.csv"), "cannot be read")):
         with pytest.raises(SourceError, match=says):
             label_columns(spec, ids)

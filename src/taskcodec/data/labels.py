@@ -1,7 +1,8 @@
 """Labels: from folder names, or from a CSV file."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from taskcodec.errors import SourceError
@@ -54,16 +55,51 @@ def label_of_path(relative: str) -> str | None:
     return None if parent in ("", "..") or parent.lower() in SPLITS else parent
 
 
-def read_labels(spec: str) -> dict[str, str]:
-    """Read `FILE.csv` or `FILE.csv:COLUMN`: a map from sample id to label.
+@dataclass(frozen=True)
+class Table:
+    """A table of labels as read. column: the one that `FILE.csv:COLUMN` names; None where it names none."""
 
-    The column of ids is path, id, file, filename, image or name; of labels class, label, category or target, in
-    capital or small letters. Columns are separated by commas, semicolons or tabs, which the first line tells. A row
-    without an id or a label, also one that ends before them, says nothing, and blanks around a label are none of it.
+    spec: str
+    names: tuple[str, ...]
+    rows: tuple[Mapping[str, str], ...]
+    column: str | None
+
+    @property
+    def id_column(self) -> str | None:
+        """The column of ids, where there is one."""
+        return column_named(self.names, ID_COLUMNS)
+
+    def labels(self, column: str | None) -> dict[str, str]:
+        """A map from sample id to the label in a column, as `read_labels` makes it; empty where it labels nothing.
+
+        Raises:
+            SourceError: no such column or none of ids, one that is there twice, or an id with two labels.
+        """
+        key, spec = self.id_column, self.spec
+        if key is None or column not in self.names:
+            raise SourceError(
+                f"{spec}: expected a column of ids ({', '.join(ID_COLUMNS)}) and one of labels "
+                f"({', '.join(LABEL_COLUMNS)}, or FILE.csv:COLUMN), found {', '.join(self.names) or 'none'}"
+            )
+        twice = next((name for name in (key, column) if self.names.count(name) > 1), None)
+        if twice is not None:
+            raise SourceError(f"{spec}: has two columns named {twice}; rename one of them")
+        labels: dict[str, str] = {}
+        for row in self.rows:
+            name, label = row[key], (row[column] or "").strip()
+            if name and label and labels.setdefault(name, label) != label:
+                raise SourceError(
+                    f"{spec}: {name} has two labels, {labels[name]} and {label}; keep one, or join them "
+                    f"({labels[name]};{label})"
+                )
+        return labels
+
+
+def read_table(spec: str) -> Table:
+    """Read `FILE.csv` or `FILE.csv:COLUMN`. Columns are separated by commas, semicolons or tabs: the first line tells.
 
     Raises:
-        SourceError: the file cannot be read, lacks these columns or has one twice, has a row with more fields than
-            columns, labels nothing, or gives an id two labels.
+        SourceError: the file cannot be read, or has a row with more fields than columns.
     """
     path, column = Path(spec), None
     if not path.exists() and ":" in spec:
@@ -74,7 +110,7 @@ def read_labels(spec: str) -> dict[str, str]:
             first = file.readline()
             file.seek(0)
             reader = csv.DictReader(file, delimiter=separator_of(first), skipinitialspace=True)
-            rows, names = list[dict[str, str]](), list(reader.fieldnames or [])
+            rows, names = list[Mapping[str, str]](), tuple(reader.fieldnames or ())
             for row in reader:
                 if any(surplus := row.pop(None, [])):
                     raise SourceError(
@@ -84,26 +120,25 @@ def read_labels(spec: str) -> dict[str, str]:
                 rows.append(row)
     except (OSError, ValueError, csv.Error) as error:
         raise SourceError(f"{spec}: cannot be read as a CSV file of labels ({error})") from error
-    key = column_named(names, ID_COLUMNS)
-    column = column or column_named(names, LABEL_COLUMNS)
-    if key is None or column not in names:
-        raise SourceError(
-            f"{spec}: expected a column of ids ({', '.join(ID_COLUMNS)}) and one of labels "
-            f"({', '.join(LABEL_COLUMNS)}, or FILE.csv:COLUMN), found {', '.join(names) or 'none'}"
-        )
-    twice = next((name for name in (key, column) if names.count(name) > 1), None)
-    if twice is not None:
-        raise SourceError(f"{spec}: has two columns named {twice}; rename one of them")
-    labels: dict[str, str] = {}
-    for row in rows:
-        name, label = row[key], (row[column] or "").strip()
-        if name and label and labels.setdefault(name, label) != label:
-            raise SourceError(
-                f"{spec}: {name} has two labels, {labels[name]} and {label}; keep one, or join them "
-                f"({labels[name]};{label})"
-            )
+    return Table(spec, names, tuple(rows), column)
+
+
+def read_labels(spec: str) -> dict[str, str]:
+    """Read `FILE.csv` or `FILE.csv:COLUMN`: a map from sample id to label.
+
+    The column of ids is path, id, file, filename, image or name; of labels class, label, category or target, in
+    capital or small letters. A row without an id or a label, also one that ends before them, says nothing, and blanks
+    around a label are none of it.
+
+    Raises:
+        SourceError: the file cannot be read, lacks these columns or has one twice, has a row with more fields than
+            columns, labels nothing, or gives an id two labels.
+    """
+    table = read_table(spec)
+    column = table.column or column_named(table.names, LABEL_COLUMNS)
+    labels = table.labels(column)
     if not labels:
-        raise SourceError(f"{spec}: no row has both {key} and {column}")
+        raise SourceError(f"{spec}: no row has both {table.id_column} and {column}")
     return labels
 
 

@@ -9,19 +9,16 @@ A column's kind can also be named, where the rule takes whole numbers for classe
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.data import read_labels
-from taskcodec.data.labels import ID_COLUMNS, LabelTable, column_named, separator_of
+from taskcodec.data.labels import LabelTable, read_table
 from taskcodec.errors import SourceError, UsageError
 
 Kind = Literal["classification", "multilabel", "regression"]
@@ -132,28 +129,20 @@ def _check_no_numbers(name: str, labels: Sequence[str]) -> None:
 def label_columns(spec: str, ids: Sequence[str]) -> dict[str, Column]:
     """Read `FILE.csv` (every column but the ids') or `FILE.csv:COLUMN`: for each column, a label or None for each id.
 
-    Names of files are matched as `taskcodec encode --labels` does.
+    Names of files are matched as `taskcodec encode --labels` does. Of a whole file, columns without any label are left
+    out.
 
     Raises:
         SourceError: no such file or column, or none of its ids among those given.
     """
-    path, chosen = Path(spec), None
-    if not path.exists() and ":" in spec:
-        file, _, chosen = spec.rpartition(":")
-        path = Path(file)
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as opened:
-            first = opened.readline()
-            opened.seek(0)
-            header = next(csv.reader(opened, delimiter=separator_of(first), skipinitialspace=True), [])
-    except (OSError, ValueError, csv.Error) as error:
-        raise SourceError(f"{spec}: cannot be read as a CSV file of labels ({error})") from error
+    table = read_table(spec)
+    chosen = [name for name in dict.fromkeys(table.names) if name != table.id_column]
     columns: dict[str, Column] = {}
-    for name in [chosen] if chosen else header:
-        if name is None or (not chosen and name in _id_columns(header)):
-            continue
-        table = LabelTable(read_labels(f"{path}:{name}"))
-        columns[name] = [table.of(identity) for identity in ids]
+    for name in [table.column] if table.column else chosen:
+        known = LabelTable(table.labels(name))
+        column = [known.of(identity) for identity in ids]
+        if table.column or any(label is not None for label in column):
+            columns[name] = column
     if not any(label is not None for column in columns.values() for label in column):
         raise SourceError(f"{spec}: none of its ids is among the {len(ids)} samples")
     return columns
@@ -173,11 +162,6 @@ def make_targets(columns: Mapping[str, Column], kinds: Sequence[str] = ()) -> li
             other = "; name the columns to take: --labels FILE.csv:COLUMN" if len(columns) > 1 else ""
             raise UsageError(f"{error}{other}") from error
     return targets
-
-
-def _id_columns(header: Sequence[str]) -> list[str]:
-    found = column_named(header, ID_COLUMNS)
-    return [] if found is None else [found]
 
 
 def _all_numbers(labels: Sequence[str]) -> bool:
