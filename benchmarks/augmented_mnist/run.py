@@ -7,8 +7,9 @@ the training and test images as they are: bits_file is the mean of real blocks o
 small MLP for each task) are trained on what is decoded of the training images. The codecs are made without labels. A
 trained codec gives further rates without further training, at coarser steps (CELLS).
 
-Resumable: --minutes stops at a checkpoint, and the same command goes on. results.json is rewritten after each setting,
-and beside it what was trained (configuration.json) and how it went (logs/).
+Resumable: --minutes stops at a checkpoint, and the same command goes on; --only lets several cores share the settings
+of one WORK. results.json is rewritten after each setting, and beside it what was trained (configuration.json) and how
+it went (logs/).
 """
 
 import argparse
@@ -38,15 +39,21 @@ BLOCK = 4096
 COLUMNS = 32
 MEAN, STD = 0.1307, 0.3081
 PREPROCESSING = {"resize": 28, "crop": 28, "interpolation": "bicubic", "mean": [MEAN] * 3, "std": [STD] * 3}
-BETAS = {"VIC": (0.03, 0.06), "VC": (0.006, 0.012), "BINCE": (0.003, 0.01)}
-STEPS = {"VIC": 12_000, "VC": 12_000, "BINCE": 6000}
+SMALL, WIDE = (16, 32, 64), (32, 64, 128)
+SETTINGS = {
+    ("VIC", 0.03): (12_000, SMALL), ("VC", 0.006): (12_000, SMALL), ("BINCE", 0.003): (6000, SMALL),
+    ("VIC", 0.06): (12_000, SMALL), ("VC", 0.012): (24_000, SMALL), ("VIC", 0.1): (24_000, SMALL),
+    ("VIC", 0.02): (40_000, WIDE),
+}  # fmt: skip
+"""(objective, beta) -> gradient steps, and the widths of the analysis; in the order in which they are trained."""
+FIRST = 3
+"""So many of them are all that a subset is trained on."""
 BATCH = 128
-"""About 25 minutes a setting on one idle core."""
+"""On one idle core 12,000 steps take about 20 minutes at the small widths, 40 at the wide ones."""
 CELLS = (1.0, 1.5, 2.0, 3.0)
 """Quantization steps, in units of the step that a codec was trained at."""
 ALL_TASKS = 2
 """At so many of them all tasks are measured, at the rest the digit."""
-ANALYSIS = NetworkChoice("resnet_small", {"widths": [16, 32, 64], "stem_stride": 2})
 CONDITIONAL_STEPS = 800
 LOGGED_STEPS = 500
 """A line of the log is kept for every so many steps."""
@@ -204,13 +211,16 @@ def pixel_rows(digits, epochs, common):
             }  # fmt: skip
 
 
-def planned(objective, beta, seed, steps):
-    """What is trained, and how."""
+def planned(objective, beta, seed, steps=None):
+    """What is trained, and how. steps: instead of the usual number."""
+    usual, widths = SETTINGS[objective, beta]
+    analysis = NetworkChoice("resnet_small", {"widths": list(widths), "stem_stride": 2})
     synthesis = None if objective == "BINCE" else NetworkChoice("deconv", {"width": 16})
-    recipe = Recipe(objective, beta, COLUMNS, ANALYSIS, synthesis)
-    return recipe, Schedule(
+    steps = steps or usual
+    schedule = Schedule(
         steps, BATCH, learning_rate=2e-3, checkpoint_every=min(100, steps), accelerator="cpu", seed=seed
-    )
+    )  # fmt: skip
+    return Recipe(objective, beta, COLUMNS, analysis, synthesis), schedule
 
 
 def zero_shot_rows(digits, epochs, common):
@@ -236,10 +246,10 @@ def zero_shot_rows(digits, epochs, common):
 
 
 def settings(seeds, subset):
-    """(objective, beta, seed): the first beta of each objective with every seed, then the next, so that what is there
-    when it is stopped says most."""
-    count = 1 if subset < 60_000 else max(map(len, BETAS.values()))
-    return [(name, betas[k], seed) for k in range(count) for seed in seeds for name, betas in BETAS.items()]
+    """{name: (objective, beta, seed)}: each setting with every seed, then the next, so that what is there when it is
+    stopped says most."""
+    chosen = list(SETTINGS)[: FIRST if subset < 60_000 else None]
+    return {f"{name}-beta{beta:g}-seed{seed}": (name, beta, seed) for name, beta in chosen for seed in seeds}
 
 
 def draw(rows, file):
@@ -286,6 +296,7 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--subset", type=int, default=60_000, help="fewer training images: a test that it works")
     parser.add_argument("--steps", type=int, default=None, help="instead of the usual number")
+    parser.add_argument("--only", nargs="+", default=None, help="train these alone, such as VIC-beta0.03-seed0")
     options = parser.parse_args()
     torch.set_num_threads(1)
     end = None if options.minutes is None else time.monotonic() + 60 * options.minutes
@@ -299,17 +310,19 @@ def main():
     samples = torch.from_numpy(digits.train.copy())[:, None]
     data = TrainingSet(samples, views=views("mnist", samples), preprocessing=PREPROCESSING)
     finished = True
-    for objective, beta, seed in settings(options.seeds, options.subset):
-        name = f"{objective}-beta{beta:g}-seed{seed}"
-        kept, steps = options.work / f"{name}.json", options.steps or STEPS[objective]
+    for name, (objective, beta, seed) in settings(options.seeds, options.subset).items():
+        kept = options.work / f"{name}.json"
         if kept.exists():
+            continue
+        if options.only is not None and name not in options.only:
+            finished = False
             continue
         left = None if end is None else end - time.monotonic()
         if left is not None and left <= 0:
             finished = False
             break
         begun = time.monotonic()
-        recipe, schedule = planned(objective, beta, seed, steps)
+        recipe, schedule = planned(objective, beta, seed, options.steps)
         found = train(data, recipe, schedule, folder=options.work / name, resume=True, seconds=left)
         if found.codec is None:
             print(f"{name}: stopped at step {found.step} of {found.steps}; the same command goes on", flush=True)
@@ -317,7 +330,8 @@ def main():
             break
         found.codec.save(options.work / f"{name}.codec")
         about = {"objective": objective, "entropy_model": recipe.entropy_model, "beta": beta}
-        about |= {"beta_multiplies": "rate_bits", "seed": seed, "steps": steps}
+        about |= {"beta_multiplies": "rate_bits", "seed": seed, "steps": schedule.steps}
+        about |= {"widths": recipe.analysis.sizes["widths"]}
         rows = measure(found.codec, digits, epochs, {**about, **common})
         kept.write_text(json.dumps(rows))
         print(f"{name}: {rows[0]['bits_file']:.1f} bits, {100 * rows[0]['accuracy']:.2f} % "
@@ -346,11 +360,10 @@ def write(options):
 
 def record(options):
     """configuration.json, and the logs thinned."""
-    plans = {name: planned(name, betas[0], 0, options.steps or STEPS[name]) for name, betas in BETAS.items()}
-    content = {
-        name: {"betas": BETAS[name], "recipe": asdict(recipe), "schedule": asdict(schedule), "augmentations": "mnist"}
-        for name, (recipe, schedule) in plans.items()
-    }
+    content = []
+    for objective, beta in SETTINGS:
+        recipe, schedule = planned(objective, beta, 0, options.steps)
+        content.append({"recipe": asdict(recipe), "schedule": asdict(schedule), "augmentations": "mnist"})
     (options.out / "configuration.json").write_text(json.dumps(content, indent=1) + "\n")
     logs = options.out / "logs"
     logs.mkdir(exist_ok=True)
