@@ -59,9 +59,7 @@ def make(name: str, sizes: Mapping[str, Any]) -> nn.Module:
 def pack(name: str, sizes: Mapping[str, Any], module: nn.Module) -> Network:
     """A trained network as data."""
     state = {key: value for key, value in module.state_dict().items() if value.is_floating_point()}
-    # Contiguous: what was trained may lie in memory with its channels last.
-    weights = {key: value.detach().float().cpu().contiguous().numpy() for key, value in state.items()}
-    return Network(name, dict(sizes), weights)
+    return Network(name, dict(sizes), {key: value.detach().float().cpu().numpy() for key, value in state.items()})
 
 
 def unpack(network: Network) -> nn.Module:
