@@ -49,7 +49,7 @@ SETTINGS = {
 FIRST = 3
 """So many of them are all that a subset is trained on."""
 BATCH = 128
-"""On one idle core 12,000 steps take about 20 minutes at the small widths, 40 at the wide ones."""
+"""On one idle core 12,000 steps take about 25 minutes at the small widths, an hour at the wide ones."""
 CELLS = (1.0, 1.5, 2.0, 3.0)
 """Quantization steps, in units of the step that a codec was trained at."""
 ALL_TASKS = 2
