@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: taskcodec benchmark photos/ birds/ --out measured/ --fit-on others/"
 SHOWN_RATES = (128.0, 256.0, 512.0, 1024.0)
-RATE_SLACK = 1.02
-"""A setting that takes so much more than a rate is let pass for it."""
 
 
 def benchmark(
@@ -161,7 +159,7 @@ def _factor_lines(outcome: "Outcome") -> list[str]:
 
 def _number_lines(outcome: "Outcome", rates: tuple[float, ...]) -> list[str]:
     """A table for each task of another metric than accuracy (numbers: R2): the best of each codec in so many bits."""
-    from taskcodec.evaluation.matched import within_budget
+    from taskcodec.evaluation.matched import RATE_SLACK, within_budget
     from taskcodec.evaluation.report_data import groups_of
 
     lines = []

@@ -26,6 +26,7 @@ from taskcodec.evaluation.intervals import (
     mean_over_sets,
     paired_difference,
 )
+from taskcodec.evaluation.matched import RATE_SLACK
 from taskcodec.evaluation.metrics import METRICS
 
 Key = tuple[str, str]  # set, task
@@ -150,15 +151,15 @@ def curve(points: Sequence[Point], regime: str, codec: str) -> list[Point]:
     return sorted((p for p in points if (p.regime, p.codec) == (regime, codec)), key=lambda point: point.mean_bits)
 
 
-def at_rate(line: Sequence[Point], bits: float, slack: float = 0.02) -> list[Scores] | None:
+def at_rate(line: Sequence[Point], bits: float) -> list[Scores] | None:
     """Classification scores of a curve at a mean rate, interpolated in log rate between its neighbouring points.
 
-    None where the curve does not reach the rate; a rate within `slack` (a share) of an end counts as reached.
+    None where the curve does not reach the rate; RATE_SLACK beyond an end counts as reached.
     """
     if not line:
         raise UsageError("at rate: the curve has no points")
     rates = [point.mean_bits for point in line]
-    if not rates[0] * (1 - slack) <= bits <= rates[-1] * (1 + slack):
+    if not rates[0] / RATE_SLACK <= bits <= rates[-1] * RATE_SLACK:
         return None
     upper = int(np.searchsorted(rates, bits))
     if upper == 0 or upper == len(rates):

@@ -26,8 +26,6 @@ from taskcodec.errors import UsageError
 DRAWS = 2000
 MOST_UNDEFINED = 1 / 8
 """The share of draws without a score that an interval can leave out; of 3 samples, a ninth of the draws are alike."""
-
-
 _ROUNDING = 1e-13
 """A deviation below this share of the squares it is a difference of is nothing but their rounding."""
 

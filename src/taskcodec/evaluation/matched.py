@@ -15,6 +15,9 @@ from dataclasses import dataclass
 
 from taskcodec.errors import UsageError
 
+RATE_SLACK = 1.02
+"""A setting that takes so much more than a rate is let pass for it: no codec meets a rate to the bit."""
+
 
 @dataclass(frozen=True)
 class CurvePoint:

@@ -9,6 +9,7 @@ from html import escape
 from importlib import resources
 
 from taskcodec.evaluation.curves import Row
+from taskcodec.evaluation.matched import RATE_SLACK
 from taskcodec.evaluation.report_data import (
     FAMILIES,
     HEADLINE_LOSS,
@@ -208,13 +209,13 @@ def _matched_bytes(group: Group) -> str:
     for panel in group.panels:
         rates = [p.rate_bits for s in panel.series for p in s.points]
         top = max((p.rate_bits for p in panel.ours.points), default=0.0) * 8 if panel.ours else max(rates)
-        budgets = [b for b in BUDGETS if min(rates) <= b * 1.02 and b <= top] or [max(rates)]
+        budgets = [b for b in BUDGETS if min(rates) <= b * RATE_SLACK and b <= top] or [max(rates)]
         parts.append(
             f"<h3>{escape(REGIMES.get(panel.regime, panel.regime))}</h3>{matched_bytes(group, panel, budgets)}"
         )
     words = (
-        "The best each codec does in so many bits (2 % more is let pass), and the difference to raw features with half "
-        "its interval. “–”: its cheapest setting costs more."
+        f"The best each codec does in so many bits ({100 * RATE_SLACK - 100:.0f} % more is let pass), and the "
+        "difference to raw features with half its interval. “–”: its cheapest setting costs more."
     )
     return f"<h2>At matched bytes</h2><p>{words}</p>" + "".join(parts)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from taskcodec.evaluation.curves import Row
-from taskcodec.evaluation.matched import CurvePoint, Factor, within_budget
+from taskcodec.evaluation.matched import RATE_SLACK, CurvePoint, Factor, within_budget
 from taskcodec.evaluation.metrics import METRICS
 from taskcodec.evaluation.report_data import Group, Match, Panel, Series, match
 from taskcodec.evaluation.report_svg import marker
@@ -104,7 +104,7 @@ def matched_bytes(group: Group, panel: Panel, budgets: Sequence[float]) -> str:
     head = ["codec", *(f"{bits(budget)} bits<br>{budget / 8:,.0f} bytes" for budget in budgets)]
     body = []
     for series in panel.series:
-        found = [within_budget(series.points, budget * 1.02, group.higher_is_better) for budget in budgets]
+        found = [within_budget(series.points, budget * RATE_SLACK, group.higher_is_better) for budget in budgets]
         if any(found):
             kind = "ours" if series == panel.ours else ""
             body.append((kind, [_name(panel, series), *(_value(point, panel, group.metric) for point in found)]))

@@ -141,9 +141,9 @@ def label_columns(spec: str, ids: Sequence[str]) -> dict[str, Column]:
     for name in [table.column] if table.column else chosen:
         known = LabelTable(table.labels(name))
         column = [known.of(identity) for identity in ids]
-        if table.column or any(label is not None for label in column):
+        if any(label is not None for label in column):
             columns[name] = column
-    if not any(label is not None for column in columns.values() for label in column):
+    if not columns:
         raise SourceError(f"{spec}: none of its ids is among the {len(ids)} samples")
     return columns
 
