@@ -1,6 +1,8 @@
 """BINCE, bottleneck InfoNCE: the code of a view must tell which of many samples another view came from.
 
-    y_hat --projection--> unit vector u;   bits(i) = -log2  exp(u_i . u_i+ / t) / sum over j != i of exp(u_i . u_j / t)
+    y_hat --projection--> unit vector u;   bits(i) = -log2  exp(u_i . u_i+ / t) / sum over j of exp(u_i . u_j / t)
+
+where i+ is the other view of the same sample, and j runs over i+ and all views of other samples.
 
 "Lossy Compression for Lossless Prediction" (Dubois et al., NeurIPS 2021), section 4.2: the expectation upper-bounds
 H[M | Z] up to a constant, so what the code keeps is what identifies the sample up to its augmentations. The bound
@@ -12,7 +14,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.distributed import get_rank, is_available, is_initialized
+from torch.distributed import all_gather, get_rank, get_world_size, is_available, is_initialized
 from torch.nn.functional import normalize
 
 START_TEMPERATURE = 0.07
@@ -30,6 +32,7 @@ class BINCE(nn.Module):
     """
 
     past: Tensor
+    past_ids: Tensor
     filled: Tensor
 
     def __init__(self, columns: int, hidden: int = 256, outputs: int = 64, queue: int = 0) -> None:
@@ -38,6 +41,7 @@ class BINCE(nn.Module):
         # The temperature is the floor plus something positive: a clamp would have no gradient once it is reached.
         self.excess = nn.Parameter(torch.tensor(math.log(START_TEMPERATURE - FLOOR_TEMPERATURE)))
         self.register_buffer("past", torch.zeros(queue, outputs))
+        self.register_buffer("past_ids", torch.zeros(queue, dtype=torch.long))
         self.register_buffer("filled", torch.zeros((), dtype=torch.long))
 
     @property
@@ -45,43 +49,60 @@ class BINCE(nn.Module):
         """t, above its floor and learned with everything else."""
         return FLOOR_TEMPERATURE + self.excess.exp()
 
-    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+    def forward(self, first: Tensor, second: Tensor, ids: Tensor) -> Tensor:
         """(n, k) decoded latents of one view of each sample, and of another -> (n,) bits, the mean of both directions.
 
-        Under torch.distributed the candidates are those of all processes, and gradients reach all of them.
+        ids: (n,) int64, what the samples are told apart by: views of one sample are no candidates against each other,
+        be it twice in a batch or still in the queue. Under torch.distributed the candidates are those of all processes,
+        and gradients reach all of them.
         """
         with torch.autocast(first.device.type, enabled=False):
             mine = normalize(self.project(torch.cat([first, second]).float()), dim=1)
             n = len(first)
-            a, b = _gathered(mine[:n]), _gathered(mine[n:])
-            candidates = torch.cat([a, b])
-            rank = get_rank() if is_available() and is_initialized() else 0
+            a, b, every = _gathered(mine[:n]), _gathered(mine[n:]), _gathered_ids(ids)
+            candidates, owners = torch.cat([a, b]), every.repeat(2)
+            rank = get_rank() if _is_distributed() else 0
             rows = torch.arange(n, device=mine.device) + rank * n
-            own, other = torch.cat([rows, rows + len(a)]), torch.cat([rows + len(a), rows])
+            other = torch.cat([rows + len(a), rows])
+            if len(self.past):
+                filled = min(int(self.filled), len(self.past))
+                candidates = torch.cat([candidates, self.past[:filled]])
+                owners = torch.cat([owners, self.past_ids[:filled]])
+                if self.training:
+                    self._remember(a.detach(), every)
             scores = mine @ candidates.T / self.temperature
             positive = scores.gather(1, other[:, None])[:, 0]
-            scores = scores.scatter(1, own[:, None], -torch.inf)  # no sample is its own candidate
-            if len(self.past):
-                kept = self.past[: min(int(self.filled), len(self.past))].clone()
-                scores = torch.cat([scores, mine @ kept.T / self.temperature], dim=1)
-                if self.training:
-                    self._remember(candidates[: len(a)].detach())
+            same = (ids.repeat(2)[:, None] == owners).scatter(1, other[:, None], False)
+            scores = scores.masked_fill(same, -torch.inf)
             bits = (scores.logsumexp(dim=1) - positive) / math.log(2)
         return (bits[:n] + bits[n:]) / 2
 
     @torch.no_grad()
-    def _remember(self, latest: Tensor) -> None:
+    def _remember(self, latest: Tensor, ids: Tensor) -> None:
         size = len(self.past)
-        latest = latest[-size:]
+        latest, ids = latest[-size:], ids[-size:]
         places = (self.filled + torch.arange(len(latest), device=latest.device)) % size
-        self.past[places] = latest
+        self.past[places], self.past_ids[places] = latest, ids
         self.filled += len(latest)
 
 
 def _gathered(part: Tensor) -> Tensor:
     """(n, d) of this process -> (processes * n, d) of all, in the order of their ranks, with gradients."""
-    if not (is_available() and is_initialized()):
+    if not _is_distributed():
         return part
-    from torch.distributed.nn.functional import all_gather
+    from torch.distributed.nn.functional import all_gather as gather_with_gradients
 
-    return torch.cat(list(all_gather(part)))  # type: ignore[no-untyped-call]
+    return torch.cat(list(gather_with_gradients(part)))  # type: ignore[no-untyped-call]
+
+
+def _gathered_ids(ids: Tensor) -> Tensor:
+    """(n,) of this process -> (processes * n,) of all, in the order of their ranks."""
+    if not _is_distributed():
+        return ids
+    parts = [torch.empty_like(ids) for _ in range(get_world_size())]
+    all_gather(parts, ids)
+    return torch.cat(parts)
+
+
+def _is_distributed() -> bool:
+    return is_available() and is_initialized()

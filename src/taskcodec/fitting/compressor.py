@@ -73,6 +73,16 @@ class TrainingSet:
     preprocessing: Mapping[str, Any] | None = None
     backbone: BackboneSpec | None = None
 
+    def __post_init__(self) -> None:
+        """Raises UsageError where samples or labels are not of the shape and type that they must have."""
+        x, y = self.samples, self.labels
+        if not isinstance(x, Tensor) or (x.ndim, x.dtype) not in ((2, torch.float32), (4, torch.uint8)):
+            raise UsageError(f"samples: (n, d) float32 vectors or (n, C, H, W) uint8 images, found {_kind(x)}")
+        if y is None:
+            return
+        if not isinstance(y, Tensor) or (y.shape, y.dtype) != (x.shape[:1], torch.int64) or bool((y < 0).any()):
+            raise UsageError(f"labels: a class number from 0 on, int64, for each of {len(x)} samples; found {_kind(y)}")
+
     @property
     def is_images(self) -> bool:
         """Whether the samples are images."""
@@ -118,13 +128,13 @@ class Compressor(nn.Module):
         """Prepared samples or views -> (n, k) latent."""
         return torch.as_tensor(self.g_a((x - self.mean) / self.std))
 
-    def forward(self, samples: Tensor, labels: Tensor | None = None) -> Losses:
-        """A batch of samples -> its losses, with fresh views and noise."""
+    def forward(self, samples: Tensor, labels: Tensor, ids: Tensor) -> Losses:
+        """A batch of samples, their classes and what tells them apart -> its losses, with fresh views and noise."""
         x = self.data.prepared(samples)
         first = self._view(x)
         if self.bince is not None:
             y_hat, bits = self._coded(torch.cat([first, self._view(x)]))
-            distortion = self.bince(*y_hat.chunk(2))
+            distortion = self.bince(*y_hat.chunk(2), ids)
         else:
             y_hat, bits = self._coded(first)
             distortion = self._distortion(y_hat, x, first, labels)
@@ -132,7 +142,12 @@ class Compressor(nn.Module):
         return Losses(mean, rate, mean + self.recipe.beta * rate)
 
     def _view(self, x: Tensor) -> Tensor:
-        return x if self.data.views is None else self.data.views(x)
+        if self.data.views is None:
+            return x
+        view = self.data.views(x.clone())  # theirs to change: x itself is the target, or a second view's source
+        if not isinstance(view, Tensor) or (view.shape, view.dtype) != (x.shape, x.dtype):
+            raise UsageError(f"views: must give what they are given, {_kind(x)}, and gave {_kind(view)}")
+        return view
 
     def _coded(self, x: Tensor) -> tuple[Tensor, Tensor]:
         y = self.analyse(x)
@@ -140,9 +155,9 @@ class Compressor(nn.Module):
             latent, bits = self.entropy(y.float())
         return latent, bits
 
-    def _distortion(self, y_hat: Tensor, x: Tensor, view: Tensor, labels: Tensor | None) -> Tensor:
+    def _distortion(self, y_hat: Tensor, x: Tensor, view: Tensor, labels: Tensor) -> Tensor:
         objective = self.recipe.objective
-        if self.classifier is not None and labels is not None:
+        if self.classifier is not None:
             return supervised(self.classifier(y_hat), labels)
         assert self.g_s is not None
         decoded = self.g_s(y_hat).float()
@@ -232,6 +247,11 @@ def synthesis_sizes(choice: NetworkChoice, recipe: Recipe, data: TrainingSet) ->
     if len(shape) != 2:
         raise UsageError(f"synthesis mlp makes vectors, the data are {tuple(shape[1:])}")
     return {**sizes, "outputs": int(shape[1])}
+
+
+def _kind(value: Any) -> str:
+    """Shape and type, for a message."""
+    return f"{tuple(value.shape)} {value.dtype!s}" if hasattr(value, "dtype") else type(value).__name__
 
 
 def _mean_and_std(data: TrainingSet) -> tuple[float, float]:

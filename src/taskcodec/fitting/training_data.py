@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Tensor, Tensor, Tensor]
+"""Samples, labels (0 where there are none) and rows."""
 
 
 def rows_of(step: int, samples: int, batch: int, seed: int) -> Tensor:
@@ -63,7 +64,7 @@ class Steps(Sampler[Tensor]):
 
 
 class InMemory(Dataset[Batch]):
-    """Samples and labels by a tensor of rows."""
+    """Batches by a tensor of rows."""
 
     def __init__(self, samples: Tensor, labels: Tensor | None) -> None:
         self.samples = samples
@@ -73,7 +74,7 @@ class InMemory(Dataset[Batch]):
         return len(self.samples)
 
     def __getitem__(self, rows: Tensor) -> Batch:
-        return self.samples[rows], self.labels[rows]
+        return self.samples[rows], self.labels[rows], rows
 
 
 def loader(samples: Tensor, labels: Tensor | None, steps: Steps) -> DataLoader[Batch]:
