@@ -5,6 +5,8 @@ A training that went on with other data or views would be recorded as something 
 
 import hashlib
 import pickle
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +21,10 @@ from taskcodec.fitting.recipe import Recipe, Schedule
 KEY = "taskcodec"
 """Under which a checkpoint carries what `described` gives."""
 _MISSING = object()
+_UNREADABLE = (
+    RuntimeError, EOFError, KeyError, TypeError, ValueError, OSError, NotImplementedError, pickle.UnpicklingError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 def described(
@@ -43,11 +49,14 @@ def read_step(path: Path, expected: Mapping[str, Any]) -> int:
         CorruptFileError: it cannot be read.
     """
     try:
+        with zipfile.ZipFile(path) as archive:  # torch.load itself checks no sums
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise CorruptFileError(f"{path}: damaged ({damaged}): begin anew (--overwrite)")
         content = torch.load(path, map_location="cpu", weights_only=True)
         found, step = dict(content[KEY]), int(content["global_step"])
-    except (RuntimeError, EOFError, KeyError, TypeError, ValueError, OSError, pickle.UnpicklingError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CorruptFileError(f"{path}: not a checkpoint that can be read ({reason})") from error
+    except _UNREADABLE as error:  # torch's own words advise to load it with pickle
+        raise CorruptFileError(f"{path}: not a checkpoint that can be read: begin anew (--overwrite)") from error
     for key in [*expected, *found]:
         there, here = (values.get(key, _MISSING) for values in (found, expected))
         if there != here:
