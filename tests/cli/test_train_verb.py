@@ -1,8 +1,10 @@
 """`taskcodec train` as a user runs it, and the benchmarks that train."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -55,6 +57,22 @@ def test_a_sweep_stops_goes_on_and_gives_codecs_that_encode(folder):
     assert encoded.returncode == 0, encoded.stderr
     assert taskcodec.open(folder / "points.tcz").features[:].shape == (2000, 1)
     assert (folder / "my-beta0.1.codec.training" / "metrics.csv").exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_training_that_is_told_to_stop_says_so(folder, tmp_path, number, code):
+    text = CONFIG.replace("[0.1, 0.4]", "0.1").replace("steps: 20", "steps: 100000")
+    (tmp_path / "long.yaml").write_text(text.replace("points.npy", str(folder / "points.npy")))
+    command = [sys.executable, "-m", "taskcodec", "train", "long.yaml", "-o", "long.codec"]
+    running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    checkpoint = tmp_path / "long.codec.training" / "last.ckpt"
+    while not checkpoint.exists() and running.poll() is None:
+        time.sleep(0.05)
+    running.send_signal(number)
+    told = running.communicate(timeout=120)[1]
+    assert running.returncode == code
+    assert told.endswith("; run the same command with --resume to go on\n"), told
+    assert not (tmp_path / "long.codec").exists()
 
 
 def test_a_wrong_key_is_one_line(folder):

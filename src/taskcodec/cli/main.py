@@ -13,7 +13,7 @@ import taskcodec
 from taskcodec import load_codec
 from taskcodec import open as open_store
 from taskcodec.cli import benchmark_verb, evaluate_verb, report_verb, train_verb
-from taskcodec.cli.entry import INTERRUPTED
+from taskcodec.cli.entry import INTERRUPTED, TERMINATED
 from taskcodec.cli.output import human_bytes, printable, progress_bar, show, times_smaller
 from taskcodec.codec import BUNDLED, Codec
 from taskcodec.engines.local import Features, Progress, write_npy
@@ -274,6 +274,10 @@ def main() -> None:
         code = _fail(f"{error.format_message()} (see `taskcodec --help`)", 2)
     except (KeyboardInterrupt, typer.Abort):
         code = _fail(f"interrupted{GOES_ON.get(''.join(sys.argv[1:2]), '')}", INTERRUPTED)
+    except SystemExit as left:  # Lightning takes SIGTERM to end a training in order
+        if left.code != TERMINATED:
+            raise
+        code = _fail(f"terminated{GOES_ON.get(''.join(sys.argv[1:2]), '')}", TERMINATED)
     except MemoryError:
         code = _fail("out of memory", 1)
     except ImportError as error:

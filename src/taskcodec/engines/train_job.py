@@ -126,7 +126,7 @@ def _one(
 
 def _section(message: str) -> str:
     """Where in the configuration to look for what training found wrong."""
-    if message.startswith("diverged"):
+    if message.startswith(("diverged", "training.", "views:")):
         return ""
     return "training." if message.startswith(("accelerator:", "strategy:", "devices:")) else "model: "
 

@@ -16,6 +16,7 @@ a training that was killed and resumed takes the path it would have taken.
 
 import logging
 import os
+import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +41,7 @@ if has_torchvision():
 try:
     import lightning.pytorch as pl
     from lightning.pytorch.callbacks import Callback, Checkpoint
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
 
     from taskcodec.fitting.machine import check_machine
     from taskcodec.fitting.training_log import is_first, loggers_of
@@ -49,6 +51,8 @@ except ImportError as fault:
 Progress = Callable[[int, int], None]
 LOG_EVERY = 20
 """Steps between lines of the log."""
+TERMINATED = 128 + signal.SIGTERM
+"""What shells give a command that SIGTERM ended."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,9 +191,12 @@ def train(
             diverged.
         MismatchError: a checkpoint of another training.
         CorruptFileError: a checkpoint that cannot be read.
+        SystemExit: SIGTERM came, code 143; the last checkpoint stays.
     """
     if len(data.samples) < 2:
         raise UsageError(f"training needs at least 2 samples, found {len(data.samples)}")
+    if schedule.batch > len(data.samples):
+        raise UsageError(f"training.batch: {schedule.batch} is more than the {len(data.samples)} samples")
     check_machine(schedule)
     with seeded(schedule.seed, -1, 0):
         compressor = Compressor(recipe, data)
@@ -222,7 +229,8 @@ def train(
             use_distributed_sampler=False,
         )
         try:
-            trainer.fit(module, datamodule=_Data(data, schedule), ckpt_path=start, weights_only=True)
+            with _told_to_stop():
+                trainer.fit(module, datamodule=_Data(data, schedule), ckpt_path=start, weights_only=True)
         except (RuntimeError, EOFError, KeyError) as error:
             if start is not None and not trainer.training:
                 raise CorruptFileError(f"{start}: not a checkpoint that can be read ({error})") from error
@@ -253,6 +261,21 @@ def seeded(seed: int, step: int, rank: int) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(value)
         yield
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[None]:
+    """Lightning leaves with code 1 on Ctrl-C, whatever its caller does about it, and with 0 on SIGTERM, as if done."""
+    ctrl_c = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SIGTERMException:
+        raise SystemExit(TERMINATED) from None
+    except SystemExit as left:
+        if not isinstance(left.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, ctrl_c)
+        raise KeyboardInterrupt from None
 
 
 @contextmanager
