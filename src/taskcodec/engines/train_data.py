@@ -1,5 +1,6 @@
 """What a configuration names, read into memory: toy sources, IDX files, images, vectors, features of a backbone."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,10 +48,6 @@ def training_set(config: TrainConfig) -> tuple[TrainingSet, LeftOut | None]:
         made = jittered(made, config.jitter)
     if config.data.target not in TARGETS:
         raise UsageError(f"{config.name}: data.target: {config.data.target!r} is none of {', '.join(TARGETS)}")
-    if config.schedule.batch > len(found.samples):
-        raise UsageError(
-            f"{config.name}: training.batch: {config.schedule.batch} is more than the {len(found.samples)} samples"
-        )
     data = replace(found, views=made, target=TARGETS[config.data.target])
     return data, LeftOut(len(faults), *faults[0]) if faults else None
 
@@ -64,7 +61,7 @@ def _samples(choice: DataChoice, faults: Faults) -> TrainingSet:
         images, classes = read_idx_folder(folder)
         rows = _spread(len(images), choice.samples)
         images, classes = images[rows], classes[rows]
-        return _of_images(images[..., None], classes.astype(np.int64), images.shape[1])
+        return _of_images(images[..., None], torch.from_numpy(classes.astype(np.int64)), images.shape[1])
     source = open_source(choice.source)
     if isinstance(source, FeatureSource):
         return _vectors(source, choice.samples, faults)
@@ -81,7 +78,7 @@ def _spread(count: int, limit: int) -> npt.NDArray[np.intp]:
 
 
 def _vectors(source: FeatureSource, limit: int, faults: Faults) -> TrainingSet:
-    rows, parts = _spread(len(source), limit), []
+    rows, parts, kept = _spread(len(source), limit), [], []
     for start in range(0, len(source), READ_ROWS):
         wanted = rows[np.searchsorted(rows, start) : np.searchsorted(rows, start + READ_ROWS)]
         if not len(wanted):
@@ -90,23 +87,34 @@ def _vectors(source: FeatureSource, limit: int, faults: Faults) -> TrainingSet:
         finite = np.isfinite(block).all(axis=1)
         faults += [(source.id_of(int(row)), "not all of its numbers are finite") for row in wanted[~finite]]
         parts.append(block[finite])
-    return _of_vectors(np.concatenate(parts), source.name)
+        kept += wanted[finite].tolist()
+    names = [] if source.labels is None else [source.labels[row] for row in kept]
+    return _of_vectors(np.concatenate(parts), names, source.name)
 
 
-def _of_vectors(vectors: np.ndarray, name: str, spec: BackboneSpec | None = None) -> TrainingSet:
+def _of_vectors(
+    vectors: np.ndarray, names: Sequence[str | None], source: str, spec: BackboneSpec | None = None
+) -> TrainingSet:
     if len(vectors) < 2:
-        raise SourceError(f"{name}: training needs at least 2 samples that can be read, found {len(vectors)}")
-    return TrainingSet(torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32)), backbone=spec)
+        raise SourceError(f"{source}: training needs at least 2 samples that can be read, found {len(vectors)}")
+    samples = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
+    return TrainingSet(samples, labels=_class_numbers(names), backbone=spec)
 
 
-def _of_images(images: Pixels, classes: np.ndarray | None, side: int) -> TrainingSet:
+def _class_numbers(names: Sequence[str | None]) -> torch.Tensor | None:
+    """(n,) int64, in the order of the classes' names; None where a sample has none."""
+    if not names or any(name is None for name in names):
+        return None
+    return torch.from_numpy(np.unique(np.array(names), return_inverse=True)[1].astype(np.int64))
+
+
+def _of_images(images: Pixels, labels: torch.Tensor | None, side: int) -> TrainingSet:
     """(n, H, W, C) bytes. Mean and spread of all pixels are recorded, one of each, to three digits."""
     part = images[:: max(1, len(images) // 2000)].astype(np.float64) / 255
     mean, std = round(float(part.mean()), 3), max(round(float(part.std()), 3), 0.001)
     described = Preprocessing(side, side, "bicubic", (mean,) * 3, (std,) * 3).to_json()
     # A copy: what was read from a file is not writable, which torch takes only with a warning.
     samples = torch.from_numpy(np.array(images.transpose(0, 3, 1, 2), order="C"))
-    labels = None if classes is None else torch.from_numpy(classes)
     return TrainingSet(samples, labels=labels, preprocessing=described)
 
 
@@ -127,10 +135,7 @@ def _images(source: ImageSource, choice: DataChoice, faults: Faults) -> Training
     images = np.stack(squares)
     if choice.grey:
         images = images.mean(axis=-1, keepdims=True).round().astype(np.uint8)
-    classes = None
-    if all(name is not None for name in names):
-        classes = np.unique(np.array(names), return_inverse=True)[1].astype(np.int64)
-    return _of_images(images, classes, choice.side)
+    return _of_images(images, _class_numbers(names), choice.side)
 
 
 def _features(source: ImageSource, name: str, faults: Faults) -> TrainingSet:
@@ -138,9 +143,10 @@ def _features(source: ImageSource, name: str, faults: Faults) -> TrainingSet:
 
     backbone = load_backbone(name)
     batches = Batches(source, backbone)
-    found = []
+    found, names = [], []
     for batch in batches.run(range(len(batches))):
         faults += [(str(record.id), record.status) for record in batch.records if record.status != OK]
+        names += [record.label for record in batch.records if record.status == OK]
         if len(batch.features):
             found.append(batch.features)
-    return _of_vectors(np.concatenate(found) if found else np.empty((0, 1)), source.name, backbone.spec)
+    return _of_vectors(np.concatenate(found) if found else np.empty((0, 1)), names, source.name, backbone.spec)
