@@ -159,13 +159,80 @@ def test_without_augmentations_it_is_counted():
     assert identity_bits(np.zeros((8, 2))) == 3
 
 
+def test_a_guess_in_single_precision_is_taken_and_no_sum_above_1_lowers_the_bound():
+    items = draw_items(32, 320)
+    scores = np.random.default_rng(0).normal(size=(32, 32)) + 5 * np.eye(32)
+    exact = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    for guess in (exact.astype("f4"), exact * 1.0009):
+        found = bound_excess(lambda z, guess=guess: guess[z], items, items, 32)
+        expected = bound_excess(lambda z: exact[z], items, items, 32)
+        assert found.bound_bits == pytest.approx(expected.bound_bits, abs=1e-6)
+
+
+GUESSES = {
+    "not a number": np.full((32, 32), np.nan),
+    "one not a number": np.where(np.arange(32) == 5, np.nan, np.eye(32)),
+    "infinite": np.full((32, 32), np.inf),
+    "negative": np.eye(32) * 2 - 1 / 32,
+    "sums of 2": np.eye(32) * 2,
+    "sums of 0": np.zeros((32, 32)),
+    "too few samples": np.eye(32)[:, :31],
+    "a number for each view": np.ones(32),
+}
+
+
+@pytest.mark.parametrize("name", GUESSES)
+def test_a_guess_that_is_no_distribution_certifies_nothing(name):
+    items = draw_items(32, 320)
+    with pytest.raises(UsageError, match="a guess"):
+        bound_excess(lambda z: GUESSES[name][z], items, items, 32)
+
+
+@pytest.mark.parametrize(
+    "items", [[-1] * 64, [32] * 64, [0] * 63, [0.0] * 64, [True] * 64, []], ids=lambda items: str(items[:1])
+)
+def test_views_need_a_sample_each(items):
+    with pytest.raises(UsageError, match="from 0 to 31 for each of the 64 views"):
+        bound_excess(lambda z: np.eye(32)[z], np.zeros(64, np.intp), items, 32)
+    with pytest.raises(UsageError, match="from 0 to 31 for each of the 64 views"):
+        fit_posterior(np.eye(32), np.zeros((64, 32)), items, np.zeros((64, 32)), np.zeros(64, np.intp))
+
+
+@pytest.mark.parametrize(
+    ("stored", "noise", "says"),
+    [
+        (np.full((8, 2), np.nan), np.zeros((8, 2)), "finite"),
+        (np.zeros((8, 2)), np.full((8, 2), np.inf), "finite"),
+        (np.zeros((8, 2)), np.zeros((8, 1)), "one size"),
+        (np.zeros((8, 2)), np.zeros((0, 2)), "one size"),
+        (np.zeros(8), np.zeros(8), "one size"),
+    ],
+)
+def test_a_posterior_needs_finite_features_of_one_size(stored, noise, says):
+    items = np.arange(len(noise))
+    with pytest.raises(UsageError, match=says):
+        fit_posterior(stored, noise, items, np.zeros((8, 2)), np.arange(8))
+    if stored.ndim == 2 and len(noise):
+        with pytest.raises(UsageError, match=says):
+            fit_posterior(stored, np.zeros((8, 2)), np.arange(8), noise, items)
+
+
 @pytest.mark.parametrize(
     "call",
     [
         lambda: upper_limit([0.1], 1.0),
         lambda: upper_limit([0.1, 2.0], 1.0),
+        lambda: upper_limit([0.1, math.nan], 1.0),
+        lambda: upper_limit([[0.1, 0.2], [0.1, 0.2]], 1.0),
         lambda: upper_limit([0.1, 0.2], 1.0, 1.0),
+        lambda: upper_limit([0.1, 0.2], 1.0, math.nan),
+        lambda: upper_limit([0.0, 0.0], 0.0),
+        lambda: upper_limit([-0.1, -0.2], -1.0),
+        lambda: upper_limit([0.1, 0.2], math.nan),
         lambda: draw_items(0, 10),
+        lambda: losses_bits(lambda z: np.zeros((len(z), 0)), np.zeros((2, 1)), [0, 0], 0),
+        lambda: bound_excess(lambda z: np.ones((len(z), 1)), [], [], 1),
+        lambda: identity_bits(np.zeros((0, 3))),
     ],
 )
 def test_nonsense_is_refused(call):

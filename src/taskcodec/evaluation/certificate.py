@@ -43,6 +43,8 @@ RIDGE = 0.1
 """Of the mean variance within samples, added in every direction before whitening."""
 SCORED = 2**22
 """Pairs of view and sample that are scored at a time."""
+SUM_TOLERANCE = 1e-3
+"""How far the sum of a guess may be from 1: more than a softmax in single precision needs. It is divided out."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,9 @@ def draw_items(samples: int, pairs: int, seed: int = 0) -> Ints:
 
     Every sample equally often where `pairs` suffice for one view each; else `pairs` samples drawn at random, each draw
     free of the others. Either way the mean of independent views has the mean over all samples as its expectation.
+
+    Raises:
+        UsageError: no samples, or fewer than 2 views.
     """
     if samples < 1 or pairs < 2:
         raise UsageError(f"certificate: needs samples and at least 2 views, found {samples} and {pairs}")
@@ -90,18 +95,50 @@ def losses_bits(
         latents: (m, d) decoded test views.
         items: (m,) the sample each is a view of.
         samples: n.
+
+    Raises:
+        UsageError: `items` does not name a sample for each view, or q is no distribution over the samples.
     """
-    z, own = np.asarray(latents), np.asarray(items)
+    if samples < 1:
+        raise UsageError(f"certificate: needs at least 1 sample, found {samples}")
+    z = np.asarray(latents)
+    own = _sample_numbers(items, len(z), samples)
     found, right = np.empty(len(z)), 0.0
     rows = max(1, SCORED // samples)
     for start in range(0, len(z), rows):
-        q = posterior(z[start : start + rows])
+        q = np.asarray(posterior(z[start : start + rows]))
         named = own[start : start + rows]
-        mine = q[np.arange(len(q)), named]
+        # Divided by the sum: of guesses that sum to more than 1 the bound would be too low.
+        sums = _sums_of_guesses(q, (len(named), samples))
+        mine = q[np.arange(len(q)), named] / sums
         likeliest = q >= q.max(axis=1, keepdims=True)
         right += float((likeliest[np.arange(len(q)), named] / likeliest.sum(axis=1)).sum())
         found[start : start + rows] = -np.log2((1 - FLOOR) * mine + FLOOR / samples)
     return found, right
+
+
+def _sums_of_guesses(q: Floats, shape: tuple[int, int]) -> Floats:
+    """(m,) sums of the rows of q, in double precision. Raises UsageError where a row is no distribution."""
+    if q.shape != shape:
+        raise UsageError(f"certificate: a guess of shape {shape} (views, samples) expected, found {q.shape}")
+    # A NaN makes the minimum NaN and an infinity the sum infinite, so that these two are all there is to look at.
+    sums = np.asarray(q.sum(axis=1, dtype=np.float64))
+    if not q.min() >= 0 or not (np.abs(sums - 1) <= SUM_TOLERANCE).all():
+        worst = sums[np.argmax(np.abs(sums - 1))]
+        raise UsageError(
+            f"certificate: a guess holds probabilities that sum to 1, found one of {q.min():g} and a sum of {worst:g}"
+        )
+    return sums
+
+
+def _sample_numbers(items: npt.ArrayLike, views: int, samples: int) -> Ints:
+    """(m,) one of n samples for each view. Raises UsageError on anything else: negative numbers would wrap round."""
+    own = np.asarray(items)
+    if own.shape != (views,) or views == 0 or own.dtype.kind not in "iu" or own.min() < 0 or own.max() >= samples:
+        raise UsageError(
+            f"certificate: needs a sample from 0 to {samples - 1} for each of the {views} views, at least one"
+        )
+    return own.astype(np.intp)
 
 
 def upper_limit(values: npt.ArrayLike, ceiling: float, confidence: float = CONFIDENCE) -> float:
@@ -110,10 +147,17 @@ def upper_limit(values: npt.ArrayLike, ceiling: float, confidence: float = CONFI
     The smaller of two, each at half the risk: the empirical Bernstein bound (Maurer and Pontil 2009, theorem 11), good
     where the values vary little, and the relative-entropy bound (Hoeffding 1963, theorem 1), good where nearly all are
     0. Neither asks that the values have one distribution.
+
+    Raises:
+        UsageError: fewer than two values, one outside [0, ceiling], no such ceiling, a confidence outside (0, 1).
     """
+    if not 0 < ceiling < math.inf or not 0 < confidence < 1:
+        raise UsageError(
+            f"upper limit: needs a ceiling above 0 and a confidence in (0, 1), found {ceiling:g} and {confidence:g}"
+        )
     x = np.asarray(values, dtype=np.float64) / ceiling
-    n = len(x)
-    if n < 2 or (x < -1e-9).any() or (x > 1 + 1e-9).any() or not 0 < confidence < 1:
+    n = x.size
+    if x.ndim != 1 or n < 2 or not ((x >= -1e-9) & (x <= 1 + 1e-9)).all():
         raise UsageError("upper limit: needs two or more values between 0 and the ceiling")
     mean, share = min(max(float(x.mean()), 0.0), 1.0), math.log(2 / (1 - confidence))
     bernstein = mean + math.sqrt(2 * float(x.var(ddof=1)) * (share + math.log(2)) / n)
@@ -147,6 +191,9 @@ def bound_excess(
         items: (m,) the sample each is a view of, as from `draw_items`.
         samples: n, how many samples there are.
         confidence: with which the limit holds over the draw of the views.
+
+    Raises:
+        UsageError: as `losses_bits` and `upper_limit` do.
     """
     losses, right = losses_bits(posterior, latents, items, samples)
     limit = upper_limit(np.maximum(losses, 0.0), math.log2(samples / FLOOR), confidence)
@@ -156,8 +203,13 @@ def bound_excess(
 
 
 def identity_bits(codes: npt.ArrayLike) -> float:
-    """H[I|Z] of (n, k) symbols without any augmentation, exactly: log2 of how many samples share a code, on average."""
+    """H[I|Z] of (n, k) symbols without any augmentation, exactly: log2 of how many samples share a code, on average.
+
+    Raises UsageError where there is no sample.
+    """
     rows = np.ascontiguousarray(codes)
+    if len(rows) == 0:
+        raise UsageError("certificate: needs the code of at least 1 sample")
     shared = Counter(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows)
     return sum(count * math.log2(count) for count in shared.values()) / len(rows)
 
@@ -200,9 +252,19 @@ def fit_posterior(
         noise_items: (a,) the sample each is a view of.
         shape: (b, d) further decoded views, on which companding, exponent and spread are chosen by the loss itself.
         shape_items: (b,) their samples.
+
+    Raises:
+        UsageError: features that are not finite, or not of one size; a view without a sample; no views.
     """
-    centres, one = np.asarray(stored, np.float32), np.asarray(noise, np.float32)
-    other = np.asarray(shape, np.float32)
+    with np.errstate(over="ignore"):  # what single precision does not hold becomes infinite, and is refused
+        centres, one, other = (np.asarray(part, np.float32) for part in (stored, noise, shape))
+    if not all(part.ndim == 2 and len(part) and part.shape[1:] == centres.shape[1:] for part in (centres, one, other)):
+        shapes = f"{centres.shape}, {one.shape} and {other.shape}"
+        raise UsageError(f"certificate: samples and views expected, all of one size, found {shapes}")
+    if not all(np.isfinite(part).all() for part in (centres, one, other)):
+        raise UsageError("certificate: samples and views must be finite in single precision")
+    noise_items = _sample_numbers(noise_items, len(one), len(centres))
+    shape_items = _sample_numbers(shape_items, len(other), len(centres))
     rows = max(2, SCORED // len(centres))
     other, named = other[:rows], shape_items[:rows]
     best: tuple[float, StudentPosterior] | None = None
