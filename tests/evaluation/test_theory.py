@@ -94,6 +94,25 @@ def test_the_rate_invariance_function_is_reached(source, keep):
     assert code.rate_bits == pytest.approx(rate_invariance_bits(bits, (1 - keep) * bits), abs=1e-9)
 
 
+@pytest.mark.parametrize("taken", ["single precision", "lists"])
+def test_a_coded_source_takes_single_precision_and_lists(taken):
+    exact = random_coded(0, points=200, orbits=8, symbols=4)
+    arrays = (exact.probabilities, exact.code, exact.orbits)
+    if taken == "lists":
+        found = Coded(*(array.tolist() for array in arrays))
+    else:
+        found = Coded(exact.probabilities.astype("f4"), exact.code.astype("f4"), exact.orbits.astype("f4"))
+    assert found.rate_bits == pytest.approx(exact.rate_bits, abs=1e-6)
+    assert found.worst_excess_bits == pytest.approx(exact.worst_excess_bits, abs=1e-6)
+    task = random_task(exact.orbits, 3, 0)
+    assert found.excess_bits(task.astype("f4")) == pytest.approx(exact.excess_bits(task), abs=1e-6)
+    assert entropy_bits(np.full(1000, 1e-3, "f4")) == pytest.approx(math.log2(1000), abs=1e-6)
+
+
+def test_large_names_stay_apart():
+    assert code_table([2**60, 2**60 + 1, 2**60]).tolist() == [[1, 0], [0, 1], [1, 0]]
+
+
 @settings(max_examples=60, deadline=None)
 @any_code
 def test_no_code_lies_below_the_rate_invariance_function(seed, points, orbits, symbols):
@@ -155,11 +174,36 @@ def test_invariance_saves_the_angle():
     ("call", "says"),
     [
         (lambda: entropy_bits([0.5, 0.6]), "sum to 1"),
+        (lambda: entropy_bits([1.5, -0.5]), "found -0.5"),
+        (lambda: entropy_bits([0.5, math.nan]), "found nan"),
+        (lambda: entropy_bits([math.inf]), "sum to 1"),
+        (lambda: entropy_bits([]), "sum to 1"),
+        (lambda: entropy_bits(["half", "half"]), "not an array of numbers"),
+        (lambda: code_table([]), "codes"),
+        (lambda: code_table([0, math.nan]), "codes"),
+        (lambda: code_table([0.0, 1e300, 2e300]), "codes"),
+        (lambda: code_table([[0, 1], [1, 0]]), "codes"),
+        (lambda: code_table(["0.5", "a"]), "codes"),
+        (lambda: code_table(["0.5"]), "codes"),
+        (lambda: code_table([[0], [1, 0]]), "codes"),
+        (lambda: worst_task([0.5]), "whole number"),
+        (lambda: place_in_orbit([0, math.inf]), "orbits"),
+        (lambda: is_invariant(np.full((2, 2), 0.5), [0]), "a row for each point"),
+        (lambda: is_invariant(np.full((2, 2), math.nan), [0, 0]), "a row for each point"),
         (lambda: rate_invariance_bits(3, -1), "not negative"),
         (lambda: infonce_bits(np.zeros(3)), "anchors"),
         (lambda: Coded(np.ones(1), np.ones((2, 1)), np.zeros(2, np.intp)), "each point"),
+        (lambda: Coded(np.full((2, 1), 0.5), np.ones((2, 1)), np.zeros(2, np.intp)), "each point"),
         (lambda: Coded(np.ones(1), np.ones((1, 2)), np.zeros(1, np.intp)), "each row"),
-        (lambda: coded(SOURCES[0], code_table(SOURCES[0].orbits)).excess_bits(np.ones((3, 1))), "each point"),
+        (lambda: Coded(np.ones(1), np.array([[2.0, -1.0]]), np.zeros(1, np.intp)), "each row"),
+        (lambda: Coded(np.ones(1), np.ones(1), np.zeros(1, np.intp)), "each row"),
+        (lambda: Coded([0.5, 0.5], [[1], [0.5, 0.5]], [0, 1]), "each row"),
+        (lambda: Coded(np.array([1.5, -0.5]), np.ones((2, 1)), np.zeros(2, np.intp)), "found -0.5"),
+        (lambda: Coded(np.array([0.5, 0.4]), np.ones((2, 1)), np.zeros(2, np.intp)), "found a sum of 0.9"),
+        (lambda: Coded([0.5, 0.5], [[1], [1]], [0, 0.5]), "whole number"),
+        (lambda: Coded([0.5, 0.5], [[1], [1]], [0, 1]).excess_bits(np.ones((3, 1))), "each point"),
+        (lambda: Coded([0.5, 0.5], [[1], [1]], [0, 1]).excess_bits([[1.5, -0.5]] * 2), "each point"),
+        (lambda: Coded([0.5, 0.5], [[1], [1]], [0, 1]).excess_bits([1.0, 1.0]), "each point"),
     ],
 )
 def test_nonsense_is_refused(call, says):

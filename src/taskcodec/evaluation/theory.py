@@ -21,19 +21,56 @@ Ints = npt.NDArray[np.intp]
 
 BLOCK = 4096
 """Samples of a coded block where rates are measured."""
+SUM_TOLERANCE = 1e-5
+"""How far a sum of probabilities may be from 1: what single precision leaves. It is divided out."""
 
 
 def entropy_bits(probabilities: npt.ArrayLike) -> float:
     """Entropy of a distribution of any shape, -sum p log2 p, with 0 log 0 = 0.
 
     Raises:
-        UsageError: a negative entry, or a sum that is not 1.
+        UsageError: an entry that is negative or no number, or a sum that is not 1.
     """
-    p = np.asarray(probabilities, dtype=np.float64).ravel()
-    if (p < 0).any() or not math.isclose(float(p.sum()), 1.0, abs_tol=1e-9):
-        raise UsageError(f"entropy: needs probabilities that sum to 1, found a sum of {p.sum():g}")
+    p = _distribution(probabilities, "entropy")
     p = p[p > 0]
     return max(0.0, float(-(p * np.log2(p)).sum()))
+
+
+def _distribution(probabilities: npt.ArrayLike, where: str) -> Floats:
+    """All entries as one row in double precision, divided by their sum. Raises UsageError as `entropy_bits` does."""
+    p = _numbers(probabilities, where).ravel()
+    if not (p >= 0).all():
+        raise UsageError(f"{where}: needs probabilities, found {p[~(p >= 0)][0]:g}")
+    if not abs(p.sum() - 1) <= SUM_TOLERANCE:
+        raise UsageError(f"{where}: needs probabilities that sum to 1, found a sum of {p.sum():.6g}")
+    return np.asarray(p / p.sum(), dtype=np.float64)
+
+
+def _distributions(table: npt.ArrayLike, says: str) -> Floats:
+    """(s, y) rows in double precision, each divided by its sum. Raises UsageError, which `says` what a row must be."""
+    rows = _numbers(table, says)
+    if rows.ndim != 2 or not (rows >= 0).all() or not (np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE).all():
+        raise UsageError(says)
+    return np.asarray(rows / rows.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def _numbers(values: npt.ArrayLike, where: str) -> Floats:
+    """An array in double precision. Raises UsageError on what is none, such as rows of unequal length."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{where}: not an array of numbers") from error
+
+
+def _names(values: npt.ArrayLike, where: str) -> Ints:
+    """(s,) names of orbits or codes. Raises UsageError on what is not whole, and where there is none."""
+    _numbers(values, where)
+    found = np.asarray(values)  # as it is: double precision would merge large names
+    with np.errstate(invalid="ignore"):
+        whole = found.astype(np.intp) if found.dtype.kind in "biuf" else np.empty(0, np.intp)
+    if found.ndim != 1 or found.size == 0 or not np.array_equal(whole, found):
+        raise UsageError(f"{where}: a whole number for each of one or more points expected, found shape {found.shape}")
+    return whole
 
 
 def rate_invariance_bits(invariant_entropy_bits: float, excess_bits: float) -> float:
@@ -52,8 +89,8 @@ def saving_bits(entropy: float, invariant_entropy_bits: float) -> float:
 
 
 def code_table(codes: npt.ArrayLike) -> Floats:
-    """(s,) whole numbers, the code of each point -> (s, z) table p(z|x) of zeros and ones."""
-    numbers = np.unique(np.asarray(codes), return_inverse=True)[1]
+    """(s,) whole numbers, the code of each point -> (s, z) table p(z|x) of zeros and ones. Raises UsageError."""
+    numbers = np.unique(_names(codes, "codes"), return_inverse=True)[1]
     return np.asarray(np.eye(int(numbers.max()) + 1)[numbers], dtype=np.float64)
 
 
@@ -74,6 +111,11 @@ class Coded:
         probabilities: (s,) p(x).
         code: (s, z) p(z|x).
         orbits: (s,) the maximal invariant of each point.
+
+    Lists and single precision are taken too, and kept as arrays in double precision.
+
+    Raises:
+        UsageError: probabilities that are negative or do not sum to 1, or arrays that do not fit each other.
     """
 
     probabilities: Floats
@@ -81,10 +123,15 @@ class Coded:
     orbits: Ints
 
     def __post_init__(self) -> None:
-        if not len(self.probabilities) == len(self.code) == len(self.orbits) > 0:
+        kept = {
+            "probabilities": _distribution(self.probabilities, "a coded source"),
+            "code": _distributions(self.code, "a code's table holds p(z|x): each row sums to 1"),
+            "orbits": _names(self.orbits, "a coded source's orbits"),
+        }
+        if not np.shape(self.probabilities) == kept["code"].shape[:1] == kept["orbits"].shape:
             raise UsageError("a coded source needs a probability, a code and an orbit for each point")
-        if (self.code < 0).any() or not np.allclose(self.code.sum(axis=1), 1):
-            raise UsageError("a code's table holds p(z|x): each row sums to 1")
+        for name, array in kept.items():
+            object.__setattr__(self, name, array)
 
     @property
     def rate_bits(self) -> float:
@@ -102,16 +149,25 @@ class Coded:
 
         Args:
             task: (s, y) p(y|x), invariant or not.
+
+        Raises:
+            UsageError: a task without a distribution for each point.
         """
-        table = np.asarray(task, dtype=np.float64)
-        if table.shape[:1] != self.probabilities.shape or not np.allclose(table.sum(axis=1), 1):
-            raise UsageError("a task's table holds p(y|x): a row for each point that sums to 1")
-        given_x = sum(p * entropy_bits(row / row.sum()) for p, row in zip(self.probabilities, table, strict=True))
+        table = _task_table(task, len(self.probabilities))
+        given_x = sum(p * entropy_bits(row) for p, row in zip(self.probabilities, table, strict=True))
         return _conditional_bits(self._joint(table)) - float(given_x)
 
     def _joint(self, task: Floats) -> Floats:
         """(y, z) p(y, z): Y and Z meet only in X."""
         return np.asarray(task.T @ (self.probabilities[:, None] * self.code), dtype=np.float64)
+
+
+def _task_table(task: npt.ArrayLike, points: int) -> Floats:
+    says = "a task's table holds p(y|x): a row for each point that sums to 1"
+    table = _distributions(task, says)
+    if len(table) != points:
+        raise UsageError(f"{says}: {points} expected, found {len(table)}")
+    return table
 
 
 def _conditional_bits(joint: Floats) -> float:
@@ -134,13 +190,16 @@ def random_task(orbits: npt.ArrayLike, classes: int, seed: int, sharpness: float
 
 
 def worst_task(orbits: npt.ArrayLike) -> Floats:
-    """(s, m) the task Y = M: no invariant task loses more."""
+    """(s, m) the task Y = M: no invariant task loses more. Raises UsageError on orbits that are not whole numbers."""
     return code_table(orbits)
 
 
 def place_in_orbit(orbits: npt.ArrayLike) -> Floats:
-    """(s, y) the task "which of its orbit's points is it?", which is NOT invariant: the negative control."""
-    numbers = np.asarray(orbits)
+    """(s, y) the task "which of its orbit's points is it?", which is NOT invariant: the negative control.
+
+    Raises UsageError on orbits that are not whole numbers.
+    """
+    numbers = _names(orbits, "orbits")
     place = np.empty(len(numbers), np.intp)
     for orbit in np.unique(numbers):
         rows = np.flatnonzero(numbers == orbit)
@@ -149,8 +208,12 @@ def place_in_orbit(orbits: npt.ArrayLike) -> Floats:
 
 
 def is_invariant(task: npt.ArrayLike, orbits: npt.ArrayLike) -> bool:
-    """Whether (s, y) p(y|x) is one and the same over each orbit."""
-    table, numbers = np.asarray(task, dtype=np.float64), np.asarray(orbits)
+    """Whether (s, y) p(y|x) is one and the same over each orbit.
+
+    Raises UsageError where the task is no distribution for each point, or an orbit not a whole number.
+    """
+    numbers = _names(orbits, "orbits")
+    table = _task_table(task, len(numbers))
     first = np.unique(numbers, return_index=True)[1]
     return bool(np.allclose(table, table[first[np.unique(numbers, return_inverse=True)[1]]]))
 
