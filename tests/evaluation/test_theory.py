@@ -145,10 +145,19 @@ def test_infonce_reaches_its_cap_and_not_the_truth_above_it():
     assert infonce_bits(scores) == pytest.approx(4)  # though a source of 2^20 items holds 20 bits
 
 
+def test_infonce_takes_candidates_that_are_ruled_out():
+    assert infonce_bits([[0, -math.inf], [3, -math.inf]]) == pytest.approx(1)
+    assert infonce_bits([[-math.inf, 0]]) == -math.inf  # the true one
+
+
 def test_the_line_has_slope_minus_one_and_ends_at_nothing():
     assert rate_invariance_bits(5, 0) == 5
     assert rate_invariance_bits(5, 2) - rate_invariance_bits(5, 3) == 1
     assert rate_invariance_bits(5, 9) == 0
+    assert rate_invariance_bits(5, math.inf) == 0  # any loss will do
+    assert rate_invariance_bits(math.inf, 5) == math.inf
+    assert rate_invariance_bits(0, -1e-12) == pytest.approx(0, abs=1e-9)  # as rounding leaves an excess of 0
+    assert saving_bits(-1, 2) == -3  # of densities
 
 
 @pytest.mark.parametrize(("step", "bits", "mse"), [(1.0, 2.257, 0.0742), (0.8, 2.547, 0.0494), (0.7, 2.728, 0.0385)])
@@ -190,8 +199,28 @@ def test_invariance_saves_the_angle():
         (lambda: place_in_orbit([0, math.inf]), "orbits"),
         (lambda: is_invariant(np.full((2, 2), 0.5), [0]), "a row for each point"),
         (lambda: is_invariant(np.full((2, 2), math.nan), [0, 0]), "a row for each point"),
-        (lambda: rate_invariance_bits(3, -1), "not negative"),
+        (lambda: rate_invariance_bits(3, -1), "excess risk is not negative"),
+        (lambda: rate_invariance_bits(3, math.nan), "excess risk is not negative, found nan"),
+        (lambda: rate_invariance_bits(math.nan, 1), "entropy .* not negative, found nan"),
+        (lambda: rate_invariance_bits(-3, 0), "entropy .* not negative, found -3"),
+        (lambda: rate_invariance_bits(math.inf, math.inf), "infinite"),
+        (lambda: saving_bits(math.nan, 1), "found nan and 1"),
+        (lambda: saving_bits(math.inf, math.inf), "found inf and inf"),
+        (lambda: erasure_code([0, 1], 1.5), "from 0 to 1, found 1.5"),
+        (lambda: erasure_code([0, 1], -0.1), "from 0 to 1"),
+        (lambda: erasure_code([0, 1], math.nan), "from 0 to 1, found nan"),
+        (lambda: random_task([0, 1], 3, 0, 0.0), "sharpness above 0"),
+        (lambda: random_task([0, 1], 3, 0, math.nan), "sharpness above 0"),
+        (lambda: random_task([0, 1], 3, 0, math.inf), "sharpness above 0"),
+        (lambda: random_task([0, 1], 3, 0, 1e308), "1e.308 gives no distributions"),
+        (lambda: random_task([0, 1], 0, 0), "1 class"),
+        (lambda: random_task([0, -1], 3, 0), "orbits from 0"),
+        (lambda: random_task([0, 0.5], 3, 0), "whole number"),
         (lambda: infonce_bits(np.zeros(3)), "anchors"),
+        (lambda: infonce_bits(np.full((2, 3), math.nan)), "found nan"),
+        (lambda: infonce_bits([[0, 0], [0, math.nan]]), "found nan"),
+        (lambda: infonce_bits([[0, math.inf]]), "found inf"),
+        (lambda: infonce_bits([[0, 0], [-math.inf, -math.inf]]), "found -inf"),
         (lambda: Coded(np.ones(1), np.ones((2, 1)), np.zeros(2, np.intp)), "each point"),
         (lambda: Coded(np.full((2, 1), 0.5), np.ones((2, 1)), np.zeros(2, np.intp)), "each point"),
         (lambda: Coded(np.ones(1), np.ones((1, 2)), np.zeros(1, np.intp)), "each row"),

@@ -23,6 +23,8 @@ BLOCK = 4096
 """Samples of a coded block where rates are measured."""
 SUM_TOLERANCE = 1e-5
 """How far a sum of probabilities may be from 1: what single precision leaves. It is divided out."""
+ROUNDING_BITS = 1e-9
+"""How far below 0 rounding may leave an entropy or an excess that is a difference of entropies."""
 
 
 def entropy_bits(probabilities: npt.ArrayLike) -> float:
@@ -76,16 +78,30 @@ def _names(values: npt.ArrayLike, where: str) -> Ints:
 def rate_invariance_bits(invariant_entropy_bits: float, excess_bits: float) -> float:
     """R(delta) = max(0, H[M] - delta): the least bits a sample at which no invariant task loses more than delta.
 
-    Each bit saved costs at most one bit of risk (theorem 2 of the paper).
+    Each bit saved costs at most one bit of risk (theorem 2 of the paper). H[M] is that of a discrete M: a differential
+    entropy, which may be negative, counts no bits that a code could have.
+
+    Raises:
+        UsageError: one of the two is negative or no number, or both are infinite.
     """
-    if excess_bits < 0:
+    if not excess_bits >= -ROUNDING_BITS:
         raise UsageError(f"rate-invariance: an excess risk is not negative, found {excess_bits:g}")
+    if not invariant_entropy_bits >= -ROUNDING_BITS:
+        raise UsageError(f"rate-invariance: an entropy H[M] is not negative, found {invariant_entropy_bits:g}")
+    if excess_bits == invariant_entropy_bits == math.inf:
+        raise UsageError("rate-invariance: an infinite H[M] less an infinite excess risk is any number")
     return max(0.0, invariant_entropy_bits - excess_bits)
 
 
 def saving_bits(entropy: float, invariant_entropy_bits: float) -> float:
-    """H[X|M] = H[X] - H[M]: what invariance saves against lossless coding, since M is a function of X."""
-    return entropy - invariant_entropy_bits
+    """H[X|M] = H[X] - H[M]: what invariance saves against lossless coding, since M is a function of X.
+
+    Raises UsageError where the difference is no number: one of the two is none, or both are infinite.
+    """
+    saved = entropy - invariant_entropy_bits
+    if math.isnan(saved):
+        raise UsageError(f"saving: needs two entropies, found {entropy:g} and {invariant_entropy_bits:g}")
+    return saved
 
 
 def code_table(codes: npt.ArrayLike) -> Floats:
@@ -98,7 +114,12 @@ def erasure_code(orbits: npt.ArrayLike, keep: float) -> Floats:
     """(s, m + 1) table of the code that sends M with probability `keep` and a blank otherwise.
 
     It lies on the rate-invariance function for every `keep`: rate keep * H[M], worst excess (1 - keep) * H[M].
+
+    Raises:
+        UsageError: `keep` is no probability, or an orbit no whole number.
     """
+    if not 0 <= keep <= 1:
+        raise UsageError(f"erasure code: keeps M with a probability from 0 to 1, found {keep:g}")
     sent = keep * code_table(orbits)
     return np.concatenate([sent, np.full((len(sent), 1), 1.0 - keep)], axis=1)
 
@@ -183,10 +204,19 @@ def random_task(orbits: npt.ArrayLike, classes: int, seed: int, sharpness: float
         classes: values of Y.
         seed: of the draw.
         sharpness: of the Dirichlet that distributions are drawn from; small ones give labels that are nearly certain.
+
+    Raises:
+        UsageError: orbits that are not 0, 1, ...; no classes; a sharpness that no distribution can be drawn with.
     """
-    numbers = np.asarray(orbits)
+    numbers = _names(orbits, "orbits")
+    if numbers.min() < 0 or classes < 1 or not 0 < sharpness < math.inf:
+        raise UsageError(
+            "random task: needs orbits from 0, 1 class and a sharpness above 0, "
+            f"found {numbers.min()}, {classes} and {sharpness:g}"
+        )
     rows = np.random.default_rng(seed).dirichlet(np.full(classes, sharpness), size=int(numbers.max()) + 1)
-    return np.asarray(rows[numbers], dtype=np.float64)
+    # A sharpness at the end of what double precision holds leaves rows of NaN or of zeros.
+    return _distributions(rows, f"random task: a sharpness of {sharpness:g} gives no distributions")[numbers]
 
 
 def worst_task(orbits: npt.ArrayLike) -> Floats:
@@ -224,12 +254,18 @@ def infonce_bits(scores: npt.ArrayLike) -> float:
     So c candidates cannot tell a code of more than log2 c bits from a better one (van den Oord, Li, Vinyals 2018).
 
     Args:
-        scores: (n, c) of each anchor with c candidates, the true one first.
+        scores: (n, c) of each anchor with c candidates, the true one first. Minus infinity rules a candidate out.
+
+    Raises:
+        UsageError: scores of another shape, a NaN or plus infinity among them, or an anchor with every candidate ruled
+            out.
     """
-    s = np.asarray(scores, dtype=np.float64)
+    s = _numbers(scores, "InfoNCE")
     if s.ndim != 2 or 0 in s.shape:
         raise UsageError(f"InfoNCE: needs scores of shape (anchors, candidates), found {s.shape}")
     top = s.max(axis=1, keepdims=True)
+    if not np.isfinite(top).all():
+        raise UsageError(f"InfoNCE: each anchor needs a finite best score, found {top[~np.isfinite(top)][0]:g}")
     log_sum = top[:, 0] + np.log(np.exp(s - top).sum(axis=1))
     return float(math.log2(s.shape[1]) + (s[:, 0] - log_sum).mean() / math.log(2))
 
