@@ -170,6 +170,12 @@ def test_scalar_quantization_of_the_banana_s_radius(step, bits, mse):
     assert point.mse == pytest.approx(mse, rel=0.02)
 
 
+def test_a_number_far_from_those_fitted_on_is_escaped():
+    point = quantization_point(np.arange(9.0), [1.0, 2.0**31 - 1, 1 - 2.0**31], 1.0)
+    assert point.mse == 0
+    assert point.bits_model > 20
+
+
 def test_invariance_saves_the_angle():
     """At one and the same error of |x|, coding the plane costs more than coding |x|."""
     source = banana_source()
@@ -216,6 +222,20 @@ def test_invariance_saves_the_angle():
         (lambda: random_task([0, 1], 0, 0), "1 class"),
         (lambda: random_task([0, -1], 3, 0), "orbits from 0"),
         (lambda: random_task([0, 0.5], 3, 0), "whole number"),
+        (lambda: quantization_point([1.0, 2.0], [1.0, 2.0], 0), "step above 0, found 0"),
+        (lambda: quantization_point([1.0, 2.0], [1.0, 2.0], -1), "step above 0"),
+        (lambda: quantization_point([1.0, 2.0], [1.0, 2.0], math.nan), "step above 0, found nan"),
+        (lambda: quantization_point([1.0, 2.0], [1.0, 2.0], math.inf), "step above 0"),
+        (lambda: quantization_point([0.0, 1.0], [0.0, 1.0], 1e-9), "1e-09 needs tables of 1000000001"),
+        (lambda: quantization_point([-2.0, 2.0], [0.0, 1.0], 1e-9), "tables of 4000000001"),
+        (lambda: quantization_point([0.0, 1.0], [0.0, 9e9], 1), "too small for numbers of 9e"),
+        (lambda: quantization_point([0.0, 1.0], [0.0, 1.0], 5e-324), "too small"),
+        (lambda: quantization_point([0.0, math.nan], [0.0, 1.0], 1), "finite"),
+        (lambda: quantization_point([0.0, 1.0], [0.0, math.inf], 1), "finite"),
+        (lambda: quantization_point([], [0.0, 1.0], 1), "finite numbers, found shape"),
+        (lambda: quantization_point([0.0, 1.0], [], 1), "finite numbers, found shape"),
+        (lambda: quantization_point(1.0, [0.0, 1.0], 1), "finite numbers, found shape"),
+        (lambda: quantization_point(np.zeros((3, 2)), np.zeros((3, 1)), 1), "fitted on 2 columns, tested on 1"),
         (lambda: infonce_bits(np.zeros(3)), "anchors"),
         (lambda: infonce_bits(np.full((2, 3), math.nan)), "found nan"),
         (lambda: infonce_bits([[0, 0], [0, math.nan]]), "found nan"),

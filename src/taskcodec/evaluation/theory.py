@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.coding import encode_block, tables_from_symbols
+from taskcodec.coding.tables import MAX_SIZE
 from taskcodec.errors import UsageError
 
 Floats = npt.NDArray[np.float64]
@@ -294,9 +295,20 @@ def quantization_point(fit: npt.ArrayLike, test: npt.ArrayLike, step: float) -> 
 
     Tables and the cells' means come from `fit` (n, k), everything measured from `test` (m, k). With |x| in a single
     column this is the curve that a rotation-invariant codec is held against.
+
+    Raises:
+        UsageError: a step that is not positive or too small for the tables, data that is empty, not finite or not of
+            the same columns.
     """
-    train, x = (np.asarray(part, dtype=np.float64).reshape(len(np.asarray(part)), -1) for part in (fit, test))
-    known, symbols = (np.round(part / step).astype(np.int32) for part in (train, x))
+    if not 0 < step < math.inf:
+        raise UsageError(f"quantization: needs a step above 0, found {step:g}")
+    train, x = (_columns(part) for part in (fit, test))
+    if train.shape[1] != x.shape[1]:
+        raise UsageError(f"quantization: fitted on {train.shape[1]} columns, tested on {x.shape[1]}")
+    known, symbols = (_symbols(part, step) for part in (train, x))
+    most = int(np.ptp(known.astype(np.int64), axis=0).max()) + 1
+    if most > MAX_SIZE:
+        raise UsageError(f"quantization: a step of {step:g} needs tables of {most} symbols, they hold {MAX_SIZE}")
     tables = tables_from_symbols(known)
     size = sum(len(encode_block(symbols[i : i + BLOCK], tables)) for i in range(0, len(symbols), BLOCK))
     decoded = symbols * step
@@ -309,3 +321,20 @@ def quantization_point(fit: npt.ArrayLike, test: npt.ArrayLike, step: float) -> 
         decoded[inside, j] = means[symbols[inside, j] - low]
     model = float(tables.code_length(symbols).mean())
     return QuantizationPoint(step, 8 * size / len(x), model, float(((x - decoded) ** 2).sum(axis=1).mean()))
+
+
+def _columns(values: npt.ArrayLike) -> Floats:
+    """(n, k) finite numbers, of whatever shape a sample has. Raises UsageError."""
+    found = _numbers(values, "quantization")
+    if found.ndim == 0 or found.size == 0 or not np.isfinite(found).all():
+        raise UsageError(f"quantization: needs samples of finite numbers, found shape {found.shape}")
+    return found.reshape(len(found), -1)
+
+
+def _symbols(x: Floats, step: float) -> npt.NDArray[np.int32]:
+    """Each number in steps. Raises UsageError where 32 bits do not hold it."""
+    with np.errstate(over="ignore"):
+        steps = np.round(x / step)
+    if np.abs(steps).max() > np.iinfo(np.int32).max:
+        raise UsageError(f"quantization: a step of {step:g} is too small for numbers of {np.abs(x).max():g}")
+    return steps.astype(np.int32)
