@@ -18,6 +18,7 @@ from taskcodec.data.toy import (
     rotate,
     shifted_strings,
 )
+from taskcodec.errors import UsageError
 
 FINITE = [product_source(6, 5), permuted_bits(10), shifted_strings(12), disjoint_orbits(30, 4)]
 
@@ -81,3 +82,38 @@ def test_plane_sources(source, bits, invariant_bits):
 def test_rotation():
     np.testing.assert_allclose(rotate([[1.0, 0.0]], 90), [[0, 1]], atol=1e-12)
     np.testing.assert_allclose(rotate([[1.0, 0.0], [0.0, 1.0]], [0, -90]), [[1, 0], [1, 0]], atol=1e-12)
+
+
+@pytest.mark.parametrize("bits", [1100, 20_000])
+def test_the_sum_of_many_bits_is_nearly_gaussian(bits):
+    gaussian = 0.5 * math.log2(math.pi * math.e * bits / 2)
+    assert binomial_entropy_bits(bits) == pytest.approx(gaussian, abs=1 / bits)
+
+
+def test_the_sum_of_few_bits():
+    assert [binomial_entropy_bits(bits) for bits in (0, 1, 2)] == pytest.approx([0, 1, 1.5])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: binomial_entropy_bits(-3),
+        lambda: necklace_count(0),
+        lambda: necklace_count(-2),
+        lambda: necklace_entropy_bits(0),
+        lambda: necklace_entropy_bits(-3),
+        lambda: product_source(0, 3),
+        lambda: disjoint_orbits(3, -1),
+        lambda: permuted_bits(-1),
+        lambda: shifted_strings(0),
+        lambda: FINITE[0].views([0, -1], seed=0),
+        lambda: FINITE[0].views([30], seed=0),
+        lambda: banana_source().radial_density([1.0, -1.0]),
+        lambda: banana_source().radial_density([math.nan]),
+        lambda: banana_source().radial_density([math.inf]),
+        lambda: banana_source().radial_density([1.0], angles=0),
+    ],
+)
+def test_nonsense_is_refused(call):
+    with pytest.raises(UsageError, match="found"):
+        call()

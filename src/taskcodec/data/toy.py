@@ -16,6 +16,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from taskcodec.errors import UsageError
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 EULER = 0.5772156649015329
@@ -65,24 +67,35 @@ class FiniteSource:
         return np.random.default_rng(seed).integers(0, self.moves.shape[1], count)
 
     def views(self, numbers: npt.ArrayLike, seed: int) -> Ints:
-        """A random equivalent point for each of (m,) points, every point of its orbit as likely as another."""
+        """A random equivalent point for each of (m,) points, every point of its orbit as likely as another.
+
+        Raises UsageError on the number of no point: a negative one would wrap round.
+        """
+        wanted, points = np.asarray(numbers), len(self.orbits)
+        if ((wanted < 0) | (wanted >= points)).any():
+            raise UsageError(f"{self.name}: points have numbers from 0 to {points - 1}, found others")
         order = np.argsort(self.orbits, kind="stable")
         sizes = np.bincount(self.orbits)
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        orbit = self.orbits[np.asarray(numbers)]
+        orbit = self.orbits[wanted]
         within = np.random.default_rng(seed).integers(0, sizes[orbit])
         return np.asarray(order[starts[orbit] + within], dtype=np.intp)
 
 
 def product_source(n: int, m: int) -> FiniteSource:
-    """Uniform on Z_n x Z_m; the group shifts the second coordinate: H[M] = log2 n, H[X|M] = log2 m."""
+    """Uniform on Z_n x Z_m; the group shifts the second coordinate: H[M] = log2 n, H[X|M] = log2 m.
+
+    Raises UsageError where there is no point.
+    """
+    _check_count("rows and columns of a product", min(n, m), 1)
     points = np.stack(np.divmod(np.arange(n * m), m), axis=1)
     shifted = points[:, 0] * m + (points[:, 1] + 1) % m
     return FiniteSource(f"Z_{n} x Z_{m}, second coordinate shifted", points, shifted[None])
 
 
 def permuted_bits(bits: int = 16) -> FiniteSource:
-    """Fair bits whose order does not matter: M is their sum, binomial."""
+    """Fair bits whose order does not matter: M is their sum, binomial. Raises UsageError on less than none."""
+    _check_count("bits in any order", bits, 0)
     numbers = np.arange(1 << bits)
     points = numbers[:, None] >> np.arange(bits) & 1
     weights = 1 << np.arange(bits)
@@ -95,35 +108,58 @@ def permuted_bits(bits: int = 16) -> FiniteSource:
 
 
 def shifted_strings(bits: int) -> FiniteSource:
-    """Fair bits on a ring, known up to rotation: M is the necklace."""
+    """Fair bits on a ring, known up to rotation: M is the necklace. Raises UsageError where there is no bit."""
+    _check_count("bits on a ring", bits, 1)
     numbers = np.arange(1 << bits)
     turned = (numbers << 1 & (1 << bits) - 1) | numbers >> (bits - 1)
     return FiniteSource(f"{bits} fair bits on a ring", numbers[:, None] >> np.arange(bits) & 1, turned[None])
 
 
 def disjoint_orbits(items: int, views: int) -> FiniteSource:
-    """A data set: `items` samples, each with `views` views that no other sample has. H[M] = log2(items)."""
+    """A data set: `items` samples, each with `views` views that no other sample has. H[M] = log2(items).
+
+    Raises UsageError where there is no sample or no view.
+    """
     source = product_source(items, views)
     return FiniteSource(f"{items} samples of {views} views", source.points, source.moves)
 
 
 def binomial_entropy_bits(bits: int) -> float:
-    """H of the sum of fair bits."""
-    shares = [math.comb(bits, k) / (1 << bits) for k in range(bits + 1)]
-    return -sum(share * math.log2(share) for share in shares)
+    """H of the sum of fair bits. Raises UsageError on a negative number of them."""
+    _check_count("bits of a sum", bits, 0)
+    # By logarithms: the shares of many bits are too small for a float.
+    surprises = (
+        bits - (math.lgamma(bits + 1) - math.lgamma(k + 1) - math.lgamma(bits - k + 1)) / math.log(2)
+        for k in range(bits + 1)
+    )
+    return sum(2**-surprise * surprise for surprise in surprises)
 
 
 def necklace_count(bits: int) -> int:
-    """How many orbits rotation has on strings of bits (Burnside): the mean number of strings that a rotation fixes."""
+    """How many orbits rotation has on strings of bits (Burnside): the mean number of strings that a rotation fixes.
+
+    Raises UsageError where there is no bit.
+    """
+    _check_count("bits on a ring", bits, 1)
     return sum(1 << math.gcd(bits, turn) for turn in range(bits)) // bits
 
 
 def necklace_entropy_bits(bits: int) -> float:
-    """H of the necklace of fair bits: a string of least period d shares its orbit with d strings, itself included."""
+    """H of the necklace of fair bits: a string of least period d shares its orbit with d strings, itself included.
+
+    Raises UsageError where there is no bit.
+    """
+    _check_count("bits on a ring", bits, 1)
     exactly: dict[int, int] = {}
     for period in (d for d in range(1, bits + 1) if bits % d == 0):
         exactly[period] = (1 << period) - sum(count for d, count in exactly.items() if period % d == 0)
     return bits - sum(count / (1 << bits) * math.log2(d) for d, count in exactly.items())
+
+
+def _check_count(what: str, found: int, least: int) -> None:
+    """Raises UsageError on a count below `least`."""
+    if found < least:
+        raise UsageError(f"{what}: at least {least} expected, found {found}")
 
 
 @dataclass(frozen=True)
@@ -158,10 +194,13 @@ class PlaneSource:
 
     def radial_density(self, radii: npt.ArrayLike, angles: int = 1024) -> Floats:
         """(r,) radii -> (r,) density of |X|: the density's integral over each circle (trapezoids, exact to rounding
-        for what is smooth on a circle)."""
+        for what is smooth on a circle). Raises UsageError on a radius that is negative or not finite."""
+        r = np.asarray(radii, dtype=np.float64)
+        if not ((r >= 0) & (r < np.inf)).all():
+            raise UsageError(f"{self.name}: radii are finite and not negative, found {r.min():g} to {r.max():g}")
+        _check_count("angles", angles, 1)
         turn = np.linspace(0, 2 * np.pi, angles, endpoint=False)
         circle = np.stack([np.cos(turn), np.sin(turn)], axis=1)
-        r = np.asarray(radii, dtype=np.float64)
         return np.array([radius * 2 * np.pi * self.density(radius * circle).mean() for radius in r])
 
     @cached_property
