@@ -59,6 +59,8 @@ def test_a_head_standardises_its_features():
         ("mlp", {"inputs": 3, "outputs": 2, "hiden": [3]}, "hiden"),
         ("mlp", {"inputs": 3, "outputs": 2, "hidden": ["x"]}, "hidden"),
         ("mlp", {"inputs": -3, "outputs": 2}, "inputs"),
+        ("mlp", {"inputs": 3, "outputs": 2, "hidden": 8}, "hidden must be a list of whole numbers"),
+        ("mlp", {"inputs": 3, "outputs": [2]}, "outputs must be a whole number"),
         ("deconv", {"inputs": 3, "channels": 1, "side": 27}, "multiple of 4"),
     ],
 )

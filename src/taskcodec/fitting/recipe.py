@@ -11,10 +11,18 @@ Objective = Literal["VC", "VIC", "BINCE", "feature_l1", "feature_l2", "supervise
 OBJECTIVES: tuple[Objective, ...] = ("VC", "VIC", "BINCE", "feature_l1", "feature_l2", "supervised")
 RECONSTRUCTING = ("VC", "VIC", "feature_l1", "feature_l2")
 """Objectives that need a synthesis network."""
+Relaxation = Literal["noise", "straight-through"]
+RELAXATIONS: tuple[Relaxation, ...] = ("noise", "straight-through")
 ENTROPY_MODELS = ("factorized", "hyperprior", "mean_scale_hyperprior", "autoregressive")
 LAST = "last.ckpt"
 """A training's checkpoint, in its folder."""
 PRECISIONS = ("32-true", "bf16-mixed")
+LARGEST_SIZE = 1 << 16
+"""No size in a network is larger (a test compares it with the networks' own)."""
+LARGEST_QUEUE = 1 << 20
+"""More candidates than a training has use for: their scores alone fill 8 MB for each sample of a batch."""
+LISTS = ("hidden", "widths")
+"""Sizes that are lists of whole numbers; the others are one each."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,13 @@ class NetworkChoice:
 
     name: str
     sizes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for key, value in self.sizes.items():
+            numbers = [value] if key not in LISTS else value if isinstance(value, list | tuple) else []
+            if not numbers or not all(type(number) is int and 1 <= number <= LARGEST_SIZE for number in numbers):
+                wanted = "a list of whole numbers, each" if key in LISTS else "a whole number"
+                raise UsageError(f"{key} must be {wanted} from 1 to {LARGEST_SIZE}, found {_short(value)}")
 
 
 @dataclass(frozen=True)
@@ -39,7 +54,7 @@ class Recipe:
         entropy_model: of the latent.
         relaxation: "noise" or "straight-through", what g_s and BINCE see of the latent in training.
         projection: hidden and outer width of BINCE's projection.
-        queue: earlier samples that BINCE keeps as further candidates.
+        queue: earlier samples that BINCE keeps as further candidates, at most 2**20.
     """
 
     objective: Objective
@@ -48,7 +63,7 @@ class Recipe:
     analysis: NetworkChoice
     synthesis: NetworkChoice | None = None
     entropy_model: str = "factorized"
-    relaxation: Literal["noise", "straight-through"] = "noise"
+    relaxation: Relaxation = "noise"
     projection: tuple[int, int] = (256, 64)
     queue: int = 0
 
@@ -57,10 +72,16 @@ class Recipe:
             raise UsageError(f"objective {self.objective!r} is none of {', '.join(OBJECTIVES)}")
         if self.entropy_model not in ENTROPY_MODELS:
             raise UsageError(f"entropy_model {self.entropy_model!r} is none of {', '.join(ENTROPY_MODELS)}")
-        if not (math.isfinite(self.beta) and self.beta > 0):
-            raise UsageError(f"beta must be a positive number, found {self.beta}")
-        if self.columns < 1:
-            raise UsageError(f"columns must be at least 1, found {self.columns}")
+        if self.relaxation not in RELAXATIONS:
+            raise UsageError(f"relaxation {self.relaxation!r} is none of {', '.join(RELAXATIONS)}")
+        if not (is_finite(self.beta) and self.beta > 0):
+            raise UsageError(f"beta must be a positive number, found {_short(self.beta)}")
+        if not 1 <= self.columns <= LARGEST_SIZE:
+            raise UsageError(f"columns must be from 1 to {LARGEST_SIZE}, found {_short(self.columns)}")
+        if not all(1 <= width <= LARGEST_SIZE for width in self.projection):
+            raise UsageError(f"projection must be widths from 1 to {LARGEST_SIZE}, found {_short(self.projection)}")
+        if not 0 <= self.queue <= LARGEST_QUEUE:
+            raise UsageError(f"queue must be from 0 to {LARGEST_QUEUE}, found {_short(self.queue)}")
         if (self.synthesis is not None) != (self.objective in RECONSTRUCTING):
             needs = "needs a synthesis network" if self.synthesis is None else "has no use for a synthesis network"
             raise UsageError(f"objective {self.objective} {needs}")
@@ -103,11 +124,11 @@ class Schedule:
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, found {getattr(self, name)}")
         for name in ("learning_rate", "entropy_learning_rate"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise UsageError(f"{name} must be a positive number, found {getattr(self, name)}")
+            if not (is_finite(getattr(self, name)) and getattr(self, name) > 0):
+                raise UsageError(f"{name} must be a positive number, found {_short(getattr(self, name))}")
         for name in ("warmup", "clip", "seed"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise UsageError(f"{name} must not be negative, found {getattr(self, name)}")
+            if not (is_finite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise UsageError(f"{name} must be a number of at least 0, found {_short(getattr(self, name))}")
         if self.precision not in PRECISIONS:
             raise UsageError(f"precision {self.precision!r} is none of {', '.join(PRECISIONS)}")
         if self.batch % self.devices:
@@ -119,3 +140,17 @@ class Schedule:
             return (step + 1) / self.warmup
         done = (step - self.warmup) / max(1, self.steps - self.warmup)
         return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def is_finite(value: float) -> bool:
+    """Whether a number is one that a float can hold: a whole number may be too large for that."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _short(value: object) -> str:
+    """A value as found, in a line: a whole number may have hundreds of digits."""
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."

@@ -44,9 +44,11 @@ def make(name: str, sizes: Mapping[str, Any]) -> nn.Module:
     for key, value in sizes.items():
         if key not in needed + optional:
             raise UsageError(f"network {name}: no size {key!r}; it has {', '.join(needed + optional)}")
-        numbers = value if isinstance(value, list | tuple) else [value]
+        is_list = key in optional and isinstance(inspect.signature(_MAKERS[name]).parameters[key].default, tuple)
+        numbers = [value] if not is_list else value if isinstance(value, list | tuple) else []
         if not numbers or any(type(n) is not int or not 1 <= n <= MAX_SIZE for n in numbers):
-            raise UsageError(f"network {name}: {key} must be of whole numbers from 1 to {MAX_SIZE}, found {value!r}")
+            wanted = "a list of whole numbers, each" if is_list else "a whole number"
+            raise UsageError(f"network {name}: {key} must be {wanted} from 1 to {MAX_SIZE}, found {value!r}")
     missing = [key for key in needed if key not in sizes]
     if missing:
         raise UsageError(f"network {name}: needs {', '.join(missing)}")
