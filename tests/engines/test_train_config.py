@@ -4,11 +4,13 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from taskcodec.engines.train_config import read_config
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
+from taskcodec.fitting.recipe import LARGEST_SIZE, RELAXATIONS, NetworkChoice, Recipe, Schedule
 
 pytest.importorskip("yaml")
 GOOD = """
@@ -22,6 +24,14 @@ model:
 beta: [0.1, 0.2]
 training: {steps: 4, batch: 32, learning_rate: 1.0e-3}
 """
+BINCE = """
+data: {source: v.npy}
+model: {objective: BINCE, columns: 4, analysis: {name: mlp, hidden: [8]}}
+beta: 0.1
+training: {steps: 20, batch: 32}
+"""
+LARGE = "1" + "0" * 399
+TOO_LARGE = "found one that is too large"
 
 
 def test_a_good_one_gives_a_recipe_for_each_beta(tmp_path):
@@ -61,6 +71,41 @@ def test_a_good_one_gives_a_recipe_for_each_beta(tmp_path):
         ("columns: 2", "columns: 2\n  queue: 64", "model.queue: has no effect with objective VIC"),
         ("beta:", "log: [csv, paper]\nbeta:", "log: 'paper' is neither csv nor tensorboard"),
         ("data: {source", "data: [{source", "not YAML"),
+        ("columns: 2", "columns: 2\n  relaxation: Noise", "relaxation 'Noise' is none of noise, straight-through"),
+        ("columns: 2", "columns: 10000000000", "columns must be from 1 to 65536"),
+        ("samples: 500", "samples: 0", "data.samples: expected a whole number from 2 to 268435456, found 0"),
+        ("samples: 500", "samples: -1", "data.samples: expected"),
+        ("samples: 500", "samples: 31", "training.batch: 32 is more than the 31 samples"),
+        ("samples: 500", "seed: -1", "data.seed: expected a whole number from 0"),
+        ("target: radius", "target: middle", "data.target: 'middle' is none of sample, radius"),
+        ("source: banana", "source: nowhere", "data.source: nowhere: no such file or folder"),
+        ("source: banana", "source: 'no*.tar'", "data.source: no*.tar: no such file or folder"),
+        ("source: banana", "source: ''", "data.source: : no such file or folder"),
+        ("augmentations: rotations", "augmentations: turns", "augmentations: 'turns' is none of none, mnist"),
+        ("beta:", "jitter: .nan\nbeta:", "jitter: expected a number of at least 0, found nan"),
+        ("beta:", "jitter: .inf\nbeta:", "jitter: expected a number of at least 0, found inf"),
+        ("beta:", "jitter: -1\nbeta:", "jitter: expected a number of at least 0, found -1"),
+        ("beta:", f"jitter: {LARGE}\nbeta:", f"jitter: expected a number, {TOO_LARGE}"),
+        ("[0.1, 0.2]", LARGE, f"beta: expected a number or a list of numbers, {TOO_LARGE}"),
+        ("1.0e-3", LARGE, f"training.learning_rate: expected a number, {TOO_LARGE}"),
+        ("steps: 4", f"steps: 4, warmup: {LARGE}", f"training.warmup: expected a whole number, {TOO_LARGE}"),
+        ("steps: 4", f"steps: 4, seed: -{LARGE}", f"training.seed: expected a whole number, {TOO_LARGE}"),
+        ("steps: 4", f"steps: 0x{'f' * 9999}", f"training.steps: expected a whole number, {TOO_LARGE}"),
+        ("steps: 4", f"steps: {'9' * 9999}", "not YAML"),
+        ("steps: 4", "steps: 4, clip: .nan", "clip must be a number of at least 0, found nan"),
+        ("1.0e-3", "1.0e10", "found '1.0e10' (a word to YAML: write 1.0e+10)"),
+        ("1.0e-3", "-.5", "(a word to YAML: write -0.5)"),
+        ("1.0e-3", "'1.0e-3'", "(a word to YAML: leave out the quotes)"),
+        ("beta: [0.1, 0.2]", "beta: 1\nbeta: 2", "beta: given twice, in line 9 and in line 10"),
+        ("hidden: [8]}", "hidden: [8], hidden: [9]}", "model.analysis.hidden: given twice, in line 7 and in line 7"),
+        ("hidden: [8]", "hidden: 8", "model.analysis.hidden must be a list of whole numbers, each from 1 to 65536"),
+        ("hidden: [8]}\nbeta", "hidden: [x]}\nbeta", "model.synthesis.hidden must be a list of whole numbers"),
+        ("hidden: [8]", "hidden: []", "model.analysis.hidden must be a list of whole numbers"),
+        (
+            "mlp, hidden: [8]}\nbeta",
+            "deconv, width: [8]}\nbeta",
+            "model.synthesis.width must be a whole number from 1 to 65536, found [8]",
+        ),
         (GOOD, "just words", "expected the sections"),
     ],
 )
@@ -72,6 +117,64 @@ def test_a_bad_one_says_what_and_where(tmp_path, old, new, says):
     assert says in str(found.value)
     assert str(found.value).startswith(f"{tmp_path / 'c.yaml'}: ")
     assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("columns: 4", "columns: 4, projection: [8, 0]", "projection must be widths from 1 to 65536, found (8, 0)"),
+        ("columns: 4", "columns: 4, projection: [-1, 0]", "projection must be widths from 1 to 65536"),
+        ("columns: 4", "columns: 4, queue: -5", "queue must be from 0 to 1048576, found -5"),
+        ("columns: 4", "columns: 4, queue: 10000000000000", "queue must be from 0 to 1048576"),
+        ("v.npy", "., side: -1", "data.side: expected a whole number from 1 to 4096, found -1"),
+        ("v.npy", "., side: 0", "data.side: expected a whole number from 1 to 4096, found 0"),
+        (
+            "v.npy}\nmodel: {objective: BINCE",
+            "., side: 30}\nmodel: {objective: VC, synthesis: {name: deconv}",
+            "data.side: the network deconv needs a multiple of 4, found 30",
+        ),
+    ],
+)
+def test_a_size_out_of_range_is_named_before_torch_is_needed(tmp_path, monkeypatch, old, new, says):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    (tmp_path / "v.npy").touch()
+    (tmp_path / "c.yaml").write_text(BINCE)
+    assert read_config("c.yaml").recipes[0].objective == "BINCE"
+    (tmp_path / "c.yaml").write_text(BINCE.replace(old, new, 1))
+    with pytest.raises(UsageError) as found:
+        read_config("c.yaml")
+    assert says in str(found.value)
+    assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"relaxation": "foo"}, "relaxation 'foo'"),
+        ({"beta": 10**400}, "beta must be a positive number, found 1000"),
+        ({"projection": (0, 8)}, "projection must be"),
+        ({"queue": 2**20 + 1}, "queue must be from 0 to 1048576"),
+    ],
+)
+def test_a_recipe_out_of_range_is_refused_in_python_too(changed, says):
+    good = {"objective": "BINCE", "beta": 0.1, "columns": 4, "analysis": NetworkChoice("mlp")}
+    assert Recipe(**good).queue == 0
+    with pytest.raises(UsageError, match=says) as found:
+        Recipe(**{**good, **changed})
+    assert len(str(found.value)) < 100
+
+
+@pytest.mark.parametrize("key", ["learning_rate", "entropy_learning_rate", "warmup", "clip", "seed"])
+def test_a_number_that_no_float_holds_is_refused_in_python_too(key):
+    with pytest.raises(UsageError, match=f"{key} must be a .*number.*, found 1000"):
+        Schedule(steps=1, **{key: 10**400})
+
+
+def test_an_anchor_that_is_used_twice_is_no_key_given_twice(tmp_path):
+    text = GOOD.replace("{name: mlp, hidden: [8]}", "&net {name: mlp, hidden: [8]}", 1)
+    (tmp_path / "c.yaml").write_text(text.replace("synthesis: {name: mlp, hidden: [8]}", "synthesis: *net"))
+    assert read_config(tmp_path / "c.yaml").recipes[0].synthesis.sizes == {"hidden": [8]}
 
 
 def test_bince_needs_other_samples(tmp_path):
@@ -104,6 +207,19 @@ def test_the_sizes_that_a_configuration_may_give_are_those_of_the_networks():
         assert tuple(optional) == sizes
 
 
+def test_the_names_and_limits_that_are_checked_before_torch_is_loaded_are_those_of_what_needs_it():
+    pytest.importorskip("torch")
+    from taskcodec.data import augmentations
+    from taskcodec.engines.train_config import AUGMENTATIONS, TARGETS
+    from taskcodec.entropy_models.model import Relaxation
+    from taskcodec.transforms.networks import MAX_SIZE
+
+    assert augmentations.NAMES == AUGMENTATIONS
+    assert tuple(augmentations.TARGETS) == TARGETS
+    assert get_args(Relaxation) == RELAXATIONS
+    assert MAX_SIZE == LARGEST_SIZE
+
+
 def test_a_missing_file_is_a_source_error(tmp_path):
     with pytest.raises(SourceError, match=r"none\.yaml"):
         read_config(tmp_path / "none.yaml")
@@ -122,7 +238,9 @@ assert "torch" not in sys.modules
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "configs").glob("*.yaml")), ids=lambda p: p.name)
-def test_the_ready_ones_are_good(path):
+def test_the_ready_ones_are_good(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mnist").mkdir()
     assert read_config(path).recipes
 
 
@@ -132,9 +250,7 @@ def test_what_fits_no_data_is_said_before_training(tmp_path):
     from taskcodec.engines.train_job import train_all
 
     for old, new, says in (
-        ("banana", "nowhere", "data.source: nowhere: no such file"),
         ("rotations", "mnist", "augmentations: augmentations 'mnist' are for images"),
-        ("target: radius", "target: middle", "data.target: 'middle'"),
         ("{name: mlp, hidden: [8]}", "{name: resnet_small}", "model: analysis resnet_small does not take vectors"),
     ):
         (tmp_path / "c.yaml").write_text(GOOD.replace(old, new, 1))

@@ -10,16 +10,19 @@
 A wrong key, shape or path gives one line that names file and key.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+import glob
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from taskcodec.engines.train_checks import check_log, check_negatives, check_network, check_used
-from taskcodec.errors import SourceError, UsageError
-from taskcodec.fitting.recipe import NetworkChoice, Recipe, Schedule
+from taskcodec.errors import SourceError, TaskcodecError, UsageError
+from taskcodec.fitting.recipe import NetworkChoice, Recipe, Schedule, is_finite
 
 WHOLE, NUMBER, WORD, FLAG, WIDTHS, NUMBERS, WORDS, SECTION = (
     "a whole number",
@@ -49,6 +52,14 @@ _MODEL = {
 }  # fmt: skip
 _KINDS: dict[Any, str] = {int: WHOLE, float: NUMBER, str: WORD}
 _TRAINING = {field.name: _KINDS[field.type] for field in fields(Schedule)}
+AUGMENTATIONS = ("none", "mnist", "crops", "simclr", "rotations")
+TARGETS = ("sample", "radius")
+"""The names in taskcodec.data.augmentations, which imports torch (a test compares them)."""
+TOY = "banana"
+MAX_SAMPLES = 1 << 28
+"""All samples are held in memory."""
+MAX_SIDE = 1 << 12
+MAX_WHOLE = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -59,7 +70,8 @@ class DataChoice:
         source: "banana", a folder of IDX files, a folder, list or shards of images, a .npy or a .parquet file.
         samples: how many are drawn of a toy source; at most how many are read of others, spread evenly over them.
         seed: of a toy source.
-        side: images are scaled and cropped to squares of this side in pixels; IDX files have their own.
+        side: images are scaled and cropped to squares of this side in pixels; IDX files have their own. The network
+            deconv needs a multiple of 4.
         grey: images are read as grey.
         backbone: train a head on the features of this frozen backbone.
         target: what VIC reconstructs: "sample" or "radius".
@@ -72,6 +84,13 @@ class DataChoice:
     grey: bool = False
     backbone: str | None = None
     target: str = "sample"
+
+    def __post_init__(self) -> None:
+        for key, least, most in (("samples", 2, MAX_SAMPLES), ("seed", 0, MAX_WHOLE), ("side", 1, MAX_SIDE)):
+            if not least <= getattr(self, key) <= most:
+                raise UsageError(f"{key}: expected a whole number from {least} to {most}, found {getattr(self, key)}")
+        if self.target not in TARGETS:
+            raise UsageError(f"target: {self.target!r} is none of {', '.join(TARGETS)}")
 
 
 @dataclass(frozen=True)
@@ -95,6 +114,13 @@ class TrainConfig:
     log: tuple[str, ...] = ("csv",)
     jitter: float = 0.0
 
+    def __post_init__(self) -> None:
+        if self.augmentations not in AUGMENTATIONS:
+            known = ", ".join(AUGMENTATIONS)
+            raise UsageError(f"{self.name}: augmentations: {self.augmentations!r} is none of {known}")
+        if not (is_finite(self.jitter) and self.jitter >= 0):
+            raise UsageError(f"{self.name}: jitter: expected a number of at least 0, found {self.jitter}")
+
 
 def read_config(path: str | Path, betas: Sequence[float] = (), seed: int | None = None) -> TrainConfig:
     """Read and check a configuration.
@@ -105,22 +131,11 @@ def read_config(path: str | Path, betas: Sequence[float] = (), seed: int | None 
         seed: instead of the file's training.seed.
 
     Raises:
-        SourceError: no such file, or not YAML.
+        SourceError: no such file, or not YAML; or nothing lies where it says that the data are.
         UsageError: what is wrong in it, in one line.
     """
-    try:
-        import yaml
-    except ImportError as error:
-        raise UsageError("training needs PyYAML; run: pip install 'taskcodec[train]'") from error
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = "" if mark is None else f" in line {mark.line + 1}"
-        raise SourceError(f"{path}: not YAML{where} ({getattr(error, 'problem', None) or 'not text'})") from error
     name = str(path)
+    content = _read_yaml(path)
     if not isinstance(content, dict):
         raise UsageError(f"{name}: expected the sections {', '.join(_TOP)}")
     if betas:
@@ -138,24 +153,24 @@ def read_config(path: str | Path, betas: Sequence[float] = (), seed: int | None 
     if "projection" in plain:
         plain["projection"] = tuple(plain["projection"])
     beta = content["beta"] if isinstance(content["beta"], list) else [content["beta"]]
-    try:
+    with _said_of(f"{name}: model: "):
         recipes = tuple(Recipe(beta=float(value), **plain) for value in beta)
-    except UsageError as error:
-        raise UsageError(f"{name}: model: {error}") from error
-    try:
+    with _said_of(f"{name}: training: "):
         schedule = Schedule(**training)
-    except UsageError as error:
-        raise UsageError(f"{name}: training: {error}") from error
     log = tuple(content.get("log", ("csv",)))
-    try:
+    with _said_of(f"{name}: "):
         check_used(data, model)
         check_log(log)
         check_negatives(recipes[0], schedule)
-    except UsageError as error:
-        raise UsageError(f"{name}: {error}") from error
+    with _said_of(f"{name}: data."):
+        choice = DataChoice(**data)
+        _check_side(data, recipes[0])
+        _check_source(choice.source)
+    if choice.source == TOY and schedule.batch > choice.samples:
+        raise UsageError(f"{name}: training.batch: {schedule.batch} is more than the {choice.samples} samples")
     return TrainConfig(
         name=name,
-        data=DataChoice(**data),
+        data=choice,
         augmentations=content.get("augmentations", "none"),
         recipes=recipes,
         schedule=schedule,
@@ -164,14 +179,35 @@ def read_config(path: str | Path, betas: Sequence[float] = (), seed: int | None 
     )
 
 
+@contextmanager
+def _said_of(where: str) -> Iterator[None]:
+    """What is wrong inside is said with file and section before it."""
+    try:
+        yield
+    except TaskcodecError as error:
+        raise type(error)(f"{where}{error}") from error
+
+
+def _check_side(data: Mapping[str, Any], recipe: Recipe) -> None:
+    """Raise UsageError where the synthesis cannot make images of this side. (Sides in files are seen when read.)"""
+    if "side" in data and recipe.synthesis is not None and recipe.synthesis.name == "deconv" and data["side"] % 4:
+        raise UsageError(f"side: the network deconv needs a multiple of 4, found {data['side']}")
+
+
+def _check_source(source: str) -> None:
+    """Raise SourceError where nothing lies at a source; what it is, is found out when it is read."""
+    pattern = any(letter in source for letter in "*?[")
+    if source != TOY and not os.path.lexists(source) and not (pattern and glob.glob(source)):
+        raise SourceError(f"source: {source}: no such file or folder")
+
+
 def _network(name: str, where: str, section: Mapping[str, Any]) -> NetworkChoice:
     if not isinstance(section.get("name"), str):
         raise UsageError(f"{name}: {where}.name: missing: the architecture's name")
-    try:
+    with _said_of(f"{name}: "):
         check_network(where, section)
-    except UsageError as error:
-        raise UsageError(f"{name}: {error}") from error
-    return NetworkChoice(section["name"], {key: value for key, value in section.items() if key != "name"})
+    with _said_of(f"{name}: {where}."):
+        return NetworkChoice(section["name"], {key: value for key, value in section.items() if key != "name"})
 
 
 def _check(name: str, section: str, found: Any, known: Mapping[str, str], needed: Sequence[str]) -> None:
@@ -190,7 +226,7 @@ def _check(name: str, section: str, found: Any, known: Mapping[str, str], needed
 
 
 def _is(value: Any, kind: str) -> bool:
-    whole = isinstance(value, int) and not isinstance(value, bool)
+    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_WHOLE
     number = whole or isinstance(value, float)
     if kind == NUMBERS and isinstance(value, list):
         return bool(value) and all(_is(item, NUMBER) for item in value)
@@ -210,11 +246,14 @@ def _is(value: Any, kind: str) -> bool:
 
 def _short(value: Any, kind: str) -> str:
     """A value as found; of a number in another notation also how to write it."""
+    if isinstance(value, int) and abs(value) > MAX_WHOLE:
+        return "one that is too large"  # and may have more digits than Python turns into text
     hint, number = "", _number(value)
-    if number is not None and kind == WHOLE and number.is_integer():
+    if number is not None and kind == WHOLE and number.is_integer() and abs(number) <= MAX_WHOLE:
         hint = f" (write {number:.0f})"
     elif number is not None and isinstance(value, str) and kind in (NUMBER, NUMBERS):
-        hint = " (a word to YAML: write 1.0e-3 for 1e-3)"
+        written = _as_yaml(value)
+        hint = f" (a word to YAML: {'leave out the quotes' if written == value else f'write {written}'})"
     return f"{str(value)[:40]!r}" + hint
 
 
@@ -225,4 +264,58 @@ def _number(value: Any) -> float | None:
         found = float(value)
     except ValueError:
         return None
-    return found if math.isfinite(found) else None
+    return found if is_finite(found) else None
+
+
+def _as_yaml(text: str) -> str:
+    """A number as YAML 1.1 knows it: a digit and a dot before an exponent, and a sign in it."""
+    mantissa, mark, exponent = text.strip().lower().partition("e")
+    if not re.fullmatch(r"[-+]?[0-9]+\.[0-9]*" if mark else r"[-+]?[0-9]+(\.[0-9]*)?", mantissa):
+        mantissa = str(float(mantissa))
+    return f"{mantissa}{mark}{'+' if exponent[:1].isdigit() else ''}{exponent}"
+
+
+def _read_yaml(path: str | Path) -> Any:
+    """The content of a YAML file in which no key is given twice: YAML itself would take the last one."""
+    try:
+        import yaml
+    except ImportError as error:
+        raise UsageError("training needs PyYAML; run: pip install 'taskcodec[train]'") from error
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        twice = _given_twice(yaml.compose(text, Loader=yaml.SafeLoader))
+        content = yaml.safe_load(text)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
+    except RecursionError as error:
+        raise SourceError(f"{path}: not a configuration (nested too deeply)") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: no text, no date, a number of thousands of digits
+        mark = getattr(error, "problem_mark", None)
+        where = "" if mark is None else f" in line {mark.line + 1}"
+        reason = "not text" if isinstance(error, UnicodeDecodeError) else getattr(error, "problem", None) or str(error)
+        raise SourceError(f"{path}: not YAML{where} ({reason})") from error
+    if twice is not None:
+        key, first, again = twice
+        raise UsageError(f"{path}: {key}: given twice, in line {first} and in line {again}")
+    return content
+
+
+def _given_twice(root: Any) -> tuple[str, int, int] | None:
+    """The first key that a mapping among YAML's nodes has twice, and its two lines."""
+    waiting, seen = [("", root)], set[int]()
+    while waiting:
+        where, node = waiting.pop(0)
+        if id(node) in seen or not isinstance(getattr(node, "value", None), list):
+            continue  # an anchor may be used many times, even inside itself
+        seen.add(id(node))
+        lines: dict[tuple[str, str], int] = {}
+        for item in node.value:
+            key, value = item if isinstance(item, tuple) else (None, item)
+            name = where if key is None else f"{where}.{key.value}".lstrip(".")
+            if key is not None and isinstance(key.value, str):
+                line, same = key.start_mark.line + 1, (key.tag, key.value)
+                if same in lines:
+                    return name, lines[same], line
+                lines[same] = line
+            waiting.append((name, value))
+    return None

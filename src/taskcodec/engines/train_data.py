@@ -15,7 +15,7 @@ from taskcodec.data.items import ImageSource
 from taskcodec.data.sources import open_source
 from taskcodec.data.toy import banana_source
 from taskcodec.engines.local import Batches
-from taskcodec.engines.train_config import DataChoice, LeftOut, TrainConfig
+from taskcodec.engines.train_config import TOY, DataChoice, LeftOut, TrainConfig
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
 from taskcodec.fitting.compressor import TrainingSet
 from taskcodec.store.samples import OK
@@ -42,18 +42,16 @@ def training_set(config: TrainConfig) -> tuple[TrainingSet, LeftOut | None]:
         made = views(config.augmentations, found.samples)
     except UsageError as error:
         raise UsageError(f"{config.name}: augmentations: {error}") from error
-    if config.jitter < 0 or (config.jitter and found.is_images):
-        raise UsageError(f"{config.name}: jitter: a spread of at least 0, for vectors; found {config.jitter:g}")
+    if config.jitter and found.is_images:
+        raise UsageError(f"{config.name}: jitter: is for vectors, the data are images; leave it out")
     if config.jitter:
         made = jittered(made, config.jitter)
-    if config.data.target not in TARGETS:
-        raise UsageError(f"{config.name}: data.target: {config.data.target!r} is none of {', '.join(TARGETS)}")
     data = replace(found, views=made, target=TARGETS[config.data.target])
     return data, LeftOut(len(faults), *faults[0]) if faults else None
 
 
 def _samples(choice: DataChoice, faults: Faults) -> TrainingSet:
-    if choice.source == "banana":
+    if choice.source == TOY:
         drawn = banana_source().sample(choice.samples, choice.seed).astype(np.float32)
         return TrainingSet(torch.from_numpy(drawn))
     folder = Path(choice.source)
