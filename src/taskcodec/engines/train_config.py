@@ -11,6 +11,7 @@ A wrong key, shape or path gives one line that names file and key.
 """
 
 import glob
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from typing import Any
 
 from taskcodec.engines.train_checks import check_log, check_negatives, check_network, check_used
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
-from taskcodec.fitting.recipe import NetworkChoice, Recipe, Schedule, is_finite
+from taskcodec.fitting.recipe import LARGEST_NUMBER, NetworkChoice, Recipe, Schedule
 
 WHOLE, NUMBER, WORD, FLAG, WIDTHS, NUMBERS, WORDS, SECTION = (
     "a whole number",
@@ -118,7 +119,7 @@ class TrainConfig:
         if self.augmentations not in AUGMENTATIONS:
             known = ", ".join(AUGMENTATIONS)
             raise UsageError(f"{self.name}: augmentations: {self.augmentations!r} is none of {known}")
-        if not (is_finite(self.jitter) and self.jitter >= 0):
+        if not 0 <= self.jitter <= LARGEST_NUMBER:
             raise UsageError(f"{self.name}: jitter: expected a number of at least 0, found {self.jitter}")
 
 
@@ -264,7 +265,7 @@ def _number(value: Any) -> float | None:
         found = float(value)
     except ValueError:
         return None
-    return found if is_finite(found) else None
+    return found if math.isfinite(found) else None
 
 
 def _as_yaml(text: str) -> str:

@@ -1,6 +1,7 @@
 """What a training is to do, as data: no torch here, so that a configuration is checked before anything is loaded."""
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,6 +18,8 @@ ENTROPY_MODELS = ("factorized", "hyperprior", "mean_scale_hyperprior", "autoregr
 LAST = "last.ckpt"
 """A training's checkpoint, in its folder."""
 PRECISIONS = ("32-true", "bf16-mixed")
+LARGEST_NUMBER = sys.float_info.max
+"""What no float holds, which whole numbers may be, is refused like infinity."""
 LARGEST_SIZE = 1 << 16
 """No size in a network is larger (a test compares it with the networks' own)."""
 LARGEST_QUEUE = 1 << 20
@@ -74,7 +77,7 @@ class Recipe:
             raise UsageError(f"entropy_model {self.entropy_model!r} is none of {', '.join(ENTROPY_MODELS)}")
         if self.relaxation not in RELAXATIONS:
             raise UsageError(f"relaxation {self.relaxation!r} is none of {', '.join(RELAXATIONS)}")
-        if not (is_finite(self.beta) and self.beta > 0):
+        if not 0 < self.beta <= LARGEST_NUMBER:
             raise UsageError(f"beta must be a positive number, found {_short(self.beta)}")
         if not 1 <= self.columns <= LARGEST_SIZE:
             raise UsageError(f"columns must be from 1 to {LARGEST_SIZE}, found {_short(self.columns)}")
@@ -124,10 +127,10 @@ class Schedule:
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, found {getattr(self, name)}")
         for name in ("learning_rate", "entropy_learning_rate"):
-            if not (is_finite(getattr(self, name)) and getattr(self, name) > 0):
+            if not 0 < getattr(self, name) <= LARGEST_NUMBER:
                 raise UsageError(f"{name} must be a positive number, found {_short(getattr(self, name))}")
         for name in ("warmup", "clip", "seed"):
-            if not (is_finite(getattr(self, name)) and getattr(self, name) >= 0):
+            if not 0 <= getattr(self, name) <= LARGEST_NUMBER:
                 raise UsageError(f"{name} must be a number of at least 0, found {_short(getattr(self, name))}")
         if self.precision not in PRECISIONS:
             raise UsageError(f"precision {self.precision!r} is none of {', '.join(PRECISIONS)}")
@@ -140,14 +143,6 @@ class Schedule:
             return (step + 1) / self.warmup
         done = (step - self.warmup) / max(1, self.steps - self.warmup)
         return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-
-
-def is_finite(value: float) -> bool:
-    """Whether a number is one that a float can hold: a whole number may be too large for that."""
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False
 
 
 def _short(value: object) -> str:
