@@ -1,18 +1,22 @@
 """What is wrong in a configuration is said in one line that names file and key."""
 
+import re
 import subprocess
 import sys
+from dataclasses import MISSING, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from taskcodec.engines.train_config import read_config
+from taskcodec.engines.train_checks import SIZES
+from taskcodec.engines.train_config import DataChoice, TrainConfig, read_config
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
 from taskcodec.fitting.recipe import LARGEST_SIZE, RELAXATIONS, NetworkChoice, Recipe, Schedule
 
 pytest.importorskip("yaml")
+GUIDE = Path(__file__).parents[2] / "docs" / "train.md"
 GOOD = """
 data: {source: banana, samples: 500, target: radius}
 augmentations: rotations
@@ -198,7 +202,7 @@ def test_a_log_that_is_not_installed_is_told_before_anything_is_made(tmp_path, m
 
 def test_the_sizes_that_a_configuration_may_give_are_those_of_the_networks():
     pytest.importorskip("torch")
-    from taskcodec.engines.train_checks import SETTLED, SIZES
+    from taskcodec.engines.train_checks import SETTLED
     from taskcodec.transforms.networks import size_names
 
     for name, sizes in SIZES.items():
@@ -235,6 +239,32 @@ read_config({str(tmp_path / "c.yaml")!r})
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_the_guide_has_every_key_and_its_default():
+    import yaml
+
+    section = GUIDE.read_text(encoding="utf-8").partition("## Every key")[2].partition("\n## ")[0]
+    told = dict(re.findall(r"^\| `([\w.]+)` \|.*\| ([^|]+) \|$", section, re.MULTILINE))
+    parts = {"data.": DataChoice, "model.": Recipe, "training.": Schedule, "": TrainConfig}
+    known = {prefix + field.name: field.default for prefix, part in parts.items() for field in fields(part)}
+    for made in ("name", "data", "recipes", "schedule"):
+        del known[made]
+    known |= {"beta": known.pop("model.beta"), "augmentations": "none"}
+    sizes = {size for of_network in SIZES.values() for size in of_network}
+    assert set(told) == set(known) | sizes
+    for key, default in known.items():
+        words = {MISSING: "needed", None: "none"}
+        plain = list(default) if isinstance(default, tuple) else words.get(default, default)
+        assert yaml.safe_load(told[key]) == plain, key
+
+
+def test_the_configuration_in_the_guide_is_good_as_printed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    printed = re.search(r"^```yaml\n(.*?)^```", GUIDE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    (tmp_path / "c.yaml").write_text(printed[1])
+    assert len(read_config("c.yaml").recipes) == 3
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "configs").glob("*.yaml")), ids=lambda p: p.name)
