@@ -1,5 +1,7 @@
+import copy
 import hashlib
 import json
+import pickle
 import re
 
 import numpy as np
@@ -51,6 +53,24 @@ def test_compress_one_and_many(codec, x):
     assert codec.compress(torch.from_numpy(x[0])) == packets[0]
     with pytest.raises(CorruptFileError):
         codec.decompress(packets[0][:-2] + b"\x01\x01")
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda codec: pickle.loads(pickle.dumps(codec))])
+def test_a_codec_in_use_can_be_copied(codec, x, copied):
+    packet = codec.compress(x[0])
+    again = copied(codec)
+    assert again.fingerprint == codec.fingerprint
+    assert again.compress(x[0]) == packet
+    assert np.array_equal(again.decompress(packet), codec.decompress(packet))
+
+
+def test_the_repr_is_one_short_line(codec):
+    shown = repr(codec)
+    assert len(shown) < 120
+    for part in (codec.fingerprint[:12], "20 features", f"{codec.columns} columns", f"step {codec.step:.4g}"):
+        assert part in shown
+    assert "no backbone" in shown
+    assert "backbone lite0" in repr(taskcodec.load_codec("lite0"))
 
 
 def test_what_does_not_fit_is_refused(codec, x):

@@ -35,7 +35,7 @@ BUNDLED = ("lite0",)
 """Names of the codecs shipped in the package."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Codec:
     """A transform, a step and frozen tables; how to fit one is in `taskcodec.fitting`.
 
@@ -68,6 +68,17 @@ class Codec:
             raise CorruptFileError(f"step {self.step} and rounding {self.rounding} are not a quantizer's")
         if self.backbone is not None and self.backbone.dimension != self.inputs:
             raise CorruptFileError(f"the backbone gives {self.backbone.dimension} features, not {self.inputs}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Running networks cannot all be pickled, and lie on a device; a copy makes its own.
+        return {name: value for name, value in vars(self).items() if name not in ("_run_g_a", "_backbone")}
+
+    def __repr__(self) -> str:
+        backbone = "no backbone" if self.backbone is None else f"backbone {self.backbone.name}"
+        return (
+            f"<taskcodec codec {self.fingerprint[:12]}: {self.dimension} features, {self.columns} columns, "
+            f"step {self.step:.4g}, {backbone}>"
+        )
 
     @property
     def dimension(self) -> int:

@@ -1,6 +1,8 @@
 """Codecs that carry networks, from file to store and back."""
 
+import copy
 import json
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -86,6 +88,17 @@ def test_a_vector_goes_through_g_a_and_back_through_g_s():
         codec.compress(np.zeros((28, 28, 3), np.uint8))
     with pytest.raises(MismatchError, match="no synthesis"):
         image_codec().synthesise(decoded)
+
+
+@pytest.mark.parametrize("learned", [vector_codec, image_codec])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda codec: pickle.loads(pickle.dumps(codec))])
+def test_a_learned_codec_in_use_can_be_copied(learned, copied):
+    codec = learned()
+    sample = VECTORS[0] if learned is vector_codec else Image.fromarray(RNG.integers(0, 256, (28, 28), np.uint8))
+    packet = codec.compress(sample)
+    again = copied(codec)
+    assert again.compress(sample) == packet
+    assert np.array_equal(again.decompress(packet), codec.decompress(packet))
 
 
 def test_a_store_keeps_what_decoding_needs():

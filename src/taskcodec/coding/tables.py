@@ -50,6 +50,10 @@ class Tables:
         if (sums != TOTAL).any():
             raise CorruptFileError(f"tables: a column's counts do not sum to {TOTAL}")
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The coder's models cannot be pickled or copied; a copy makes its own.
+        return {name: value for name, value in vars(self).items() if name != "models"}
+
     @property
     def columns(self) -> int:
         """d, the number of columns."""
