@@ -141,6 +141,34 @@ def test_labels_from_folders_and_csv(tmp_path):
         read_labels(str(table))
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"cat/2020/1.png": "cat", "dog/2021/1.png": "dog", "dog/2.png": "dog", "3.png": None},
+        {"train/cat/2020/1.png": "cat", "val/cat/2021/5/1.png": "cat", "test/1.png": None},
+        {"photos/cat/1.png": "cat", "photos/dog/2020/1.png": "dog", "photos/read.me": None, "__MACOSX/._1": None},
+        {"photos/train/cat/1.png": "cat", "photos/test/dog/a/1.png": "dog"},
+        {"bottle/train/good/1.png": "good", "bolt/test/broken/1.png": "broken"},
+        {"data/images/cat/1.png": "cat", "data/images/dog/1.png": "dog", "data/dog/images/2.png": "dog"},
+        {"cat/1.png": "cat", "cat/more/2.png": "cat"},
+        {"a/b/cat/1.png": "cat"},
+        {"cat/train/1.png": "cat", "dog/train/1.png": "dog"},
+    ],
+)
+def test_the_class_is_the_first_folder_below_the_source_or_a_split(tmp_path, names):
+    for name in names:
+        place = tmp_path / "source" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"x")
+    with zipfile.ZipFile(tmp_path / "s.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name, b"x")
+    (tmp_path / "list.txt").write_text("\n".join(f"../source/{name}" for name in names), encoding="utf-8")
+    for place, before in (("source", ""), ("s.zip", ""), ("list.txt", "../source/")):
+        labels = {item.id: item.label for item in open_source(tmp_path / place).items}
+        assert labels == {f"{before}{name}": label for name, label in names.items()}
+
+
 def webdataset(path, keys):
     """A tar file of images with labels beside them; where each member begins, by name, and the end of the last."""
     with tarfile.open(path, "w") as archive:
@@ -194,6 +222,25 @@ def test_shards_with_labels_and_duplicates(tmp_path):
     (tmp_path / "bad.zip").write_bytes(b"PK\x03\x04 no")
     with pytest.raises(SourceError, match=r"bad\.zip"):
         open_source(tmp_path / "bad.zip")
+
+
+def test_a_key_ends_at_the_first_dot(tmp_path):
+    picture = as_bytes(image(), "JPEG")
+    members = {
+        "a/0.left.jpg": picture, "a/0.right.jpg": picture, "a/0.cls": b"cat", "a/0.note.txt": b"no label",
+        "b.v1.jpg": picture, "b.v2.jpg": picture, "b.v1.cls": b"dog", "b.v2.cls": b"cow", "b.v3.cls": b"hen",
+        "c.jpg": picture, "c.json": b'{"label": 1.0}', "d.jpg": picture, "d.json": b'{"label": 0.5}',
+        "e.jpg": picture, "e.json": b'{"label": NaN}',
+    }  # fmt: skip
+    with zipfile.ZipFile(tmp_path / "s.zip", "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    source = open_source(tmp_path / "s.zip")
+    assert {item.id: item.label for item in source.items} == {
+        "a/0.left.jpg": "cat", "a/0.right.jpg": "cat", "b.v1.jpg": "dog", "b.v2.jpg": "cow", "c.jpg": "1",
+        "d.jpg": "0.5", "e.jpg": None,
+    }  # fmt: skip
+    assert set(statuses(source).values()) == {"ok"}
 
 
 def test_list_names_missing_files(tmp_path):

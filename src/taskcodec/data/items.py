@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from taskcodec.data.labels import LabelTable, label_of_path
+from taskcodec.data.labels import LabelTable, labels_of_folders
 from taskcodec.errors import SourceError
 
 MAX_ITEM_BYTES = 2**30
@@ -68,17 +68,16 @@ class ImageSource:
 
 def file_item(path: str, name: str) -> Item:
     """The item of a file on disk; whatever keeps it from being read is its fault."""
-    label = label_of_path(name)
     try:
         status = os.stat(path)
     except FileNotFoundError:
-        return faulty(name, "link to nothing" if os.path.islink(path) else "no such file", label)
+        return faulty(name, "link to nothing" if os.path.islink(path) else "no such file")
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte, from a list
-        return faulty(name, f"cannot be read ({getattr(error, 'strerror', None) or error})".lower(), label)
+        return faulty(name, f"cannot be read ({getattr(error, 'strerror', None) or error})".lower())
     if not stat.S_ISREG(status.st_mode):
-        return faulty(name, "not a regular file", label)
+        return faulty(name, "not a regular file")
     fault = "larger than an image may be" if status.st_size > MAX_ITEM_BYTES else None
-    return Item(name, status.st_size, label, lambda: path, fault)
+    return Item(name, status.st_size, None, lambda: path, fault)
 
 
 def _part_of(item: Item) -> bytes:
@@ -94,9 +93,15 @@ def _part_of(item: Item) -> bytes:
         return b""
 
 
-def faulty(name: str, fault: str, label: str | None = None) -> Item:
+def faulty(name: str, fault: str) -> Item:
     """An item that is there only to be accounted for."""
-    return Item(name, 0, label, lambda: b"", fault)
+    return Item(name, 0, None, lambda: b"", fault)
+
+
+def labelled_by_folders(items: Sequence[Item]) -> list[Item]:
+    """The items with the classes that their folders name."""
+    labels = labels_of_folders([item.id for item in items])
+    return [replace(item, label=label) for item, label in zip(items, labels, strict=True)]
 
 
 def distinct(items: list[Item]) -> list[Item]:

@@ -3,11 +3,15 @@
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path, PurePosixPath
 
 from taskcodec.errors import SourceError
 
-SPLITS = {"train", "val", "valid", "validation", "test", "images", "data"}
+_PARTS = {"train", "val", "valid", "validation", "test"}
+SPLITS = _PARTS | {"images", "data"}
+_LEFT_BY_MACS = "__MACOSX"
+"""A folder that lies in their zip files beside what was packed; it holds no images."""
 ID_COLUMNS = ("path", "id", "file", "filename", "file_name", "image", "name")
 LABEL_COLUMNS = ("class", "label", "category", "target", "y")
 
@@ -49,10 +53,43 @@ class LabelTable:
         return [entry for entry in rest if not any(form in used[at] for at, form in enumerate(_forms(entry)))]
 
 
-def label_of_path(relative: str) -> str | None:
-    """The folder a file lies in, unless it lies at the top or in the folder of a split."""
-    parent = PurePosixPath(relative).parent.name
-    return None if parent in ("", "..") or parent.lower() in SPLITS else parent
+def labels_of_folders(names: Sequence[str]) -> list[str | None]:
+    """The classes of the files of a source: for each the first folder below train, val or test, or below the source.
+
+    Whatever lies deeper says nothing. Folders that all others lie in are no class: archives often have one.
+    """
+    found = [_class_folders(name) for name in names]
+    rest = [folders for folders, below_split in found if folders and not below_split]
+    depth = _wrappers([folders for folders in rest if _LEFT_BY_MACS not in folders])
+    starts = (0 if below_split else depth for _, below_split in found)
+    return [next(iter(_unsplit(folders[start:])), None) for (folders, _), start in zip(found, starts, strict=True)]
+
+
+def _class_folders(name: str) -> tuple[list[str], bool]:
+    """The folders of a name that may be its class, the outermost first; whether they lie in the folder of a split."""
+    folders = [part for part in name.split("/")[:-1] if part not in ("", ".", "..")]
+    for at, folder in enumerate(folders):
+        if folder.lower() in _PARTS and (below := _unsplit(folders[at:])):
+            return below, True
+    return _unsplit(folders), False
+
+
+def _unsplit(folders: list[str]) -> list[str]:
+    return list(dropwhile(lambda folder: folder.lower() in SPLITS, folders))
+
+
+def _wrappers(names: Sequence[list[str]]) -> int:
+    """How many folders, from the outermost on, all names lie in that hold further folders.
+
+    One in which files lie beside a single folder is a class with something set apart.
+    """
+    depth = 0
+    while len({folders[depth] for folders in names if len(folders) > depth}) == 1:
+        inner = {folders[depth + 1] if len(folders) > depth + 1 else None for folders in names if len(folders) > depth}
+        if None in inner and len(inner) <= 2:
+            break
+        depth += 1
+    return depth
 
 
 @dataclass(frozen=True)

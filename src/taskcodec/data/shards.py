@@ -1,26 +1,29 @@
 """Zip and tar shards: their members as items, in the order of the archive.
 
-A member beside an image of the same name, but with the extension of a label or a note, belongs to that image (the
-WebDataset convention): KEY.cls holds its label as text, KEY.json as an entry named class, label, category or target.
+A member beside an image of the same key (its name up to the first dot), but with the extension of a label or a note,
+belongs to that image (the WebDataset convention): KEY.cls holds its label as text, KEY.json as an entry named class,
+label, category or target. Several images of one key, KEY.left.jpg and KEY.right.jpg, are samples of their own with that
+one label.
 """
 
 import gzip
 import json
 import lzma
+import math
 import os
 import struct
 import tarfile
 import threading
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from taskcodec.data.items import Item, distinct, faulty
-from taskcodec.data.labels import LABEL_COLUMNS, label_of_path
+from taskcodec.data.labels import LABEL_COLUMNS, labels_of_folders
 from taskcodec.errors import SourceError
 
 SHARDS = (".zip", ".tar", ".tar.gz", ".tgz")
@@ -49,9 +52,8 @@ class _Member:
 
 def shard_items(name: str, paths: Sequence[Path]) -> list[Item]:
     """The items of shards. A shard that cannot be opened is an item with that fault, unless it is the only one."""
-    items: list[Item] = []
+    archives: list[tuple[Path, list[_Member], str | None]] = []
     for path in paths:
-        prefix = "" if len(paths) == 1 else f"{path.name}/"
         members, fault = list[_Member](), None
         try:
             found = _zip_members(path) if path.name.lower().endswith(".zip") else _tar_members(path)
@@ -61,7 +63,12 @@ def shard_items(name: str, paths: Sequence[Path]) -> list[Item]:
             fault = f"damaged or not an archive after {len(members)} files ({error or type(error).__name__})"
             if len(paths) == 1 and not members:
                 raise SourceError(f"{path}: {fault}") from error
-        grouped, labelled = _grouped(members, prefix)
+        archives.append((path, members, fault))
+    names = [member.name for _, members, _ in archives for member in members]
+    classes = dict(zip(names, labels_of_folders(names), strict=True))
+    items: list[Item] = []
+    for path, members, fault in archives:
+        grouped, labelled = _grouped(members, "" if len(paths) == 1 else f"{path.name}/", classes)
         if fault is not None:
             grouped, lost = _without_label(grouped, labelled)
             items.append(faulty(path.name, " ".join(f"{fault}{lost}".split())))
@@ -71,28 +78,31 @@ def shard_items(name: str, paths: Sequence[Path]) -> list[Item]:
     return distinct(items)
 
 
-def _grouped(members: list[_Member], prefix: str) -> tuple[list[Item], list[bool]]:
-    """The items of an archive, and which of them have a label of their own beside them."""
-    images = {_key(member.name) for member in members if not member.name.lower().endswith(_SIDE_FILES)}
+def _grouped(members: list[_Member], prefix: str, classes: Mapping[str, str | None]) -> tuple[list[Item], list[bool]]:
+    """The items of an archive, and which of them have a label of their own beside them; else their folders' class."""
+    images = [member.name for member in members if not _is_side(member.name)]
+    keys, stems = {_key(name) for name in images}, {_stem(name) for name in images}
     labels: dict[str, str] = {}
     kept = []
     for member in members:
-        key = _key(member.name)
-        if not (key in images and member.name.lower().endswith(_SIDE_FILES)):
+        key, stem = _key(member.name), _stem(member.name)
+        if not (_is_side(member.name) and key in keys):
             kept.append(member)
-        elif key not in labels and (label := _label(member)) is not None:
-            labels[key] = label
+        # KEY.2.cls is the label of KEY.2.jpg, or of nothing: names with dots in them are not all of one key.
+        elif stem not in labels and (stem in stems or stem == key) and (label := _label(member)) is not None:
+            labels[stem] = label
+    own = [labels.get(_stem(member.name)) or labels.get(_key(member.name)) for member in kept]
     items = [
         Item(
             prefix + member.name,
             member.size,
-            labels.get(_key(member.name)) or label_of_path(member.name),
+            label or classes[member.name],
             member.read,
             "larger than an image may be" if member.size > MAX_MEMBER_BYTES else None,
         )
-        for member in kept
+        for member, label in zip(kept, own, strict=True)
     ]
-    return items, [_key(member.name) in labels for member in kept]
+    return items, [label is not None for label in own]
 
 
 def _without_label(items: list[Item], labelled: list[bool]) -> tuple[list[Item], str]:
@@ -108,8 +118,18 @@ def _without_label(items: list[Item], labelled: list[bool]) -> tuple[list[Item],
     return items, f"; without their label: {', '.join(lost[:_SHOWN])}{more}" if lost else ""
 
 
-def _key(name: str) -> str:
+def _is_side(name: str) -> bool:
+    return name.lower().endswith(_SIDE_FILES)
+
+
+def _stem(name: str) -> str:
     return os.path.splitext(name)[0]
+
+
+def _key(name: str) -> str:
+    """Up to the first dot of the file's name, as WebDataset has it: several files are one sample."""
+    folder, slash, file = name.rpartition("/")
+    return folder + slash + file[:1] + file[1:].partition(".")[0]
 
 
 def _label(member: _Member) -> str | None:
@@ -123,6 +143,8 @@ def _label(member: _Member) -> str | None:
         found = next((content[name] for name in ("cls", *LABEL_COLUMNS) if name in content), None)
     except (SourceError, OSError, ValueError, TypeError, RecursionError):
         return None  # a label that cannot be read is none; the image is still one
+    if isinstance(found, float):  # a whole number is the same class however it is written; NaN is none
+        return f"{found:.0f}" if found.is_integer() else str(found) if math.isfinite(found) else None
     return str(found) if isinstance(found, str | int) else None
 
 

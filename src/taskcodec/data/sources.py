@@ -11,7 +11,7 @@ from pathlib import Path
 
 from taskcodec.data.arrays import FeatureSource, open_npy, open_parquet
 from taskcodec.data.idx import idx_items, is_idx_folder
-from taskcodec.data.items import ImageSource, Item, distinct, faulty, file_item
+from taskcodec.data.items import ImageSource, Item, distinct, faulty, file_item, labelled_by_folders
 from taskcodec.data.shards import SHARDS, shard_items
 from taskcodec.errors import SourceError, UsageError
 
@@ -105,7 +105,7 @@ def _folder(root: Path) -> ImageSource:
                 items.append(file_item(entry.path, name))
     if not items:
         raise SourceError(f"{root}: an empty folder")
-    return ImageSource(str(root), sorted(items, key=lambda item: item.id))
+    return ImageSource(str(root), labelled_by_folders(sorted(items, key=lambda item: item.id)))
 
 
 def _list(path: Path) -> ImageSource:
@@ -115,7 +115,8 @@ def _list(path: Path) -> ImageSource:
     names = [name for name in names if name.strip()]
     if not names:
         raise SourceError(f"{path}: an empty list of images")
-    return ImageSource(str(path), distinct([file_item(os.path.join(path.parent, name), name) for name in names]))
+    items = distinct([file_item(os.path.join(path.parent, name), name) for name in names])
+    return ImageSource(str(path), labelled_by_folders(items))
 
 
 __all__ = ["FeatureSource", "ImageSource", "Item", "Source", "open_source"]
