@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +109,12 @@ class Codec:
         none = np.zeros(self.transform.columns, np.int32)
         return self.tables if isinstance(self.tables, Tables) else Runs(none, none)
 
-    def encode(self, features: npt.ArrayLike) -> npt.NDArray[np.int32]:
-        """(n, d) features -> (n, columns) symbols. Raises MismatchError on another dimension or on NaN or infinity."""
-        x = as_features(features)
+    def encode(self, features: Any) -> npt.NDArray[np.int32]:
+        """(n, d) features -> (n, columns) symbols. Raises MismatchError on another dimension or on NaN or infinity.
+
+        Instead of features also images, one or a list, as `compress` takes them; one gives one row.
+        """
+        x = self.analyse(self._batch(features) or [features]) if self._are_images(features) else as_features(features)
         if not np.isfinite(x).all():
             raise MismatchError("features hold NaN or infinity: nothing sensible can be coded")
         return self.tables.with_side(quantize(self.transform.analyse(x), self.step, self.rounding))
@@ -126,10 +130,12 @@ class Codec:
     def compress(self, sample: Any) -> Any:
         """One sample -> bytes, or a list (or 2-d array) of samples -> a list of bytes.
 
-        A sample is a feature vector (d,) (array or tensor); of a codec with a backbone also an image: a path, a
-        PIL image or an (H, W, 3) uint8 array. Each result is a stand-alone bitstream with its own check value.
+        A sample is a feature vector (d,) (array or tensor); of a codec with a backbone also an image: a path, the bytes
+        of a file, a PIL image, a uint8 array (H, W, 3), (H, W, 1) or (H, W), or a tensor (3, H, W) or (1, H, W), uint8
+        or floats in [0, 1]. A 4-d array or tensor is a batch of images; a 2-d one of uint8 is one grey image where the
+        codec takes images. Each result is a stand-alone bitstream with its own check value.
         """
-        batch = _as_batch(sample)
+        batch = self._batch(sample)
         if batch is None:
             return self.compress([sample])[0]
         features = self.analyse(batch)
@@ -152,15 +158,13 @@ class Codec:
                 + ("each sample" if self.inputs is None else f"a feature vector of {self.inputs} numbers")
                 + " as an array"
             )
-        batch = [_plain(item) for item in batch]
-        vectors = [np.asarray(item) if _is_array(item) else None for item in batch]
-        if self.inputs is not None and all(v is not None and v.ndim == 1 for v in vectors):
+        if self.inputs is not None and all(_is_array(item) and item.ndim == 1 for item in batch):
             try:
-                stacked = np.stack([np.asarray(v, dtype=np.float32) for v in vectors])
+                stacked = np.stack([np.asarray(_plain(item), dtype=np.float32) for item in batch])
             except ValueError as error:
                 raise MismatchError(f"feature vectors of one length are expected: {error}") from error
             return self._of_vectors(stacked)
-        if self.backbone is None and (self.networks is None or not self.networks.takes_images):
+        if not self._takes_images:
             raise MismatchError(f"this codec has no backbone: it takes feature vectors of {self.inputs} numbers")
         backbone = self._backbone
         return np.asarray(backbone(np.stack([backbone.preprocess(item) for item in batch])), dtype=np.float32)
@@ -168,13 +172,16 @@ class Codec:
     def synthesise(self, features: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """(n, d) decoded features -> (n, ...) what g_s makes of them: pictures in [0, 1], or vectors. Needs torch.
 
-        Raises MismatchError where the codec has no g_s.
+        Raises MismatchError where the codec has no g_s, and on another dimension.
         """
         if self.networks is None or self.networks.g_s is None:
             raise MismatchError("this codec carries no synthesis network: its features are what predictors read")
+        x = as_features(features)
+        if x.ndim != 2 or x.shape[1] != self.dimension:
+            raise MismatchError(f"expected decoded features of shape (n, {self.dimension}), found {x.shape}")
         from taskcodec.transforms.backbones.learned import on_vectors
 
-        return on_vectors(self.networks.g_s)(np.asarray(features, dtype=np.float32))
+        return on_vectors(self.networks.g_s)(x)
 
     def for_store(self, name: str) -> "Codec":
         """The copy that a store keeps: without g_a, which decoding never needs; `name` says where to find it."""
@@ -183,6 +190,23 @@ class Codec:
         from taskcodec.transforms.backbones.learned import spec_of
 
         return replace(self, backbone=spec_of(self.networks, self.backbone, name), networks=self.networks.for_store())
+
+    @property
+    def _takes_images(self) -> bool:
+        return self.backbone is not None or (self.networks is not None and self.networks.takes_images)
+
+    def _are_images(self, samples: Any) -> bool:
+        items = samples if isinstance(samples, list | tuple) else [samples]
+        return any(_is_image(item) or (self._takes_images and _is_grey_image(item)) for item in items)
+
+    def _batch(self, sample: Any) -> list[Any] | None:
+        """The list of samples that `sample` stands for, or None where it is a single one."""
+        if isinstance(sample, list | tuple):
+            return [np.asarray(s) if isinstance(s, list | tuple) else s for s in sample]
+        if not _is_array(sample):
+            return None
+        one_image = self.inputs is None or (self._takes_images and _is_grey_image(sample))
+        return list(sample) if sample.ndim == 4 or (sample.ndim == 2 and not one_image) else None
 
     def _of_vectors(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         if self.g_a is None:
@@ -337,10 +361,13 @@ def _plain(item: Any) -> Any:
     return tensor.float() if tensor.is_floating_point() else tensor  # numpy has no bfloat16
 
 
-def _as_batch(sample: Any) -> list[Any] | None:
-    """The list of samples that `sample` stands for, or None where it is a single one."""
-    if isinstance(sample, list | tuple):
-        return [np.asarray(s) if isinstance(s, list | tuple) else s for s in sample]
-    if _is_array(sample) and (sample.ndim == 2 or sample.ndim == 4):
-        return list(sample)
-    return None
+def _is_grey_image(item: Any) -> bool:
+    """Whether it is a matrix of bytes, as an array or a tensor: pixels, hardly rows of features."""
+    return _is_array(item) and item.ndim == 2 and str(item.dtype).removeprefix("torch.") == "uint8"
+
+
+def _is_image(item: Any) -> bool:
+    """Whether it can only be an image; the last is how a PIL image shows without Pillow."""
+    if _is_array(item):
+        return bool(item.ndim > 2)
+    return isinstance(item, str | bytes | PathLike) or hasattr(item, "getbands")

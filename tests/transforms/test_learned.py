@@ -101,6 +101,55 @@ def test_a_learned_codec_in_use_can_be_copied(learned, copied):
     assert np.array_equal(again.decompress(packet), codec.decompress(packet))
 
 
+@pytest.mark.parametrize("picture", ["grey", "colour"])
+def test_an_image_in_any_form_gives_the_same_bytes(picture, tmp_path):
+    codec = image_codec()
+    grey = RNG.integers(0, 256, (28, 28), np.uint8)
+    pixels = grey if picture == "grey" else RNG.integers(0, 256, (28, 28, 3), np.uint8)
+    packet = codec.compress(Image.fromarray(pixels))
+    channels = torch.from_numpy(pixels[None] if picture == "grey" else np.moveaxis(pixels, 2, 0).copy())
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    forms = [pixels, channels, channels / 255, tmp_path / "a.png", str(tmp_path / "a.png"), *[pixels[..., None]] * (
+        picture == "grey"
+    )]  # fmt: skip
+    symbols = codec.encode([pixels])
+    for form in forms:
+        assert codec.compress(form) == packet
+        assert codec.compress([form, form]) == [packet] * 2
+        assert np.array_equal(codec.encode(form), symbols)
+        assert np.array_equal(codec.encode([form, form]), np.concatenate([symbols] * 2))
+    for batch in (torch.stack([channels] * 2), torch.stack([channels] * 2) / 255):
+        assert codec.compress(batch) == [packet] * 2
+        assert np.array_equal(codec.encode(batch), np.concatenate([symbols] * 2))
+
+
+def test_what_is_no_image_is_told_so_in_one_line():
+    codec, image = image_codec(), torch.rand(3, 28, 28)
+    for wrong, says in (
+        (image * 255, r"floats must lie in \[0, 1\], found"),
+        (image - 0.5, r"floats must lie in \[0, 1\]"),
+        (image * torch.nan, r"floats must lie in \[0, 1\], found nan"),
+        (image[:2], r"found torch.float32 \(2, 28, 28\)"),
+        (image.long(), r"found torch.int64"),
+        (image.numpy(), r"uint8 \(H, W, 3\) or \(H, W\), found float32 \(3, 28, 28\)"),
+        (np.zeros((28, 28), np.float32), r"found float32 \(28, 28\)"),
+        (np.zeros((1, 28, 28), np.uint8), r"found uint8 \(1, 28, 28\)"),
+    ):
+        for use in (codec.compress, lambda wrong: codec.compress([wrong])):
+            with pytest.raises(SourceError, match=says):
+                use(wrong)
+    with pytest.raises(MismatchError, match=r"expected decoded features of shape \(n, 3\), found \(300, 2\)"):
+        vector_codec().synthesise(VECTORS[:, :2])
+
+
+def test_a_matrix_of_bytes_is_an_image_where_a_codec_takes_images():
+    codec = taskcodec.load_codec("lite0")
+    grey = RNG.integers(0, 256, (50, 1280), np.uint8)
+    assert codec.compress(grey) == codec.compress(Image.fromarray(grey))
+    assert codec.encode(grey).shape == (1, codec.columns)
+    assert len(codec.compress(grey.astype(np.float32))) == 50
+
+
 def test_a_store_keeps_what_decoding_needs():
     codec = vector_codec()
     kept = codec.for_store("codec:my.codec")

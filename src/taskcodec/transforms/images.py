@@ -39,6 +39,8 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _ORIENTATION_TAG = 0x0112
+_CHANNELS = (1, 2, 3, 4)
+"""Of an image array: grey, grey and alpha, RGB, RGB and alpha."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Preprocessing:
     steps: Literal["one", "torchvision", "transformers"] = "one"
 
     def __call__(self, image: Any) -> Pixels:
-        """A path, bytes, PIL image or (H, W, 3) uint8 array -> (crop, crop, 3) uint8. Raises SourceError."""
+        """An image, as `read_image` takes them -> (crop, crop, 3) uint8. Raises SourceError."""
         opened = open_image(image, self.resize)
         width, height = opened.size
         method = Image.Resampling[self.interpolation.upper()]
@@ -110,7 +112,8 @@ def read_image(
     """Open and decode an image, upright, in RGB. JPEG files far larger than needed are decoded at reduced scale.
 
     Args:
-        source: path, bytes, PIL image, or (H, W, 3) / (H, W) uint8 array.
+        source: path, bytes, PIL image, (H, W, 3), (H, W, 1) or (H, W) uint8 array, or a tensor as torchvision has
+            them: (3, H, W) or (1, H, W), uint8 or floats in [0, 1].
         least_side: the short side that must remain; None keeps the full size.
         max_pixels: images that decode to more are refused.
 
@@ -120,10 +123,13 @@ def read_image(
     Raises:
         SourceError: with a short reason (no file name: the caller knows it).
     """
+    if hasattr(source, "detach"):
+        source = _pixels_of_tensor(source)
     if isinstance(source, np.ndarray):
-        if source.dtype != np.uint8 or source.ndim not in (2, 3) or 0 in source.shape:
-            raise SourceError(f"an image array must be uint8 (H, W, 3), found {source.dtype} {source.shape}")
-        source = Image.fromarray(source)
+        known = source.ndim == 2 or (source.ndim == 3 and source.shape[2] in _CHANNELS)
+        if source.dtype != np.uint8 or not known or 0 in source.shape:
+            raise SourceError(f"an image array must be uint8 (H, W, 3) or (H, W), found {source.dtype} {source.shape}")
+        source = Image.fromarray(source[..., 0] if source.shape[2:] == (1,) else source)
     try:
         if isinstance(source, Image.Image):
             return _upright(to_rgb(source), source), source.size
@@ -142,6 +148,28 @@ def read_image(
         if isinstance(error, OSError) and error.errno is not None:
             raise SourceError((error.strerror or str(error)).lower()) from error
         raise SourceError(f"damaged image ({type(error).__name__}: {error})"[:200].replace("\n", " ")) from error
+
+
+def _pixels_of_tensor(tensor: Any) -> Pixels:
+    """A tensor of torch -> (H, W, C) uint8. Imports no torch: whoever has a tensor has done so."""
+    tensor = tensor.detach().cpu()
+    floats, found = tensor.is_floating_point(), f"{tensor.dtype} {tuple(tensor.shape)}"
+    values = (tensor.float() if floats else tensor).numpy()  # numpy has no bfloat16
+    values = values[None] if values.ndim == 2 else values
+    if (
+        values.ndim != 3
+        or values.shape[0] not in (1, 3)
+        or 0 in values.shape
+        or not (floats or values.dtype == np.uint8)
+    ):
+        raise SourceError(f"an image tensor must be uint8 or floats in [0, 1], (3, H, W) or (1, H, W), found {found}")
+    values = np.moveaxis(values, 0, 2)
+    if floats:
+        low, high = float(values.min()), float(values.max())
+        if not (low >= 0 and high <= 1):  # NaN too
+            raise SourceError(f"an image tensor of floats must lie in [0, 1], found {low:.4g} to {high:.4g}")
+        values = np.rint(values * 255)
+    return np.ascontiguousarray(values, dtype=np.uint8)
 
 
 def image_size(source: Any) -> tuple[int, int]:
