@@ -275,6 +275,33 @@ def test_a_number_that_is_not_there_is_no_label(tmp_path):
     assert [labels[row] for row in range(3)] == ["1", None, None]
 
 
+def test_a_column_for_each_feature(tmp_path):
+    x = np.random.default_rng(0).normal(size=(3000, 40)).astype("f4")
+    x[7, 3] = np.nan
+    columns = {f"f{i}": pa.array(x[:, i], from_pandas=True) for i in range(40)}
+    ids = [f"s{i}" for i in range(3000)]
+    pq.write_table(pa.table({"id": ids, **columns}), tmp_path / "x.parquet", row_group_size=700)
+    source = open_source(tmp_path / "x.parquet")
+    assert (source.rows, source.dimension, source.id_of(2)) == (3000, 40, "s2")
+    for start, stop in ((0, 5), (650, 2000), (3, 10)):
+        assert np.array_equal(source.block(start, stop), x[start:stop], equal_nan=True)
+    failures = write_features(source, tmp_path / "x.npy")[1]
+    assert [(record.id, record.status.split(" (")[0]) for record in failures] == [("s7", "NaN or infinity")]
+    pq.write_table(pa.table({"text": ids, **columns}), tmp_path / "x.parquet")
+    with pytest.raises(SourceError, match=r"found text, f0, f1, f2, f3, f4 and 35 more$"):
+        open_source(tmp_path / "x.parquet")
+
+
+def test_a_file_that_is_no_array_is_told_without_advice_to_unpickle_it(tmp_path):
+    (tmp_path / "x.npy").write_text("hello\n")
+    with pytest.raises(SourceError, match=r"x\.npy: not a \.npy file") as caught:
+        open_source(tmp_path / "x.npy")
+    np.save(tmp_path / "y.npy", np.array([{}]))
+    with pytest.raises(SourceError) as again:
+        open_source(tmp_path / "y.npy")
+    assert "pickle" not in f"{caught.value}{again.value}"
+
+
 def test_a_column_that_is_no_text_is_named(tmp_path):
     vectors = pa.array([[1.0, 2.0]] * 2, pa.list_(pa.float32()))
     for name in ("id", "label"):

@@ -18,11 +18,15 @@ from taskcodec.errors import SourceError
 
 Block = npt.NDArray[np.float32]
 _FEATURE_COLUMNS = ("features", "embedding", "embeddings", "vector")
+_KEPT_COLUMNS = ("id", "label")
+_SHOWN = 6
+"""Names in one message."""
 _READ_ROWS = 1024
 _DIGEST_PARTS, _DIGEST_BYTES = 256, 4096
 """What a file is known by: so many pieces of it, evenly spread, of so many bytes each."""
 _BUFFER_BYTES = 2**20
 """A buffer makes Arrow read page by page, not a whole row group's column at once."""
+_LEAST_BUFFER_BYTES = 2**12
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +90,9 @@ def open_npy(path: Path) -> FeatureSource:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError, OverflowError, SyntaxError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        # Of a file that is no array numpy advises to unpickle it, which is no way to read features.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        reason = "another kind of file, or damaged" if "pickle" in reason else reason
         raise SourceError(f"{path}: not a .npy file of features ({reason})") from error
     if not isinstance(array, np.memmap) or array.ndim != 2 or array.dtype.kind not in "fiu":
         found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
@@ -112,32 +118,40 @@ def open_npy(path: Path) -> FeatureSource:
 
 
 def open_parquet(path: Path) -> FeatureSource:
-    """A column of vectors (named features or embedding, or the only one); columns id and label are kept.
+    """A column of vectors (named features or embedding, or the only one), or a column of floats for each feature.
 
-    Raises SourceError.
+    Columns id and label are kept. Raises SourceError.
     """
     try:
         file = pq.ParquetFile(path, buffer_size=_BUFFER_BYTES)
-        column = _feature_column(path, file.schema_arrow)
+        columns = _feature_columns(path, file.schema_arrow)
         rows = file.metadata.num_rows
-        dimension = _dimension(path, file, column)
-        known = [name for name in ("id", "label") if name in file.schema_arrow.names]
+        dimension = len(columns) if len(columns) > 1 else _dimension(path, file, columns[0])
+        known = [name for name in _KEPT_COLUMNS if name in file.schema_arrow.names]
         texts = {name: _texts(path, name, file.read(columns=[name], use_threads=False)[name]) for name in known}
         groups = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
     except (OSError, pa.ArrowException) as error:
         raise SourceError(f"{path}: not a Parquet file that can be read ({type(error).__name__})") from error
-    block = _ParquetBlocks(path, column, dimension, groups)
+    block = _ParquetBlocks(path, columns, dimension, groups)
     size, ids, labels = path.stat().st_size, texts.get("id"), texts.get("label")
     lacks = block.absent.__contains__
     return FeatureSource(str(path), rows, dimension, 4 * dimension, block, size, ids, labels, absent=lacks)
 
 
-def _feature_column(path: Path, schema: pa.Schema) -> str:
+def _feature_columns(path: Path, schema: pa.Schema) -> list[str]:
+    """The one column of vectors, or at least two columns of floats where there are no others."""
     names = [field.name for field in schema if _is_vector(field.type)]
     named = [name for name in _FEATURE_COLUMNS if name in names]
-    if not named and len(names) != 1:
-        raise SourceError(f"{path}: expected one column of lists of numbers, found {', '.join(schema.names) or 'none'}")
-    return named[0] if named else names[0]
+    if named or len(names) == 1:
+        return (named or names)[:1]
+    others = [field for field in schema if field.name not in _KEPT_COLUMNS]
+    if len(others) > 1 and all(pa.types.is_floating(field.type) for field in others):
+        return [field.name for field in others]
+    found, more = ", ".join(schema.names[:_SHOWN]) or "none", len(schema.names) - _SHOWN
+    raise SourceError(
+        f"{path}: expected one column of lists of numbers, or a column of floats for each feature and no others, "
+        f"found {found}{f' and {more:,} more' if more > 0 else ''}"
+    )
 
 
 def _is_vector(kind: pa.DataType) -> bool:
@@ -176,10 +190,14 @@ class _Texts(Sequence[str | None]):
 
 
 class _ParquetBlocks:
-    """Rows of a column of vectors, streamed: memory holds a few pages, however large the row groups are."""
+    """Rows of a column of vectors, streamed: memory holds a few pages, however large the row groups are.
 
-    def __init__(self, path: Path, column: str, dimension: int, groups: Sequence[int]) -> None:
-        self.path, self.column, self.dimension = path, column, dimension
+    Or of a column for each feature; then a value that is missing is NaN, so that its row is recorded as a failure.
+    """
+
+    def __init__(self, path: Path, columns: list[str], dimension: int, groups: Sequence[int]) -> None:
+        self.path, self.columns, self.dimension = path, columns, dimension
+        self.buffer_bytes = max(_BUFFER_BYTES // len(columns), _LEAST_BUFFER_BYTES)  # each column has its own
         self.starts = np.concatenate([[0], np.cumsum(groups)])
         self.batches: Any = None
         self.kept, self.first = np.empty((0, dimension), np.float32), 0
@@ -194,18 +212,22 @@ class _ParquetBlocks:
     def _read(self, start: int, stop: int) -> Block:
         group = int(np.searchsorted(self.starts, start, "right")) - 1
         if self.batches is None or start < self.first or self.starts[group] > self.first + len(self.kept):
-            file = pq.ParquetFile(self.path, buffer_size=_BUFFER_BYTES)
+            file = pq.ParquetFile(self.path, buffer_size=self.buffer_bytes)
             later = range(group, file.num_row_groups)
-            self.batches = file.iter_batches(_READ_ROWS, row_groups=later, columns=[self.column], use_threads=False)
+            self.batches = file.iter_batches(_READ_ROWS, row_groups=later, columns=self.columns, use_threads=False)
             self.kept, self.first = self.kept[:0], int(self.starts[group])
         while self.first + len(self.kept) < stop:
             batch = next(self.batches, None)
             if batch is None:
                 raise SourceError(f"{self.path}: ends after {self.first + len(self.kept)} rows")
             passed = min(max(start - self.first, 0), len(self.kept))
-            missing = np.flatnonzero(~np.asarray(batch.column(0).is_valid()))
-            self.absent.update((self.first + len(self.kept) + missing).tolist())
-            self.kept = np.concatenate([self.kept[passed:], self._vectors(batch.column(0))])
+            if len(self.columns) > 1:
+                found = np.stack([_floats(column) for column in batch.columns], axis=1)
+            else:
+                missing = np.flatnonzero(~np.asarray(batch.column(0).is_valid()))
+                self.absent.update((self.first + len(self.kept) + missing).tolist())
+                found = self._vectors(batch.column(0))
+            self.kept = np.concatenate([self.kept[passed:], found])
             self.first += passed
         return self.kept[start - self.first : stop - self.first].copy()
 
@@ -216,7 +238,10 @@ class _ParquetBlocks:
             raise SourceError(f"{self.path}: vectors of different lengths, some not of {self.dimension} numbers")
         found = np.full((len(column), self.dimension), np.nan, np.float32)
         there = np.asarray(column.is_valid())
-        with np.errstate(over="ignore"):
-            values = np.asarray(column.flatten().to_numpy(zero_copy_only=False), dtype=np.float32)
-        found[there] = values.reshape(-1, self.dimension)
+        found[there] = _floats(column.flatten()).reshape(-1, self.dimension)
         return found
+
+
+def _floats(column: pa.Array) -> Block:
+    with np.errstate(over="ignore"):  # infinity, and its row a recorded failure
+        return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float32)
