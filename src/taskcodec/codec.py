@@ -167,7 +167,7 @@ class Codec:
         if not self._takes_images:
             raise MismatchError(f"this codec has no backbone: it takes feature vectors of {self.inputs} numbers")
         backbone = self._backbone
-        return np.asarray(backbone(np.stack([backbone.preprocess(item) for item in batch])), dtype=np.float32)
+        return np.asarray(backbone(np.stack([_preprocessed(item, backbone) for item in batch])), dtype=np.float32)
 
     def synthesise(self, features: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """(n, d) decoded features -> (n, ...) what g_s makes of them: pictures in [0, 1], or vectors. Needs torch.
@@ -359,6 +359,14 @@ def _plain(item: Any) -> Any:
         return item
     tensor = item.detach().cpu()
     return tensor.float() if tensor.is_floating_point() else tensor  # numpy has no bfloat16
+
+
+def _preprocessed(image: Any, backbone: Any) -> npt.NDArray[np.uint8]:
+    """An image as its backbone takes it. Raises SourceError, with the name of a file."""
+    try:
+        return np.asarray(backbone.preprocess(image))
+    except SourceError as error:
+        raise SourceError(f"{image}: {error}" if isinstance(image, str | PathLike) else str(error)) from error
 
 
 def _is_grey_image(item: Any) -> bool:

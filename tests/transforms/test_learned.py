@@ -133,6 +133,7 @@ def test_what_is_no_image_is_told_so_in_one_line():
         (image.long(), r"found torch.int64"),
         (image.numpy(), r"uint8 \(H, W, 3\) or \(H, W\), found float32 \(3, 28, 28\)"),
         (np.zeros((28, 28), np.float32), r"found float32 \(28, 28\)"),
+        ("none.png", r"^none\.png: no such file"),
         (np.zeros((1, 28, 28), np.uint8), r"found uint8 \(1, 28, 28\)"),
     ):
         for use in (codec.compress, lambda wrong: codec.compress([wrong])):
