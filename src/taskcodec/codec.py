@@ -24,7 +24,7 @@ import numpy.typing as npt
 from taskcodec import codec_file
 from taskcodec.codec_file import MAX_BYTES, finite_tensor
 from taskcodec.coding import AnyTables, Tables, decode_sample, encode_sample, read_tables
-from taskcodec.errors import CorruptFileError, ForeignFileError, MismatchError, SourceError
+from taskcodec.errors import CorruptFileError, ForeignFileError, MismatchError, SourceError, needing_packages
 from taskcodec.quantization.uniform import HasRuns, Runs, dequantize, quantize
 from taskcodec.store.backend import is_zip, open_blobs
 from taskcodec.store.manifest import CODEC_KEY
@@ -133,7 +133,8 @@ class Codec:
         A sample is a feature vector (d,) (array or tensor); of a codec with a backbone also an image: a path, the bytes
         of a file, a PIL image, a uint8 array (H, W, 3), (H, W, 1) or (H, W), or a tensor (3, H, W) or (1, H, W), uint8
         or floats in [0, 1]. A 4-d array or tensor is a batch of images; a 2-d one of uint8 is one grey image where the
-        codec takes images. Each result is a stand-alone bitstream with its own check value.
+        codec takes images. Each result is a stand-alone bitstream with its own check value. Raises UsageError where a
+        package that images need is not installed.
         """
         batch = self._batch(sample)
         if batch is None:
@@ -179,7 +180,8 @@ class Codec:
         x = as_features(features)
         if x.ndim != 2 or x.shape[1] != self.dimension:
             raise MismatchError(f"expected decoded features of shape (n, {self.dimension}), found {x.shape}")
-        from taskcodec.transforms.backbones.learned import on_vectors
+        with needing_packages():
+            from taskcodec.transforms.backbones.learned import on_vectors
 
         return on_vectors(self.networks.g_s)(x)
 
@@ -218,15 +220,17 @@ class Codec:
     # Imported where they are needed, so that decoding, and coding features, never imports torch.
     @cached_property
     def _run_g_a(self) -> Any:
-        from taskcodec.transforms.backbones.learned import on_vectors
+        with needing_packages():
+            from taskcodec.transforms.backbones.learned import on_vectors
 
         assert self.g_a is not None
         return on_vectors(self.g_a)
 
     @cached_property
     def _backbone(self) -> Any:
-        from taskcodec.transforms.backbones import load_backbone_for
-        from taskcodec.transforms.backbones.learned import backbone_of
+        with needing_packages():
+            from taskcodec.transforms.backbones import load_backbone_for
+            from taskcodec.transforms.backbones.learned import backbone_of
 
         if self.networks is not None and self.g_a is not None:
             return backbone_of(self.networks, self.backbone, "codec")

@@ -4,6 +4,17 @@ Every message is one line that names the file (or argument), what was expected a
 can print it as it is. Code that catches `TaskcodecError` catches all of them.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_EXTRAS = {
+    **dict.fromkeys(("lightning", "kornia", "yaml"), "train"),
+    **dict.fromkeys(("timm", "open_clip", "transformers", "torchvision", "onnxruntime"), "backbones"),
+    **dict.fromkeys(("faiss", "bjontegaard"), "evaluation"),
+    **dict.fromkeys(("torchmetrics", "pycocotools", "ai_edge_litert"), "dense"),
+}
+"""Which extra brings a package; `images` brings all others."""
+
 
 class TaskcodecError(Exception):
     """Base of every error that taskcodec raises on purpose."""
@@ -39,3 +50,18 @@ class BackboneError(TaskcodecError):
 
 class StorageError(TaskcodecError):
     """Writing failed (no space left, no permission, a second writer); what was committed before is sound."""
+
+
+def missing_package(error: ImportError) -> str:
+    """The line for a package that is not installed, with what installs it."""
+    name = (error.name or str(error)).partition(".")[0]
+    return f"{name} is not installed; run: pip install 'taskcodec[{_EXTRAS.get(name, 'images')}]'"
+
+
+@contextmanager
+def needing_packages() -> Iterator[None]:
+    """Raise UsageError, with what installs it, where a package that is imported inside is not there."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UsageError(missing_package(error)) from error

@@ -12,7 +12,6 @@ from taskcodec.codec import Codec
 from taskcodec.data import FeatureSource, ImageSource, Source, open_source, read_labels
 from taskcodec.data.labels import LabelTable
 from taskcodec.engines.local import Batches, Progress, sample_features, write_features
-from taskcodec.engines.views import view_features
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.fitting import fit as fit_codec
 from taskcodec.store import OK, SampleRecord
@@ -63,6 +62,8 @@ def fit_job(
     if own_views:
         if method != "bottleneck" or not isinstance(source, ImageSource):
             raise UsageError("--views needs a folder of images, and the bottleneck method")
+        from taskcodec.engines.views import view_features  # which needs Pillow
+
         options["views"] = view_features(source, backbone, backbone.preprocess.crop, progress)
     records = [record for number in sorted(batches.kept) for record in batches.kept[number].records]
     failed = {readable(record.id) for record in records if record.status != OK}

@@ -17,7 +17,7 @@ from taskcodec.cli.entry import INTERRUPTED, TERMINATED
 from taskcodec.cli.output import human_bytes, printable, progress_bar, show, times_smaller
 from taskcodec.codec import BUNDLED, Codec
 from taskcodec.engines.local import Features, Progress, write_npy
-from taskcodec.errors import SourceError, TaskcodecError, UsageError
+from taskcodec.errors import SourceError, TaskcodecError, UsageError, missing_package
 from taskcodec.store import Store
 from taskcodec.store.atomic import replacing
 from taskcodec.store.backend import is_zip
@@ -281,7 +281,7 @@ def main() -> None:
     except MemoryError:
         code = _fail("out of memory", 1)
     except ImportError as error:
-        code = _fail(f"{error.name or error} is not installed; run: pip install 'taskcodec[images]'", 1)
+        code = _fail(missing_package(error), 1)
     except OSError as error:
         code = _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
     sys.exit(code if isinstance(code, int) else 0)

@@ -3,8 +3,11 @@
     items --readers (threads)--> pixels --batches of BATCH, by place in the source--> backbone --> codec --> store
 
 Batches are cut by place in the source, never by what happens to be ready: the same source gives the same batches, so
-that a resumed encode gives the same symbols as one that was never stopped.
+that a resumed encode gives the same symbols as one that was never stopped. What reads images, and Pillow with it, is
+imported with the first image: vectors need neither.
 """
+
+from __future__ import annotations
 
 import math
 import os
@@ -14,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +35,9 @@ from taskcodec.store.atomic import replacing
 from taskcodec.store.backend import open_blobs
 from taskcodec.store.manifest import GROUP_KEY
 from taskcodec.store.samples import readable
-from taskcodec.transforms.images import Pixels, Preprocessing, read_image
+
+if TYPE_CHECKING:
+    from taskcodec.transforms.images import Pixels, Preprocessing
 
 BATCH = 32
 FEATURE_BATCH = 1024
@@ -141,6 +146,7 @@ class Batches:
 
 def read_item(item: Item, index: int, backbone: BackboneLike) -> tuple[SampleRecord, Pixels | None]:
     """Read and preprocess one image; a failure becomes its record's status."""
+    from taskcodec.transforms.images import read_image
 
     def record(status: str, size: tuple[int, int] | None = None) -> SampleRecord:
         width, height = size or (None, None)

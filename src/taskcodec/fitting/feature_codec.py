@@ -4,12 +4,14 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from taskcodec.errors import TaskcodecError
+from taskcodec.errors import TaskcodecError, needing_packages
 from taskcodec.fitting.closed_form import Method
 from taskcodec.fitting.closed_form import fit as fit_codec
+
+with needing_packages():
+    from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+    from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 
 class FeatureCodec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from taskcodec.coding import AnyTables
-from taskcodec.errors import CorruptFileError, MismatchError, TaskcodecError, UsageError
+from taskcodec.errors import CorruptFileError, MismatchError, TaskcodecError, UsageError, needing_packages
 from taskcodec.store.atomic import replacing
 from taskcodec.store.backend import open_blobs
 from taskcodec.store.chunks import read_chunk
@@ -223,9 +223,10 @@ class Store:
 
         `style="map"` gives random access (use a DataLoader's own shuffle); `"iterable"` streams chunks, shared out
         over the workers of a DataLoader, shuffled by chunk and inside chunks where asked. Raises UsageError on another
-        style, and on `shuffle` with random access.
+        style, on `shuffle` with random access, and where torch is not installed.
         """
-        from taskcodec.store.torch_data import IterableFeatures, MapFeatures
+        with needing_packages():
+            from taskcodec.store.torch_data import IterableFeatures, MapFeatures
 
         if style == "map":
             if shuffle:
