@@ -1,4 +1,5 @@
 import copy
+import errno
 import hashlib
 import json
 import pickle
@@ -15,6 +16,7 @@ from taskcodec.errors import (
     FutureVersionError,
     MismatchError,
     SourceError,
+    StorageError,
     TaskcodecError,
     UsageError,
 )
@@ -41,6 +43,26 @@ def test_saving_keeps_everything(codec, x, tmp_path):
     assert again.to_bytes() == codec.to_bytes()
     assert np.array_equal(again.encode(x), codec.encode(x))
     assert np.array_equal(again.decode(codec.encode(x)), codec.decode(codec.encode(x)))
+
+
+def test_a_write_that_fails_keeps_what_was_there(codec, tmp_path, monkeypatch):
+    file = tmp_path / "x.codec"
+    codec.save(file)
+    before = file.read_bytes()
+
+    def full(path, data):
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(file), "write_bytes", full)
+        with pytest.raises(StorageError, match=r"x\.codec: cannot be written \(No space left on device\)"):
+            codec.save(file)
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
+    for wrong in (tmp_path, tmp_path / "none" / "x.codec", tmp_path / ("x" * 300)):
+        with pytest.raises(StorageError, match="cannot be written"):
+            codec.save(wrong)
 
 
 def test_compress_one_and_many(codec, x):

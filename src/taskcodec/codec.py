@@ -26,6 +26,7 @@ from taskcodec.codec_file import MAX_BYTES, finite_tensor
 from taskcodec.coding import AnyTables, Tables, decode_sample, encode_sample, read_tables
 from taskcodec.errors import CorruptFileError, ForeignFileError, MismatchError, SourceError, needing_packages
 from taskcodec.quantization.uniform import HasRuns, Runs, dequantize, quantize
+from taskcodec.store.atomic import replacing
 from taskcodec.store.backend import is_zip, open_blobs
 from taskcodec.store.manifest import CODEC_KEY
 from taskcodec.transforms.affine import AffineTransform
@@ -247,8 +248,9 @@ class Codec:
         return codec_file.write(self._manifest(), self._tensors())
 
     def save(self, path: str | Path) -> None:
-        """Write the codec's file."""
-        Path(path).write_bytes(self.to_bytes())
+        """Write the codec's file, whole or not at all. Raises StorageError where it cannot be written."""
+        with replacing(path) as temporary:
+            temporary.write_bytes(self.to_bytes())
 
     def _manifest(self) -> dict[str, Any]:
         plain = self.networks is None and self.point_runs is None and isinstance(self.tables, Tables)

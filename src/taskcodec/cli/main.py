@@ -120,8 +120,7 @@ def fit(
     if note := missed(bits, reached):
         notes.append(note)
     _tell(notes)
-    with replacing(output) as temporary:
-        temporary.write_bytes(codec.to_bytes())
+    codec.save(output)
     show(_codec_info(str(output), codec), json_, _codec_lines(str(output), codec))
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from taskcodec.errors import StorageError
@@ -15,18 +15,18 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Raises StorageError, naming the file, where the disk is full or the place cannot be written.
     """
     target = Path(os.path.realpath(path))  # where `path` is a link, what it leads to is replaced
-    if not target.parent.exists():
-        raise StorageError(f"{path}: cannot be written: there is no folder {target.parent}; make it first")
     temporary = target.with_name(f".{target.name}.partial")
-    if target.exists() and not target.is_file():
-        raise StorageError(f"{path}: cannot be written (a folder or a device, not a file)")
     try:
+        if not target.parent.exists():
+            raise StorageError(f"{path}: cannot be written: there is no folder {target.parent}; make it first")
+        if target.exists() and not target.is_file():
+            raise StorageError(f"{path}: cannot be written (a folder or a device, not a file)")
         yield temporary
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException as error:
-        if temporary.is_file():
+        with suppress(OSError):
             temporary.unlink()
         if isinstance(error, OSError):
             raise StorageError(f"{path}: cannot be written ({error.strerror or error})") from error
