@@ -49,6 +49,18 @@ def test_an_output_in_a_folder_that_is_not_there(place, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.parametrize("device", ["foo", "cuda:99", "meta"])
+def test_a_device_that_is_not_there(place, device):
+    pytest.importorskip("torch")
+    for arguments in (
+        ("encode", place / "x.npy", place / "y.tcz"),
+        ("fit", place / "x.npy", "-o", place / "y.codec"),
+        ("features", place / "x.npy", "-o", place / "y.npy"),
+        ("evaluate", place / "x.tcz", "--raw", place / "x.npy"),
+    ):
+        refused(place, *arguments, "--device", device, code=2, says=[f"--device {device}: cannot be used here"])
+
+
 def test_a_place_where_nothing_is(place):
     for verb in ("info", "verify"):
         refused(place, verb, place / "nope", code=1, says=["nope", "no such file or folder"])

@@ -44,6 +44,7 @@ def fit_job(
 ) -> tuple[Codec, float]:
     """See `taskcodec fit`: the codec, and the bits that a sample of what it was fitted on takes."""
     check_bits(bits)
+    check_device(device)
     if sum(value is not None for value in (bits, step, tolerance)) > 1:
         raise UsageError("give one of --bits, --step and --tolerance")
     if step is not None and not (math.isfinite(step) and step > 0):
@@ -108,6 +109,7 @@ def features_job(
     source_name: str, output: Path, backbone_name: str | None, device: str | None, progress: Progress
 ) -> tuple[int, list[SampleRecord]]:
     """See `taskcodec features`."""
+    check_device(device)
     source = open_source(source_name)
     return write_features(source, output, backbone_for(source, backbone_name, device), progress)
 
@@ -170,7 +172,7 @@ def check_device(device: str | None) -> None:
     import torch
 
     try:
-        torch.empty(0, device=device)
+        torch.empty(0, device=device).cpu()  # "meta" makes tensors, but holds nothing
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0].split(": ", 1)[0]
         raise UsageError(f"--device {device}: cannot be used here ({reason})") from error
