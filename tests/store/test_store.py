@@ -72,6 +72,9 @@ def test_features_index_like_an_array(store, codec, x):
 def test_ids_labels_and_parquet(store, tmp_path):
     assert store.ids[3] == "ü3"
     assert store.labels[:2].tolist() == ["even", "odd"]
+    for kept in (store.ids, store.labels):  # to relabel in place would change what the store says from then on
+        with pytest.raises(ValueError, match="read-only"):
+            kept[0] = "other"
     store.to_parquet(tmp_path / "x.parquet")
     table = pq.read_table(tmp_path / "x.parquet")
     assert table["id"].to_pylist() == store.ids.tolist()
@@ -258,6 +261,7 @@ def test_any_index_equals_numpys(store, codec, x, data):
         st.one_of(
             st.slices(N),
             st.integers(-N, N - 1),
+            st.integers(-N, N - 1).map(np.array),
             st.lists(st.integers(-N, N - 1), max_size=30),
             st.lists(st.booleans(), min_size=N, max_size=N).map(np.array),
             st.tuples(st.slices(N), st.slices(D)),
@@ -341,7 +345,7 @@ def test_workers_shuffle_anew_each_epoch_and_share_out_one_order(store, persiste
     assert not np.array_equal(first[0], other[0])
 
 
-@pytest.mark.parametrize("index", [True, N, -N - 1, 10**30])
+@pytest.mark.parametrize("index", [True, N, -N - 1, 10**30, np.array(N), np.array(True), np.array(1.0)])
 def test_what_is_no_row_is_an_index_error(store, index):
     with pytest.raises(IndexError):
         store.features[index]

@@ -94,6 +94,8 @@ class Rows:
             return np.asarray(self[rows][(slice(None), *rest)] if many else self[rows][tuple(rest)])
         if index is Ellipsis:
             return self[:]
+        if getattr(index, "ndim", None) == 0:  # an array (or tensor) of one integer is an integer, as in numpy
+            index = np.asarray(index)[()]
         if isinstance(index, int | np.integer) and not isinstance(index, bool):
             if not -len(self) <= index < len(self):
                 raise IndexError(f"index {index} is out of range for {len(self)} samples")
@@ -175,14 +177,14 @@ class Store:
 
     @cached_property
     def ids(self) -> npt.NDArray[np.str_]:
-        """(n,) names of the samples."""
-        return np.array(self.samples["id"].to_pylist(), dtype=np.str_)
+        """(n,) names of the samples; read-only, since the store keeps the array: change a copy."""
+        return _read_only(np.array(self.samples["id"].to_pylist(), dtype=np.str_))
 
     @cached_property
     def labels(self) -> npt.NDArray[np.object_] | None:
-        """(n,) labels as text, None for samples without; None where no sample has one."""
+        """(n,) labels as text, None for samples without; None where no sample has one. Read-only, as `ids` are."""
         labels = self.samples["label"]
-        return None if labels.null_count == len(labels) else np.array(labels.to_pylist(), dtype=object)
+        return None if labels.null_count == len(labels) else _read_only(np.array(labels.to_pylist(), dtype=object))
 
     @property
     def features(self) -> Rows:
@@ -336,3 +338,8 @@ class Store:
             with ThreadPoolExecutor(self._threads) as pool:
                 list(pool.map(fill, jobs))
         return out
+
+
+def _read_only(array: Array) -> Array:
+    array.setflags(write=False)
+    return array
