@@ -372,29 +372,31 @@ main()
 
 
 @pytest.mark.parametrize(
-    ("source", "options"),
+    ("source", "options", "says"),
     [
-        ("b.npy", ["--bits", "50"]),
-        ("a.npy", ["--bits", "60"]),
-        ("a.npy", []),
-        ("a.npy", ["--bits", "50", "--no-refit"]),
-        ("a.npy", ["--bits", "50", "--codec", "{}/own.codec"]),
+        ("b.npy", ["--bits", "50"], "something else"),
+        ("b.npy", ["--bits", "60"], "something else"),
+        ("a.npy", ["--bits", "60"], "encoded with 50 bits;"),
+        ("a.npy", [], "encoded with 50 bits;"),
+        ("a.npy", ["--bits", "50", "--no-refit"], "encoded with a refit;"),
+        ("a.npy", ["--bits", "50", "--codec", "{}/own.codec"], "encoded with no --codec;"),
+        ("a.npy", ["--bits", "60", "--chunk", "64"], "encoded with 50 bits and --chunk 32;"),
     ],
 )
-def test_another_request_is_no_resume(inputs, tmp_path, source, options):
+def test_another_request_is_no_resume(inputs, tmp_path, source, options, says):
     store = tmp_path / "s.tcz"
     stopped("encode", inputs / "a.npy", store, "--bits", "50", "--chunk", "32", file_bytes=16_000)
     options = [option.replace("{}", str(inputs)) for option in options]
     command = ["encode", inputs / source, store, "--chunk", "32", *options]
-    refused(store, *command, code=1, says=["s.tcz", "something else"])
+    refused(store, *command, code=1, says=["s.tcz", says])
 
 
 def test_another_named_codec_is_no_resume(inputs, tmp_path):
     store = tmp_path / "s.tcz"
     stopped("encode", inputs / "a.npy", store, "--codec", inputs / "own.codec", "--chunk", "32", file_bytes=16_000)
-    for options in ([], ["--codec", inputs / "other.codec"]):
+    for options, says in (([], "a --codec and no --bits;"), (["--codec", inputs / "other.codec"], "another --codec;")):
         command = ["encode", inputs / "a.npy", store, "--chunk", "32", *options]
-        refused(store, *command, code=1, says=["s.tcz", "something else"])
+        refused(store, *command, code=1, says=["s.tcz", f"encoded with {says}"])
     run("encode", inputs / "a.npy", store, "--codec", inputs / "own.codec", "--chunk", "32")
     assert len(taskcodec.open(store)) == 4000
 

@@ -79,15 +79,19 @@ def plan(manifest: Manifest, name: str, request: dict[str, Any], append: bool) -
     unfinished = manifest.state != "complete"
     if not append:
         if not is_same(manifest, request):
+            if _descriptor(manifest.source) == _descriptor(request):
+                raise StorageError(
+                    f"{name}: the same source lies there, encoded with {_options(manifest.source, request)}; give the "
+                    "same options, replace it (--overwrite) or name another place"
+                )
             raise StorageError(
                 f"{name}: a store of something else lies there; append to it (--append) or replace it (--overwrite)"
             )
         if unfinished and appended:
             raise StorageError(f"{name}: an append to it is unfinished; run that command again")
         return Plan("resume" if unfinished else "nothing")
-    keys = ("kind", "count", "sha256")
-    wanted = [request[key] for key in keys]
-    entries = [[entry.get(key) for key in keys] for entry in (manifest.source, *appended)]
+    wanted = _descriptor(request)
+    entries = [_descriptor(entry) for entry in (manifest.source, *appended)]
     if not unfinished:
         return Plan("nothing") if wanted in entries else Plan("append", None)
     if not appended or entries[-1] != wanted:
@@ -123,6 +127,24 @@ def own_codec(store: Store) -> Codec:
     codec = store.codec
     assert isinstance(codec, Codec)
     return codec
+
+
+def _descriptor(entry: Entry) -> list[Any]:
+    return [entry.get(key) for key in ("kind", "count", "sha256")]
+
+
+def _options(stored: Entry, request: Entry) -> str:
+    """The options that a store was begun with, in words: those in which the request differs."""
+    bits, named = stored.get("bits"), bool(stored.get("named"))
+    codec = "no --codec" if not named else "another --codec" if request["named"] else "a --codec"
+    words = {
+        "codec": codec if named or request["named"] else "",  # one that was not named is no difference
+        "bits": f"{bits:g} bits" if isinstance(bits, int | float) else "no --bits",
+        "refit": "a refit" if stored.get("refit") else "--no-refit",
+        "chunk_rows": f"--chunk {stored.get('chunk_rows')}",
+    }
+    differing = (word for key, word in words.items() if stored.get(key) != request[key])
+    return " and ".join(filter(None, differing)) or codec
 
 
 def _appended(manifest: Manifest) -> list[Entry]:
