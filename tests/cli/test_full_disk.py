@@ -40,6 +40,10 @@ def test_encode_to_a_zip_file(inputs, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["s.zip.partial"]
     run(*command)
     assert [path.name for path in tmp_path.iterdir()] == ["s.zip"]
+    (tmp_path / "s.zip").unlink()
+    stopped(*command, file_bytes=100)  # not enough for a single file
+    assert list(tmp_path.iterdir()) == []
+    run(*command)
     assert taskcodec.open(tmp_path / "s.zip").verify() == []
 
 

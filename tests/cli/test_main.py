@@ -47,8 +47,21 @@ def test_the_whole_way(vectors):
     assert json.loads(run("info", vectors / "x.tcz", "--json").stdout)["samples"] == 6000
 
 
+def test_endings_in_capitals(vectors, tmp_path):
+    run("encode", vectors / "x.npy", tmp_path / "x.tcz", "--bits", "60")
+    for name in ("X.NPY", "X.PARQUET"):
+        run("decode", tmp_path / "x.tcz", "-o", tmp_path / name)
+    assert np.load(tmp_path / "X.NPY").shape == (3000, 40)
+    run("features", vectors / "x.npy", "-o", tmp_path / "Y.Npy")
+
+
 def test_zip_store_and_automatic_fit(vectors):
     run("encode", vectors / "x.npy", vectors / "z.zip", "--bits", "60")
+    before = (vectors / "z.zip").read_bytes()
+    assert "already; nothing was done" in run("encode", vectors / "x.npy", vectors / "z.zip", "--bits", "60").stderr
+    assert "exists" in run("encode", vectors / "x.npy", vectors / "z.zip", "--bits", "50", code=1).stderr
+    assert (vectors / "z.zip").read_bytes() == before
+    assert not (vectors / "z.zip.partial").exists()
     assert json.loads(run("info", vectors / "z.zip", "--json").stdout)["samples"] == 3000
     run("verify", vectors / "z.zip")
 
@@ -75,6 +88,7 @@ def test_zip_store_and_automatic_fit(vectors):
         (("decode", "{}/x.npy", "-o", "{}/y.npy"), 1, "x.npy"),
         (("info", "{}/nothing"), 1, "nothing"),
         (("info", "{}/x.npy"), 1, "x.npy"),
+        (("info", "lite0", "--failures"), 2, "--failures"),
         (("verify", "/dev/null"), 1, "/dev/null"),
         (("features", "{}/x.npy", "-o", "{}/f.txt"), 2, ".npy"),
     ],

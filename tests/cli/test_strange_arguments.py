@@ -117,6 +117,11 @@ def test_a_rate_that_cannot_be_met_is_told(place, tmp_path):
     assert "--bits 20 was not met" in found.stderr
     assert len(found.stderr.strip().splitlines()) == 1
     assert run("encode", place / "x.npy", tmp_path / "x.tcz", "--bits", "20").stderr.count("not met") <= 1
+    for arguments in (
+        ("encode", tmp_path / "few.npy", tmp_path / "y.tcz"),
+        ("fit", place / "flat.npy", "-o", tmp_path / "y.codec"),
+    ):
+        assert "the usual rate of 32 bits was not met" in run(*arguments).stderr
 
 
 def test_a_store_larger_than_its_source_is_called_so(place, tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from taskcodec.data import FeatureSource, ImageSource, Source, open_source
 from taskcodec.engines.learned import PREFIX, through
 from taskcodec.engines.ledger import check_fits, is_same, own_codec, plan, request_of
 from taskcodec.engines.local import Batches, Progress, Watch, encode_source, sample_features
-from taskcodec.errors import MismatchError, SourceError, StorageError, UsageError
+from taskcodec.errors import MismatchError, SourceError, StorageError, TaskcodecError, UsageError
 from taskcodec.fitting import default_bits
 from taskcodec.fitting import fit as fit_codec
 from taskcodec.store import Store, pack_zip
@@ -55,9 +56,10 @@ def encode_job(
     check_no_backbone(source, options.backbone)
     named = None if options.codec is None else load_codec(options.codec)
     source = through(source, named)
-    if zipped and os.path.lexists(store) and not options.overwrite:
+    packed = zipped and not options.overwrite and os.path.lexists(store)
+    if packed and not _is_packed(store, source, named, options):
         raise StorageError(f"{store}: exists; replace it (--overwrite) or name another place")
-    place = f"{store}.partial" if zipped else store
+    place = f"{store}.partial" if zipped and not packed else store
     if options.overwrite:
         place = place_of_the_new(store, lambda found: _is_begun(found, source, named, options))
     found, stale, bits = stored_at(place), False, options.bits
@@ -93,9 +95,14 @@ def encode_job(
     except SourceError:
         _remove_empty(place)
         raise
+    except StorageError:
+        if place != store and os.path.isdir(place):
+            _remove_bare(place)
+        raise
     # A store that was finished before holds what other runs encoded, perhaps other sources that were appended since.
-    by_this_run = stale or not finished
-    if options.bits is not None and by_this_run and (note := missed(options.bits, opened.info().bits_per_sample)):
+    by_this_run = (stale or not finished) and not options.append
+    asked = options.bits is not None
+    if bits is not None and by_this_run and (note := missed(bits, opened.info().bits_per_sample, asked)):
         say(note)
     if store.startswith("memory://"):
         say(f"warning: {store} lies in the memory of this command, and is gone when it ends; name a folder to keep it")
@@ -120,6 +127,13 @@ def _remove_empty(place: str) -> None:
     left = stored_at(place)
     if left is not None and left.manifest.state == "complete" and not len(left):
         remove_store(place)
+
+
+def _remove_bare(place: str) -> None:
+    """Remove a folder beside the store in which no file lies: a disk that was full from the start."""
+    for folder, _, _ in os.walk(place, topdown=False):
+        with suppress(OSError):  # one that is not empty stays
+            os.rmdir(folder)
 
 
 def _labels_differ(store: Store, source: Source) -> bool:
@@ -164,6 +178,15 @@ def _is_begun(found: Store, source: Source, named: Codec | None, options: Encode
         return True
     spec = own_codec(found).backbone
     return spec is not None and spec.name == (options.backbone or DEFAULT_BACKBONE)
+
+
+def _is_packed(store: str, source: Source, named: Codec | None, options: EncodeOptions) -> bool:
+    """Whether a zip file is the finished store of this very command."""
+    try:
+        found = stored_at(store)
+        return found is not None and _is_begun(found, source, named, options)
+    except TaskcodecError:  # whatever else it is, it is not that
+        return False
 
 
 def _recorded_backbone(found: Store, place: str, source: Source, named: Codec | None, options: EncodeOptions) -> Any:

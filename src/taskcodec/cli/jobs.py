@@ -96,13 +96,17 @@ def _rate_of(codec: Codec, features: Any) -> float:
     return float(codec.tables.code_length(codec.encode(features)).mean())
 
 
-def missed(bits: float | None, reached: float) -> str | None:
-    """What to say where a rate was asked for and another one came out, or next to none; None where all is well."""
+def missed(bits: float | None, reached: float, asked: bool = True) -> str | None:
+    """What to say where another rate came out than the one to meet, or next to none; None where all is well.
+
+    `asked`: whether the user asked for that rate, or it is the usual one.
+    """
     if bits is None:
         return f"warning: {reached:.2f} bits a sample: such a step keeps next to nothing" if reached < 1 else None
     if abs(reached - bits) <= MISSED_SHARE * bits:
         return None
-    return f"warning: --bits {bits:g} was not met: {reached:.1f} bits a sample (too few samples, or too much alike)"
+    rate = f"--bits {bits:g}" if asked else f"the usual rate of {bits:g} bits"
+    return f"warning: {rate} was not met: {reached:.1f} bits a sample (too few samples, or too much alike)"
 
 
 def features_job(

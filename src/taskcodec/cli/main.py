@@ -110,6 +110,7 @@ def fit(
     """Fit a codec to a collection, without labels, in closed form."""
     from taskcodec.cli.jobs import fit_job, missed
     from taskcodec.engines.outputs import check_output
+    from taskcodec.fitting import default_bits
 
     check_output(source, output, "codec")
     notes = list[str]()
@@ -117,7 +118,8 @@ def fit(
         codec, reached = fit_job(
             source, backbone, bits, step, tolerance, labels, method, views, device, report, notes.append
         )
-    if note := missed(bits, reached):
+    usual = default_bits(codec.dimension) if bits is step is tolerance is None else None
+    if note := missed(bits or usual, reached, asked=bits is not None):
         notes.append(note)
     _tell(notes)
     codec.save(output)
@@ -136,7 +138,7 @@ def features(
     from taskcodec.cli.jobs import features_job
     from taskcodec.engines.outputs import check_output
 
-    if output.suffix != ".npy":
+    if output.suffix.lower() != ".npy":
         raise UsageError(f"{output}: features are written to a .npy file")
     check_output(source, output, "npy")
     with progress_bar("features") as report:
@@ -158,11 +160,12 @@ def decode(
     opened = open_store(store)
     if opened.manifest.state != "complete":
         raise SourceError(f"{store}: unfinished; run the same encode command again to resume it")
-    if output.suffix not in (".npy", ".parquet"):
+    kind = output.suffix[1:].lower()
+    if kind not in ("npy", "parquet"):
         raise UsageError(f"{output}: features are written to a .npy or a .parquet file")
-    check_output(store, output, output.suffix[1:])
+    check_output(store, output, kind)
     with progress_bar("decoding") as report:
-        if output.suffix == ".npy":
+        if kind == "npy":
             with replacing(output) as temporary:
                 write_npy(temporary, _reported(opened, report), opened.manifest.dimension)
         else:
@@ -179,6 +182,8 @@ def info(
 ) -> None:
     """Print counts, sizes and rates of a store, or what a codec is."""
     if _is_codec(place):
+        if failures:
+            raise UsageError(f"--failures: {place} is a codec, and has no samples; name a store, or leave it out")
         codec = load_codec(place)
         show(_codec_info(place, codec), json_, _codec_lines(place, codec))
         return
