@@ -36,7 +36,10 @@ def _crops(side: int, channels: int) -> nn.Module:
 
 
 def _simclr(side: int, channels: int) -> nn.Module:
-    """SimCLR's (Chen et al., 2020, appendix A), without blur, as for small images: crops, mirroring, colours."""
+    """SimCLR's (Chen et al., 2020, appendix A) without blur, as for small images: crops, mirroring, colours.
+
+    The crops are `_crops`', of 20 % of the area and more, where the paper goes down to 8 %.
+    """
     import kornia.augmentation as K
 
     colours: list[nn.Module] = [K.ColorJitter(0.4, 0.4, 0.4, 0.1, p=0.8)]
