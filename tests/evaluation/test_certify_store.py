@@ -207,6 +207,20 @@ def test_another_folder_is_refused(pictures, tmp_path):
         certify(str(pictures / "p.tcz"), source=str(tmp_path / "p"))
 
 
+def test_other_images_of_the_same_names_and_sizes_are_refused(pictures, tmp_path):
+    for name, turned in (("a", 0), ("b", 1)):
+        (tmp_path / name).mkdir()
+        for i in range(6):
+            Image.open(pictures / "p" / f"{(i + turned) % 6}.png").save(tmp_path / name / f"{i}.bmp")
+    arguments = {"backbone": load_backbone("lite0"), "bits": 256, "refit": False}
+    place = tmp_path / "a.tcz"
+    encode_source(open_source(tmp_path / "a"), taskcodec.load_codec("lite0"), place, Codec.from_bytes, **arguments)
+    with pytest.raises(MismatchError, match=r"b: 0\.bmp is not the image .* \(other features\); so are 6 of 6"):
+        certify(str(place), source=str(tmp_path / "b"), pairs=6)
+    assert taskcodec.open(place).certificate is None
+    assert certify(str(place), source=str(tmp_path / "a"), pairs=6).certificate.samples == 6
+
+
 @pytest.mark.parametrize("kind", AUGMENTATIONS.values(), ids=lambda kind: kind.name)
 def test_views_are_as_far_from_their_image_as_their_name_says(kind):
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)).resize((32, 32))

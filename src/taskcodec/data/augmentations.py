@@ -36,10 +36,8 @@ def _crops(side: int, channels: int) -> nn.Module:
 
 
 def _simclr(side: int, channels: int) -> nn.Module:
-    """SimCLR's (Chen et al., 2020, appendix A) without blur, as for small images: crops, mirroring, colours.
-
-    The crops are `_crops`', of 20 % of the area and more, where the paper goes down to 8 %.
-    """
+    """SimCLR's (Chen et al., 2020) without blur: crops of 20 to 100 % of the area, mirroring, colours."""
+    # The paper's crops go down to 8 %.
     import kornia.augmentation as K
 
     colours: list[nn.Module] = [K.ColorJitter(0.4, 0.4, 0.4, 0.1, p=0.8)]

@@ -38,6 +38,10 @@ DEFAULT_AUGMENTATIONS = "mild"
 NO_AUGMENTATIONS = "none"
 CALIBRATION = 1024
 """Views on which the covariance within samples is found, and again as many for the shape of q."""
+COMPARED, UNLIKE = 64, 0.25
+"""So many images of a source are compared, as they are, with what the store holds of them. Another image is about as
+far from it as two samples are from each other; the same one, on another machine or in bf16, a few hundredths of that.
+"""
 MIN_VIEWS = 3
 """In a file of views: one for each of these two, the rest to test."""
 Float32s = npt.NDArray[np.float32]
@@ -278,11 +282,26 @@ def _bound_of_images(
     few, again = (np.sort(np.random.default_rng([seed, part]).permutation(n)[:CALIBRATION]) for part in (1, 2))
     tested = draw_items(n, pairs, seed)
     rows = np.concatenate([few, again, tested])
-    backbone = load_backbone_for(codec.backbone, device)
+    backbone, stored = load_backbone_for(codec.backbone, device), store.to_numpy()
+    compared = np.sort(np.random.default_rng([seed, 0]).permutation(n)[:COMPARED])
+    plain = views_of_squares(items, compared.tolist(), backbone, NO_AUGMENTATIONS, seed)
+    _check_same(store, stored, compared, codec.decode(codec.encode(plain)), opened.name)
     features = views_of_squares(items, rows.tolist(), backbone, kind, seed, progress)
     decoded = codec.decode(codec.encode(features))
     noise, shape, fresh = np.split(decoded, [len(few), len(few) + len(again)])
-    return bound_excess(fit_posterior(store.to_numpy(), noise, few, shape, again), fresh, tested, n)
+    return bound_excess(fit_posterior(stored, noise, few, shape, again), fresh, tested, n)
+
+
+def _check_same(store: Store, stored: Float32s, rows: npt.NDArray[np.intp], found: Float32s, place: str) -> None:
+    """Raise MismatchError where images as they are give other features than the store holds of these rows."""
+    apart = ((found - stored[rows]) ** 2).sum(axis=1)
+    usual = 2 * float(stored.var(axis=0, dtype=np.float64).sum())  # between two samples, in the mean
+    other = rows[apart > UNLIKE * usual]
+    if len(other):
+        raise MismatchError(
+            f"{place}: {store.ids[other[0]]} is not the image that {store.place} was made of (other features); "
+            f"so are {len(other)} of {len(rows)} that were compared"
+        )
 
 
 def _items_of(store: Store, source: ImageSource) -> list[Item]:
