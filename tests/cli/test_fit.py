@@ -15,6 +15,7 @@ from tests.cli.test_main import run
 pytest.importorskip("torch")
 
 from taskcodec.evaluation.probes import probe_accuracy
+from taskcodec.evaluation.tolerance import GRID_BITS
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,22 @@ def test_a_tolerance_with_a_file_of_labels(scenes):
         assert says in found.stderr
         assert len(found.stderr.strip().splitlines()) == 1
     assert not (scenes / "n.codec").exists()
+
+
+def test_a_tolerance_gives_what_a_fit_at_its_rate_gives(tmp_path):
+    """20 directions and a little noise in 64 features: at thousands of bits a fit distorts its map."""
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(800, 20)) @ rng.normal(size=(20, 64)) + 0.1 * rng.normal(size=(800, 64))).astype("f4")
+    np.save(tmp_path / "x.npy", x)
+    write_labels(tmp_path / "y.csv", {str(row): str(value > 0) for row, value in enumerate(x[:, 0])})
+    run("fit", tmp_path / "x.npy", "-o", tmp_path / "t.codec", "--tolerance", "5", "--labels", tmp_path / "y.csv")
+    chosen = taskcodec.load_codec(tmp_path / "t.codec")
+    bits = min(GRID_BITS, key=lambda rate: abs(rate - measured(chosen, x)))
+    plain = taskcodec.fit(x, bits=bits)
+    assert bits < 100
+    assert chosen.provenance["labelled_source"]
+    np.testing.assert_array_equal(chosen.encode(x), plain.encode(x))
+    np.testing.assert_array_equal(chosen.decode(chosen.encode(x)), plain.decode(plain.encode(x)))
 
 
 def test_too_few_images(scenes, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import taskcodec
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.probes import probe_accuracy
-from taskcodec.evaluation.tolerance import GRID_BITS, cheapest_within, one_fit
+from taskcodec.evaluation.tolerance import GRID_BITS, cheapest_within
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def digits():
 
 
 def search(features, labels, points):
-    return cheapest_within(features, labels, points, one_fit(features, lambda bits: taskcodec.fit(features, bits=bits)))
+    return cheapest_within(features, labels, points, lambda bits: taskcodec.fit(features, bits=bits))
 
 
 def loss_elsewhere(codec, features, labels, splits=10):
@@ -40,18 +40,6 @@ def test_the_cheapest_rate_inside_the_tolerance(digits, points):
     rate = float(found.codec.tables.code_length(found.codec.encode(x)).mean())
     assert rate == pytest.approx(inside[-1][0], rel=0.02)  # ... and the codec is of the one before
     assert loss_elsewhere(found.codec, x, y) <= points + 0.5
-
-
-@pytest.mark.parametrize("method", ["bottleneck", "dimensionwise"])
-def test_one_fit_gives_what_a_fit_at_each_rate_gives(digits, method):
-    x = digits[0]
-    at = one_fit(x, lambda bits: taskcodec.fit(x, bits=bits, method=method))
-    for bits in (400.0, 100.0, 25.0):
-        once, anew = at(bits), taskcodec.fit(x, bits=bits, method=method)
-        assert once.columns == anew.columns
-        assert once.step == pytest.approx(anew.step, rel=0.01)
-        assert np.mean((once.decode(once.encode(x)) - anew.decode(anew.encode(x))) ** 2) < 0.05 * x.var()
-        assert once.provenance == anew.provenance
 
 
 def test_a_larger_tolerance_is_never_dearer(digits):

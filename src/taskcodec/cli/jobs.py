@@ -80,14 +80,15 @@ def fit_job(
             )
         return codec, reached
     from taskcodec.evaluation.holdout import LABELLED_SOURCE
-    from taskcodec.evaluation.tolerance import cheapest_within, one_fit
+    from taskcodec.evaluation.tolerance import cheapest_within
 
     targets = np.array([record.label for record in records if record.status == OK], dtype=object)
     known = np.array([target is not None for target in targets])
     if not known.any():
         raise UsageError("--tolerance needs labels: folders named by class, or --labels FILE.csv")
-    at = one_fit(features, lambda rate: fit_codec(features, bits=rate, **options))
-    chosen = cheapest_within(features[known], targets[known], tolerance, at).codec
+    chosen = cheapest_within(
+        features[known], targets[known], tolerance, lambda rate: fit_codec(features, bits=rate, **options)
+    ).codec
     codec = replace(chosen, provenance={**chosen.provenance, LABELLED_SOURCE: source.descriptor()["sha256"]})
     return codec, _rate_of(codec, features)
 

@@ -97,7 +97,7 @@ def fit(
     step: Annotated[float | None, typer.Option("--step", help="Quantization step instead of a rate")] = None,
     tolerance: Annotated[
         float | None,
-        typer.Option("--tolerance", help="Cheapest rate that loses at most this many points (needs labels)"),
+        typer.Option("--tolerance", help="Cheapest of 8 to 4096 bits that loses at most so many points (needs labels)"),
     ] = None,
     labels: LabelsOption = None,
     method: Annotated[str, typer.Option(help="bottleneck or dimensionwise")] = "bottleneck",

@@ -1,7 +1,7 @@
 """The cheapest rate whose probe loss stays inside a tolerance."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -9,12 +9,9 @@ import numpy.typing as npt
 from taskcodec.codec import Codec
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.probes import probe_accuracy
-from taskcodec.fitting.closed_form import drop_silent_columns
-from taskcodec.fitting.rate import search_step
-from taskcodec.transforms.affine import outside_share
 
-GRID_BITS = tuple(float(round(32 * 2 ** (i / 2))) for i in range(15))
-"""Rates tried, from 32 to 4096 bits per sample."""
+GRID_BITS = tuple(float(round(8 * 2 ** (i / 2))) for i in range(19))
+"""Rates tried, from 8 to 4096 bits per sample."""
 SPLITS = 4
 TRAIN_SHARE = 0.7
 MIN_LABELLED = 20
@@ -45,7 +42,8 @@ def cheapest_within(
         features: (n, d) labelled features; the codecs do not see the labels.
         labels: (n,) classes as text.
         points: accepted loss of accuracy, in percentage points, as a mean over SPLITS random splits.
-        at: gives the codec for a rate in bits per sample.
+        at: gives the codec for a rate in bits per sample. Let it fit one anew: the map of a fit depends on its rate,
+            since columns out of range get a coarser step and silent ones are dropped.
 
     Raises:
         UsageError: too few labels, labels that are no classes or that the features say nothing about, or no rate up to
@@ -72,32 +70,6 @@ def cheapest_within(
     if best is None:
         raise UsageError(f"no rate up to {GRID_BITS[-1]:g} bits keeps the probe within {points:g} points of {raw:.3f}")
     return Tolerated(best, raw, tuple(tried))
-
-
-def one_fit(features: npt.NDArray[np.float32], fit_at: Callable[[float], Codec]) -> Callable[[float], Codec]:
-    """`fit_at`, a fit to (n, d) features at a rate in bits, made once: later rates, each lower, take a larger step.
-
-    The linear map does not depend on the rate, and a latent column that is zero at one step is zero at a larger one:
-    what is left of the codec before is all that the next one needs.
-    """
-    before: Codec | None = None
-
-    def at(bits: float) -> Codec:
-        nonlocal before
-        if before is None:
-            before = fit_at(bits)
-            return before
-        latent = before.transform.analyse(features)
-        step, frozen = search_step(latent, bits, before.step, before.rounding)
-        codec = replace(before, step=step, tables=frozen.tables, points=frozen.points)
-        if codec.transform.analysis_matrix is not None:
-            codec = drop_silent_columns(codec, latent)
-            lost = round(outside_share(codec.transform, features), 4)
-            codec = replace(codec, provenance={**codec.provenance, "outside_share": lost})
-        before = codec
-        return codec
-
-    return at
 
 
 def _checked_accuracy(features: npt.NDArray[np.float32], labels: npt.NDArray[np.object_], points: float) -> float:
