@@ -39,7 +39,7 @@ def test_no_word_where_nothing_is_wrong(folder, refit):
 
 def test_tables_that_do_not_fit_suggest_a_refit_and_a_refit_cures_it(folder):
     warning, info = encode(folder, "wider", "step", "--no-refit")
-    assert warning.startswith("taskcodec: warning: these data are unlike")
+    assert warning.startswith("taskcodec: warning: the codec's tables cost ")
     assert "--refit" in warning
     assert warning.count("\n") == 1
     cured, refitted = encode(folder, "wider", "step", "--refit")
@@ -58,6 +58,6 @@ def test_a_refit_is_not_advised_where_one_was_made(folder):
     place = folder / "appended.tcz"
     run("encode", folder / "same.npy", place, "--codec", folder / "step.codec")
     found = run("encode", folder / "wider.npy", place, "--append")
-    assert "unlike those the codec was refitted to" in found.stderr
+    assert "was refitted to other data or to too few samples" in found.stderr
     assert "into a store of their own" in found.stderr
     assert "--refit" not in found.stderr

@@ -47,6 +47,19 @@ def test_a_refit_saves_what_the_divergence_says(codec):
     assert after.rate_bits == pytest.approx(entropy, rel=0.05)
 
 
+def test_symbols_that_no_tables_hold_are_not_held_against_a_fit_and_drift_is():
+    """At a fine step most symbols are seen once or lie beyond the longest table: no tables would do better."""
+    data = gaussian(2000, 4)
+    fine = fit(data, step=0.0005)
+    for used in (fine, adapt(fine, data)):
+        found = measure_shift(used, data)
+        assert found.escape_share > 0.1
+        assert found.warning is None
+    coarse = fit(data, step=0.02)
+    assert measure_shift(coarse, data).warning is None
+    assert "fitted on other data or on too few samples" in measure_shift(coarse, data / 8 + 1).warning
+
+
 def test_too_few_samples_give_no_verdict(codec):
     found = measure_shift(codec, gaussian(20, 3, scale=3.0))
     assert found.kl_bits > 0
@@ -141,7 +154,7 @@ def test_tables_that_depend_on_other_symbols_are_measured_table_by_table():
     found = measure_shift(codec, gaussian(rows, 1))
     assert found.rate_bits == pytest.approx(tables.code_length(codec.encode(gaussian(rows, 1))).mean())
     assert found.kl_bits > 0.1 * found.rate_bits
-    assert "train a codec" in found.warning
+    assert "trained on other data or too shortly" in found.warning
 
     class Drawn:
         """The codec, were these symbols what it makes of the features."""

@@ -122,6 +122,13 @@ def encode_job(
     return Store(store, Codec.from_bytes)
 
 
+def fitted_here(options: EncodeOptions, used: Codec | None) -> bool:
+    """Whether such a run fits its own codec to what it encodes: told to fit one, its user could do no better."""
+    if options.codec is not None or options.append or used is None:
+        return False
+    return used.backbone is None or used.backbone.name != DEFAULT_BACKBONE
+
+
 def _remove_empty(place: str) -> None:
     """Take away what a run left that coded nothing, so that it does not block the place."""
     left = stored_at(place)

@@ -69,7 +69,7 @@ def encode(
     json_: JsonOption = False,
 ) -> None:
     """Encode images or features into a store; run the same command again to resume."""
-    from taskcodec.cli.encoding import EncodeOptions, encode_job
+    from taskcodec.cli.encoding import EncodeOptions, encode_job, fitted_here
     from taskcodec.evaluation.shift import ShiftWatch
 
     watch, notes = ShiftWatch(), list[str]()
@@ -82,7 +82,7 @@ def encode(
         reasons = result.failures.select(["id", "status"]).slice(0, 5).to_pylist()
         lines += [f"not coded: {row['id']}: {row['status']}" for row in reasons]
         lines += [f"... and {info.failures - 5} more; see `taskcodec info {store} --failures`"] * (info.failures > 5)
-    if shift is not None and shift.warning is not None:
+    if shift is not None and shift.warning is not None and not fitted_here(options, watch.codec):
         notes.append(f"warning: {shift.warning}")
     _tell(notes)
     show({**asdict(info), "shift": None if shift is None else asdict(shift)}, json_, lines)
