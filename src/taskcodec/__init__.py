@@ -59,16 +59,22 @@ def open(place: Any) -> "Store":
     """Open a store: a folder, a .zip, an fsspec URL, or a Zarr store object.
 
     Raises SourceError where nothing is, ForeignFileError, FutureVersionError or CorruptFileError, naming the file.
+    Warns (`UnfinishedWarning`) where its encode was stopped: what is there is sound, but it is not all.
     """
+    import warnings
     from pathlib import Path
 
     from taskcodec.codec import Codec
-    from taskcodec.errors import SourceError
+    from taskcodec.errors import SourceError, UnfinishedWarning
     from taskcodec.store import Store
 
     if isinstance(place, str | Path) and "://" not in str(place) and str(place) and not Path(place).exists():
         raise SourceError(f"{place}: no such file or folder")
-    return Store(place, Codec.from_bytes)
+    store = Store(place, Codec.from_bytes)
+    if store.manifest.state != "complete":
+        words = f"{place}: unfinished, {len(store)} samples so far; run the same encode command again to resume it"
+        warnings.warn(words, UnfinishedWarning, stacklevel=2)
+    return store
 
 
 __all__ = [

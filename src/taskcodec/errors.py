@@ -52,6 +52,10 @@ class StorageError(TaskcodecError):
     """Writing failed (no space left, no permission, a second writer); what was committed before is sound."""
 
 
+class UnfinishedWarning(UserWarning):
+    """A store was opened that holds part of its samples: its encode, or an append to it, was stopped."""
+
+
 def missing_package(error: ImportError) -> str:
     """The line for a package that is not installed, with what installs it."""
     name = (error.name or str(error)).partition(".")[0]

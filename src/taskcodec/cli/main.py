@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +18,7 @@ from taskcodec.cli.entry import INTERRUPTED, TERMINATED
 from taskcodec.cli.output import human_bytes, printable, progress_bar, show, times_smaller
 from taskcodec.codec import BUNDLED, Codec
 from taskcodec.engines.local import Features, Progress, write_npy
-from taskcodec.errors import SourceError, TaskcodecError, UsageError, missing_package
+from taskcodec.errors import SourceError, TaskcodecError, UnfinishedWarning, UsageError, missing_package
 from taskcodec.store import Store
 from taskcodec.store.atomic import replacing
 from taskcodec.store.backend import is_zip
@@ -262,6 +263,7 @@ def no_verb(
 
 def main() -> None:
     """Entry point: exit 0, 1 on a fault in what was given, 2 on wrong usage; one line of error, never a traceback."""
+    warnings.simplefilter("ignore", UnfinishedWarning)  # each verb says or refuses it in its own words
     try:
         if "" in sys.argv[1:]:
             raise UsageError(
