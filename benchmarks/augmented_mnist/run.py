@@ -359,9 +359,11 @@ def write(options):
 
 
 def record(options):
-    """configuration.json, and the logs thinned."""
+    """configuration.json of what has rows, and the logs thinned."""
     content = []
     for objective, beta in SETTINGS:
+        if not any(options.work.glob(f"{objective}-beta{beta:g}-seed*.json")):
+            continue
         recipe, schedule = planned(objective, beta, 0, options.steps)
         content.append({"recipe": asdict(recipe), "schedule": asdict(schedule), "augmentations": "mnist"})
     (options.out / "configuration.json").write_text(json.dumps(content, indent=1) + "\n")
