@@ -62,5 +62,7 @@ def train(
         if point.trained_bits is None:
             lines.append(f"{words}, stopped after {point.step} of {point.steps} steps: --resume goes on")
         else:
-            lines.append(f"{words}, {point.trained_bits:.2f} bits a sample by its entropy model")
+            lines.append(
+                f"{words}, {point.trained_bits:.2f} bits a sample by its entropy model, on the samples as they are"
+            )
     show([asdict(point) for point in points], json_, lines)
