@@ -8,6 +8,8 @@ import warnings
 from importlib.util import find_spec
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from taskcodec.engines.train_config import read_config
@@ -16,6 +18,7 @@ from taskcodec.errors import UsageError
 if any(find_spec(name) is None for name in ("lightning", "kornia", "yaml", "PIL")):
     pytest.skip("the train extra is not installed", allow_module_level=True)
 from taskcodec.engines.train_data import training_set
+from taskcodec.engines.train_job import train_all
 
 CONFIG = """
 data: {source: SOURCE}
@@ -67,8 +70,28 @@ def test_images_that_cannot_be_read_are_told(tmp_path):
 
 def test_a_batch_larger_than_the_data_is_refused(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((3, 2), "f4"))
+    read(tmp_path, "x.npy")
     with pytest.raises(UsageError, match=r"c\.yaml: training\.batch: 4 is more than the 3 samples"):
-        read(tmp_path, "x.npy")
+        train_all(read_config(tmp_path / "c.yaml"), tmp_path / "x.codec")
+
+
+def test_class_names_of_vectors_are_numbered(tmp_path):
+    columns = {"label": ["b", "a", "b", "c", "a"], "features": [[1.0, 2.0]] * 2 + [[np.nan, 2.0]] + [[3.0, 4.0]] * 2}
+    pq.write_table(pa.table(columns), tmp_path / "x.parquet")
+    assert read(tmp_path, "x.parquet")[0].labels.tolist() == [1, 0, 2, 0]
+    pq.write_table(pa.table({**columns, "label": ["b", "a", "b", None, "a"]}), tmp_path / "x.parquet")
+    assert read(tmp_path, "x.parquet")[0].labels is None
+
+
+def test_the_classes_of_a_folder_go_with_the_features_of_a_backbone(tmp_path):
+    from PIL import Image
+
+    for number, name in enumerate("abab"):
+        (tmp_path / "photos" / name).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32), (60 * number, 0, 0)).save(tmp_path / "photos" / name / f"{number}.png")
+    data, _ = read(tmp_path, "photos", "photos}", "photos, backbone: lite0}")
+    assert data.samples.shape == (4, 1280)
+    assert data.labels.tolist() == [0, 0, 1, 1]
 
 
 def test_idx_files_are_read_without_a_warning(tmp_path):
