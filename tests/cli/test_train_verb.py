@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -64,12 +65,17 @@ def test_a_training_that_is_told_to_stop_says_so(folder, tmp_path, number, code)
     text = CONFIG.replace("[0.1, 0.4]", "0.1").replace("steps: 20", "steps: 100000")
     (tmp_path / "long.yaml").write_text(text.replace("points.npy", str(folder / "points.npy")))
     command = [sys.executable, "-m", "taskcodec", "train", "long.yaml", "-o", "long.codec"]
-    running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    checkpoint = tmp_path / "long.codec.training" / "last.ckpt"
-    while not checkpoint.exists() and running.poll() is None:
-        time.sleep(0.05)
-    running.send_signal(number)
-    told = running.communicate(timeout=120)[1]
+    # Whoever runs these tests in the background has them ignore Ctrl-C, and a child would inherit that.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as running:
+        checkpoint = tmp_path / "long.codec.training" / "last.ckpt"
+        while not checkpoint.exists() and running.poll() is None:
+            time.sleep(0.05)
+        running.send_signal(number)
+        try:
+            told = running.communicate(timeout=120)[1]
+        finally:
+            running.kill()
     assert running.returncode == code
     assert told.endswith("; run the same command with --resume to go on\n"), told
     assert not (tmp_path / "long.codec").exists()

@@ -156,6 +156,7 @@ def test_a_newer_zarr_configuration_is_named():
         AnsCodec.from_dict({"name": "taskcodec.ans", "configuration": {"version": 3, "tables": ""}})
 
 
+@pytest.mark.filterwarnings("ignore::taskcodec.errors.UnfinishedWarning")
 @pytest.mark.parametrize("call", ["open", "replace"])
 def test_a_disk_that_fills_at_any_moment_loses_nothing_committed(tmp_path, codec, x, monkeypatch, call):
     """Fail the first, second, ... write in turn; what can be resumed is, and the symbols come out the same."""
