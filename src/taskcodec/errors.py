@@ -7,6 +7,8 @@ can print it as it is. Code that catches `TaskcodecError` catches all of them.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+TERMINATED = 143
+"""The exit code that shells give a command that SIGTERM ended."""
 _EXTRAS = {
     **dict.fromkeys(("lightning", "kornia", "yaml"), "train"),
     **dict.fromkeys(("timm", "open_clip", "transformers", "torchvision", "onnxruntime"), "backbones"),
@@ -54,6 +56,12 @@ class StorageError(TaskcodecError):
 
 class UnfinishedWarning(UserWarning):
     """A store was opened that holds part of its samples: its encode, or an append to it, was stopped."""
+
+
+def shortened(value: object) -> str:
+    """A value as found, for a line: a whole number may have hundreds of digits."""
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
 
 
 def missing_package(error: ImportError) -> str:

@@ -4,8 +4,6 @@ import sys
 
 INTERRUPTED = 130
 """What shells give a command that Ctrl-C ended."""
-TERMINATED = 143
-"""And one that SIGTERM ended."""
 
 
 def run() -> None:

@@ -14,11 +14,11 @@ import taskcodec
 from taskcodec import load_codec
 from taskcodec import open as open_store
 from taskcodec.cli import benchmark_verb, evaluate_verb, report_verb, train_verb
-from taskcodec.cli.entry import INTERRUPTED, TERMINATED
+from taskcodec.cli.entry import INTERRUPTED
 from taskcodec.cli.output import human_bytes, printable, progress_bar, show, times_smaller
 from taskcodec.codec import BUNDLED, Codec
 from taskcodec.engines.local import Features, Progress, write_npy
-from taskcodec.errors import SourceError, TaskcodecError, UnfinishedWarning, UsageError, missing_package
+from taskcodec.errors import TERMINATED, SourceError, TaskcodecError, UnfinishedWarning, UsageError, missing_package
 from taskcodec.store import Store
 from taskcodec.store.atomic import replacing
 from taskcodec.store.backend import is_zip
@@ -279,11 +279,11 @@ def main() -> None:
     except ClickError as error:
         code = _fail(f"{error.format_message()} (see `taskcodec --help`)", 2)
     except (KeyboardInterrupt, typer.Abort):
-        code = _fail(f"interrupted{GOES_ON.get(''.join(sys.argv[1:2]), '')}", INTERRUPTED)
+        code = _stopped("interrupted", INTERRUPTED)
     except SystemExit as left:  # Lightning takes SIGTERM to end a training in order
         if left.code != TERMINATED:
             raise
-        code = _fail(f"terminated{GOES_ON.get(''.join(sys.argv[1:2]), '')}", TERMINATED)
+        code = _stopped("terminated", TERMINATED)
     except MemoryError:
         code = _fail("out of memory", 1)
     except ImportError as error:
@@ -291,6 +291,10 @@ def main() -> None:
     except OSError as error:
         code = _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _stopped(word: str, code: int) -> int:
+    return _fail(word + GOES_ON.get("".join(sys.argv[1:2]), ""), code)
 
 
 def _fail(message: str, code: int) -> int:

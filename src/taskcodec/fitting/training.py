@@ -29,7 +29,7 @@ import numpy as np
 import torch
 
 from taskcodec.codec import Codec
-from taskcodec.errors import CorruptFileError, UsageError
+from taskcodec.errors import TERMINATED, CorruptFileError, UsageError
 from taskcodec.fitting.checkpoints import KEY, described, read_step
 from taskcodec.fitting.compressor import Compressor, TrainingSet
 from taskcodec.fitting.recipe import LAST, Recipe, Schedule
@@ -51,8 +51,6 @@ except ImportError as fault:
 Progress = Callable[[int, int], None]
 LOG_EVERY = 20
 """Steps between lines of the log."""
-TERMINATED = 128 + signal.SIGTERM
-"""What shells give a command that SIGTERM ended."""
 
 
 @dataclass(frozen=True, eq=False)
