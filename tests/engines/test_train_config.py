@@ -13,7 +13,7 @@ import pytest
 from taskcodec.engines.train_checks import SIZES
 from taskcodec.engines.train_config import DataChoice, TrainConfig, read_config
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
-from taskcodec.fitting.recipe import LARGEST_SIZE, RELAXATIONS, NetworkChoice, Recipe, Schedule
+from taskcodec.fitting.recipe import RELAXATIONS, NetworkChoice, Recipe, Schedule
 
 pytest.importorskip("yaml")
 GUIDE = Path(__file__).parents[2] / "docs" / "train.md"
@@ -211,17 +211,15 @@ def test_the_sizes_that_a_configuration_may_give_are_those_of_the_networks():
         assert tuple(optional) == sizes
 
 
-def test_the_names_and_limits_that_are_checked_before_torch_is_loaded_are_those_of_what_needs_it():
+def test_the_names_that_are_checked_before_torch_is_loaded_are_those_of_what_needs_it():
     pytest.importorskip("torch")
     from taskcodec.data import augmentations
     from taskcodec.engines.train_config import AUGMENTATIONS, TARGETS
     from taskcodec.entropy_models.model import Relaxation
-    from taskcodec.transforms.networks import MAX_SIZE
 
     assert augmentations.NAMES == AUGMENTATIONS
     assert tuple(augmentations.TARGETS) == TARGETS
     assert get_args(Relaxation) == RELAXATIONS
-    assert MAX_SIZE == LARGEST_SIZE
 
 
 def test_a_missing_file_is_a_source_error(tmp_path):

@@ -12,7 +12,7 @@ VECTORS, IMAGES = torch.randn(5, 6), torch.rand(5, 3, 32, 32)
 CASES = [
     ("mlp", {"inputs": 6, "outputs": 4, "hidden": [8, 7]}, VECTORS, (5, 4)),
     ("head", {"inputs": 6, "outputs": 4, "hidden": [8]}, VECTORS, (5, 4)),
-    ("resnet_small", {"channels": 3, "outputs": 4, "widths": [4, 8], "blocks": 2}, IMAGES, (5, 4)),
+    ("resnet_small", {"channels": 3, "outputs": 4, "widths": [4, 8], "blocks": 2, "stem_stride": 2}, IMAGES, (5, 4)),
     ("deconv", {"inputs": 6, "channels": 1, "side": 28, "width": 4}, VECTORS, (5, 1, 28, 28)),
 ]
 

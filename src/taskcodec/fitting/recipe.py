@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from taskcodec.errors import UsageError
+from taskcodec.errors import UsageError, shortened
+from taskcodec.transforms.carried import MAX_SIZE, check_size
 
 Objective = Literal["VC", "VIC", "BINCE", "feature_l1", "feature_l2", "supervised"]
 OBJECTIVES: tuple[Objective, ...] = ("VC", "VIC", "BINCE", "feature_l1", "feature_l2", "supervised")
@@ -20,12 +21,8 @@ LAST = "last.ckpt"
 PRECISIONS = ("32-true", "bf16-mixed")
 LARGEST_NUMBER = sys.float_info.max
 """What no float holds, which whole numbers may be, is refused like infinity."""
-LARGEST_SIZE = 1 << 16
-"""No size in a network is larger (a test compares it with the networks' own)."""
 LARGEST_QUEUE = 1 << 20
 """More candidates than a training has use for: their scores alone fill 8 MB for each sample of a batch."""
-LISTS = ("hidden", "widths")
-"""Sizes that are lists of whole numbers; the others are one each."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +34,7 @@ class NetworkChoice:
 
     def __post_init__(self) -> None:
         for key, value in self.sizes.items():
-            numbers = [value] if key not in LISTS else value if isinstance(value, list | tuple) else []
-            if not numbers or not all(type(number) is int and 1 <= number <= LARGEST_SIZE for number in numbers):
-                wanted = "a list of whole numbers, each" if key in LISTS else "a whole number"
-                raise UsageError(f"{key} must be {wanted} from 1 to {LARGEST_SIZE}, found {_short(value)}")
+            check_size(key, value)
 
 
 @dataclass(frozen=True)
@@ -78,13 +72,13 @@ class Recipe:
         if self.relaxation not in RELAXATIONS:
             raise UsageError(f"relaxation {self.relaxation!r} is none of {', '.join(RELAXATIONS)}")
         if not 0 < self.beta <= LARGEST_NUMBER:
-            raise UsageError(f"beta must be a positive number, found {_short(self.beta)}")
-        if not 1 <= self.columns <= LARGEST_SIZE:
-            raise UsageError(f"columns must be from 1 to {LARGEST_SIZE}, found {_short(self.columns)}")
-        if not all(1 <= width <= LARGEST_SIZE for width in self.projection):
-            raise UsageError(f"projection must be widths from 1 to {LARGEST_SIZE}, found {_short(self.projection)}")
+            raise UsageError(f"beta must be a positive number, found {shortened(self.beta)}")
+        if not 1 <= self.columns <= MAX_SIZE:
+            raise UsageError(f"columns must be from 1 to {MAX_SIZE}, found {shortened(self.columns)}")
+        if not all(1 <= width <= MAX_SIZE for width in self.projection):
+            raise UsageError(f"projection must be widths from 1 to {MAX_SIZE}, found {shortened(self.projection)}")
         if not 0 <= self.queue <= LARGEST_QUEUE:
-            raise UsageError(f"queue must be from 0 to {LARGEST_QUEUE}, found {_short(self.queue)}")
+            raise UsageError(f"queue must be from 0 to {LARGEST_QUEUE}, found {shortened(self.queue)}")
         if (self.synthesis is not None) != (self.objective in RECONSTRUCTING):
             needs = "needs a synthesis network" if self.synthesis is None else "has no use for a synthesis network"
             raise UsageError(f"objective {self.objective} {needs}")
@@ -128,10 +122,10 @@ class Schedule:
                 raise UsageError(f"{name} must be at least 1, found {getattr(self, name)}")
         for name in ("learning_rate", "entropy_learning_rate"):
             if not 0 < getattr(self, name) <= LARGEST_NUMBER:
-                raise UsageError(f"{name} must be a positive number, found {_short(getattr(self, name))}")
+                raise UsageError(f"{name} must be a positive number, found {shortened(getattr(self, name))}")
         for name in ("warmup", "clip", "seed"):
             if not 0 <= getattr(self, name) <= LARGEST_NUMBER:
-                raise UsageError(f"{name} must be a number of at least 0, found {_short(getattr(self, name))}")
+                raise UsageError(f"{name} must be a number of at least 0, found {shortened(getattr(self, name))}")
         if self.precision not in PRECISIONS:
             raise UsageError(f"precision {self.precision!r} is none of {', '.join(PRECISIONS)}")
         if self.batch % self.devices:
@@ -143,9 +137,3 @@ class Schedule:
             return (step + 1) / self.warmup
         done = (step - self.warmup) / max(1, self.steps - self.warmup)
         return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-
-
-def _short(value: object) -> str:
-    """A value as found, in a line: a whole number may have hundreds of digits."""
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:40]}..."

@@ -16,15 +16,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.errors import CorruptFileError
+from taskcodec.errors import CorruptFileError, UsageError, shortened
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 ANALYSES = ("mlp", "head", "resnet_small", "resnet18", "resnet50")
 SYNTHESES = ("mlp", "deconv")
 OF_VECTORS = ("mlp", "head")
 """Analyses that take vectors; the others take images."""
+LISTS = ("hidden", "widths")
+"""Sizes that are lists of whole numbers; the others are one each."""
+MAX_SIZE = 1 << 16
+"""No size in a network is larger."""
 KEPT_SYNTHESIS_BYTES = 4 * 2**20
 """A store keeps g_s up to this size: it is what shows people what was kept, and costs little beside many samples."""
+
+
+def check_size(key: str, value: object) -> None:
+    """Raise UsageError unless a network may be given this size."""
+    numbers = [value] if key not in LISTS else value if isinstance(value, list | tuple) else []
+    if not numbers or not all(type(number) is int and 1 <= number <= MAX_SIZE for number in numbers):
+        wanted = "a list of whole numbers, each" if key in LISTS else "a whole number"
+        raise UsageError(f"{key} must be {wanted} from 1 to {MAX_SIZE}, found {shortened(value)}")
 
 
 @dataclass(frozen=True, eq=False)

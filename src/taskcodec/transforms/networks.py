@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from taskcodec.errors import CorruptFileError, UsageError
-from taskcodec.transforms.carried import Network
+from taskcodec.transforms.carried import Network, check_size
 from taskcodec.transforms.deconv import Deconv
 from taskcodec.transforms.head import Head
 from taskcodec.transforms.mlp import MLP
@@ -25,8 +25,6 @@ _MAKERS: Mapping[str, Callable[..., nn.Module]] = {
     "resnet50": partial(ResNet, 50),
     "deconv": Deconv,
 }
-MAX_SIZE = 1 << 16
-"""No size in a network is larger."""
 
 
 def size_names(name: str) -> tuple[list[str], list[str]]:
@@ -44,11 +42,10 @@ def make(name: str, sizes: Mapping[str, Any]) -> nn.Module:
     for key, value in sizes.items():
         if key not in needed + optional:
             raise UsageError(f"network {name}: no size {key!r}; it has {', '.join(needed + optional)}")
-        is_list = key in optional and isinstance(inspect.signature(_MAKERS[name]).parameters[key].default, tuple)
-        numbers = [value] if not is_list else value if isinstance(value, list | tuple) else []
-        if not numbers or any(type(n) is not int or not 1 <= n <= MAX_SIZE for n in numbers):
-            wanted = "a list of whole numbers, each" if is_list else "a whole number"
-            raise UsageError(f"network {name}: {key} must be {wanted} from 1 to {MAX_SIZE}, found {value!r}")
+        try:
+            check_size(key, value)
+        except UsageError as error:
+            raise UsageError(f"network {name}: {error}") from error
     missing = [key for key in needed if key not in sizes]
     if missing:
         raise UsageError(f"network {name}: needs {', '.join(missing)}")
