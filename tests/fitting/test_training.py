@@ -86,6 +86,29 @@ def test_images_train_with_pictures_of_what_was_kept():
     assert codec.synthesise(y_hat[None]).shape == (1, 1, 8, 8)
 
 
+def test_half_precision_is_for_networks_alone():
+    """Augmentations would move pixels by what a half number rounds, and rates would not be those of files."""
+
+    def seen(x):
+        assert not torch.is_autocast_enabled("cpu")
+        return x
+
+    images = torch.randint(0, 256, (64, 1, 8, 8), dtype=torch.uint8)
+    described = {"resize": 8, "crop": 8, "interpolation": "bicubic", "mean": [0.5] * 3, "std": [0.3] * 3}
+    networks = NetworkChoice("resnet_small", {"widths": [4, 8]}), NetworkChoice("deconv", {"width": 4})
+    schedule = Schedule(30, 16, accelerator="cpu", precision="bf16-mixed")
+    codec = train(
+        TrainingSet(images, views=seen, preprocessing=described), Recipe("VIC", 0.1, 4, *networks), schedule
+    ).codec
+    again = Codec.from_bytes(codec.to_bytes())
+    assert again.fingerprint == codec.fingerprint
+    pictures = list(np.repeat(images.numpy().transpose(0, 2, 3, 1), 3, axis=3))
+    symbols = again.encode(again.analyse(pictures))
+    np.testing.assert_array_equal(symbols, codec.encode(codec.analyse(pictures)))
+    bits = again.tables.code_length(symbols).mean()
+    assert bits == pytest.approx(codec.provenance["trained_bits"], rel=0.01, abs=0.05)
+
+
 def test_each_stretch_sees_every_sample_once():
     rows = torch.cat([rows_of(step, 10, 4, 0) for step in range(5)])
     assert rows[:10].sort().values.tolist() == rows[10:].sort().values.tolist() == list(range(10))

@@ -123,6 +123,7 @@ class Compressor(nn.Module):
             self.classifier = make("mlp", sizes)
         mean, std = (0.0, 1.0) if not data.is_images else _mean_and_std(data)
         self.mean, self.std = mean, std
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a tenth quicker on a processor
 
     def analyse(self, x: Tensor) -> Tensor:
         """Prepared samples or views -> (n, k) latent."""
@@ -144,7 +145,8 @@ class Compressor(nn.Module):
     def _view(self, x: Tensor) -> Tensor:
         if self.data.views is None:
             return x
-        view = self.data.views(x.clone())  # theirs to change: x itself is the target, or a second view's source
+        with torch.autocast(x.device.type, enabled=False):  # bf16 is for networks: it would shift pixels of a warp
+            view = self.data.views(x.clone())  # theirs to change: x itself is the target, or a second view's source
         if not isinstance(view, Tensor) or (view.shape, view.dtype) != (x.shape, x.dtype):
             raise UsageError(f"views: must give what they are given, {_kind(x)}, and gave {_kind(view)}")
         return view

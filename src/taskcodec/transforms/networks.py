@@ -58,7 +58,8 @@ def make(name: str, sizes: Mapping[str, Any]) -> nn.Module:
 def pack(name: str, sizes: Mapping[str, Any], module: nn.Module) -> Network:
     """A trained network as data."""
     state = {key: value for key, value in module.state_dict().items() if value.is_floating_point()}
-    return Network(name, dict(sizes), {key: value.detach().float().cpu().numpy() for key, value in state.items()})
+    weights = {key: value.detach().float().cpu().contiguous().numpy() for key, value in state.items()}
+    return Network(name, dict(sizes), weights)
 
 
 def unpack(network: Network) -> nn.Module:
