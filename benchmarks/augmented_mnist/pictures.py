@@ -15,7 +15,7 @@ import torch
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
-from run import MEAN, STD
+from measuring import MEAN, STD
 
 import taskcodec
 from taskcodec.coding.tables import TABLE_BITS
