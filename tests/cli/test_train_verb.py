@@ -153,11 +153,15 @@ def test_the_committed_results_of_the_digits_hold_what_the_documents_say():
     for seed in (0, 1, 2):
         plain = [row for row in vic if row["seed"] == seed and row["task"] == "digit"]
         assert any(row["bits_file"] <= 48 and row["accuracy"] >= 0.975 for row in plain), seed
-    augmented = [row for row in rows if row["task"] == "digit, all images augmented"]
-    kept_pose = [row for row in augmented if row["objective"] == "VC"]
-    for row in augmented:
-        if row["objective"] == "VIC" and row["step"] == 1.5:  # never reached, at 2.5 times the bits and more
-            assert max(r["accuracy"] for r in kept_pose if r["bits_file"] >= 2.5 * row["bits_file"]) < row["accuracy"]
+    moved = [row for row in rows if row["task"].endswith("views")]
+    enough = [
+        min(r["bits_file"] for r in moved if (r["objective"], r["seed"]) == ("VIC", seed) and r["accuracy"] >= 0.975)
+        for seed in (0, 1, 2)
+    ]
+    assert max(enough) <= 48
+    kept_pose = [row for row in moved if row["objective"] == "VC"]
+    assert max(row["bits_file"] for row in kept_pose if row["entropy_model"]) >= 2.5 * max(enough)
+    assert max(row["accuracy"] for row in kept_pose) < 0.96  # at any rate, and unquantized
     for row in rows:
         if row["bits_model"] is not None:
             assert row["bits_file"] == pytest.approx(row["bits_model"], rel=0.01)
