@@ -33,7 +33,7 @@ from measuring import (
     pixel_rows,
     read_digits,
     zero_shot_rows,
-)  # fmt: skip
+)
 
 import taskcodec
 from taskcodec.data.augmentations import views
@@ -73,8 +73,8 @@ LOGGED_STEPS = 500
 def planned(objective, beta, seed, steps=None):
     """What is trained, and how. steps: instead of the usual number."""
     setting = SETTINGS[objective, beta]
-    sizes = {"widths": list(setting.widths), "stem_stride": 2}
-    analysis = NetworkChoice("resnet_small", sizes if setting.blocks == 1 else {**sizes, "blocks": setting.blocks})
+    sizes = {"widths": list(setting.widths), "blocks": setting.blocks, "stem_stride": 2}
+    analysis = NetworkChoice("resnet_small", sizes)
     synthesis = None if objective == "BINCE" else NetworkChoice("deconv", {"width": 16})
     steps = steps or setting.steps
     schedule = Schedule(
