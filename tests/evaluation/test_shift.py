@@ -118,6 +118,15 @@ def test_a_task_outside_the_kept_information_shows_as_such():
     assert lost["dimensionwise", 23] == pytest.approx(lost["dimensionwise", 0], abs=0.05)
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3, 5])
+def test_symbols_far_beyond_the_longest_table(rows):
+    """So few samples at so fine a step that every symbol of a half may lie on one side, past what tables hold."""
+    x = gaussian(rows, 2, shift=100.0)
+    shift = measure_shift(fit(gaussian(5, 3), step=0.002, method="dimensionwise"), x)
+    assert shift.escape_share == 1
+    assert shift.warning is None
+
+
 def test_bad_features_are_refused(codec):
     for bad in (np.ones((5, D + 1)), np.ones((0, D)), np.ones(D), np.full((5, D), np.nan)):
         with pytest.raises(MismatchError):

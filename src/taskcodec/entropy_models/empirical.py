@@ -78,7 +78,7 @@ def _blur(counts: npt.NDArray[np.float64], width: float) -> npt.NDArray[np.float
 
 
 def _geometric(symbols: npt.NDArray[np.int32], first: int, size: int) -> npt.NDArray[np.float64]:
-    location = float(np.median(symbols))
+    location = float(np.clip(np.median(symbols), first, first + size - 1))  # all may lie beyond the longest table
     spread = max(float(np.abs(symbols - location).mean()), 0.15)
     density = np.exp(-np.abs(first + np.arange(size) - location) / spread)
     return np.asarray(density / density.sum(), dtype=np.float64)
