@@ -66,6 +66,8 @@ def test_features_index_like_an_array(store, codec, x):
         assert np.allclose(store.features[index], whole[index], atol=1e-5)
     assert np.array_equal(store.symbols[:], codec.encode(x))
     assert np.allclose(np.asarray(store.features), whole, atol=1e-5)
+    for small in (np.uint8(200), np.int8(-3)):  # integers too small to hold the length
+        assert np.array_equal(store.symbols[small], codec.encode(x)[small])
     with pytest.raises(IndexError):
         store.features[N]
 

@@ -97,6 +97,7 @@ class Rows:
         if getattr(index, "ndim", None) == 0:  # an array (or tensor) of one integer is an integer, as in numpy
             index = np.asarray(index)[()]
         if isinstance(index, int | np.integer) and not isinstance(index, bool):
+            index = int(index)  # a small one could not be compared with the length
             if not -len(self) <= index < len(self):
                 raise IndexError(f"index {index} is out of range for {len(self)} samples")
             return np.asarray(self._read(np.array([index % len(self)], np.int64))[0])
