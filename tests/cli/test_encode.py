@@ -374,8 +374,8 @@ main()
 @pytest.mark.parametrize(
     ("source", "options", "says"),
     [
-        ("b.npy", ["--bits", "50"], "something else"),
-        ("b.npy", ["--bits", "60"], "something else"),
+        ("b.npy", ["--bits", "50"], "begun with another source"),
+        ("b.npy", ["--bits", "60"], "begun with another source"),
         ("a.npy", ["--bits", "60"], "encoded with 50 bits;"),
         ("a.npy", [], "encoded with 50 bits;"),
         ("a.npy", ["--bits", "50", "--no-refit"], "encoded with a refit;"),
@@ -389,6 +389,20 @@ def test_another_request_is_no_resume(inputs, tmp_path, source, options, says):
     options = [option.replace("{}", str(inputs)) for option in options]
     command = ["encode", inputs / source, store, "--chunk", "32", *options]
     refused(store, *command, code=1, says=["s.tcz", says])
+
+
+def test_a_folder_that_changed_is_told_how(tmp_path):
+    photos, store = tmp_path / "photos", tmp_path / "s.tcz"
+    photos.mkdir()
+    for number in range(4):
+        Image.new("RGB", (40, 40), (60 * number, 0, 0)).save(photos / f"{number}.png")
+    run("encode", photos, store)
+    Image.new("RGB", (40, 40)).save(photos / "new.png")
+    refused(store, "encode", photos, store, code=1, says=["since then, 1 new (new.png)", "--overwrite"])
+    (photos / "new.png").unlink()
+    (photos / "2.png").unlink()
+    Image.effect_noise((40, 40), 9).save(photos / "3.png")
+    refused(store, "encode", photos, store, code=1, says=["1 gone (2.png), 1 of another size (3.png)"])
 
 
 def test_another_named_codec_is_no_resume(inputs, tmp_path):

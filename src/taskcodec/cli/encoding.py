@@ -204,7 +204,7 @@ def _recorded_backbone(found: Store, place: str, source: Source, named: Codec | 
     if options.append:
         check_fits(found, place, source, named, options.codec or "")
     request = _request(found, source, named, options)
-    todo = plan(found.manifest, place, request, options.append)
+    todo = plan(found, place, source, request, options.append)
     if not options.append and not _is_begun(found, source, named, options):
         raise StorageError(f"{place}: begun with another backbone; replace it (--overwrite) or name another place")
     if not isinstance(source, ImageSource):

@@ -73,8 +73,9 @@ def is_same(manifest: Manifest, request: dict[str, Any]) -> bool:
     return stored == request
 
 
-def plan(manifest: Manifest, name: str, request: dict[str, Any], append: bool) -> Plan:
+def plan(store: Store, name: str, source: Source, request: dict[str, Any], append: bool) -> Plan:
     """What a request comes to in the store `name`. Raises StorageError where it would mix with something else."""
+    manifest = store.manifest
     appended = _appended(manifest)
     unfinished = manifest.state != "complete"
     if not append:
@@ -84,9 +85,7 @@ def plan(manifest: Manifest, name: str, request: dict[str, Any], append: bool) -
                     f"{name}: the same source lies there, encoded with {_options(manifest.source, request)}; give the "
                     "same options, replace it (--overwrite) or name another place"
                 )
-            raise StorageError(
-                f"{name}: a store of something else lies there; append to it (--append) or replace it (--overwrite)"
-            )
+            raise StorageError(f"{name}: {_mismatch(store, source, unfinished)}")
         if unfinished and appended:
             raise StorageError(f"{name}: an append to it is unfinished; run that command again")
         return Plan("resume" if unfinished else "nothing")
@@ -131,6 +130,43 @@ def own_codec(store: Store) -> Codec:
 
 def _descriptor(entry: Entry) -> list[Any]:
     return [entry.get(key) for key in ("kind", "count", "sha256")]
+
+
+def _mismatch(store: Store, source: Source, unfinished: bool) -> str:
+    """Why a source is not that of a store, and what to do about it."""
+    changes = _changes(store, source, unfinished)
+    if unfinished:
+        since = f"; since then, {changes}" if changes else ""
+        count = store.manifest.source.get("count")
+        return (
+            f"unfinished, and begun with another source, or this one as it was ({count} samples{since}); undo the "
+            "change and run the same command again, begin anew (--overwrite) or name another place"
+        )
+    if changes:
+        return (
+            f"it holds {source.name} as it was; since then, {changes}: encode all of it anew (--overwrite), or append "
+            "what is new alone, by a list of those files (--append)"
+        )
+    return "a store of something else lies there; append to it (--append) or replace it (--overwrite)"
+
+
+def _changes(store: Store, source: Source, unfinished: bool) -> str:
+    """How a source differs from the files that a store records; "" where none is in both, or they are no files."""
+    if not isinstance(source, ImageSource):
+        return ""
+    then = dict(zip(*(store.records[name].to_pylist() for name in ("id", "source_bytes")), strict=True))
+    now = {item.id: item.size for item in source.items}
+    both = then.keys() & now.keys()
+    if not both:
+        return ""
+    kinds = {
+        "new": [] if unfinished else [name for name in now if name not in then],
+        "gone": [name for name in then if name not in now],
+        "of another size": [name for name in then if name in both and then[name] != now[name]],
+    }
+    if not any(kinds.values()):
+        return "" if unfinished else "contents have changed"
+    return ", ".join(f"{len(names):,} {what} ({names[0]})" for what, names in kinds.items() if names)
 
 
 def _options(stored: Entry, request: Entry) -> str:

@@ -250,7 +250,7 @@ def encode_source(
         writer = StoreWriter.create(place, used, chunk_rows=chunk_rows, source=request)
     else:
         store = Store(place, load)
-        todo = plan(store.manifest, blobs.name, request, append)
+        todo = plan(store, blobs.name, source, request, append)
         if append:
             check_fits(store, blobs.name, source, codec, "the codec given")
         if todo.action == "nothing":
