@@ -81,7 +81,6 @@ def test_a_tolerance_with_a_file_of_labels(scenes):
     assert taskcodec.load_codec(scenes / "l.codec").backbone.name == "lite0"
     for name, says in (
         ("few", "20 labelled samples"),
-        ("numbers", "regress"),
         ("others", "none of its 1 ids"),
     ):
         found = run(
@@ -91,6 +90,12 @@ def test_a_tolerance_with_a_file_of_labels(scenes):
         assert says in found.stderr
         assert len(found.stderr.strip().splitlines()) == 1
     assert not (scenes / "n.codec").exists()
+    numbers = ["--tolerance", "1", "--labels", scenes / "numbers.csv"]
+    found = run("fit", scenes / "photos", "-o", scenes / "n.codec", *numbers)
+    assert "R2" in found.stderr
+    assert taskcodec.load_codec(scenes / "n.codec").provenance["tolerance"]["metric"] == "r2"
+    run("fit", scenes / "photos", "-o", scenes / "n.codec", *numbers, "--kind", "classification", code=2)
+    run("fit", scenes / "photos", "-o", scenes / "n.codec", "--kind", "classification", code=2)
 
 
 def test_a_tolerance_gives_what_a_fit_at_its_rate_gives(tmp_path):

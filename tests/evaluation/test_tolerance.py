@@ -35,8 +35,8 @@ def test_the_cheapest_rate_inside_the_tolerance(digits, points):
     x, y = digits
     found = search(x, y, points)
     *inside, (_, last) = found.tried
-    assert 100 * (found.raw_accuracy - last) > points  # the next cheaper rate loses too much ...
-    assert all(100 * (found.raw_accuracy - accuracy) <= points for _, accuracy in inside)
+    assert 100 * (found.raw - last) > points  # the next cheaper rate loses too much ...
+    assert all(100 * (found.raw - accuracy) <= points for _, accuracy in inside)
     rate = float(found.codec.tables.code_length(found.codec.encode(x)).mean())
     assert rate == pytest.approx(inside[-1][0], rel=0.02)  # ... and the codec is of the one before
     assert loss_elsewhere(found.codec, x, y) <= points + 0.5
@@ -66,7 +66,24 @@ def test_every_class_is_trained_on():
     labels = np.array(["a"] * 30 + ["b"] * 30 + ["c", "c", "d"], dtype=object)
     centres = {name: 5 * rng.normal(size=16) for name in "abcd"}
     x = np.stack([centres[label] + rng.normal(size=16) for label in labels]).astype(np.float32)
-    assert search(x, labels, 1).raw_accuracy > 0.95
+    assert search(x, labels, 1).raw > 0.95
+
+
+def test_numbers_are_regressed_and_not_taken_for_classes():
+    """Repeated prices have classes' look, but hardly a probe names one exactly: any codec would be good enough."""
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(600, 24)) * 0.9 ** np.arange(24)).astype(np.float32)
+    prices = (100 * np.round(x @ rng.normal(size=24) * 10)).astype(int).astype(str).astype(object)
+    found, loose = search(x, prices, 1), search(x, prices, 30)
+    assert found.metric == "r2"
+    assert found.raw > 0.99
+    assert found.raw - 0.01 <= found.kept
+    assert found.kept == dict(found.tried)[found.bits]
+    assert loose.bits < found.bits
+    with pytest.raises(UsageError, match="different labels"):
+        cheapest_within(x, np.arange(600).astype(str).astype(object), 1, at=None, kind="classification")
+    with pytest.raises(UsageError, match="neither of"):
+        cheapest_within(x, prices, 1, at=None, kind="multilabel")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +92,9 @@ def test_every_class_is_trained_on():
         (lambda y: y[:10], 1, "20 labelled samples"),
         (lambda y: np.array(["one"] * 100, dtype=object), 1, "2 classes"),
         (lambda y: np.array(["one"] * 99 + ["other"], dtype=object), 1, "2 classes"),
-        (lambda y: np.array([f"{0.37 * i:.2f}" for i in range(100)], dtype=object), 1, "regress"),
+        (lambda y: np.array([f"{0.37 * i:.2f}" for i in range(100)], dtype=object), 1, "do not predict"),
+        (lambda y: np.array([str(0.5 * i) for i in range(19)], dtype=object), 1, "20 labelled"),
+        (lambda y: np.array([f"name {i}" for i in range(100)], dtype=object), 1, "several samples"),
         (lambda y: np.random.default_rng(0).permutation(y[:200]), 1, "do not predict"),
         (lambda y: y[:100], -1, "0 or more"),
         (lambda y: y[:100], float("nan"), "0 or more"),

@@ -36,6 +36,7 @@ def fit_job(
     step: float | None,
     tolerance: float | None,
     labels: str | None,
+    kind: str | None,
     method: str,
     own_views: bool,
     device: str | None,
@@ -51,6 +52,8 @@ def fit_job(
         raise UsageError(f"--step must be a positive number, found {step:g}")
     if method not in METHODS:
         raise UsageError(f"--method {method} is neither of {', '.join(METHODS)}")
+    if kind is not None and tolerance is None:
+        raise UsageError("--kind says what the labels of --tolerance are: give both")
     source, table = labelled(open_source(source_name), labels)
     backbone = backbone_for(source, backbone_name, device)
     batches = Batches(source, backbone)
@@ -86,10 +89,18 @@ def fit_job(
     known = np.array([target is not None for target in targets])
     if not known.any():
         raise UsageError("--tolerance needs labels: folders named by class, or --labels FILE.csv")
-    chosen = cheapest_within(
-        features[known], targets[known], tolerance, lambda rate: fit_codec(features, bits=rate, **options)
-    ).codec
-    codec = replace(chosen, provenance={**chosen.provenance, LABELLED_SOURCE: source.descriptor()["sha256"]})
+    by_folders = labels is None and isinstance(source, ImageSource)  # names of classes, also where they are numbers
+    found = cheapest_within(
+        features[known],
+        targets[known],
+        tolerance,
+        lambda rate: fit_codec(features, bits=rate, **options),
+        kind or ("classification" if by_folders else None),
+    )
+    say(f"{found}: the cheapest of those tried that loses at most {tolerance:g} points")
+    measured = {"points": tolerance, "metric": found.metric, "raw": found.raw, "kept": found.kept}
+    marks = {LABELLED_SOURCE: source.descriptor()["sha256"], "tolerance": measured}
+    codec = replace(found.codec, provenance={**found.codec.provenance, **marks})
     return codec, _rate_of(codec, features)
 
 

@@ -101,6 +101,9 @@ def fit(
         typer.Option("--tolerance", help="Cheapest of 8 to 4096 bits that loses at most so many points (needs labels)"),
     ] = None,
     labels: LabelsOption = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="What they are: classification or regression; default: as they look")
+    ] = None,
     method: Annotated[str, typer.Option(help="bottleneck or dimensionwise")] = "bottleneck",
     views: Annotated[
         bool, typer.Option("--views", help="Spend few bits on what crops, mirroring and colours change in these images")
@@ -117,7 +120,7 @@ def fit(
     notes = list[str]()
     with progress_bar("fitting") as report:
         codec, reached = fit_job(
-            source, backbone, bits, step, tolerance, labels, method, views, device, report, notes.append
+            source, backbone, bits, step, tolerance, labels, kind, method, views, device, report, notes.append
         )
     usual = default_bits(codec.dimension) if bits is step is tolerance is None else None
     if note := missed(bits or usual, reached, asked=bits is not None):

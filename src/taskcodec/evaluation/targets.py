@@ -88,7 +88,7 @@ def make_target(name: str, column: Column, kind: str | None = None, *, regress: 
     if kind is None and found == "classification":
         _check_no_numbers(name, labels)
     if found == "regression":
-        return Target(name, "regression", rows, _numbers(name, labels), ())
+        return Target(name, "regression", rows, numbers_of(name, labels), ())
     if found == "multilabel":
         sets = [{part.strip() for part in label.replace("|", ";").split(";")} - {""} for label in labels]
         names = tuple(sorted(set().union(*sets)))
@@ -179,7 +179,8 @@ def _number(label: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _numbers(name: str, labels: Sequence[str]) -> npt.NDArray[np.float64]:
+def numbers_of(name: str, labels: Sequence[str]) -> npt.NDArray[np.float64]:
+    """(n,) labels as numbers. Raises UsageError, which begins with `name`, where one is none or all are the same."""
     numbers = [_number(label) for label in labels]
     bad = [label for label, number in zip(labels, numbers, strict=True) if number is None]
     if bad:
