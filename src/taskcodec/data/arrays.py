@@ -144,13 +144,16 @@ def _feature_columns(path: Path, schema: pa.Schema) -> list[str]:
     named = [name for name in _FEATURE_COLUMNS if name in names]
     if named or len(names) == 1:
         return (named or names)[:1]
-    others = [field for field in schema if field.name not in _KEPT_COLUMNS]
-    if len(others) > 1 and all(pa.types.is_floating(field.type) for field in others):
+    index = (schema.pandas_metadata or {}).get("index_columns", [])  # pandas keeps a table's index as columns
+    others = [field for field in schema if field.name not in (*_KEPT_COLUMNS, *map(str, index))]
+    odd = [field.name for field in others if not pa.types.is_floating(field.type)]
+    if len(others) > 1 and not odd:
         return [field.name for field in others]
-    found, more = ", ".join(schema.names[:_SHOWN]) or "none", len(schema.names) - _SHOWN
+    shown = odd if 2 * len(odd) < len(others) else schema.names
+    found, more = ", ".join(shown[:_SHOWN]) or "none", len(shown) - _SHOWN
     raise SourceError(
         f"{path}: expected one column of lists of numbers, or a column of floats for each feature and no others, "
-        f"found {found}{f' and {more:,} more' if more > 0 else ''}"
+        f"found {'besides ' if shown is odd else ''}{found}{f' and {more:,} more' if more > 0 else ''}"
     )
 
 
