@@ -24,7 +24,7 @@ from taskcodec.evaluation.codec_files import codec_files, is_codec_file
 from taskcodec.evaluation.own import OwnCodec
 from taskcodec.evaluation.peers import STEP_BITS, Cast, Faiss, FitSet, Peer, standard_peers
 from taskcodec.evaluation.peers_more import LearnedBottleneck, Zstandard, more_peers
-from taskcodec.evaluation.pixels import Format, PixelCodec, available, standard_pixel_codecs
+from taskcodec.evaluation.pixels import NAMES, Format, PixelCodec, available, standard_pixel_codecs
 from taskcodec.fitting import at_bits, fit
 
 AS_IS, ZERO_SHOT, FITTED = "as is", "zero-shot", "fitted"
@@ -132,7 +132,8 @@ def left_out(choice: Choice) -> list[str]:
     if find_spec("torch") is None:
         notes.append("LCLP's learned bottleneck left out: pip install 'taskcodec[images]'")
     formats: tuple[Format, ...] = ("avif", "jxl")
-    missing = [name for name in formats if not available(name)]
+    asked = {_plain(name) for name in choice.codecs} or {"all"}
+    missing = [name for name in formats if not available(name) and asked & {"all", _plain(NAMES[name])}]
     if missing and choice.pixels:
         notes.append(f"{' and '.join(missing)} left out: this Pillow cannot write them (taskcodec[jxl] brings JPEG XL)")
     if not choice.pixels:

@@ -209,6 +209,8 @@ def _open_npz(place: str, name: str) -> Opened:
     try:
         with np.load(place, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files if key != "views"}
+    except FileNotFoundError as error:
+        raise SourceError(f"{place}: no such file or folder") from error
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
         if "Object arrays" in str(error):

@@ -54,7 +54,8 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "jxl": {"effort": 9, "num_threads": 1},
     }
 )
-_NAMES = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL"}
+NAMES = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL"}
+"""Each format as it is spelled."""
 _NEEDED = {"jxl": "pip install 'taskcodec[jxl]'", "avif": "a Pillow built with libavif"}
 
 
@@ -99,7 +100,7 @@ class PillowCodec:
     @property
     def name(self) -> str:
         """The format, as it is spelled."""
-        return _NAMES[self.format]
+        return NAMES[self.format]
 
     @property
     def setting(self) -> str:
