@@ -8,7 +8,8 @@ the linear-Gaussian information bottleneck (Chechik et al., "Information Bottlen
 closed form of "Lossy Compression for Lossless Prediction" for Gaussian features): the space is whitened by the
 covariance WITHIN augmented views of one image, so that a step in every direction is small against what augmentations
 change, and rotated to the principal axes of the total covariance. Without views the whitening is the identity and the
-map is the Karhunen-Loeve transform. Either way the leading axes get a finer step than the rest (`EMPHASIS`).
+map is the Karhunen-Loeve transform. Either way the leading axes get a finer step than the rest (`EMPHASIS`), and the
+last ones nothing at all (`DISPENSABLE`).
 """
 
 import math
@@ -46,6 +47,13 @@ EMPHASIS = 0.25
 """A latent axis of variance v is quantized with a step in proportion to v ** -EMPHASIS. One step for all axes would be
 the best for the mean squared error; but predictors use the leading axes more than their variance says (measured at
 128 and 256 bits: 0.1 to 0.6 points, benchmarks/README.md)."""
+DISPENSABLE = 0.25
+"""At a given rate the weakest axes are left out, as many as together lower the squared error by no more than this share
+of what remains of it (of what is gained, where that is less); the others share their bits. That costs squared error.
+But most of what those axes carry are rare large values of a few samples, which no predictor learns from (measured from
+128 to 512 bits: 0.2 to 0.4 points, benchmarks/README.md)."""
+NEVER_WEAK = 0.1
+"""No axis with more than this share of the leading one's variance is left out: where all are alike, none is."""
 EMPHASIS_FLOOR = 1e-4
 """Share of the leading axis's variance added to each: no axis gets a step beyond ten times the leading one's."""
 SHRINKAGE_SAMPLES = 0.1
@@ -89,7 +97,7 @@ def fit(
         views: (v, m, d) features of v augmented views of each of m images (v >= 2); what differs between the views
             of one image is what the codec need not keep.
         emphasis: how much finer the leading axes of the bottleneck are quantized, see EMPHASIS; 0 minimises the mean
-            squared error.
+            squared error, and leaves out only axes that are never heard.
         backbone: what computed the features, recorded in the codec.
         provenance: free JSON, recorded in the codec.
 
@@ -129,11 +137,11 @@ def fit(
         step, frozen = search_step(latent, rate, deviation, ROUNDING)
         transform, latent, step, frozen = _in_range(transform, latent, step, frozen, rate)
         if method == "bottleneck":
-            heard = np.flatnonzero((quantize(latent, step, ROUNDING) != 0).any(axis=0))
-            if 0 < len(heard) < latent.shape[1]:
-                # With few samples the smoothed tables of silent columns take a share of the rate: give it back.
-                step, frozen = search_step(latent[:, heard], rate, step, ROUNDING)
-                transform, latent = _columns(transform, heard), latent[:, heard]
+            worth = _worth_their_bits(latent, step, DISPENSABLE if emphasis > 0 else 0.0)
+            if len(worth) < latent.shape[1]:
+                # Silent columns too: with few samples their smoothed tables take a share of the rate.
+                step, frozen = search_step(latent[:, worth], rate, step, ROUNDING)
+                transform, latent = _columns(transform, worth), latent[:, worth]
     codec = Codec(
         transform=transform,
         step=float(step),
@@ -205,6 +213,18 @@ def _share_in_range(latent: npt.NDArray[np.float32], step: float) -> npt.NDArray
 
 def _bits(latent: npt.NDArray[np.float32], step: float, frozen: Frozen) -> float:
     return float(frozen.tables.code_length(quantize(latent, step, ROUNDING)).mean())
+
+
+def _worth_their_bits(latent: npt.NDArray[np.float32], step: float, dispensable: float) -> npt.NDArray[np.intp]:
+    """The columns of a latent (n, k), rising, without those that can go (see DISPENSABLE); at least one."""
+    error = latent - quantize(latent, step, ROUNDING) * np.float32(step)
+    power, lost = (np.asarray(np.mean(values**2, axis=0, dtype=np.float64)) for values in (latent, error))
+    gained = np.maximum(power - lost, 0.0)
+    order = np.argsort(gained, kind="stable")
+    spared = np.cumsum(gained[order]) <= dispensable * min(lost.sum(), gained.sum())
+    spared &= power[order] <= NEVER_WEAK * power.max()
+    spared[-1] = False
+    return np.sort(order[~spared])
 
 
 def default_bits(dimension: int) -> float:
