@@ -66,7 +66,7 @@ def main():
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "benchmark" / "duels.json")
     options = parser.parse_args()
     pairs = [(f"{regime}-taskcodec-{bits}", "as-is-float32") for regime in ("zero-shot", "fitted")
-             for bits in (128, 256, 512, 900, 1024, 1200)]  # fmt: skip
+             for bits in (128, 256, 500, 512, 900, 1024, 1200)]  # fmt: skip
     pairs += [(f"zero-shot-taskcodec-{bits}", peer) for bits in EQUAL for peer in peers("zero-shot", bits)]
     pairs += [(f"fitted-taskcodec-{bits // 2}", peer) for bits in QUANTIZERS for peer in peers("fitted", bits)]
     made_by = {"command": "python benchmarks/duels.py OUT/points", "seed": SEED, "numpy": np.__version__}
