@@ -5,8 +5,8 @@
 
 All share companding, dead zone and tables refitted to what is coded. "no views" is the Karhunen-Loeve map; "views"
 whitens by the covariance within augmented views of the images of --fit-on (the linear-Gaussian information bottleneck);
-"emphasis" gives the leading axes a finer step and leaves the weakest out. Zero-shot they are fitted on --fit-on, else on the set's own training
-images.
+"emphasis" gives the leading axes a finer step and leaves the weakest out. Zero-shot they are fitted on --fit-on, else
+on the set's own training images.
 """
 
 from taskcodec.evaluation.own import OwnCodec

@@ -289,7 +289,7 @@ def test_a_column_for_each_feature(tmp_path):
     failures = write_features(source, tmp_path / "x.npy")[1]
     assert [(record.id, record.status.split(" (")[0]) for record in failures] == [("s7", "NaN or infinity")]
     pq.write_table(pa.table({"text": ids, **columns}), tmp_path / "x.parquet")
-    with pytest.raises(SourceError, match="found besides text$"):
+    with pytest.raises(SourceError, match=r"found besides text$"):
         open_source(tmp_path / "x.parquet")
 
 
@@ -300,7 +300,7 @@ def test_an_index_that_pandas_saved_is_no_feature(tmp_path):
     pq.write_table(table.replace_schema_metadata(saved), tmp_path / "x.parquet")
     assert open_source(tmp_path / "x.parquet").dimension == 12
     pq.write_table(table, tmp_path / "x.parquet")
-    with pytest.raises(SourceError, match="found besides __index_level_0__$"):
+    with pytest.raises(SourceError, match=r"found besides __index_level_0__$"):
         open_source(tmp_path / "x.parquet")
 
 
