@@ -91,10 +91,11 @@ def test_the_bottleneck_spends_less_on_what_views_change():
 
 
 def test_adapting_moves_the_centre(x):
-    codec = taskcodec.fit(x, bits=80)
     shifted = x + 5
+    with_all_axes = taskcodec.fit(x, bits=80, emphasis=0)  # a shift costs bits in each
+    assert bits(taskcodec.adapt(with_all_axes, shifted), shifted) < 0.7 * bits(with_all_axes, shifted)
+    codec = taskcodec.fit(x, bits=80)  # a shift is lost where axes are left out
     moved = taskcodec.adapt(codec, shifted)
-    assert bits(moved, shifted) < 0.95 * bits(codec, shifted)
     assert error(moved, shifted).mean() < 0.01 * error(codec, shifted).mean()
     assert taskcodec.adapt(codec, x[:10]) is codec
 
