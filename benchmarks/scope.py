@@ -11,6 +11,7 @@ codes, so that all take the same bits. Probes: ridge, three folds, no image on b
 
 import argparse
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from taskcodec.fitting import fit
 from taskcodec.transforms.backbones import load_backbone
 from taskcodec.transforms.images import open_image
 
+SEED = 0
 FITTED = 600
 RATES = (150.0, 300.0, 600.0, 1200.0)
 CLASS_SETS = ("ants_bees", "caltech101_25x30", "eurosat_rgb_2400")
@@ -75,13 +77,13 @@ def main():
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     items = open_source(arguments.images).items
-    order = np.random.default_rng(0).permutation(len(items))
+    order = np.random.default_rng(SEED).permutation(len(items))
     own, other = order[:FITTED], order[FITTED:]
-    file = np.load(arguments.cache / "imagenet_sample_1000.npz", allow_pickle=True)
+    file = np.load(arguments.cache / "imagenet_sample_1000.npz", allow_pickle=False)
     originals, views = file["features"][own], file["views"][:, own]
     sets = nuisance_sets([items[i] for i in other], load_backbone("lite0"))
     for name in CLASS_SETS:
-        file = np.load(arguments.cache / f"{name}.npz", allow_pickle=True)
+        file = np.load(arguments.cache / f"{name}.npz", allow_pickle=False)
         sets.append(LabelledSet(name, file["features"], (Task("class", "accuracy", file["labels"]),)))
     makers = {
         "bottleneck": lambda bits: fit(originals, bits=bits, views=views),
@@ -89,9 +91,10 @@ def main():
         "dimensionwise": lambda bits: fit(originals, bits=bits, method="dimensionwise"),
     }
     codecs = {(name, bits): make(bits) for name, make in makers.items() for bits in RATES}
+    made_by = {"command": "python benchmarks/scope.py IMAGES CACHE", "seed": SEED, "numpy": version("numpy")}
     rows = []
     for labelled in sets:
-        (task,), splits = labelled.tasks, make_splits(labelled)
+        (task,), splits = labelled.tasks, make_splits(labelled, seed=SEED)
         raw = probe_scores(labelled, task, splits, [labelled.features] * len(splits))
         for (name, bits), codec in codecs.items():
             decoded, rate = FittedCodec(codec, bits).encode_decode(labelled.features)
@@ -102,7 +105,7 @@ def main():
                 "metric": scores.metric, "samples": len(labelled.features), "bits_per_sample": rate,
                 "value": value.value, "low": value.low, "high": value.high, "raw_value": raw.value,
                 "difference": difference.value, "difference_low": difference.low, "difference_high": difference.high,
-                "outside_share": measure_shift(codec, labelled.features).outside_share,
+                "outside_share": measure_shift(codec, labelled.features).outside_share, **made_by,
             }  # fmt: skip
             rows.append({key: round(cell, 5) if isinstance(cell, float) else cell for key, cell in row.items()})
             print(labelled.name, name, f"{rate:.0f} bits: {value.value:.3f}, raw {raw.value:.3f}", flush=True)
