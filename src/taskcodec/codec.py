@@ -23,13 +23,14 @@ import numpy.typing as npt
 
 from taskcodec import codec_file
 from taskcodec.codec_file import MAX_BYTES, finite_tensor
-from taskcodec.coding import AnyTables, Tables, decode_sample, encode_sample, read_tables
+from taskcodec.coding import MAX_COLUMNS, AnyTables, Tables, decode_sample, encode_sample, read_tables, runs_index
 from taskcodec.errors import CorruptFileError, ForeignFileError, MismatchError, SourceError, needing_packages
 from taskcodec.quantization.uniform import HasRuns, Runs, dequantize, quantize
 from taskcodec.store.atomic import replacing
 from taskcodec.store.backend import is_zip, open_blobs
 from taskcodec.store.manifest import CODEC_KEY
 from taskcodec.transforms.affine import AffineTransform
+from taskcodec.transforms.axes import MAX_NUMBERS, Axes
 from taskcodec.transforms.carried import Network, Networks
 from taskcodec.transforms.spec import BackboneSpec
 
@@ -58,6 +59,8 @@ class Codec:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     networks: Networks | None = None
     point_runs: Runs | None = None
+    shares: npt.NDArray[np.int32] | None = None
+    """(k,) columns of one number have one table and its points, and the file holds each once; None: all differ."""
 
     def __post_init__(self) -> None:
         k = self.transform.columns
@@ -66,6 +69,8 @@ class Codec:
         runs = self.runs
         if runs.sizes.shape != (k,) or self.points.shape != (int(runs.sizes.sum(dtype=np.int64)),):
             raise CorruptFileError("the reconstruction points of the codec do not fit its tables")
+        if self.shares is not None and (self.shares.shape != (k,) or not isinstance(self.tables, Tables)):
+            raise CorruptFileError(f"the codec does not say of each of its {k} columns which table it has")
         if not (math.isfinite(self.step) and self.step > 0 and 0 <= self.rounding <= 0.5):
             raise CorruptFileError(f"step {self.step} and rounding {self.rounding} are not a quantizer's")
         if self.backbone is not None and self.backbone.dimension != self.inputs:
@@ -253,25 +258,54 @@ class Codec:
             temporary.write_bytes(self.to_bytes())
 
     def _manifest(self) -> dict[str, Any]:
-        plain = self.networks is None and self.point_runs is None and isinstance(self.tables, Tables)
+        marks = {"unit_norm": self.transform.unit_norm, "unit_scale": self._unit_scale}
+        transform = {"kind": "affine", "companding": self.transform.companding}
         return {
             "format": codec_file.FORMAT,
-            "version": 1 if plain else 2,
-            "transform": {"kind": "affine", "companding": self.transform.companding},
+            "version": self._version,
+            "transform": {**transform, **{mark: True for mark, found in marks.items() if found}},
             "quantizer": {"kind": "uniform", "step": float(self.step), "rounding": float(self.rounding)},
             "backbone": None if self.backbone is None else vars(self.backbone),
             "provenance": dict(self.provenance),
             **({} if self.networks is None else {"networks": self.networks.manifest()}),
         }
 
+    @property
+    def _version(self) -> int:
+        """The oldest version of the format that can express this codec."""
+        if self.shares is not None or self.transform.axes is not None or self.transform.unit_norm:
+            return 3
+        return 1 if self.networks is None and self.point_runs is None and isinstance(self.tables, Tables) else 2
+
+    @property
+    def _unit_scale(self) -> bool:
+        """Whether the file says that every scale is 1 instead of holding them."""
+        return self._version > 2 and bool((self.transform.scale == 1).all())
+
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
+        transform, tables, points = self.transform, self.tables, self.points
         tensors: dict[str, npt.NDArray[Any]] = {
-            "centre": self.transform.centre.astype("<f4"),
-            "scale": self.transform.scale.astype("<f4"),
-            "tables": np.frombuffer(self.tables.to_bytes(), dtype=np.uint8),
-            "points": self.points.astype("<f2"),
+            "centre": transform.centre.astype("<f4"),
+            "scale": transform.scale.astype("<f4"),
             "sketch": self.sketch.astype("<f2"),
         }
+        if self._version > 2:
+            with np.errstate(over="ignore"):
+                narrow = transform.centre.astype("<f2")
+            if np.array_equal(narrow, transform.centre):
+                tensors["centre"] = narrow
+            if self._unit_scale:
+                del tensors["scale"]
+        if transform.axes is not None:
+            tensors["axes"] = np.frombuffer(transform.axes.to_bytes(), dtype=np.uint8)
+            tensors["axes_exponents"] = transform.axes.exponents.astype("|i1")
+        if self.shares is not None and isinstance(tables, Tables):
+            _, first = np.unique(self.shares, return_index=True)
+            tensors["sketch"] = tensors["sketch"][:, first]
+            points = points[runs_index(tables.sizes.astype(np.int64), first)]
+            tables, tensors["shares"] = tables.take(first), self.shares.astype("<u2")
+        tensors["tables"] = np.frombuffer(tables.to_bytes(), dtype=np.uint8)
+        tensors["points"] = points.astype("<f2")
         if self.transform.analysis_matrix is not None and self.transform.synthesis_matrix is not None:
             tensors["analysis"] = self.transform.analysis_matrix.astype("<f2")
             tensors["synthesis"] = self.transform.synthesis_matrix.astype("<f2")
@@ -291,19 +325,19 @@ class Codec:
         manifest, tensors = codec_file.read(data, name)
         try:
             backbone = manifest["backbone"]
+            tables, points = read_tables(tensors["tables"].tobytes()), finite_tensor(tensors, "points", 1)
+            sketch, shares = finite_tensor(tensors, "sketch", 2), None
+            if "shares" in tensors:
+                shares = tensors["shares"].astype(np.int32)
+                tables, points, sketch = _spread(tables, points, sketch, shares)
             codec = cls(
-                transform=AffineTransform(
-                    companding=manifest["transform"]["companding"],
-                    centre=finite_tensor(tensors, "centre", 1),
-                    scale=finite_tensor(tensors, "scale", 1),
-                    analysis_matrix=finite_tensor(tensors, "analysis", 2) if "analysis" in tensors else None,
-                    synthesis_matrix=finite_tensor(tensors, "synthesis", 2) if "synthesis" in tensors else None,
-                ),
+                transform=_read_transform(manifest, tensors),
                 step=float(manifest["quantizer"]["step"]),
                 rounding=float(manifest["quantizer"]["rounding"]),
-                tables=read_tables(tensors["tables"].tobytes()),
-                points=finite_tensor(tensors, "points", 1),
-                sketch=finite_tensor(tensors, "sketch", 2),
+                tables=tables,
+                points=points,
+                shares=shares,
+                sketch=sketch,
                 backbone=None if backbone is None else BackboneSpec(**backbone),
                 provenance=_object(manifest["provenance"]),
                 networks=Networks.read(manifest["networks"], tensors) if "networks" in manifest else None,
@@ -314,6 +348,43 @@ class Codec:
         except CorruptFileError as error:
             raise CorruptFileError(f"{name}: {error}") from error
         return codec
+
+
+def _read_transform(manifest: Mapping[str, Any], tensors: codec_file.Tensors) -> AffineTransform:
+    described, centre, axes = _object(manifest["transform"]), finite_tensor(tensors, "centre", 1), None
+    unit_norm, unit_scale = (described.get(mark, False) for mark in ("unit_norm", "unit_scale"))
+    if type(unit_norm) is not bool or type(unit_scale) is not bool:
+        raise TypeError("a mark of its transform, which should be true or false")
+    if "axes" in tensors:
+        axes = Axes.from_bytes(tensors["axes"].tobytes(), tensors["axes_exponents"].astype(np.int8), centre.size)
+    if unit_scale:
+        scale = np.ones(centre.size if axes is None else axes.columns, np.float32)
+    else:
+        scale = finite_tensor(tensors, "scale", 1)
+    return AffineTransform(
+        companding=described["companding"],
+        centre=centre,
+        scale=scale,
+        analysis_matrix=finite_tensor(tensors, "analysis", 2) if "analysis" in tensors else None,
+        synthesis_matrix=finite_tensor(tensors, "synthesis", 2) if "synthesis" in tensors else None,
+        axes=axes,
+        unit_norm=unit_norm,
+    )
+
+
+def _spread(
+    tables: AnyTables, points: npt.NDArray[np.float32], sketch: npt.NDArray[np.float32], shares: npt.NDArray[np.int32]
+) -> tuple[Tables, npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Tables, points and sketch of every column, from those that columns share."""
+    if not isinstance(tables, Tables) or shares.ndim != 1 or shares.size > MAX_COLUMNS:
+        raise CorruptFileError("tables that columns share are plain ones, and every column names one")
+    numbers, index = np.unique(shares, return_inverse=True)
+    sizes = tables.sizes.astype(np.int64)
+    if not len(numbers) == tables.columns == sketch.shape[1] or points.size != int(sizes.sum()):
+        raise CorruptFileError(f"{tables.columns} tables, of which {len(numbers)} are named by a column")
+    if max(int((sizes[index] + 1).sum()), len(sketch) * len(index)) > MAX_NUMBERS:
+        raise CorruptFileError("tables: larger than any of ours")
+    return tables.take(index), points[runs_index(sizes, index)], sketch[:, index]
 
 
 def load_codec(path: str | Path) -> Codec:
