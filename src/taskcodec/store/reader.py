@@ -5,10 +5,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -33,10 +33,15 @@ from taskcodec.store.manifest import (
     sha256,
     shapeless,
 )
+from taskcodec.store.rows import Rows
 from taskcodec.store.samples import OK, SCHEMA, parquet_to_table
 from taskcodec.store.writer import CodecLike
 
 CACHED_CHUNKS = 8
+_NO_ARRAY = (
+    "a store is no array, since its samples have features, symbols, ids and labels: index one of these, as in "
+    "store.features[0], or take a data set for a DataLoader, store.torch()"
+)
 Array = npt.NDArray[Any]
 CodecLoader = Callable[[bytes, str], CodecLike]
 
@@ -74,55 +79,6 @@ class StoreInfo:
     state: str
 
 
-class Rows:
-    """A read-only (n, width) array whose rows are decoded when indexed.
-
-    Takes an integer, a slice, a list or array of integers, or a boolean mask, and returns numpy arrays.
-    """
-
-    def __init__(self, read: Callable[[npt.NDArray[np.int64]], Array], shape: tuple[int, int], dtype: Any) -> None:
-        self._read, self.shape, self.ndim = read, shape, 2
-        self.dtype: np.dtype[Any] = np.dtype(dtype)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, index: Any) -> Array:
-        if isinstance(index, tuple):
-            rows, *rest = index
-            many = isinstance(rows, slice) or np.ndim(rows) > 0
-            return np.asarray(self[rows][(slice(None), *rest)] if many else self[rows][tuple(rest)])
-        if index is Ellipsis:
-            return self[:]
-        if getattr(index, "ndim", None) == 0:  # an array (or tensor) of one integer is an integer, as in numpy
-            index = np.asarray(index)[()]
-        if isinstance(index, int | np.integer) and not isinstance(index, bool):
-            index = int(index)  # a small one could not be compared with the length
-            if not -len(self) <= index < len(self):
-                raise IndexError(f"index {index} is out of range for {len(self)} samples")
-            return np.asarray(self._read(np.array([index % len(self)], np.int64))[0])
-        if isinstance(index, slice):
-            return self._read(np.arange(len(self), dtype=np.int64)[index])
-        picked = np.asarray(index)
-        if picked.dtype == bool:
-            if picked.shape != (len(self),):
-                raise IndexError(f"a mask of shape {picked.shape} for {len(self)} samples")
-            picked = np.flatnonzero(picked)
-        if picked.size == 0:
-            picked = picked.astype(np.int64)
-        if picked.ndim != 1 or not np.issubdtype(picked.dtype, np.integer):
-            raise IndexError("rows are picked by integers, slices, integer arrays or boolean masks")
-        return self._read(self._positions(picked.astype(np.int64)))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.asarray(self[:], dtype=dtype)
-
-    def _positions(self, picked: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        if ((picked < -len(self)) | (picked >= len(self))).any():
-            raise IndexError(f"index out of range for {len(self)} samples")
-        return np.where(picked < 0, picked + len(self), picked)
-
-
 class Store:
     """A coded data set, read lazily. Open one with `taskcodec.open`.
 
@@ -141,6 +97,15 @@ class Store:
 
     def __len__(self) -> int:
         return self.manifest.samples
+
+    def __getitem__(self, index: object) -> NoReturn:
+        raise TypeError(_NO_ARRAY)
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError(_NO_ARRAY)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
+        raise TypeError(_NO_ARRAY)
 
     def __repr__(self) -> str:
         return f"<taskcodec store {self._blobs.name}: {len(self)} samples of {self.manifest.dimension} features>"
@@ -190,12 +155,15 @@ class Store:
     @property
     def features(self) -> Rows:
         """(n, d) float32, decoded when indexed."""
-        return Rows(lambda p: self._gather(p, True), (len(self), self.manifest.dimension), np.float32)
+        return self._rows(True, self.manifest.dimension, np.float32)
 
     @property
     def symbols(self) -> Rows:
         """(n, k) int32, decoded when indexed."""
-        return Rows(lambda p: self._gather(p, False), (len(self), self.manifest.columns), np.int32)
+        return self._rows(False, self.manifest.columns, np.int32)
+
+    def _rows(self, features: bool, width: int, dtype: Any) -> Rows:
+        return Rows(partial(self._gather, features), (len(self), width), dtype, self.manifest.chunk_rows)
 
     def batches(self) -> Iterator[npt.NDArray[np.float32]]:
         """The features chunk by chunk, in order: constant memory for any number of samples."""
@@ -204,7 +172,7 @@ class Store:
 
     def to_numpy(self) -> npt.NDArray[np.float32]:
         """(n, d) features."""
-        return self.features[:]
+        return np.asarray(self.features[:])
 
     def to_parquet(self, path: str | Path) -> None:
         """Write id, label and features (fixed-size lists of float32), chunk by chunk; whole or not at all.
@@ -314,9 +282,9 @@ class Store:
                 self._cache.popitem(last=False)
         return symbols
 
-    def _gather(self, positions: npt.NDArray[np.int64], features: bool) -> npt.NDArray[Any]:
+    def _gather(self, features: bool, positions: npt.NDArray[np.int64], columns: slice) -> npt.NDArray[Any]:
         width, dtype = (self.manifest.dimension, np.float32) if features else (self.manifest.columns, np.int32)
-        out = np.empty((len(positions), width), dtype)
+        out = np.empty((len(positions), len(range(width)[columns])), dtype)
         if not len(positions):
             return out
         codec, _ = self.codec, self._tables.bank.models  # made once, before the threads start
@@ -327,7 +295,7 @@ class Store:
         def fill(job: tuple[int, npt.NDArray[np.int64]]) -> None:
             index, where = job
             rows = self._chunk(index)[positions[where] - index * self.manifest.chunk_rows]
-            out[where] = codec.decode(rows) if features else rows
+            out[where] = (codec.decode(rows) if features else rows)[:, columns]
 
         jobs: Sequence[tuple[int, npt.NDArray[np.int64]]] = list(
             zip(chunks.tolist(), np.split(order, starts[1:]), strict=True)
