@@ -46,7 +46,7 @@ def held(folder: Path, busy: str) -> Iterator[None]:
     Raises StorageError that says `busy` where another process holds it.
     """
     try:
-        with folder_lock(folder, busy):
+        with folder_lock(folder, f"{folder}: {busy}"):
             yield
     finally:
         with suppress(OSError):

@@ -4,6 +4,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,9 +18,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from taskcodec.coding import AnyTables
-from taskcodec.errors import CorruptFileError, MismatchError, TaskcodecError, UsageError, needing_packages
+from taskcodec.errors import (
+    CorruptFileError,
+    ForeignFileError,
+    MismatchError,
+    TaskcodecError,
+    UsageError,
+    needing_packages,
+)
 from taskcodec.store.atomic import replacing
-from taskcodec.store.backend import open_blobs
+from taskcodec.store.backend import absolute, open_blobs
 from taskcodec.store.chunks import read_chunk
 from taskcodec.store.manifest import (
     CODEC_KEY,
@@ -28,6 +36,7 @@ from taskcodec.store.manifest import (
     Part,
     checked_bytes,
     chunk_key,
+    digest,
     read_certificate,
     read_manifest,
     sha256,
@@ -87,13 +96,13 @@ class Store:
 
     def __init__(self, place: Any, load: CodecLoader, threads: int | None = None) -> None:
         self.place, self._load, self._threads = place, load, threads or os.cpu_count() or 1
-        self._blobs = open_blobs(place)
+        self._where, self._blobs = absolute(place), open_blobs(place)
         self.manifest: Manifest = read_manifest(self._blobs)
         self._cache: OrderedDict[int, npt.NDArray[np.int32]] = OrderedDict()
         self._lock = Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Store, (self.place, self._load, self._threads)
+        return _reopened, (self._where, self._load, self._threads, digest(self.manifest))
 
     def __len__(self) -> int:
         return self.manifest.samples
@@ -113,7 +122,8 @@ class Store:
     @cached_property
     def codec(self) -> CodecLike:
         """The codec the samples were coded with."""
-        data = checked_bytes(self._blobs, CODEC_KEY, self.manifest.codec_sha256)
+        with self._telling_changes():
+            data = checked_bytes(self._blobs, CODEC_KEY, self.manifest.codec_sha256)
         codec = self._load(data, f"{self._blobs.name}/{CODEC_KEY}")
         expected = (self.manifest.columns, self.manifest.dimension, self.manifest.fingerprint)
         if (codec.columns, codec.dimension, codec.fingerprint) != expected:
@@ -123,6 +133,7 @@ class Store:
     @property
     def certificate(self) -> dict[str, Any] | None:
         """What `taskcodec evaluate --certificate` found, with its conditions in words; None where it was not asked."""
+        self._check_unchanged()
         return read_certificate(self._blobs)
 
     @cached_property
@@ -209,6 +220,7 @@ class Store:
 
     def info(self) -> StoreInfo:
         """Counts and sizes, from the files themselves."""
+        self._check_unchanged()
         sizes = self._blobs.sizes()
         keys = [chunk_key(index) for index in range(self.manifest.chunks)]
         missing = [key for key in keys if key not in sizes]
@@ -249,15 +261,17 @@ class Store:
 
     def _check_codes_metadata(self) -> None:
         place = f"{self._blobs.name}/{CODES_KEY}"
-        data = self._blobs.get(CODES_KEY)
-        if data is None:
-            raise CorruptFileError(f"{place}: missing")
-        if sha256(shapeless(data, place)) != self.manifest.codes_sha256:
-            raise CorruptFileError(f"{place}: damaged (its SHA-256 is not the manifest's)")
+        with self._telling_changes():
+            data = self._blobs.get(CODES_KEY)
+            if data is None:
+                raise CorruptFileError(f"{place}: missing")
+            if sha256(shapeless(data, place)) != self.manifest.codes_sha256:
+                raise CorruptFileError(f"{place}: damaged (its SHA-256 is not the manifest's)")
 
     def _part(self, part: Part) -> pa.Table:
         place = f"{self._blobs.name}/{part.file}"
-        table = parquet_to_table(checked_bytes(self._blobs, part.file, part.sha256), place)
+        with self._telling_changes():
+            table = parquet_to_table(checked_bytes(self._blobs, part.file, part.sha256), place)
         coded = int(pc.sum(pc.equal(table["status"], OK)).as_py() or 0)
         if (coded, len(table) - coded) != (part.rows, part.failures):
             raise CorruptFileError(f"{place}: {part.rows} samples and {part.failures} failures expected")
@@ -268,7 +282,28 @@ class Store:
         return self.codec.tables
 
     def _decode_chunk(self, index: int) -> npt.NDArray[np.int32]:
-        return read_chunk(self._blobs, self.manifest, index, self._tables)
+        tables = self._tables
+        with self._telling_changes():
+            return read_chunk(self._blobs, self.manifest, index, tables)
+
+    @contextmanager
+    def _telling_changes(self) -> Iterator[None]:
+        """Raise MismatchError instead where what looks like damage is another store, or none, in the place of this."""
+        try:
+            yield
+        except CorruptFileError:
+            self._check_unchanged()
+            raise
+
+    def _check_unchanged(self) -> None:
+        try:
+            found = read_manifest(self._blobs)
+        except ForeignFileError as error:
+            raise MismatchError(f"{self._blobs.name}: moved or removed since it was opened") from error
+        except CorruptFileError:
+            return  # damage, which whoever asked tells in detail
+        if found != self.manifest:
+            raise MismatchError(f"{self._blobs.name}: replaced or added to since it was opened: open it again")
 
     def _chunk(self, index: int) -> npt.NDArray[np.int32]:
         with self._lock:
@@ -307,6 +342,14 @@ class Store:
             with ThreadPoolExecutor(self._threads) as pool:
                 list(pool.map(fill, jobs))
         return out
+
+
+def _reopened(place: Any, load: CodecLoader, threads: int, expected: str) -> Store:
+    """A store in another process. Raises MismatchError where it is not the one that was sent there."""
+    store = Store(place, load, threads)
+    if digest(store.manifest) != expected:
+        raise MismatchError(f"{place}: replaced or added to since it was opened: open it again")
+    return store
 
 
 def _read_only(array: Array) -> Array:
