@@ -140,9 +140,9 @@ class Codec:
         sequence or iterator of samples, a data frame, the rows of a store, or an array with one axis more: a 4-d array
         or tensor is a batch of images; a 2-d one of uint8 is one grey image where the codec takes images.
 
-        Each result is a stand-alone bitstream with its own check value. Raises MismatchError on what is no sample of
-        this codec, SourceError on an image that cannot be read, UsageError where a package that images need is not
-        installed.
+        Each result is a stand-alone bitstream with its own check value: it takes about 24 bits more than the rate (16
+        of them the check), a sample in a store next to nothing more. Raises MismatchError on what is no sample of this
+        codec, SourceError on an image that cannot be read, UsageError where a package that images need is missing.
         """
         given = settled(sample)
         batch = self._batch(given)
