@@ -17,7 +17,7 @@ from taskcodec.cli.jobs import (
     missed,
     unmatched,
 )
-from taskcodec.cli.places import place_of_the_new, put_in_place, remove_store, stored_at
+from taskcodec.cli.places import is_zipped, place_of_the_new, put_in_place, remove_store, settled, stored_at
 from taskcodec.codec import Codec, load_codec
 from taskcodec.data import FeatureSource, ImageSource, Source, open_source
 from taskcodec.engines.learned import PREFIX, through
@@ -50,7 +50,8 @@ def encode_job(
     source_name: str, store: str, options: EncodeOptions, progress: Progress, watch: Watch, say: Callable[[str], None]
 ) -> Store:
     """See `taskcodec encode`."""
-    zipped = store.endswith(".zip")
+    store = settled(store)
+    zipped = is_zipped(store)
     _check(store, zipped, options)
     source, table = labelled(open_source(source_name), options.labels)
     check_no_backbone(source, options.backbone)

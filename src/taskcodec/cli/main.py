@@ -314,7 +314,7 @@ def _is_codec(place: str) -> bool:
     path = Path(place)
     if place in BUNDLED and not path.exists():
         return True
-    if not path.is_file() or path.suffix == ".zip":
+    if not path.is_file() or path.suffix.lower() == ".zip":
         return False
     return not is_zip(path)
 

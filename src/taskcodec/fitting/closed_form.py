@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.codec import Codec, as_features
+from taskcodec.codec import Codec
 from taskcodec.entropy_models.empirical import Frozen, freeze, freeze_shared, sketch, sketch_shared
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting.coded_axes import with_coded_axes
@@ -28,6 +28,7 @@ from taskcodec.fitting.outliers import without_outliers
 from taskcodec.fitting.rate import check_rate, check_step, search_step
 from taskcodec.fitting.within import within_covariance
 from taskcodec.quantization.uniform import MAX_SYMBOL, quantize
+from taskcodec.samples import as_features
 from taskcodec.transforms.affine import AffineTransform, outside_share
 from taskcodec.transforms.companding import choose_companding, compand
 from taskcodec.transforms.spec import BackboneSpec
@@ -214,7 +215,7 @@ def _bottleneck(
     covariance = shrink(covariance_of(companded), len(companded))
     within = None
     if views is not None:
-        within = within_covariance(compand(np.asarray(views, np.float32), companding))
+        within = within_covariance(compand(as_features(views), companding))
         if within.shape != covariance.shape:
             raise MismatchError(f"views of {len(within)} features, a collection of {len(covariance)}")
     if within is None:

@@ -10,12 +10,13 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.codec import Codec, as_features
+from taskcodec.codec import Codec
 from taskcodec.coding import ConditionalTables
 from taskcodec.entropy_models.empirical import Frozen, freeze, pseudo_samples
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting.outliers import without_outliers
 from taskcodec.quantization.uniform import MAX_SYMBOL, Latent, quantize
+from taskcodec.samples import as_features
 from taskcodec.transforms.companding import compand
 
 SKETCH_SAMPLES = 512
