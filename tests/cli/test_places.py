@@ -100,7 +100,7 @@ def test_outputs_are_written_however_they_are_named(folder, verb, name):
 
 
 def test_an_output_that_is_a_folder_is_told_before_anything_is_computed(folder, monkeypatch):
-    monkeypatch.setattr("taskcodec.cli.jobs.fit_codec", None)  # which would fail
+    monkeypatch.setattr("taskcodec.engines.jobs.fit_codec", None)  # which would fail
     for typed in (".", "deep", "deep/", ".."):
         refused(folder, "fit", "a.npy", "-o", typed, code=1, says=["cannot be written (a folder"])
 
@@ -114,7 +114,7 @@ def fail_into(monkeypatch, target):
             raise OSError(16, "Device or resource busy")
         replace(source, to)
 
-    monkeypatch.setattr("taskcodec.cli.places.os.replace", refuse)
+    monkeypatch.setattr("taskcodec.engines.places.os.replace", refuse)
 
 
 def test_a_replace_that_fails_leaves_the_old_store_where_it_was(folder, monkeypatch):
