@@ -24,7 +24,8 @@ from taskcodec.entropy_models.empirical import Frozen, freeze, sketch
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting.outliers import without_outliers
 from taskcodec.fitting.rate import check_step, search_step
-from taskcodec.fitting.within import within_covariance
+from taskcodec.fitting.units import companded_unit, in_unit, rescaled, unit_of
+from taskcodec.fitting.within import near_one, within_covariance
 from taskcodec.quantization.uniform import MAX_SYMBOL, quantize
 from taskcodec.transforms.affine import AffineTransform, outside_share
 from taskcodec.transforms.companding import choose_companding, compand
@@ -103,7 +104,8 @@ def fit(
 
     Raises:
         UsageError: an unknown method, both `bits` and `step`, a rate that cannot be met, a step too small for these
-            features, or views of more than LARGEST_COVARIANCE features.
+            features, features that vary below what float32 holds well, views that do not differ, or views of more than
+            LARGEST_COVARIANCE features.
         MismatchError: features that are no (n, d) array of finite numbers.
     """
     if method not in get_args(Method):
@@ -112,6 +114,23 @@ def fit(
     if bits is not None and step is not None:
         raise UsageError("give a rate in bits or a step, not both")
     companding = choose_companding(x) if method == "bottleneck" else "identity"
+    if (unit := unit_of(x)) != 1:
+        size = companded_unit(unit, companding)
+        views = None if views is None else np.asarray(views, np.float32) / np.float32(unit)
+        try:
+            codec = fit(
+                x / np.float32(unit),
+                bits=bits,
+                step=None if step is None else step / size,
+                method=method,
+                views=views,
+                emphasis=emphasis,
+                backbone=backbone,
+                provenance=provenance,
+            )
+        except UsageError as error:
+            raise UsageError(f"{error} (in units of {size:g})") from error
+        return in_unit(codec, unit)
     companded = compand(x, companding)
     centre = companded.mean(axis=0, dtype=np.float64)
     if method == "dimensionwise":
@@ -119,14 +138,9 @@ def fit(
     else:
         transform = _bottleneck(companded, views, centre, companding, emphasis)
     latent = transform.analyse(x)
+    transform, latent, _ = _near_one(transform, latent)
     deviation = float(latent.std())
-    if deviation > 0:
-        # Latents of an unusual unit are brought near 1, by an exact power of two, so that half precision holds them.
-        exponent = round(math.log2(deviation))
-        gain = 1.0 if abs(exponent) <= USUAL_EXPONENT else 2.0**exponent
-        transform = replace(transform, scale=transform.scale * np.float32(gain))
-        latent, deviation = latent / np.float32(gain), deviation / gain
-    elif step is None:
+    if deviation == 0 and step is None:
         step = 1.0  # constant features: nothing to code at any rate
     if step is not None:
         step = step / float(transform.scale[0])
@@ -172,7 +186,18 @@ def _bottleneck(
         within = within_covariance(compand(np.asarray(views, np.float32), companding))
         if within.shape != covariance.shape:
             raise MismatchError(f"views of {len(within)} features, a collection of {len(covariance)}")
+        within = near_one(within)
     return bottleneck_transform(covariance, within, centre, companding, emphasis)
+
+
+def _near_one(
+    transform: AffineTransform, latent: npt.NDArray[np.float32]
+) -> tuple[AffineTransform, npt.NDArray[np.float32], float]:
+    """Latents of an unusual unit near 1, by an exact power of two, so that half precision holds them; and the power."""
+    deviation = float(latent.std(dtype=np.float64))
+    exponent = round(math.log2(deviation)) if deviation > 0 else 0
+    gain = 1.0 if abs(exponent) <= USUAL_EXPONENT else 2.0**exponent
+    return rescaled(transform, gain), latent / np.float32(gain), gain
 
 
 def _in_range(
@@ -188,11 +213,13 @@ def _in_range(
         return best
     reached = _bits(latent, step, frozen)
     for _ in range(MOST_UNITS):
-        transform, latent = replace(transform, scale=transform.scale / share), latent * share
+        if not np.ptp(latent[:, share == 1], axis=0).any():
+            break  # nothing varies but the columns that come down
+        transform, latent, gain = _near_one(replace(transform, scale=transform.scale / share), latent * share)
         try:
-            step, frozen = search_step(latent, rate, step, ROUNDING)
+            step, frozen = search_step(latent, rate, step / gain, ROUNDING)
         except UsageError:
-            break  # nothing varies but the columns that came down
+            break
         bits = _bits(latent, step, frozen)
         if bits > 1.01 * reached or bits > 0.98 * rate:  # else the rate is not to be had, so far
             best, reached = (transform, latent, step, frozen), bits
