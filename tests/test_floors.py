@@ -62,6 +62,7 @@ TORCH_ALLOWED = {
     "fitting/compressor.py",
     "fitting/conditional.py",
     "fitting/learned_bottleneck.py",
+    "fitting/processes.py",
     "fitting/training.py",
     "fitting/training_data.py",
     "quantization/noise.py",

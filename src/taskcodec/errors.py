@@ -54,6 +54,10 @@ class StorageError(TaskcodecError):
     """Writing failed (no space left, no permission, a second writer); what was committed before is sound."""
 
 
+class ProcessError(TaskcodecError):
+    """One of the processes that work together ended before its work was done; what was checkpointed is sound."""
+
+
 class UnfinishedWarning(UserWarning):
     """A store was opened that holds part of its samples: its encode, or an append to it, was stopped."""
 

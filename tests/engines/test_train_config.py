@@ -77,6 +77,13 @@ def test_a_good_one_gives_a_recipe_for_each_beta(tmp_path):
         ("data: {source", "data: [{source", "not YAML"),
         ("columns: 2", "columns: 2\n  relaxation: Noise", "relaxation 'Noise' is none of noise, straight-through"),
         ("columns: 2", "columns: 10000000000", "columns must be from 1 to 65536"),
+        ("steps: 4", "steps: 4, strategy: ddp_fork", "strategy 'ddp_fork' is none of auto, ddp, single_device"),
+        ("steps: 4", "steps: 4, strategy: fsdp", "training: strategy 'fsdp' is none of auto, ddp, single_device"),
+        (
+            "steps: 4",
+            "steps: 4, devices: 2, strategy: single_device",
+            "training: strategy single_device is for one device, and devices is 2: take ddp",
+        ),
         ("samples: 500", "samples: 0", "data.samples: expected a whole number from 2 to 268435456, found 0"),
         ("samples: 500", "samples: -1", "data.samples: expected"),
         ("samples: 500", "samples: 31", "training.batch: 32 is more than the 31 samples"),

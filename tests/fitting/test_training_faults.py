@@ -42,13 +42,41 @@ def test_no_checkpoint_is_written_of_a_loss_that_is_not_finite(tmp_path):
     [
         ({"accelerator": "tpu"}, "accelerator: there is no tpu"),
         ({"accelerator": "abacus"}, "accelerator: 'abacus' is none of auto, gpu, cpu"),
-        ({"strategy": "foo"}, "strategy: 'foo' is none of auto, "),
     ],
 )
 def test_a_machine_without_what_is_asked_for_is_told_in_one_line(changed, says):
     with pytest.raises(UsageError, match=says) as found:
         train(TrainingSet(X), VC, Schedule(2, 64, **changed))
     assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("strategy", ["ddp_spawn", "ddp_notebook", "deepspeed", "dp", "single_tpu", "foo", ""])
+def test_a_strategy_whose_processes_keep_what_they_train_is_refused(strategy):
+    """Lightning's forks trained to the end, and gave nothing back."""
+    with pytest.raises(UsageError, match=rf"strategy '{strategy}' is none of auto, ddp, single_device"):
+        Schedule(2, 64, strategy=strategy)
+
+
+def test_single_device_is_the_device_that_there_is():
+    codec = train(TrainingSet(X), VC, Schedule(2, 64, accelerator="cpu", strategy="single_device")).codec
+    assert codec.provenance["schedule"]["strategy"] == "single_device"
+
+
+def test_several_processes_are_not_started_from_an_interactive_python(monkeypatch):
+    monkeypatch.setattr("sys.ps1", ">>> ", raising=False)
+    with pytest.raises(UsageError, match="devices: 2 are asked for, and an interactive Python cannot be started"):
+        train(TrainingSet(X), VC, Schedule(2, 64, accelerator="cpu", devices=2))
+
+
+def test_a_checkpoint_with_other_weights_is_refused(tmp_path):
+    """As of a version in which the networks were others."""
+    schedule = Schedule(4, 64, checkpoint_every=2, accelerator="cpu")
+    train(TrainingSet(X), VC, schedule, folder=tmp_path, seconds=0)
+    content = torch.load(tmp_path / LAST, weights_only=True)
+    content["state_dict"].pop(next(iter(content["state_dict"])))
+    torch.save(content, tmp_path / LAST)
+    with pytest.raises(CorruptFileError, match=rf"{LAST}: a checkpoint with other weights .* \(--overwrite\)"):
+        train(TrainingSet(X), VC, schedule, folder=tmp_path, resume=True)
 
 
 def flipped(v):

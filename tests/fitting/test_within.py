@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from taskcodec.errors import MismatchError
+from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting import fit, within_covariance
 
 
@@ -41,3 +41,26 @@ def test_few_samples_meet_the_rate_though_most_columns_are_silent():
     codec = fit(x, bits=300)
     assert codec.columns < 1280
     assert float(codec.tables.code_length(codec.encode(x)).mean()) == pytest.approx(300, rel=0.02)
+
+
+@pytest.mark.parametrize("unit", [1e-25, 1e-6, 1e-3, 1e6, 1e12])
+def test_the_unit_of_features_and_views_does_not_matter(unit):
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(400, 8))
+    views = x[:100] + 0.1 * rng.normal(size=(3, 100, 8))
+    codec = fit((x * unit).astype("f4"), bits=24, views=(views * unit).astype("f4"))
+    decoded = codec.decode(codec.encode((x * unit).astype("f4"))).astype("f8") / unit
+    assert float(((decoded - x) ** 2).mean()) < 0.05
+
+
+def test_views_that_hardly_differ_are_no_matter_of_half_precision():
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(400, 8)).astype("f4")
+    codec = fit(x, bits=24, views=x[:100] + 1e-6 * rng.normal(size=(3, 100, 8)).astype("f4"))
+    assert float(((codec.decode(codec.encode(x)) - x) ** 2).mean()) < 0.05
+
+
+def test_views_that_do_not_differ_are_refused():
+    x = np.random.default_rng(7).normal(size=(100, 8)).astype("f4")
+    with pytest.raises(UsageError, match="views: those of each image are all the same"):
+        fit(x, bits=24, views=np.stack([x, x]))

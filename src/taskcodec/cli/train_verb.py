@@ -10,6 +10,8 @@ import typer
 from taskcodec.cli.output import printable, progress_bar, show
 from taskcodec.errors import UsageError
 
+UNFINISHED = 75
+"""The exit code of a training that --minutes stopped: "try again" in sysexits.h. There is no codec yet."""
 EXAMPLE = "Example: taskcodec train configs/banana.yaml -o banana.codec"
 
 
@@ -66,3 +68,5 @@ def train(
                 f"{words}, {point.trained_bits:.2f} bits a sample by its entropy model, on the samples as they are"
             )
     show([asdict(point) for point in points], json_, lines)
+    if any(point.trained_bits is None for point in points):
+        raise typer.Exit(UNFINISHED)

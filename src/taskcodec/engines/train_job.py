@@ -71,7 +71,7 @@ def train_all(
         output: the codec's file; of several betas each has its own (`output_of`).
         resume: go on from the checkpoints that lie there.
         seconds: stop each training at the first checkpoint after so long.
-        jobs: trainings side by side; None for all of them where there is a GPU, one otherwise.
+        jobs: trainings side by side; None for all of them where there is a GPU, one otherwise, or on several devices.
         progress: called with (steps done, steps in all) where one runs at a time.
         overwrite: begin anew where codecs, or trainings that were begun, lie there.
 
@@ -87,10 +87,14 @@ def train_all(
         raise UsageError(f"{config.name}: beta: one of them is given twice")
     if resume and overwrite:
         raise UsageError("--resume goes on with a training and --overwrite begins it anew: give one of them")
+    devices = config.schedule.devices
+    if devices > 1 and (jobs or 1) > 1:
+        raise UsageError(f"--jobs {jobs}: a training on {devices} devices runs alone: leave --jobs out, or the devices")
     if is_first_process():
         for path in outputs:
             _check_place(path, config.data.source, resume, overwrite)
-    side_by_side = min(jobs or (len(outputs) if torch.cuda.is_available() else 1), len(outputs))
+    usual = len(outputs) if torch.cuda.is_available() and devices == 1 else 1
+    side_by_side = min(jobs or usual, len(outputs))
     if side_by_side == 1:
         return [_one(config, k, path, resume, seconds, progress) for k, path in enumerate(outputs)]
     with ProcessPoolExecutor(side_by_side, multiprocessing.get_context("spawn")) as pool:
@@ -117,8 +121,11 @@ def _one(
     config: TrainConfig, number: int, output: Path, resume: bool, seconds: float | None, progress: Progress | None
 ) -> Point:
     """Train one codec, alone in its folder."""
-    if not is_first_process():  # of DDP: the first one holds the folder for all
-        return _trained(config, number, output, resume, seconds, progress)
+    if not is_first_process():  # of DDP: the first one holds the folder for all, and says what is wrong for all
+        try:
+            return _trained(config, number, output, resume, seconds, progress)
+        except UsageError:  # as of a training that diverged: all processes find it at the same step
+            raise SystemExit(0) from None
     with held(work_of(output), "another process trains this codec"):
         return _trained(config, number, output, resume, seconds, progress)
 

@@ -22,8 +22,8 @@ KEY = "taskcodec"
 """Under which a checkpoint carries what `described` gives."""
 _MISSING = object()
 _UNREADABLE = (
-    RuntimeError, EOFError, KeyError, TypeError, ValueError, OSError, NotImplementedError, pickle.UnpicklingError,
-    zipfile.BadZipFile, zlib.error,
+    RuntimeError, EOFError, KeyError, TypeError, AttributeError, ValueError, OSError, NotImplementedError,
+    pickle.UnpicklingError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 
 
@@ -41,8 +41,13 @@ def described(
     return _flat(parts)
 
 
-def read_step(path: Path, expected: Mapping[str, Any]) -> int:
+def read_step(path: Path, expected: Mapping[str, Any], weights: Mapping[str, torch.Tensor]) -> int:
     """The gradient steps that a checkpoint has behind it.
+
+    Args:
+        path: of the checkpoint.
+        expected: what `described` gives for the training that is to go on from it.
+        weights: of that training, by name: those of the checkpoint must have their names and shapes.
 
     Raises:
         MismatchError: it is one of another training than the one described; the first key that differs is named.
@@ -55,6 +60,7 @@ def read_step(path: Path, expected: Mapping[str, Any]) -> int:
             raise CorruptFileError(f"{path}: damaged ({damaged}): begin anew (--overwrite)")
         content = torch.load(path, map_location="cpu", weights_only=True)
         found, step = dict(content[KEY]), int(content["global_step"])
+        shapes = {name: tensor.shape for name, tensor in content["state_dict"].items()}
     except _UNREADABLE as error:  # torch's own words advise to load it with pickle
         raise CorruptFileError(f"{path}: not a checkpoint that can be read: begin anew (--overwrite)") from error
     for key in [*expected, *found]:
@@ -64,6 +70,10 @@ def read_step(path: Path, expected: Mapping[str, Any]) -> int:
                 f"{path}: a checkpoint of another training: {key} is {_short(there)} there and {_short(here)} here; "
                 "name another output"
             )
+    if shapes != {name: tensor.shape for name, tensor in weights.items()}:
+        raise CorruptFileError(
+            f"{path}: a checkpoint with other weights than this training has: begin anew (--overwrite)"
+        )
     return step
 
 

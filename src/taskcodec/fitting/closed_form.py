@@ -26,7 +26,8 @@ from taskcodec.fitting.coded_axes import with_coded_axes
 from taskcodec.fitting.leading import Array64, covariance_of, leading_axes, shrink
 from taskcodec.fitting.outliers import without_outliers
 from taskcodec.fitting.rate import check_rate, check_step, search_step
-from taskcodec.fitting.within import within_covariance
+from taskcodec.fitting.units import companded_unit, in_unit, rescaled, unit_of
+from taskcodec.fitting.within import near_one, within_covariance
 from taskcodec.quantization.uniform import MAX_SYMBOL, quantize
 from taskcodec.samples import as_features
 from taskcodec.transforms.affine import AffineTransform, outside_share
@@ -115,7 +116,8 @@ def fit(
 
     Raises:
         UsageError: an unknown method, both `bits` and `step`, a rate that cannot be met, a step too small for these
-            features, or views of more than LARGEST_COVARIANCE features.
+            features, features that vary below what float32 holds well, views that do not differ, or views of more than
+            LARGEST_COVARIANCE features.
         MismatchError: features that are no (n, d) array of finite numbers.
     """
     if method is not None and method not in get_args(Method):
@@ -129,6 +131,23 @@ def fit(
         few = step is None and views is None and FEW_SAMPLES * len(x) < rate > FINE_BITS * x.shape[1]
         method = "dimensionwise" if few or len(x) < 2 else "bottleneck"
     companding = choose_companding(x) if method == "bottleneck" else "identity"
+    if (unit := unit_of(x)) != 1:
+        size = companded_unit(unit, companding)
+        views = None if views is None else as_features(views) / np.float32(unit)
+        try:
+            codec = fit(
+                x / np.float32(unit),
+                bits=bits,
+                step=None if step is None else step / size,
+                method=method,
+                views=views,
+                emphasis=emphasis,
+                backbone=backbone,
+                provenance=provenance,
+            )
+        except UsageError as error:
+            raise UsageError(f"{error} (in units of {size:g})") from error
+        return in_unit(codec, unit)
     companded = compand(x, companding)
     centre = _centre(companded)
     if method == "dimensionwise":
@@ -139,14 +158,9 @@ def fit(
         transform = _bottleneck(companded, views, centre, companding, emphasis, count)
     transform = replace(transform, unit_norm=_is_unit_norm(x))
     latent = transform.analyse(x)
+    transform, latent, _ = _near_one(transform, latent)
     deviation = float(latent.std())
-    if deviation > 0:
-        # Latents of an unusual unit are brought near 1, by an exact power of two, so that half precision holds them.
-        exponent = round(math.log2(deviation))
-        gain = 1.0 if abs(exponent) <= USUAL_EXPONENT else 2.0**exponent
-        transform = replace(transform, scale=transform.scale * np.float32(gain))
-        latent, deviation = latent / np.float32(gain), deviation / gain
-    elif step is None:
+    if deviation == 0 and step is None:
         step = 1.0  # constant features: nothing to code at any rate
     fixed, sharing = step is not None, method == "dimensionwise" and len(x) < SHARING_SAMPLES
 
@@ -218,9 +232,20 @@ def _bottleneck(
         within = within_covariance(compand(as_features(views), companding))
         if within.shape != covariance.shape:
             raise MismatchError(f"views of {len(within)} features, a collection of {len(covariance)}")
+        within = near_one(within)
     if within is None:
         return _map_of(*leading_axes(covariance, count), None, centre, companding, emphasis)
     return _whitened(covariance, within, centre, companding, emphasis)
+
+
+def _near_one(
+    transform: AffineTransform, latent: npt.NDArray[np.float32]
+) -> tuple[AffineTransform, npt.NDArray[np.float32], float]:
+    """Latents of an unusual unit near 1, by an exact power of two, so that half precision holds them; and the power."""
+    deviation = float(latent.std(dtype=np.float64))
+    exponent = round(math.log2(deviation)) if deviation > 0 else 0
+    gain = 1.0 if abs(exponent) <= USUAL_EXPONENT else 2.0**exponent
+    return rescaled(transform, gain), latent / np.float32(gain), gain
 
 
 def _in_range(
@@ -236,11 +261,13 @@ def _in_range(
         return best
     reached = _bits(latent, step, frozen)
     for _ in range(MOST_UNITS):
-        transform, latent = replace(transform, scale=transform.scale / share), latent * share
+        if not np.ptp(latent[:, share == 1], axis=0).any():
+            break  # nothing varies but the columns that come down
+        transform, latent, gain = _near_one(replace(transform, scale=transform.scale / share), latent * share)
         try:
-            step, frozen = search_step(latent, rate, step, ROUNDING)
+            step, frozen = search_step(latent, rate, step / gain, ROUNDING)
         except UsageError:
-            break  # nothing varies but the columns that came down
+            break
         bits = _bits(latent, step, frozen)
         if bits > 1.01 * reached or bits > 0.98 * rate:  # else the rate is not to be had, so far
             best, reached = (transform, latent, step, frozen), bits

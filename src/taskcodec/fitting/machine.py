@@ -1,7 +1,8 @@
 """Whether a machine has what a schedule asks for, in words rather than in Lightning's tracebacks."""
 
+import sys
+
 from lightning.pytorch.accelerators import AcceleratorRegistry
-from lightning.pytorch.strategies import StrategyRegistry
 
 from taskcodec.errors import UsageError
 from taskcodec.fitting.recipe import Schedule
@@ -9,9 +10,11 @@ from taskcodec.fitting.recipe import Schedule
 
 def check_machine(schedule: Schedule) -> None:
     """Raise UsageError, which begins with the key, where Lightning could not set up the training here."""
-    strategies = ["auto", *sorted(StrategyRegistry.available_strategies())]
-    if schedule.strategy not in strategies:
-        raise UsageError(f"strategy: {schedule.strategy!r} is none of {', '.join(strategies)}")
+    if schedule.devices > 1 and (hasattr(sys, "ps1") or sys.flags.interactive):
+        raise UsageError(
+            f"devices: {schedule.devices} are asked for, and an interactive Python cannot be started so often: run "
+            "`taskcodec train`, or a script"
+        )
     known = sorted(AcceleratorRegistry.available_accelerators())
     name = schedule.accelerator
     if name not in ("auto", "gpu", *known):

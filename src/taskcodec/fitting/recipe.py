@@ -19,6 +19,8 @@ ENTROPY_MODELS = ("factorized", "hyperprior", "mean_scale_hyperprior", "autoregr
 LAST = "last.ckpt"
 """A training's checkpoint, in its folder."""
 PRECISIONS = ("32-true", "bf16-mixed")
+STRATEGIES = ("auto", "ddp", "single_device")
+"""Of Lightning's, those whose first process has the whole weights at the end: forks and spawns keep what they learn."""
 LARGEST_NUMBER = sys.float_info.max
 """What no float holds, which whole numbers may be, is refused like infinity."""
 LARGEST_QUEUE = 1 << 20
@@ -98,7 +100,8 @@ class Schedule:
         precision: "32-true" or "bf16-mixed" (networks only: rates are always float32).
         checkpoint_every: steps between checkpoints; what a kill can cost.
         devices: processes, each with a share of the batch (DDP).
-        strategy: Lightning's name of how the devices work together.
+        strategy: Lightning's name of how the devices work together: "ddp", which "auto" takes for several, or
+            "single_device".
         accelerator: "auto", "cpu" or "cuda".
         seed: of initial weights, order, augmentations and noise.
     """
@@ -128,6 +131,10 @@ class Schedule:
                 raise UsageError(f"{name} must be a number of at least 0, found {shortened(getattr(self, name))}")
         if self.precision not in PRECISIONS:
             raise UsageError(f"precision {self.precision!r} is none of {', '.join(PRECISIONS)}")
+        if self.strategy not in STRATEGIES:
+            raise UsageError(f"strategy {shortened(self.strategy)!r} is none of {', '.join(STRATEGIES)}")
+        if self.strategy == "single_device" and self.devices > 1:
+            raise UsageError(f"strategy single_device is for one device, and devices is {self.devices}: take ddp")
         if self.batch % self.devices:
             raise UsageError(f"batch {self.batch} is no multiple of the {self.devices} devices")
 

@@ -29,7 +29,7 @@ import numpy as np
 import torch
 
 from taskcodec.codec import Codec
-from taskcodec.errors import TERMINATED, CorruptFileError, UsageError
+from taskcodec.errors import CorruptFileError, UsageError
 from taskcodec.fitting.checkpoints import KEY, described, read_step
 from taskcodec.fitting.compressor import Compressor, TrainingSet
 from taskcodec.fitting.recipe import LAST, Recipe, Schedule
@@ -41,9 +41,9 @@ if has_torchvision():
 try:
     import lightning.pytorch as pl
     from lightning.pytorch.callbacks import Callback, Checkpoint
-    from lightning.pytorch.utilities.exceptions import SIGTERMException
 
     from taskcodec.fitting.machine import check_machine
+    from taskcodec.fitting.processes import Together, naming_lost_processes
     from taskcodec.fitting.training_log import is_first, loggers_of
 except ImportError as fault:
     raise UsageError("training needs Lightning; run: pip install 'taskcodec[train]'") from fault
@@ -78,8 +78,10 @@ class _Module(pl.LightningModule):
     def training_step(self, batch: Batch, index: int) -> torch.Tensor:
         with seeded(self.schedule.seed, self.global_step, self.global_rank):
             losses = self.compressor(*batch)
-        if not torch.isfinite(losses.loss):
-            raise self.diverged(f"the loss is {float(losses.loss.detach())}")
+        # Of all processes: where one alone left, the others would wait for it.
+        loss = self.trainer.strategy.reduce(losses.loss.detach(), reduce_op="mean")
+        if not torch.isfinite(loss):
+            raise self.diverged(f"the loss is {float(loss)}")
         values = {name: value.detach() for name, value in losses._asdict().items()}
         if self.compressor.bince is not None:
             values["temperature"] = self.compressor.bince.temperature.detach()
@@ -114,7 +116,10 @@ class _Module(pl.LightningModule):
 
 
 class _Keeper(Checkpoint):
-    """At each end of a stretch: a checkpoint, written whole before it takes the old one's name; then the clock."""
+    """At each end of a stretch: a checkpoint, written whole before it takes the old one's name; then the clock.
+
+    The first process's clock decides for all of them: two clocks never stop at the same moment.
+    """
 
     def __init__(self, folder: Path, seconds: float | None) -> None:
         self.folder, self.stop_at = folder, None if seconds is None else time.monotonic() + seconds
@@ -127,8 +132,8 @@ class _Keeper(Checkpoint):
             os.replace(partial, self.folder / LAST)
             for logger in trainer.loggers:
                 logger.save()  # who goes on from here finds the log up to here
-        if self.stop_at is not None and time.monotonic() > self.stop_at:
-            trainer.should_stop = True
+        late = self.stop_at is not None and time.monotonic() > self.stop_at
+        trainer.should_stop = trainer.strategy.broadcast(late)
 
 
 class _Reporter(Callback):
@@ -189,6 +194,7 @@ def train(
             diverged.
         MismatchError: a checkpoint of another training.
         CorruptFileError: a checkpoint that cannot be read.
+        ProcessError: one of several processes was lost; the last checkpoint stays.
         SystemExit: SIGTERM came, code 143; the last checkpoint stays.
     """
     if len(data.samples) < 2:
@@ -201,19 +207,21 @@ def train(
     place = None if folder is None else Path(folder)
     identity = {} if place is None else described(data, recipe, schedule, provenance)
     module = _Module(compressor, schedule, identity)
-    callbacks: list[Callback] = [] if progress is None else [_Reporter(progress, schedule.steps)]
+    callbacks: list[Callback] = [Together()]
+    if progress is not None:
+        callbacks.append(_Reporter(progress, schedule.steps))
     if place is not None:
         place.mkdir(parents=True, exist_ok=True)
         callbacks.append(_Keeper(place, seconds))
     start = place / LAST if place is not None and resume and (place / LAST).exists() else None
-    done = 0 if start is None else read_step(start, identity)
+    done = 0 if start is None else read_step(start, identity, module.state_dict())
     if place is not None and start is None and is_first():
         (place / LAST).unlink(missing_ok=True)  # or a later --resume would take up the old training
-    with _quiet():
+    with _quiet(), naming_lost_processes():
         trainer = pl.Trainer(
             accelerator=schedule.accelerator,
             devices=schedule.devices,
-            strategy=schedule.strategy,
+            strategy="ddp" if schedule.devices > 1 or schedule.strategy == "ddp" else "auto",
             precision=schedule.precision,  # type: ignore[arg-type]
             gradient_clip_val=schedule.clip or None,
             max_steps=schedule.steps,
@@ -226,13 +234,8 @@ def train(
             enable_model_summary=False,
             use_distributed_sampler=False,
         )
-        try:
-            with _told_to_stop():
-                trainer.fit(module, datamodule=_Data(data, schedule), ckpt_path=start, weights_only=True)
-        except (RuntimeError, EOFError, KeyError) as error:
-            if start is not None and not trainer.training:
-                raise CorruptFileError(f"{start}: not a checkpoint that can be read ({error})") from error
-            raise
+        with _told_to_stop():
+            trainer.fit(module, datamodule=_Data(data, schedule), ckpt_path=start, weights_only=True)
     step = trainer.global_step
     if step < schedule.steps or not trainer.is_global_zero:
         return Trained(None, step, schedule.steps)
@@ -263,14 +266,12 @@ def seeded(seed: int, step: int, rank: int) -> Iterator[None]:
 
 @contextmanager
 def _told_to_stop() -> Iterator[None]:
-    """Lightning leaves with code 1 on Ctrl-C, whatever its caller does about it, and with 0 on SIGTERM, as if done."""
+    """Lightning leaves with code 1 on Ctrl-C, whatever its caller does about it: the first process gives it back."""
     ctrl_c = signal.getsignal(signal.SIGINT)
     try:
         yield
-    except SIGTERMException:
-        raise SystemExit(TERMINATED) from None
     except SystemExit as left:
-        if not isinstance(left.__context__, KeyboardInterrupt):
+        if not is_first() or not isinstance(left.__context__, KeyboardInterrupt):
             raise
         signal.signal(signal.SIGINT, ctrl_c)
         raise KeyboardInterrupt from None
@@ -285,6 +286,7 @@ def _quiet() -> Iterator[None]:
     levels = [logger.level for logger in loud]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
+        warnings.filterwarnings("ignore", message=".*all_gather is deprecated")  # what follows it, torch 2.4 has not
         warnings.filterwarnings("ignore", message=".*(num_workers|Checkpoint directory|experiment logs directory).*")
         for logger in loud:
             logger.setLevel(logging.ERROR)
