@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -104,6 +104,18 @@ class Store:
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopened, (self._where, self._load, self._threads, digest(self.manifest))
 
+    def close(self) -> None:
+        """Let go of open files and decoded chunks; what is read after that is opened again."""
+        self._blobs.close()
+        with self._lock:
+            self._cache.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def __len__(self) -> int:
         return self.manifest.samples
 
@@ -184,6 +196,16 @@ class Store:
     def to_numpy(self) -> npt.NDArray[np.float32]:
         """(n, d) features."""
         return np.asarray(self.features[:])
+
+    def to_pandas(self) -> Any:
+        """A data frame, a row a sample: `id`, `label` (None where there is none), then the features by number, float32.
+
+        Raises UsageError where pandas is not installed.
+        """
+        with needing_packages():
+            from taskcodec.store.frame import data_frame
+
+        return data_frame(self)
 
     def to_parquet(self, path: str | Path) -> None:
         """Write id, label and features (fixed-size lists of float32), chunk by chunk; whole or not at all.
