@@ -154,7 +154,11 @@ class Store:
 
     @property
     def features(self) -> Rows:
-        """(n, d) float32, decoded when indexed."""
+        """(n, d) float32, decoded when indexed.
+
+        The last bits of a row may depend on how many are decoded with it, since matrix products round by their shape:
+        by less than 1e-5 of the largest feature, and not at all without a linear map. Symbols are the same always.
+        """
         return self._rows(True, self.manifest.dimension, np.float32)
 
     @property
