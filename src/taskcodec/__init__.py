@@ -12,20 +12,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
+    import numpy as np
+    import numpy.typing as npt
+
+    from taskcodec.api import benchmark, features
     from taskcodec.codec import Codec, load_codec
     from taskcodec.errors import TaskcodecError
+    from taskcodec.evaluation.evaluate_store import evaluate
     from taskcodec.fitting import adapt, at_bits, at_step, fit
+    from taskcodec.fitting.feature_codec import FeatureCodec
     from taskcodec.store import Store
     from taskcodec.transforms.spec import BackboneSpec
 
 _HOMES = {
     "BackboneSpec": "taskcodec.transforms.spec",
     "Codec": "taskcodec.codec",
+    "FeatureCodec": "taskcodec.fitting.feature_codec",
     "Store": "taskcodec.store",
     "TaskcodecError": "taskcodec.errors",
     "adapt": "taskcodec.fitting",
     "at_bits": "taskcodec.fitting",
     "at_step": "taskcodec.fitting",
+    "benchmark": "taskcodec.api",
+    "evaluate": "taskcodec.evaluation.evaluate_store",
+    "features": "taskcodec.api",
     "fit": "taskcodec.fitting",
     "load_codec": "taskcodec.codec",
 }
@@ -56,35 +66,60 @@ def __dir__() -> list[str]:
 
 
 def open(place: Any) -> "Store":
-    """Open a store: a folder, a .zip, an fsspec URL, or a Zarr store object.
+    """Open a store: a folder, a .zip, an fsspec URL, or a Zarr store object. May be used in a `with`.
 
     Raises SourceError where nothing is, ForeignFileError, FutureVersionError or CorruptFileError, naming the file.
     Warns (`UnfinishedWarning`) where its encode was stopped: what is there is sound, but it is not all.
     """
     import warnings
-    from pathlib import Path
 
-    from taskcodec.codec import Codec
-    from taskcodec.errors import SourceError, UnfinishedWarning
-    from taskcodec.store import Store
+    from taskcodec.errors import UnfinishedWarning
 
-    if isinstance(place, str | Path) and "://" not in str(place) and str(place) and not Path(place).exists():
-        raise SourceError(f"{place}: no such file or folder")
-    store = Store(place, Codec.from_bytes)
+    store = _found(place)
     if store.manifest.state != "complete":
         words = f"{place}: unfinished, {len(store)} samples so far; run the same encode command again to resume it"
         warnings.warn(words, UnfinishedWarning, stacklevel=2)
     return store
 
 
+def decode(place: Any) -> "npt.NDArray[np.float32]":
+    """(n, d) features of a store, as `taskcodec decode` writes them: `open(place).features` decodes as it is indexed.
+
+    Raises SourceError where the store is unfinished, and what `open` and reading raise.
+    """
+    from taskcodec.errors import SourceError
+
+    with _found(place) as store:
+        if store.manifest.state != "complete":
+            raise SourceError(f"{place}: unfinished; run the same encode command again to resume it")
+        return store.to_numpy()
+
+
+def _found(place: Any) -> "Store":
+    from pathlib import Path
+
+    from taskcodec.codec import Codec
+    from taskcodec.errors import SourceError
+    from taskcodec.store import Store
+
+    if isinstance(place, str | Path) and "://" not in str(place) and str(place) and not Path(place).exists():
+        raise SourceError(f"{place}: no such file or folder")
+    return Store(place, Codec.from_bytes)
+
+
 __all__ = [
     "BackboneSpec",
     "Codec",
+    "FeatureCodec",
     "Store",
     "TaskcodecError",
     "adapt",
     "at_bits",
     "at_step",
+    "benchmark",
+    "decode",
+    "evaluate",
+    "features",
     "fit",
     "load_codec",
     "open",

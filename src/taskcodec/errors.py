@@ -15,7 +15,9 @@ _EXTRAS = {
     **dict.fromkeys(("faiss", "bjontegaard"), "evaluation"),
     **dict.fromkeys(("torchmetrics", "pycocotools", "ai_edge_litert"), "dense"),
 }
-"""Which extra brings a package; `images` brings all others."""
+"""Which extra brings a package; `images` brings all others ..."""
+_ALONE = {"pandas"}
+"""... but these, which are installed by their own names."""
 
 
 class TaskcodecError(Exception):
@@ -62,6 +64,10 @@ class UnfinishedWarning(UserWarning):
     """A store was opened that holds part of its samples: its encode, or an append to it, was stopped."""
 
 
+class SkippedWarning(UserWarning):
+    """Samples of a source were left out, since they could not be read."""
+
+
 def shortened(value: object) -> str:
     """A value as found, for a line: a whole number may have hundreds of digits."""
     text = str(value)
@@ -71,7 +77,8 @@ def shortened(value: object) -> str:
 def missing_package(error: ImportError) -> str:
     """The line for a package that is not installed, with what installs it."""
     name = (error.name or str(error)).partition(".")[0]
-    return f"{name} is not installed; run: pip install 'taskcodec[{_EXTRAS.get(name, 'images')}]'"
+    what = name if name in _ALONE else f"'taskcodec[{_EXTRAS.get(name, 'images')}]'"
+    return f"{name} is not installed; run: pip install {what}"
 
 
 @contextmanager

@@ -186,3 +186,22 @@ def test_rows_can_be_pickled(codec, x, whole, tmp_path):
     store = taskcodec.open(write(tmp_path / "x.tcz", codec, x, chunk=CHUNK))
     same(pickle.loads(pickle.dumps(store.features))[3:7], whole[3:7])
     same(pickle.loads(pickle.dumps(store.symbols))[:], codec.encode(x))
+
+
+@pytest.mark.parametrize("method", ["dimensionwise", "bottleneck"])
+def test_rows_decoded_one_by_one_are_those_decoded_together(method):
+    """Symbols always; features without a linear map exactly, with one to 1e-5 of the largest, as documented."""
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(300, 40)) @ rng.normal(size=(40, 256)) + rng.normal(size=(300, 256))).astype("f4")
+    codec = taskcodec.fit(x, bits=400, method=method)
+    store = taskcodec.open(write(MemoryStore(), codec, x, chunk=64))
+    together = store.features[:]
+    apart = [
+        np.stack([store.features[i] for i in range(300)]),
+        np.stack(list(store.features)),
+        store.features[::-1][::-1],
+    ]
+    apart += [np.concatenate(list(store.batches())), codec.decode(store.symbols[:])]
+    for found in apart:
+        assert np.abs(found - together).max() <= (1e-5 * np.abs(together).max() if method == "bottleneck" else 0)
+    assert np.array_equal(np.stack([store.symbols[i] for i in range(300)]), store.symbols[:])

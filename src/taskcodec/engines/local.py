@@ -358,22 +358,29 @@ def write_features(
     source: Source, path: str | Path, backbone: BackboneLike | None = None, progress: Progress | None = None
 ) -> tuple[int, list[SampleRecord]]:
     """Write the uncompressed features to a .npy file, in the order of a store's rows; (rows, failures)."""
-    batches = Batches(source, backbone)
     failures: list[SampleRecord] = []
-
-    def blocks() -> Iterator[Features]:
-        for batch in batches.run(range(len(batches))):
-            failures.extend(record for record in batch.records if record.status != OK)
-            if len(batch.features):
-                yield batch.features
-            if progress is not None:
-                progress(min((batch.number + 1) * batches.size, len(source)), len(source))
-
     with replacing(path) as temporary:
-        rows = write_npy(temporary, blocks())
-        if not rows:
-            raise SourceError(f"{source.name}: none of its {len(source)} files could be read")
+        rows = write_npy(temporary, feature_blocks(source, failures, backbone, progress))
     return rows, failures
+
+
+def feature_blocks(
+    source: Source, failures: list[SampleRecord], backbone: BackboneLike | None = None, progress: Progress | None = None
+) -> Iterator[Features]:
+    """The uncompressed features (m, d), batch by batch; records of what could not be read are added to `failures`.
+
+    Raises SourceError where nothing could.
+    """
+    batches, empty = Batches(source, backbone), True
+    for batch in batches.run(range(len(batches))):
+        failures.extend(record for record in batch.records if record.status != OK)
+        if len(batch.features):
+            empty = False
+            yield batch.features
+        if progress is not None:
+            progress(min((batch.number + 1) * batches.size, len(source)), len(source))
+    if empty:
+        raise SourceError(f"{source.name}: none of its {len(source)} files could be read")
 
 
 def write_npy(path: Path, blocks: Iterable[Features], width: int = 0) -> int:

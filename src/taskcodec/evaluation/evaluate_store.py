@@ -49,24 +49,26 @@ class Evaluation:
 
 
 def evaluate(
-    place: str,
+    place: str | Path,
     *,
-    labels: Sequence[str] = (),
-    kinds: Sequence[str] = (),
+    labels: str | Sequence[str] = (),
+    kinds: str | Sequence[str] = (),
     groups: str | None = None,
-    raw: str | None = None,
-    source: str | None = None,
-    cache: str | None = None,
+    raw: str | Path | None = None,
+    source: str | Path | None = None,
+    cache: str | Path | None = None,
     plan: Plan | None = None,
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Evaluate a store, or a folder of images or a file of vectors through the default codec.
+    """Say whether prediction survives in a store, or in images or vectors through the default codec.
+
+    What `taskcodec evaluate` does.
 
     Args:
         place: store or source.
-        labels: "FILE.csv" or "FILE.csv:COLUMN", one task a column; the labels in the store by default.
-        kinds: "KIND" for all tasks or "COLUMN=KIND" for one.
+        labels: "FILE.csv" or "FILE.csv:COLUMN", one task a column, one or several; the labels in the store by default.
+        kinds: "KIND" for all tasks or "COLUMN=KIND" for one, one or several.
         groups: "FILE.csv:COLUMN"; samples of one value are never on both sides of a split.
         raw, source, cache: where raw features are, or come from, or are kept (see `raw_of_store`).
         plan: predictors, splits and deltas.
@@ -78,6 +80,9 @@ def evaluate(
             codec that was fitted with the labels of these samples), or too little to measure.
         MismatchError: raw features that are not of these samples.
     """
+    place = str(place)
+    labels, kinds = ([one] if isinstance(one, str) else one for one in (labels, kinds))
+    raw, source, cache = (None if one is None else str(one) for one in (raw, source, cache))
     if is_store(place):
         store = Store(place, Codec.from_bytes)
         if store.manifest.state != "complete":

@@ -9,7 +9,6 @@ A column's kind can also be named, where the rule takes whole numbers for classe
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,11 +19,10 @@ import numpy.typing as npt
 
 from taskcodec.data.labels import LabelTable, read_table
 from taskcodec.errors import SourceError, UsageError
+from taskcodec.store.labels import NO_NUMBERS, number_of
 
 Kind = Literal["classification", "multilabel", "regression"]
 KINDS: tuple[str, ...] = get_args(Kind)
-NO_NUMBERS = frozenset(("", "nan", "na", "n/a", "#n/a", "null", "none", "missing", "inf", "-inf", "?", "-"))
-"""What tables write where a number is missing; beside numbers it is no label."""
 _NUMBER_LIKE = re.compile(r"[-+$€£]?\s*[.,' ]*\d[\d.,' ]*\s*[%$€£]?")
 MAX_NUMBERED_CLASSES = 20
 """Whole numbers of more different values than this are taken as numbers to regress."""
@@ -57,7 +55,7 @@ class Target:
 def kind_of(labels: Sequence[str]) -> Kind:
     """The kind of task that labels as text speak of (see the module)."""
     if _all_numbers(labels):
-        numbers = [_number(label) for label in labels]
+        numbers = [number_of(label) for label in labels]
         whole = all(number == int(number) for number in numbers if number is not None)
         return "classification" if whole and len(set(numbers)) <= MAX_NUMBERED_CLASSES else "regression"
     return "multilabel" if any(s in label for label in labels for s in SEPARATORS) else "classification"
@@ -114,7 +112,7 @@ def _without_gaps(column: Column) -> Column:
 
 def _check_no_numbers(name: str, labels: Sequence[str]) -> None:
     """Refuse numbers that would pass for classes: nobody can predict them, and so no codec would lose any."""
-    odd = [label for label in labels if _number(label) is None]
+    odd = [label for label in labels if number_of(label) is None]
     if odd and len(labels) - len(odd) >= 0.9 * len(labels):
         raise UsageError(f"{name}: {odd[0]!r} is no number, {len(labels) - len(odd):,} others are: mend or empty it")
     different = len(set(labels))
@@ -165,23 +163,12 @@ def make_targets(columns: Mapping[str, Column], kinds: Sequence[str] = ()) -> li
 
 
 def _all_numbers(labels: Sequence[str]) -> bool:
-    return all(_number(label) is not None for label in labels)
-
-
-def _number(label: str) -> float | None:
-    text = label.strip()
-    if len(text) > 1 and text[0] == "0" and text.isdigit():  # "007" is a name
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+    return all(number_of(label) is not None for label in labels)
 
 
 def numbers_of(name: str, labels: Sequence[str]) -> npt.NDArray[np.float64]:
     """(n,) labels as numbers. Raises UsageError, which begins with `name`, where one is none or all are the same."""
-    numbers = [_number(label) for label in labels]
+    numbers = [number_of(label) for label in labels]
     bad = [label for label, number in zip(labels, numbers, strict=True) if number is None]
     if bad:
         raise UsageError(f"{name}: {bad[0]!r} is no number to regress")

@@ -38,6 +38,9 @@ class Blobs(Protocol):
     def delete(self, key: str) -> None:
         """Remove a key that exists."""
 
+    def close(self) -> None:
+        """Let go of what is open; it is opened again where it is needed."""
+
 
 class FolderBlobs:
     """A local folder."""
@@ -77,6 +80,8 @@ class FolderBlobs:
 
     def delete(self, key: str) -> None:
         (self.root / key).unlink(missing_ok=True)
+
+    def close(self) -> None: ...
 
 
 @contextmanager
@@ -121,6 +126,11 @@ class ZipBlobs:
     def delete(self, key: str) -> None:
         raise StorageError(f"{self.name}: a zip file is not written in place")
 
+    def close(self) -> None:
+        if self._opened is not None and self._process == os.getpid():
+            self._opened.close()
+        self._opened = None
+
     def __reduce__(self) -> tuple[Any, ...]:
         return ZipBlobs, (self._path,)
 
@@ -159,6 +169,8 @@ class FsspecBlobs:
     def delete(self, key: str) -> None:
         self.filesystem.rm_file(f"{self.root}/{key}")
 
+    def close(self) -> None: ...
+
 
 class ZarrBlobs:
     """A Zarr store object, such as `zarr.storage.MemoryStore()`."""
@@ -182,6 +194,8 @@ class ZarrBlobs:
 
     def delete(self, key: str) -> None:
         sync(self.store.delete(key))
+
+    def close(self) -> None: ...  # whoever made the store closes it
 
 
 def open_blobs(place: Any) -> Blobs:

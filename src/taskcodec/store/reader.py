@@ -5,11 +5,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +28,8 @@ from taskcodec.errors import (
 from taskcodec.store.atomic import replacing
 from taskcodec.store.backend import absolute, open_blobs
 from taskcodec.store.chunks import read_chunk
+from taskcodec.store.info import StoreInfo
+from taskcodec.store.labels import numbers_of_labels
 from taskcodec.store.manifest import (
     CODEC_KEY,
     CODES_KEY,
@@ -44,6 +45,7 @@ from taskcodec.store.manifest import (
 )
 from taskcodec.store.rows import Rows
 from taskcodec.store.samples import OK, SCHEMA, parquet_to_table
+from taskcodec.store.shares import Share
 from taskcodec.store.writer import CodecLike
 
 CACHED_CHUNKS = 8
@@ -53,39 +55,6 @@ _NO_ARRAY = (
 )
 Array = npt.NDArray[Any]
 CodecLoader = Callable[[bytes, str], CodecLike]
-
-
-@dataclass(frozen=True)
-class StoreInfo:
-    """Counts and sizes of a store, all from real files.
-
-    Attributes:
-        samples: coded samples.
-        failures: source samples that could not be coded.
-        dimension: features of a decoded sample.
-        columns: symbols of a coded sample.
-        code_bytes: the entropy-coded chunks as they lie on disk, checksums included.
-        store_bytes: every byte of the store.
-        source_bytes: the source files of the coded samples.
-        bits_per_sample: code_bytes * 8 / samples.
-        ratio: source_bytes / code_bytes.
-        store_ratio: source_bytes / store_bytes.
-        fingerprint: of the codec.
-        state: "complete" or "writing".
-    """
-
-    samples: int
-    failures: int
-    dimension: int
-    columns: int
-    code_bytes: int
-    store_bytes: int
-    source_bytes: int
-    bits_per_sample: float
-    ratio: float
-    store_ratio: float
-    fingerprint: str
-    state: str
 
 
 class Store:
@@ -103,6 +72,18 @@ class Store:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopened, (self._where, self._load, self._threads, digest(self.manifest))
+
+    def close(self) -> None:
+        """Let go of open files and decoded chunks; what is read after that is opened again."""
+        self._blobs.close()
+        with self._lock:
+            self._cache.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def __len__(self) -> int:
         return self.manifest.samples
@@ -163,9 +144,21 @@ class Store:
         labels = self.samples["label"]
         return None if labels.null_count == len(labels) else _read_only(np.array(labels.to_pylist(), dtype=object))
 
+    @cached_property
+    def numeric_labels(self) -> npt.NDArray[np.float64]:
+        """(n,) labels as numbers, NaN for samples without; read-only. Raises UsageError where one is no number."""
+        labels = [None] * len(self) if self.labels is None else self.labels.tolist()
+        if not any(label is not None for label in labels):
+            raise UsageError(f"{self._blobs.name}: no sample has a label")
+        return _read_only(numbers_of_labels(labels, self._blobs.name))
+
     @property
     def features(self) -> Rows:
-        """(n, d) float32, decoded when indexed."""
+        """(n, d) float32, decoded when indexed.
+
+        The last bits of a row may depend on how many are decoded with it, since matrix products round by their shape:
+        by less than 1e-5 of the largest feature, and not at all without a linear map. Symbols are the same always.
+        """
         return self._rows(True, self.manifest.dimension, np.float32)
 
     @property
@@ -185,6 +178,16 @@ class Store:
         """(n, d) features."""
         return np.asarray(self.features[:])
 
+    def to_pandas(self) -> Any:
+        """A data frame, a row a sample: `id`, `label` (None where there is none), then the features by number, float32.
+
+        Raises UsageError where pandas is not installed.
+        """
+        with needing_packages():
+            from taskcodec.store.frame import data_frame
+
+        return data_frame(self)
+
     def to_parquet(self, path: str | Path) -> None:
         """Write id, label and features (fixed-size lists of float32), chunk by chunk; whole or not at all.
 
@@ -200,22 +203,46 @@ class Store:
                 writer.write_table(pa.table([rows["id"], rows["label"], lists], schema=schema))
                 start += len(batch)
 
-    def torch(self, *, style: str = "map", shuffle: bool = False, seed: int = 0) -> Any:
-        """A torch Dataset of (features, label index); label index -1 where there is no label.
+    def torch(
+        self,
+        *,
+        style: Literal["map", "iterable"] = "map",
+        target: Literal["class", "number"] = "class",
+        shuffle: bool = False,
+        seed: int = 0,
+        share: tuple[int, int] | None = None,
+    ) -> Any:
+        """A torch Dataset of (features, target).
 
-        `style="map"` gives random access (use a DataLoader's own shuffle); `"iterable"` streams chunks, shared out
-        over the workers of a DataLoader, shuffled by chunk and inside chunks where asked. Raises UsageError on another
-        style, on `shuffle` with random access, and where torch is not installed.
+        Args:
+            style: "map" gives random access (use a DataLoader's own shuffle, and DistributedSampler in a distributed
+                run); "iterable" streams chunks, shared out over the processes of a distributed run and the workers of
+                a DataLoader.
+            target: "class": the index of the label among the data set's `classes`, in order (by number where all are
+                numbers), -1 where there is none. "number": the label as float32, NaN where there is none.
+            shuffle: of the iterable style: the chunks, and the samples inside each.
+            seed: of the shuffling.
+            share: of the iterable style: (rank, ranks) instead of those that torch.distributed has, or else RANK and
+                WORLD_SIZE in the environment; (0, 1) gives every process all samples.
+
+        Raises:
+            UsageError: another style or target, labels that are no numbers, what does not go with random access, and
+                where torch is not installed.
         """
         with needing_packages():
             from taskcodec.store.torch_data import IterableFeatures, MapFeatures
 
+        if target not in ("class", "number"):
+            raise UsageError(f"target {target!r} is neither 'class' nor 'number'")
         if style == "map":
-            if shuffle:
-                raise UsageError("style 'map' is shuffled by the DataLoader: give it shuffle=True, not store.torch")
-            return MapFeatures(self)
+            if shuffle or share is not None:
+                raise UsageError(
+                    "style 'map' is shuffled and shared out by the DataLoader: give it shuffle=True, or a "
+                    "DistributedSampler, not store.torch"
+                )
+            return MapFeatures(self, target)
         if style == "iterable":
-            return IterableFeatures(self, shuffle=shuffle, seed=seed)
+            return IterableFeatures(self, target, shuffle, seed, None if share is None else Share(*share))
         raise UsageError(f"style {style!r} is neither 'map' nor 'iterable'")
 
     def info(self) -> StoreInfo:

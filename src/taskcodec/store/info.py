@@ -1,0 +1,36 @@
+"""`StoreInfo`: what a store holds and takes, in numbers."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StoreInfo:
+    """Counts and sizes of a store, all from real files.
+
+    Attributes:
+        samples: coded samples.
+        failures: source samples that could not be coded.
+        dimension: features of a decoded sample.
+        columns: symbols of a coded sample.
+        code_bytes: the entropy-coded chunks as they lie on disk, checksums included.
+        store_bytes: every byte of the store.
+        source_bytes: the source files of the coded samples.
+        bits_per_sample: code_bytes * 8 / samples.
+        ratio: source_bytes / code_bytes.
+        store_ratio: source_bytes / store_bytes.
+        fingerprint: of the codec.
+        state: "complete" or "writing".
+    """
+
+    samples: int
+    failures: int
+    dimension: int
+    columns: int
+    code_bytes: int
+    store_bytes: int
+    source_bytes: int
+    bits_per_sample: float
+    ratio: float
+    store_ratio: float
+    fingerprint: str
+    state: str

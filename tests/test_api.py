@@ -1,0 +1,204 @@
+"""What commands do is one call from Python, with the same result."""
+
+import csv
+import json
+import os
+import sys
+import warnings
+from contextlib import suppress
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from zarr.storage import MemoryStore
+
+import taskcodec
+from taskcodec.errors import SkippedWarning, SourceError, UsageError
+from taskcodec.evaluation.benchmark import BenchmarkPlan
+from taskcodec.evaluation.evaluate import Plan
+from taskcodec.store import SampleRecord, StoreWriter, pack_zip
+from tests.cli.test_encode import run
+
+D = 12
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """x.npy with a faulty row, its store x.tcz, and its labels y.csv."""
+    place = tmp_path_factory.mktemp("api")
+    rng = np.random.default_rng(0)
+    classes = rng.integers(0, 3, 300)
+    x = (4 * np.eye(3, D)[classes] + rng.normal(size=(300, D))).astype("f4")
+    x[7, 3] = np.nan
+    np.save(place / "x.npy", x)
+    with open(place / "y.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("id", "class"), *((i, f"c{c}") for i, c in enumerate(classes))])
+    run("encode", place / "x.npy", place / "x.tcz", "--bits", "60", "--labels", place / "y.csv")
+    return place
+
+
+def test_every_name_is_there():
+    for name in taskcodec.__all__:
+        assert getattr(taskcodec, name) is not None
+        assert name in dir(taskcodec)
+
+
+def test_a_feature_codec_is_imported_by_its_name():
+    from taskcodec import FeatureCodec
+    from taskcodec.fitting.feature_codec import FeatureCodec as home
+
+    assert FeatureCodec is home
+
+
+def test_features_are_what_the_command_writes(folder, tmp_path):
+    run("features", folder / "x.npy", "-o", tmp_path / "f.npy")
+    with pytest.warns(
+        SkippedWarning, match=r"x\.npy: 1 of 300 samples left out \(the first: 7: NaN or infinity"
+    ) as told:
+        found = taskcodec.features(folder / "x.npy")
+    assert told[0].filename == __file__
+    assert found.dtype == np.float32
+    assert np.array_equal(found, np.load(tmp_path / "f.npy"))
+    np.save(tmp_path / "sound.npy", found)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.array_equal(taskcodec.features(str(tmp_path / "sound.npy")), found)
+    np.save(tmp_path / "nan.npy", found * np.nan)
+    with pytest.raises(SourceError, match="none of its 299 files could be read"):
+        taskcodec.features(tmp_path / "nan.npy")
+    with pytest.raises(SourceError, match="no such file"):
+        taskcodec.features(tmp_path / "none")
+    with pytest.raises(UsageError, match="holds vectors"):
+        taskcodec.features(tmp_path / "sound.npy", backbone="lite0")
+
+
+def test_features_of_images_by_any_backbone(tmp_path):
+    models = pytest.importorskip("tests.transforms.tiny_models")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "photos").mkdir()
+    name, _ = models.clip(tmp_path / "model")
+    for i in range(3):
+        Image.effect_noise((40, 40), 10 * i + 1).save(tmp_path / "photos" / f"{i}.png")
+    run("features", tmp_path / "photos", "-o", tmp_path / "f.npy", "--backbone", name)
+    found = taskcodec.features(tmp_path / "photos", backbone=name, device="cpu")
+    assert np.allclose(found, np.load(tmp_path / "f.npy"), atol=1e-6)
+
+
+def test_decode_gives_what_the_command_writes(folder, tmp_path):
+    run("decode", folder / "x.tcz", "-o", tmp_path / "d.npy")
+    found = taskcodec.decode(folder / "x.tcz")
+    assert found.dtype == np.float32
+    assert np.allclose(found, np.load(tmp_path / "d.npy"), atol=1e-5)
+    pack_zip(folder / "x.tcz", tmp_path / "x.zip")
+    for place in (str(tmp_path / "x.zip"), f"file://{folder}/x.tcz"):
+        assert np.array_equal(taskcodec.decode(place), found)
+    with pytest.raises(SourceError, match="no such file or folder"):
+        taskcodec.decode(tmp_path / "none")
+
+
+def test_decode_refuses_what_is_unfinished_as_the_command_does(folder):
+    codec, place = taskcodec.load_codec(folder / "x.tcz"), MemoryStore()
+    with StoreWriter.create(place, codec, chunk_rows=10) as writer:
+        writer.append(np.zeros((10, codec.columns), np.int32), [SampleRecord(str(i), i, 1) for i in range(10)])
+    with pytest.raises(SourceError, match="unfinished; run the same encode command again"):
+        taskcodec.decode(place)
+
+
+def test_evaluate_gives_the_rows_of_the_command(folder):
+    plan = Plan(predictors=("ridge",), folds=3, repeats=1)
+    found = taskcodec.evaluate(folder / "x.tcz", source=folder / "x.npy", plan=plan)
+    command = ("evaluate", folder / "x.tcz", "--source", folder / "x.npy", "--predictors", "ridge")
+    rows = json.loads(run(*command, "--folds", "3", "--repeats", "1", "--json").stdout)
+    assert [(row.task, row.metric, row.value) for row in found.rows] == [
+        (row["task"], row["metric"], row["value"]) for row in rows
+    ]
+    named = taskcodec.evaluate(
+        folder / "x.tcz", labels=f"{folder}/y.csv:class", kinds="classification", source=folder / "x.npy", plan=plan
+    )
+    assert [row.value for row in named.rows] == [row.value for row in found.rows]
+
+
+def test_benchmark_measures_and_writes_the_report(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    np.savez(
+        tmp_path / "a.npz", features=(3 * np.eye(3, 8)[labels] + rng.normal(size=(60, 8))).astype("f4"), labels=labels
+    )
+    plan = BenchmarkPlan(codecs=("sign",), regimes=("fitted",))
+    outcome = taskcodec.benchmark(tmp_path / "a.npz", tmp_path / "out", plan, jobs=1)
+    assert {row.codec for row in outcome.rows} >= {"sign"}
+    assert "<html" in (tmp_path / "out" / "report.html").read_text()
+    assert (tmp_path / "out" / "results.json").exists()
+
+
+def test_a_data_frame_of_a_store(folder, tmp_path):
+    store = taskcodec.open(folder / "x.tcz")
+    frame = store.to_pandas()
+    assert frame.columns.tolist() == ["id", "label", *map(str, range(D))]
+    assert frame["id"].tolist() == store.ids.tolist()
+    assert frame["label"].tolist() == store.labels.tolist()
+    assert (frame.dtypes.iloc[2:] == np.float32).all()
+    assert np.array_equal(frame.iloc[:, 2:].to_numpy(), store.to_numpy())
+    frame.loc[0, "label"] = "other"  # a frame of one's own
+    assert store.labels[0] != "other"
+    frame.to_parquet(tmp_path / "x.parquet")  # which can be encoded again
+    run("encode", tmp_path / "x.parquet", tmp_path / "again.tcz", "--bits", "60")
+    again = taskcodec.open(tmp_path / "again.tcz")
+    assert again.ids.tolist() == store.ids.tolist()
+    assert again.labels.tolist() == ["other", *store.labels[1:].tolist()]
+
+
+def test_a_data_frame_without_labels(folder):
+    codec = taskcodec.load_codec(folder / "x.tcz")
+    place = MemoryStore()
+    with StoreWriter.create(place, codec) as writer:
+        writer.append(np.zeros((2, codec.columns), np.int32), [SampleRecord(name, i, 1) for i, name in enumerate("ab")])
+        writer.finish()
+    assert taskcodec.open(place).to_pandas()["label"].tolist() == [None, None]
+    with StoreWriter.create(empty := MemoryStore(), codec) as writer:
+        writer.finish()
+    assert taskcodec.open(empty).to_pandas().shape == (0, D + 2)
+    assert isinstance(taskcodec.open(empty).to_pandas(), pd.DataFrame)
+
+
+def test_pandas_that_is_missing_is_told(folder, monkeypatch):
+    monkeypatch.delitem(sys.modules, "taskcodec.store.frame", raising=False)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(UsageError, match=r"pandas is not installed; run: pip install pandas$"):
+        taskcodec.open(folder / "x.tcz").to_pandas()
+
+
+def is_open(path):
+    """Whether this process has a file open."""
+    links = []
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # that of the listing itself
+            links.append(os.readlink(f"/proc/self/fd/{number}"))
+    return str(path) in links
+
+
+def test_a_store_in_a_with_statement(folder, tmp_path):
+    file = tmp_path / "x.zip"
+    pack_zip(folder / "x.tcz", file)
+    for place in (folder / "x.tcz", file):
+        with taskcodec.open(place) as store:
+            assert store.features[:3].shape == (3, D)
+            assert is_open(place) == (place == file)
+        assert not is_open(file)
+        assert store.features[:3].shape == (3, D)  # opened again where it is needed
+        store.close()
+        store.close()
+        assert not is_open(file)
+
+
+def test_a_store_is_let_go_of_where_an_error_ends_it(folder, tmp_path):
+    pack_zip(folder / "x.tcz", tmp_path / "x.zip")
+
+    def fails():
+        with taskcodec.open(tmp_path / "x.zip") as store:
+            return 1 / len(store.features[:0])
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
+    assert not is_open(tmp_path / "x.zip")
