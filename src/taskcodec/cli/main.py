@@ -1,7 +1,6 @@
 """The command line: each verb parses, calls one function, prints."""
 
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -13,13 +12,13 @@ import typer
 import taskcodec
 from taskcodec import load_codec
 from taskcodec import open as open_store
-from taskcodec.cli import benchmark_verb, evaluate_verb, report_verb, train_verb
+from taskcodec.cli import benchmark_verb, demo_verb, evaluate_verb, report_verb, train_verb
 from taskcodec.cli.entry import INTERRUPTED
-from taskcodec.cli.output import human_bytes, printable, progress_bar, show, times_smaller
+from taskcodec.cli.output import JsonOption, human_bytes, printable, progress_bar, show, times_smaller
 from taskcodec.codec import BUNDLED, Codec
 from taskcodec.engines.local import Features, Progress, write_npy
 from taskcodec.errors import TERMINATED, SourceError, TaskcodecError, UnfinishedWarning, UsageError, missing_package
-from taskcodec.store import Store
+from taskcodec.store import Store, StoreInfo
 from taskcodec.store.atomic import replacing
 from taskcodec.store.backend import is_zip
 
@@ -49,7 +48,6 @@ LabelsOption = Annotated[
     str | None, typer.Option("--labels", help="CSV file of labels, FILE.csv or FILE.csv:COLUMN; default: folder names")
 ]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="cpu, cuda, ...; default: CUDA where there is one")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON")]
 
 
 @app.command(epilog="Example: taskcodec encode photos/ photos.tcz")
@@ -226,35 +224,7 @@ app.command(epilog=evaluate_verb.EXAMPLE)(evaluate_verb.evaluate)
 app.command(epilog=benchmark_verb.EXAMPLE)(benchmark_verb.benchmark)
 app.command(epilog=report_verb.EXAMPLE)(report_verb.report)
 app.command(epilog=train_verb.EXAMPLE)(train_verb.train)
-
-
-@app.command(epilog="Example: taskcodec demo")
-def demo(
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder to keep what it makes")] = None,
-    json_: JsonOption = False,
-) -> None:
-    """Encode real handwritten digits, train a predictor on what is decoded, and compare."""
-    from taskcodec.evaluation.demo import run_demo
-    from taskcodec.transforms.backbones import load_backbone
-
-    folder = output or Path(tempfile.mkdtemp(prefix="taskcodec-demo-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    with progress_bar("digits") as report:
-        result = run_demo(folder, load_backbone("lite0"), report)
-    lines = [
-        f"{result.samples} handwritten digits through the default codec",
-        f"  source files      {human_bytes(result.source_bytes):>10}   (8 x 8 pixels each: tiny to begin with)",
-        f"  raw features      {human_bytes(result.feature_bytes):>10}",
-        f"  codes             {human_bytes(result.code_bytes):>10}   {result.bits_per_sample:.0f} bits a digit, "
-        f"{result.feature_bytes / result.code_bytes:.0f}x less than raw features",
-        f"  whole store       {human_bytes(result.store_bytes):>10}",
-        "a predictor trained on 600, tested on 400 (95 % interval)",
-        f"  raw features      {_percent(result.raw_accuracy, result.raw_interval)}  {_bar(result.raw_accuracy)}",
-        f"  decoded features  {_percent(result.decoded_accuracy, result.decoded_interval)}  "
-        + _bar(result.decoded_accuracy),
-        f"drawn in {result.plot}, the store is {result.store}",
-    ]
-    show(result, json_, lines)
+app.command(epilog=demo_verb.EXAMPLE)(demo_verb.demo)
 
 
 @app.callback(invoke_without_command=True)
@@ -370,23 +340,25 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _info_lines(place: str, info: Any) -> list[str]:
+def _info_lines(place: str, info: StoreInfo) -> list[str]:
     rate = ", ".join(filter(None, (f"{info.bits_per_sample:.1f} bits a sample", times_smaller(info.ratio))))
     return [
         f"{place}: {info.samples} samples, {info.failures} not coded" + (" (unfinished)" * (info.state != "complete")),
         f"  source   {human_bytes(info.source_bytes):>10}",
         f"  codes    {human_bytes(info.code_bytes):>10}   {rate}",
+        f"  codec    {human_bytes(info.codec_bytes):>10}   {_codec_words(info)}",
         f"  store    {human_bytes(info.store_bytes):>10}   {times_smaller(info.store_ratio)}",
-        f"  codec    {info.fingerprint[:16]}",
     ]
 
 
-def _bar(share: float) -> str:
-    return "#" * round(40 * share)
-
-
-def _percent(value: float, interval: tuple[float, float]) -> str:
-    return f"{100 * value:5.1f} % [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
+def _codec_words(info: StoreInfo) -> str:
+    """What the codec is and keeps, where it was measured."""
+    words = [info.fingerprint[:12]]
+    if info.variance_kept is not None and info.cosine is not None:
+        words.append(
+            f"fitted here: keeps {info.variance_kept:.0%} of the variance of like samples, cosine {info.cosine:.3f}"
+        )
+    return ", ".join(words)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,6 +18,7 @@ from rich.text import Text
 from taskcodec.engines.local import Progress as Report
 from taskcodec.errors import StorageError
 
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON")]
 BROKEN_PIPE = 141
 """What shells give a command whose reader went away."""
 

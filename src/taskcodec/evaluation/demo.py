@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from taskcodec.codec import Codec, load_codec
+from taskcodec.codec import Codec
 from taskcodec.data.sources import ImageSource, Item
 from taskcodec.engines.local import Progress, encode_source, write_features
 from taskcodec.evaluation.intervals import wilson
 from taskcodec.evaluation.probes import probe_accuracy
-from taskcodec.fitting import default_bits
+from taskcodec.fitting.usual import fit_usual
 from taskcodec.transforms.backbones import Backbone
 
 Array = npt.NDArray[Any]
@@ -41,7 +41,7 @@ class DemoResult:
 
 
 def run_demo(folder: Path, backbone: Backbone, progress: Progress | None = None) -> DemoResult:
-    """Encode DIGITS digits through the default codec into `folder`, train a probe on raw and on decoded features."""
+    """Encode DIGITS digits as `taskcodec encode` does into `folder`, train a probe on raw and on decoded features."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -54,11 +54,12 @@ def run_demo(folder: Path, backbone: Backbone, progress: Progress | None = None)
     source = ImageSource("handwritten digits", items)
     store = encode_source(
         source,
-        load_codec("lite0"),
+        None,
         folder / "digits.tcz",
         Codec.from_bytes,
         backbone=backbone,
-        bits=default_bits(backbone.spec.dimension),
+        make=lambda features: fit_usual(features, len(source), backbone=backbone.spec),
+        quality="usual",
         progress=progress,
     )
     write_features(source, folder / "digits.npy", backbone, progress)

@@ -20,6 +20,11 @@ class StoreInfo:
         store_ratio: source_bytes / store_bytes.
         fingerprint: of the codec.
         state: "complete" or "writing".
+        codec_bytes: the store's copy of its codec.
+        fitted: whether that codec was fitted to what the store was made of.
+        variance_kept: the share of the variance that a like fit kept of samples held back from it; None where the codec
+            was not fitted here.
+        cosine: between such samples and their decoded selves, in the mean; None likewise.
     """
 
     samples: int
@@ -34,3 +39,7 @@ class StoreInfo:
     store_ratio: float
     fingerprint: str
     state: str
+    codec_bytes: int
+    fitted: bool
+    variance_kept: float | None
+    cosine: float | None

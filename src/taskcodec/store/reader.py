@@ -254,7 +254,7 @@ class Store:
         if missing:
             raise CorruptFileError(f"{self._blobs.name}/{missing[0]}: missing")
         code_bytes, store_bytes = sum(sizes[key] for key in keys), sum(sizes.values())
-        source_bytes = int(pc.sum(self.samples["source_bytes"]).as_py() or 0)
+        source_bytes, found = int(pc.sum(self.samples["source_bytes"]).as_py() or 0), self.codec.provenance
         return StoreInfo(
             samples=len(self),
             failures=sum(part.failures for part in self.manifest.parts),
@@ -268,6 +268,10 @@ class Store:
             store_ratio=source_bytes / max(store_bytes, 1),
             fingerprint=self.manifest.fingerprint,
             state=self.manifest.state,
+            codec_bytes=sizes.get(CODEC_KEY, 0),
+            fitted=found.get("fitted") is True,
+            variance_kept=_number(found.get("variance_kept")),
+            cosine=_number(found.get("cosine")),
         )
 
     def verify(self) -> list[str]:
@@ -382,3 +386,7 @@ def _reopened(place: Any, load: CodecLoader, threads: int, expected: str) -> Sto
 def _read_only(array: Array) -> Array:
     array.setflags(write=False)
     return array
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -5,7 +5,7 @@ what it names is still there: a part that grows gets a new name, and a chunk tha
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
@@ -52,6 +52,8 @@ class CodecLike(Protocol):
     def columns(self) -> int: ...
     @property
     def fingerprint(self) -> str: ...
+    @property
+    def provenance(self) -> Mapping[str, Any]: ...
     def to_bytes(self) -> bytes: ...
     def decode(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float32]: ...
 
