@@ -15,8 +15,9 @@ import taskcodec
 ROOT = Path(taskcodec.__file__).parent
 FLOORS = [
     {"errors"},
-    {"coding", "codec_file"},
+    {"coding", "codec_file", "samples"},
     {"store", "transforms", "quantization", "entropy_models", "distortions"},
+    {"codec_parts"},
     {"codec"},
     {"fitting"},
     {"data"},
@@ -33,6 +34,8 @@ OUTSIDE = {
     "quantization": {"numpy"},
     "entropy_models": {"numpy"},
     "codec_file": {"numpy", "safetensors"},
+    "samples": {"numpy"},
+    "codec_parts": {"numpy"},
     "codec": {"numpy"},
 }
 """What the lower floors may import from outside the standard library."""
@@ -43,7 +46,10 @@ EXTRAS = {
 }
 """What only extras bring: plain `pip install .` has none of it."""
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
-TORCH_FREE = ["coding", "store", "quantization", "entropy_models", "fitting", "codec.py", "codec_file.py", "errors.py"]
+TORCH_FREE = [
+    *("coding", "store", "quantization", "entropy_models", "fitting"),
+    *("codec.py", "codec_file.py", "codec_parts.py", "errors.py", "samples.py"),
+]
 TORCH_ALLOWED = {
     "store/torch_data.py",
     "entropy_models/autoregressive.py",

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,11 @@ import numpy.typing as npt
 
 from taskcodec import codec_file
 from taskcodec.codec_file import MAX_BYTES, finite_tensor
+from taskcodec.codec_parts import gather, read_transform, spread, transform_manifest, transform_tensors
 from taskcodec.coding import AnyTables, Tables, decode_sample, encode_sample, read_tables
 from taskcodec.errors import CorruptFileError, ForeignFileError, MismatchError, SourceError, needing_packages
 from taskcodec.quantization.uniform import HasRuns, Runs, dequantize, quantize
+from taskcodec.samples import are_images, as_features, batch_of, preprocessed, settled, stacked
 from taskcodec.store.atomic import replacing
 from taskcodec.store.backend import is_zip, open_blobs
 from taskcodec.store.manifest import CODEC_KEY
@@ -58,6 +59,8 @@ class Codec:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     networks: Networks | None = None
     point_runs: Runs | None = None
+    shares: npt.NDArray[np.int32] | None = None
+    """(k,) columns of one number have one table and its points, and the file holds each once; None: all differ."""
 
     def __post_init__(self) -> None:
         k = self.transform.columns
@@ -66,6 +69,8 @@ class Codec:
         runs = self.runs
         if runs.sizes.shape != (k,) or self.points.shape != (int(runs.sizes.sum(dtype=np.int64)),):
             raise CorruptFileError("the reconstruction points of the codec do not fit its tables")
+        if self.shares is not None and (self.shares.shape != (k,) or not isinstance(self.tables, Tables)):
+            raise CorruptFileError(f"the codec does not say of each of its {k} columns which table it has")
         if not (math.isfinite(self.step) and self.step > 0 and 0 <= self.rounding <= 0.5):
             raise CorruptFileError(f"step {self.step} and rounding {self.rounding} are not a quantizer's")
         if self.backbone is not None and self.backbone.dimension != self.inputs:
@@ -113,9 +118,12 @@ class Codec:
     def encode(self, features: Any) -> npt.NDArray[np.int32]:
         """(n, d) features -> (n, columns) symbols. Raises MismatchError on another dimension or on NaN or infinity.
 
-        Instead of features also images, one or a list, as `compress` takes them; one gives one row.
+        Features come in any form that `compress` takes many vectors in; instead of them also images, one or many, as
+        `compress` takes them; one gives one row.
         """
-        x = self.analyse(self._batch(features) or [features]) if self._are_images(features) else as_features(features)
+        given = settled(features)
+        images = are_images(given, self._takes_images)
+        x = self.analyse(self._batch(given) or [given]) if images else as_features(given)
         if not np.isfinite(x).all():
             raise MismatchError("features hold NaN or infinity: nothing sensible can be coded")
         return self.tables.with_side(quantize(self.transform.analyse(x), self.step, self.rounding))
@@ -129,17 +137,22 @@ class Codec:
         return self.transform.synthesise(latent)
 
     def compress(self, sample: Any) -> Any:
-        """One sample -> bytes, or a list (or 2-d array) of samples -> a list of bytes.
+        """One sample -> bytes, or many samples -> a list of bytes.
 
-        A sample is a feature vector (d,) (array or tensor); of a codec with a backbone also an image: a path, the bytes
-        of a file, a PIL image, a uint8 array (H, W, 3), (H, W, 1) or (H, W), or a tensor (3, H, W) or (1, H, W), uint8
-        or floats in [0, 1]. A 4-d array or tensor is a batch of images; a 2-d one of uint8 is one grey image where the
-        codec takes images. Each result is a stand-alone bitstream with its own check value. Raises UsageError where a
-        package that images need is not installed.
+        A sample is a feature vector (d,): an array or tensor of any library; of a codec with a backbone also an image:
+        a path, the bytes of a file, a file open for reading (it is left as it was), a PIL image, a uint8 array
+        (H, W, 3), (H, W, 1) or (H, W), or a tensor (3, H, W) or (1, H, W), uint8 or floats in [0, 1]. Many are any
+        sequence or iterator of samples, a data frame, the rows of a store, or an array with one axis more: a 4-d array
+        or tensor is a batch of images; a 2-d one of uint8 is one grey image where the codec takes images.
+
+        Each result is a stand-alone bitstream with its own check value: it takes about 24 bits more than the rate (16
+        of them the check), a sample in a store next to nothing more. Raises MismatchError on what is no sample of this
+        codec, SourceError on an image that cannot be read, UsageError where a package that images need is missing.
         """
-        batch = self._batch(sample)
+        given = settled(sample)
+        batch = self._batch(given)
         if batch is None:
-            return self.compress([sample])[0]
+            return self.compress([given])[0]
         features = self.analyse(batch)
         return [encode_sample(row, self.tables) for row in self.encode(features)]
 
@@ -152,6 +165,7 @@ class Codec:
 
     def analyse(self, batch: list[Any]) -> npt.NDArray[np.float32]:
         """Samples, as `compress` takes them -> (n, d) features: what the backbone, g_a or both make of them."""
+        batch = settled(batch)
         if not batch:
             return np.empty((0, self.dimension), np.float32)
         if any(isinstance(item, int | float) or getattr(item, "ndim", None) == 0 for item in batch):
@@ -160,16 +174,14 @@ class Codec:
                 + ("each sample" if self.inputs is None else f"a feature vector of {self.inputs} numbers")
                 + " as an array"
             )
-        if self.inputs is not None and all(_is_array(item) and item.ndim == 1 for item in batch):
-            try:
-                stacked = np.stack([np.asarray(_plain(item), dtype=np.float32) for item in batch])
-            except ValueError as error:
-                raise MismatchError(f"feature vectors of one length are expected: {error}") from error
-            return self._of_vectors(stacked)
+        vectors = None if self.inputs is None else stacked(batch)
+        if vectors is not None:
+            return self._of_vectors(vectors)
         if not self._takes_images:
             raise MismatchError(f"this codec has no backbone: it takes feature vectors of {self.inputs} numbers")
         backbone = self._backbone
-        return np.asarray(backbone(np.stack([_preprocessed(item, backbone) for item in batch])), dtype=np.float32)
+        pixels = np.stack([preprocessed(item, backbone.preprocess) for item in batch])
+        return np.asarray(backbone(pixels), dtype=np.float32)
 
     def synthesise(self, features: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """(n, d) decoded features -> (n, ...) what g_s makes of them: pictures in [0, 1], or vectors. Needs torch.
@@ -198,18 +210,8 @@ class Codec:
     def _takes_images(self) -> bool:
         return self.backbone is not None or (self.networks is not None and self.networks.takes_images)
 
-    def _are_images(self, samples: Any) -> bool:
-        items = samples if isinstance(samples, list | tuple) else [samples]
-        return any(_is_image(item) or (self._takes_images and _is_grey_image(item)) for item in items)
-
-    def _batch(self, sample: Any) -> list[Any] | None:
-        """The list of samples that `sample` stands for, or None where it is a single one."""
-        if isinstance(sample, list | tuple):
-            return [np.asarray(s) if isinstance(s, list | tuple) else s for s in sample]
-        if not _is_array(sample):
-            return None
-        one_image = self.inputs is None or (self._takes_images and _is_grey_image(sample))
-        return list(sample) if sample.ndim == 4 or (sample.ndim == 2 and not one_image) else None
+    def _batch(self, given: Any) -> list[Any] | None:
+        return batch_of(given, vectors=self.inputs is not None, images=self._takes_images)
 
     def _of_vectors(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         if self.g_a is None:
@@ -253,28 +255,32 @@ class Codec:
             temporary.write_bytes(self.to_bytes())
 
     def _manifest(self) -> dict[str, Any]:
-        plain = self.networks is None and self.point_runs is None and isinstance(self.tables, Tables)
         return {
             "format": codec_file.FORMAT,
-            "version": 1 if plain else 2,
-            "transform": {"kind": "affine", "companding": self.transform.companding},
+            "version": self._version,
+            "transform": transform_manifest(self.transform, self._version),
             "quantizer": {"kind": "uniform", "step": float(self.step), "rounding": float(self.rounding)},
             "backbone": None if self.backbone is None else vars(self.backbone),
             "provenance": dict(self.provenance),
             **({} if self.networks is None else {"networks": self.networks.manifest()}),
         }
 
+    @property
+    def _version(self) -> int:
+        """The oldest version of the format that can express this codec."""
+        if self.shares is not None or self.transform.axes is not None or self.transform.unit_norm:
+            return 3
+        return 1 if self.networks is None and self.point_runs is None and isinstance(self.tables, Tables) else 2
+
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
-        tensors: dict[str, npt.NDArray[Any]] = {
-            "centre": self.transform.centre.astype("<f4"),
-            "scale": self.transform.scale.astype("<f4"),
-            "tables": np.frombuffer(self.tables.to_bytes(), dtype=np.uint8),
-            "points": self.points.astype("<f2"),
-            "sketch": self.sketch.astype("<f2"),
-        }
-        if self.transform.analysis_matrix is not None and self.transform.synthesis_matrix is not None:
-            tensors["analysis"] = self.transform.analysis_matrix.astype("<f2")
-            tensors["synthesis"] = self.transform.synthesis_matrix.astype("<f2")
+        tables, points, sketch = self.tables, self.points, self.sketch
+        tensors = transform_tensors(self.transform, self._version)
+        if self.shares is not None and isinstance(tables, Tables):
+            tables, points, sketch = gather(tables, points, sketch, self.shares)
+            tensors["shares"] = self.shares.astype("<u2")
+        tensors["tables"] = np.frombuffer(tables.to_bytes(), dtype=np.uint8)
+        tensors["points"] = points.astype("<f2")
+        tensors["sketch"] = sketch.astype("<f2")
         if self.point_runs is not None:
             tensors["point_runs"] = np.stack([self.point_runs.first, self.point_runs.sizes]).astype("<i4")
         if self.networks is not None:
@@ -291,19 +297,19 @@ class Codec:
         manifest, tensors = codec_file.read(data, name)
         try:
             backbone = manifest["backbone"]
+            tables, points = read_tables(tensors["tables"].tobytes()), finite_tensor(tensors, "points", 1)
+            sketch, shares = finite_tensor(tensors, "sketch", 2), None
+            if "shares" in tensors:
+                shares = tensors["shares"].astype(np.int32)
+                tables, points, sketch = spread(tables, points, sketch, shares)
             codec = cls(
-                transform=AffineTransform(
-                    companding=manifest["transform"]["companding"],
-                    centre=finite_tensor(tensors, "centre", 1),
-                    scale=finite_tensor(tensors, "scale", 1),
-                    analysis_matrix=finite_tensor(tensors, "analysis", 2) if "analysis" in tensors else None,
-                    synthesis_matrix=finite_tensor(tensors, "synthesis", 2) if "synthesis" in tensors else None,
-                ),
+                transform=read_transform(manifest, tensors),
                 step=float(manifest["quantizer"]["step"]),
                 rounding=float(manifest["quantizer"]["rounding"]),
-                tables=read_tables(tensors["tables"].tobytes()),
-                points=finite_tensor(tensors, "points", 1),
-                sketch=finite_tensor(tensors, "sketch", 2),
+                tables=tables,
+                points=points,
+                shares=shares,
+                sketch=sketch,
                 backbone=None if backbone is None else BackboneSpec(**backbone),
                 provenance=_object(manifest["provenance"]),
                 networks=Networks.read(manifest["networks"], tensors) if "networks" in manifest else None,
@@ -341,47 +347,7 @@ def load_codec(path: str | Path) -> Codec:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def as_features(features: Any) -> npt.NDArray[np.float32]:
-    """An array, a tensor or lists of numbers as float32. Raises MismatchError where they are no array of numbers."""
-    try:
-        return np.asarray(_plain(features), dtype=np.float32)
-    except ValueError as error:
-        raise MismatchError(f"features should be an (n, d) array of numbers: {error}") from error
-
-
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError(f"a JSON object: found {type(value).__name__}")
     return value
-
-
-def _is_array(item: Any) -> bool:
-    return isinstance(item, np.ndarray) or (hasattr(item, "__array__") and hasattr(item, "ndim"))
-
-
-def _plain(item: Any) -> Any:
-    """A tensor, wherever it lies and whatever tracks it, as one that numpy reads; anything else as it is."""
-    if not (_is_array(item) and hasattr(item, "detach")):
-        return item
-    tensor = item.detach().cpu()
-    return tensor.float() if tensor.is_floating_point() else tensor  # numpy has no bfloat16
-
-
-def _preprocessed(image: Any, backbone: Any) -> npt.NDArray[np.uint8]:
-    """An image as its backbone takes it. Raises SourceError, with the name of a file."""
-    try:
-        return np.asarray(backbone.preprocess(image))
-    except SourceError as error:
-        raise SourceError(f"{image}: {error}" if isinstance(image, str | PathLike) else str(error)) from error
-
-
-def _is_grey_image(item: Any) -> bool:
-    """Whether it is a matrix of bytes, as an array or a tensor: pixels, hardly rows of features."""
-    return _is_array(item) and item.ndim == 2 and str(item.dtype).removeprefix("torch.") == "uint8"
-
-
-def _is_image(item: Any) -> bool:
-    """Whether it can only be an image; the last is how a PIL image shows without Pillow."""
-    if _is_array(item):
-        return bool(item.ndim > 2)
-    return isinstance(item, str | bytes | PathLike) or hasattr(item, "getbands")

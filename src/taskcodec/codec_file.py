@@ -18,8 +18,9 @@ from safetensors.numpy import save as save_tensors
 from taskcodec.errors import CorruptFileError, ForeignFileError, FutureVersionError
 
 FORMAT = "taskcodec.codec"
-VERSION = 2
-"""The newest version that is read. Version 2 has what closed-form codecs do not need; those stay version 1."""
+VERSION = 3
+"""The newest version that is read. Version 2 has networks, version 3 coded axes, tables that columns share and features
+of norm 1; what an older version can express is written as such."""
 MAX_BYTES = 2**30
 """Codec files larger than this are refused: the largest honest one holds two 16-bit matrices, or a large network."""
 Tensors = dict[str, npt.NDArray[Any]]

@@ -325,7 +325,7 @@ def test_a_stopped_overwrite_keeps_the_old_store_and_resumes(inputs, tmp_path):
 
 def test_overwrite_where_places_cannot_be_swapped(inputs):
     """In this process: a memory file system is not shared."""
-    from taskcodec.cli.encoding import EncodeOptions, encode_job
+    from taskcodec.engines.encoding import EncodeOptions, encode_job
 
     def encode(source, **options):
         place, nothing = "memory://overwrite/s.tcz", lambda *_: None
@@ -357,7 +357,7 @@ def test_resuming_takes_the_codec_of_the_unfinished_store(inputs, tmp_path):
     assert 0 < len(half) < 4000
     # A machine that rounds otherwise would fit a codec with another fingerprint: so nothing may be fitted again.
     script = f"""
-import sys, dataclasses, taskcodec.cli.encoding as encoding
+import sys, dataclasses, taskcodec.engines.encoding as encoding
 def never(*arguments, **options): raise AssertionError("fitted again")
 encoding.fit_codec = never
 from taskcodec.cli.main import main

@@ -276,7 +276,7 @@ def test_any_index_equals_numpys(store, codec, x, data):
     assert np.array_equal(store.symbols[index], symbols[numpys])
 
 
-@pytest.mark.parametrize("wrong", [N, -N - 1, [0, N], np.zeros(3, bool), "a", 1.5, [[0]]])
+@pytest.mark.parametrize("wrong", [N, -N - 1, [0, N], np.zeros(3, bool), "a", 1.5, [[0, N]]])
 def test_an_index_that_is_none_is_refused(store, wrong):
     with pytest.raises(IndexError):
         store.features[wrong]

@@ -70,7 +70,7 @@ def evaluate(
     json_: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
 ) -> None:
     """Say whether prediction survives: predictors on decoded against raw features, with intervals and a verdict."""
-    from taskcodec.cli.jobs import check_device
+    from taskcodec.engines.sources import check_device
 
     check_device(device)
     given = {"--augmentations": augmentations, "--views": views, "--pairs": pairs}

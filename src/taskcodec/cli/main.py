@@ -59,9 +59,15 @@ def encode(
     codec: CodecOption = None,
     backbone: BackboneOption = None,
     bits: BitsOption = None,
+    quality: Annotated[
+        str | None, typer.Option("--quality", help="small, usual or safe, instead of a rate; default: usual")
+    ] = None,
     labels: LabelsOption = None,
+    fit: Annotated[
+        bool, typer.Option("--fit/--no-fit", help="Fit the codec to this source, or take the one that ships with lite0")
+    ] = True,
     refit: Annotated[
-        bool, typer.Option(help="Refit the codec's centre and tables to this source, without labels")
+        bool, typer.Option(help="Refit a codec that is named, or ships, to this source, without labels")
     ] = True,
     append: Annotated[bool, typer.Option("--append", help="Add to a finished store, with its codec")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a store that lies there")] = False,
@@ -70,11 +76,11 @@ def encode(
     json_: JsonOption = False,
 ) -> None:
     """Encode images or features into a store; run the same command again to resume."""
-    from taskcodec.cli.encoding import EncodeOptions, encode_job, fitted_here
+    from taskcodec.engines.encoding import EncodeOptions, encode_job, fitted_here
     from taskcodec.evaluation.shift import ShiftWatch
 
     watch, notes = ShiftWatch(), list[str]()
-    options = EncodeOptions(codec, backbone, bits, labels, refit, append, overwrite, chunk, device)
+    options = EncodeOptions(codec, backbone, bits, labels, quality, fit, refit, append, overwrite, chunk, device)
     with progress_bar("encoding") as report:
         result = encode_job(source, store, options, report, watch, notes.append)
     info, shift = result.info(), watch.measure()
@@ -83,7 +89,7 @@ def encode(
         reasons = result.failures.select(["id", "status"]).slice(0, 5).to_pylist()
         lines += [f"not coded: {row['id']}: {row['status']}" for row in reasons]
         lines += [f"... and {info.failures - 5} more; see `taskcodec info {store} --failures`"] * (info.failures > 5)
-    if shift is not None and shift.warning is not None and not fitted_here(options, watch.codec):
+    if shift is not None and shift.warning is not None and not fitted_here(options):
         notes.append(f"warning: {shift.warning}")
     _tell(notes)
     show({**asdict(info), "shift": None if shift is None else asdict(shift)}, json_, lines)
@@ -104,7 +110,9 @@ def fit(
     kind: Annotated[
         str | None, typer.Option("--kind", help="What they are: classification or regression; default: as they look")
     ] = None,
-    method: Annotated[str, typer.Option(help="bottleneck or dimensionwise")] = "bottleneck",
+    method: Annotated[
+        str | None, typer.Option(help="bottleneck or dimensionwise; default: by the number of samples and the rate")
+    ] = None,
     views: Annotated[
         bool, typer.Option("--views", help="Spend few bits on what crops, mirroring and colours change in these images")
     ] = False,
@@ -112,9 +120,9 @@ def fit(
     json_: JsonOption = False,
 ) -> None:
     """Fit a codec to a collection, without labels, in closed form."""
-    from taskcodec.cli.jobs import fit_job, missed
+    from taskcodec.cli.jobs import fit_job
     from taskcodec.engines.outputs import check_output
-    from taskcodec.fitting import default_bits
+    from taskcodec.engines.sources import missed
 
     check_output(source, output, "codec")
     notes = list[str]()
@@ -122,8 +130,7 @@ def fit(
         codec, reached = fit_job(
             source, backbone, bits, step, tolerance, labels, kind, method, views, device, report, notes.append
         )
-    usual = default_bits(codec.dimension) if bits is step is tolerance is None else None
-    if note := missed(bits or usual, reached, asked=bits is not None):
+    if note := missed(bits, reached):
         notes.append(note)
     _tell(notes)
     codec.save(output)
@@ -139,8 +146,8 @@ def features(
     json_: JsonOption = False,
 ) -> None:
     """Write the uncompressed features, in the order of a store's samples."""
-    from taskcodec.cli.jobs import features_job
     from taskcodec.engines.outputs import check_output
+    from taskcodec.engines.sources import features_job
 
     if output.suffix.lower() != ".npy":
         raise UsageError(f"{output}: features are written to a .npy file")
@@ -314,7 +321,7 @@ def _is_codec(place: str) -> bool:
     path = Path(place)
     if place in BUNDLED and not path.exists():
         return True
-    if not path.is_file() or path.suffix == ".zip":
+    if not path.is_file() or path.suffix.lower() == ".zip":
         return False
     return not is_zip(path)
 

@@ -92,6 +92,11 @@ class Tables:
         """(size + 1,) counts of column j, the escape last."""
         return self.counts[self.starts[j] : self.starts[j + 1]]
 
+    def take(self, columns: npt.NDArray[np.integer[Any]]) -> "Tables":
+        """The tables of some columns, in any order, a column any number of times."""
+        index = runs_index(self.sizes.astype(np.int64) + 1, columns)
+        return Tables(self.first[columns], self.sizes[columns], self.counts[index])
+
     def checked(self, symbols: npt.ArrayLike) -> npt.NDArray[np.int32]:
         """(n, d) integers -> int32. Raises ValueError on another shape, and on what int32 does not hold."""
         return checked_symbols(symbols, self.columns)
@@ -169,6 +174,13 @@ class Tables:
         tables = cls(unzigzag(first).astype(np.int32), sizes.astype(np.int32), counts.astype(np.uint32))
         tables.__dict__["_encoded"] = bytes(data)
         return tables
+
+
+def runs_index(sizes: npt.NDArray[np.int64], columns: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
+    """Of an array made of a run of `sizes[j]` entries for each column j, where the runs of some columns lie."""
+    starts, lengths = np.cumsum(sizes) - sizes, sizes[columns]
+    before = np.cumsum(lengths) - lengths
+    return np.asarray(np.repeat(starts[columns] - before, lengths) + np.arange(int(lengths.sum())), dtype=np.int64)
 
 
 def checked_symbols(symbols: npt.ArrayLike, columns: int) -> npt.NDArray[np.int32]:

@@ -66,6 +66,11 @@ def request_of(
     return {**source.descriptor(), **options}
 
 
+def as_fitted(request: dict[str, Any], quality: str | None) -> dict[str, Any]:
+    """The request of a store whose codec is fitted to its source, at a quality unless a rate is given."""
+    return {**request, "fit": True, **({} if quality is None else {"quality": quality})}
+
+
 def is_same(manifest: Manifest, request: dict[str, Any]) -> bool:
     """Whether a store was begun with this request. A codec that was not named may be fitted anew: any is the same."""
     stored = {key: value for key, value in manifest.source.items() if key != "appended"}
@@ -177,10 +182,12 @@ def _options(stored: Entry, request: Entry) -> str:
     words = {
         "codec": codec if named or request["named"] else "",  # one that was not named is no difference
         "bits": f"{bits:g} bits" if isinstance(bits, int | float) else "no --bits",
+        "quality": f"--quality {stored['quality']}" if stored.get("quality") and request.get("quality") else "",
+        "fit": "" if named or request["named"] else "a fit" if stored.get("fit") else "--no-fit",
         "refit": "a refit" if stored.get("refit") else "--no-refit",
         "chunk_rows": f"--chunk {stored.get('chunk_rows')}",
     }
-    differing = (word for key, word in words.items() if stored.get(key) != request[key])
+    differing = (word for key, word in words.items() if stored.get(key) != request.get(key))
     return " and ".join(filter(None, differing)) or codec
 
 

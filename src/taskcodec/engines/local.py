@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 
 from taskcodec.codec import Codec
 from taskcodec.data.sources import FeatureSource, ImageSource, Item, Source
-from taskcodec.engines.ledger import Names, check_fits, names_for, own_codec, plan, request_of, with_appended
+from taskcodec.engines.ledger import Names, as_fitted, check_fits, names_for, own_codec, plan, request_of, with_appended
 from taskcodec.errors import MismatchError, SourceError, StorageError, UsageError
 from taskcodec.fitting.closed_form import LARGEST
 from taskcodec.fitting.rate import adapt
@@ -41,13 +41,14 @@ if TYPE_CHECKING:
 
 BATCH = 32
 FEATURE_BATCH = 1024
-ADAPT_BATCHES = 64
-"""A codec is refitted to at most this many batches of BATCH images, spread over the source ..."""
-ADAPT_FEATURE_BATCHES = 16
+FIT_BATCHES = 128
+"""A codec is fitted, or refitted, to at most this many batches of BATCH images, spread over the source ..."""
+FIT_FEATURE_BATCHES = 16
 """... or of FEATURE_BATCH feature vectors, which cost nothing to compute."""
 Features = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]
 Watch = Callable[[Codec, Features], None]
+Fit = Callable[[Features], Codec]
 
 
 class BackboneLike(Protocol):
@@ -199,6 +200,8 @@ def encode_source(
     backbone: BackboneLike | None = None,
     bits: float | None = None,
     refit: bool = True,
+    make: Fit | None = None,
+    quality: str | None = None,
     append: bool = False,
     named: bool = True,
     codec_name: str = "codec",
@@ -218,6 +221,8 @@ def encode_source(
         load: how to read back the codec kept in a store.
         backbone: for images.
         bits: the rate to meet on this source, in bits per sample; None keeps the codec's step.
+        make: fits the codec of a new store to features (m, d) spread over the source, instead of `codec`.
+        quality: what `make` goes by where no rate is given, remembered for a resumption.
         append: add to a finished store. Nothing happens where the source is in the store already.
         codec_name: where a learned codec's analysis is to be found again, since the store's copy leaves it out.
         named: whether the codec was asked for, or is just what was at hand: then resuming does not compare it.
@@ -236,15 +241,12 @@ def encode_source(
     blobs = open_blobs(place)
     fingerprint = None if codec is None else codec.fingerprint
     request = request_of(source, fingerprint, named and codec is not None, bits, refit, chunk_rows)
+    request = request if make is None else as_fitted(request, quality)
     if remove is not None or blobs.get(GROUP_KEY) is None:
         if append:
             raise StorageError(f"{blobs.name}: no store to append to")
-        if codec is None:
-            raise UsageError(f"{blobs.name}: a new store needs a codec")
-        if isinstance(source, FeatureSource) and source.dimension != codec.dimension:
-            raise MismatchError(f"{source.name}: features of {source.dimension} numbers, a codec for {codec.dimension}")
         batches, names = Batches(source, backbone), names_for(source, 0, None)
-        used = _refitted(codec, batches, bits, refit, progress).for_store(codec_name)
+        used = _codec_of_new(codec, make, batches, bits, refit, progress).for_store(codec_name)
         if remove is not None:
             remove()
         writer = StoreWriter.create(place, used, chunk_rows=chunk_rows, source=request)
@@ -315,14 +317,27 @@ def _encode(codec: Codec, batch: Batch) -> npt.NDArray[np.int32]:
     return codec.encode(batch.features)
 
 
-def _refitted(codec: Codec, batches: Batches, bits: float | None, refit: bool, progress: Progress | None) -> Codec:
+def _codec_of_new(
+    codec: Codec | None, make: Fit | None, batches: Batches, bits: float | None, refit: bool, progress: Progress | None
+) -> Codec:
+    """The codec of a new store, fitted or refitted to batches spread over the source where it should be."""
     from taskcodec.fitting.rate import at_bits
 
-    if not refit:
+    source = batches.source
+    if codec is None and make is None:
+        raise UsageError(f"{source.name}: a new store needs a codec")
+    if codec is not None and isinstance(source, FeatureSource) and source.dimension != codec.dimension:
+        raise MismatchError(f"{source.name}: features of {source.dimension} numbers, a codec for {codec.dimension}")
+    if codec is not None and not refit:
         return codec if bits is None else at_bits(codec, bits)
-    count = ADAPT_BATCHES if isinstance(batches.source, ImageSource) else ADAPT_FEATURE_BATCHES
+    count = FIT_BATCHES if isinstance(source, ImageSource) else FIT_FEATURE_BATCHES
     features = sample_features(batches, count * batches.size, progress)
-    return adapt(codec, features, bits) if len(features) else codec
+    if codec is not None:
+        return adapt(codec, features, bits) if len(features) else codec
+    assert make is not None
+    if not len(features):
+        raise SourceError(f"{source.name}: none of the samples that a codec would be fitted to{batches.fault()}")
+    return make(features)
 
 
 def sample_features(batches: Batches, samples: int, progress: Progress | None = None) -> Features:

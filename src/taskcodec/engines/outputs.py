@@ -20,7 +20,11 @@ SNIFFED = 2**20
 
 
 def check_output(source: str, output: Path, kind: str) -> None:
-    """Refuse to write a result over what it is made from, into a store, or over a file that is not of its kind."""
+    """Refuse to write a result over what it is made from, into a store, or over a file that is not of its kind.
+
+    Raises StorageError where nothing can be written there, before anything is computed.
+    """
+    _check_writable(output)
     if output.exists() and Path(source).exists() and output.samefile(source):
         raise UsageError(f"{output}: is the source itself; name another file for the output")
     for folder in output.resolve().parents:
@@ -35,7 +39,21 @@ def check_output(source: str, output: Path, kind: str) -> None:
         raise UsageError(f"{output}: exists and is not {words}, so it is not replaced; name another file or remove it")
 
 
-def check_writable(output: Path) -> None:
+@contextmanager
+def held(folder: Path, busy: str) -> Iterator[None]:
+    """Hold a folder for this process, making it where it is not there; left empty, it is removed again.
+
+    Raises StorageError that says `busy` where another process holds it.
+    """
+    try:
+        with folder_lock(folder, f"{folder}: {busy}"):
+            yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _check_writable(output: Path) -> None:
     """Raise StorageError where no file can be written under this name: better told before hours than after them."""
     target = Path(os.path.realpath(output))
     if not target.parent.is_dir():
@@ -44,17 +62,3 @@ def check_writable(output: Path) -> None:
         raise StorageError(f"{output}: cannot be written (a folder or a device, not a file)")
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise StorageError(f"{output}: cannot be written (no permission in {target.parent})")
-
-
-@contextmanager
-def held(folder: Path, busy: str) -> Iterator[None]:
-    """Hold a folder for this process, making it where it is not there; left empty, it is removed again.
-
-    Raises StorageError that says `busy` where another process holds it.
-    """
-    try:
-        with folder_lock(folder, busy):
-            yield
-    finally:
-        with suppress(OSError):
-            folder.rmdir()

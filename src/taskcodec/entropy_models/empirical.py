@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding import Tables, freeze_pmf
+from taskcodec.coding import Tables, freeze_pmf, runs_index
 from taskcodec.quantization.uniform import Latent, quantize
 
 PRIOR_WEIGHT = 4.0
@@ -18,16 +18,29 @@ POINT_WEIGHT = 2.0
 """How many samples at symbol * step each reconstruction point starts from."""
 MARGIN = 2
 """In-range symbols kept beyond the smallest and largest seen."""
+SHARED_TABLES = 32
+"""Tables that columns share, at most: with more, other samples take as many bits (measured at 4 to 512 samples)."""
+SPREAD_WEIGHT = 4.0
+"""How many samples of the mean spread each column's own is shrunk by, where columns share tables."""
+SILENT_SPREAD = 0.02
+"""Columns of less spread than this share of a step are alike."""
 MAX_RANGE = 2048
 """Longest in-range run of one column's symbols; what lies outside is escaped."""
 
 
 @dataclass(frozen=True, eq=False)
 class Frozen:
-    """What coding needs at one step: integer tables, and `points` (sum of table sizes,) in steps."""
+    """What coding needs at one step.
+
+    Attributes:
+        tables: integers, one table for each of k columns.
+        points: (sum of table sizes,) in steps.
+        shares: (k,) columns of one number have one table; None where each has its own.
+    """
 
     tables: Tables
     points: Latent
+    shares: npt.NDArray[np.int32] | None = None
 
 
 def freeze(latent: Latent, step: float, rounding: float, prior: Latent | None = None) -> Frozen:
@@ -62,6 +75,46 @@ def freeze(latent: Latent, step: float, rounding: float, prior: Latent | None = 
         points.append(drift / (counts + POINT_WEIGHT))
     tables = freeze_pmf(first.astype(np.int32), pmfs, 0.25 / (len(symbols) + PRIOR_WEIGHT))
     return Frozen(tables, np.concatenate(points).astype(np.float16).astype(np.float32))
+
+
+def freeze_shared(latent: Latent, step: float, rounding: float) -> Frozen:
+    """As `freeze`, with one table for all columns of about the same spread: what a few samples can tell.
+
+    With so few, a column's own counts promise a rate that other samples do not keep, and tables and points of all
+    columns take more bytes than the samples. Columns are grouped by the logarithm of their mean magnitude.
+    """
+    symbols = quantize(latent, step, rounding)
+    n = len(latent)
+    spread = np.abs(latent).mean(axis=0, dtype=np.float64)
+    spread = (n * spread + SPREAD_WEIGHT * spread.mean()) / (n + SPREAD_WEIGHT)
+    level = np.log(np.maximum(spread, SILENT_SPREAD * step))
+    edges = np.linspace(level.min(), level.max(), min(n, SHARED_TABLES) + 1)[1:-1]
+    group = np.searchsorted(edges, level, side="right")
+    numbers, shares = np.unique(group, return_inverse=True)
+    residual = latent / np.float32(step) - symbols
+    first, pmfs, points = [], [], []
+    for number in range(len(numbers)):
+        values, drift = symbols[:, shares == number].ravel(), residual[:, shares == number].ravel()
+        low = min(max(int(values.min()) - MARGIN, -MAX_RANGE // 2), MAX_RANGE // 2 - 1)
+        high = max(min(int(values.max()) + MARGIN, MAX_RANGE // 2 - 1), -MAX_RANGE // 2)
+        size = high - low + 1
+        inside = (values >= low) & (values <= high)
+        counts = np.bincount(values[inside] - low, minlength=size).astype(np.float64)
+        blurred = _blur(counts, float(values[inside].std()) * len(values) ** -0.2 if inside.any() else 0.0)
+        first.append(low)
+        pmfs.append((blurred + PRIOR_WEIGHT * _geometric(values, low, size)) / (blurred.sum() + PRIOR_WEIGHT))
+        points.append(np.bincount(values[inside] - low, drift[inside], size) / (counts + POINT_WEIGHT))
+    escape = 0.25 / (latent.size / len(numbers) + PRIOR_WEIGHT)
+    bank = freeze_pmf(np.array(first, np.int32), pmfs, escape)
+    each = np.concatenate(points).astype(np.float16).astype(np.float32)
+    index = runs_index(bank.sizes.astype(np.int64), shares)
+    return Frozen(bank.take(shares), each[index], shares.astype(np.int32))
+
+
+def sketch_shared(latent: Latent, size: int, shares: npt.NDArray[np.int32]) -> Latent:
+    """As `sketch`, with one density for all columns that share a table."""
+    parts = [sketch(latent[:, shares == number].reshape(-1, 1), size) for number in range(int(shares.max()) + 1)]
+    return np.concatenate(parts, axis=1)[:, shares]
 
 
 def _blur(counts: npt.NDArray[np.float64], width: float) -> npt.NDArray[np.float64]:

@@ -8,8 +8,8 @@ the linear-Gaussian information bottleneck (Chechik et al., "Information Bottlen
 closed form of "Lossy Compression for Lossless Prediction" for Gaussian features): the space is whitened by the
 covariance WITHIN augmented views of one image, so that a step in every direction is small against what augmentations
 change, and rotated to the principal axes of the total covariance. Without views the whitening is the identity and the
-map is the Karhunen-Loeve transform. Either way the leading axes get a finer step than the rest (`EMPHASIS`), and the
-last ones nothing at all (`DISPENSABLE`).
+map is the Karhunen-Loeve transform, whose axes are kept as coded integers. Either way the leading axes get a finer step
+than the rest (`EMPHASIS`), and the last ones nothing at all (`DISPENSABLE`).
 """
 
 import math
@@ -19,19 +19,21 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.codec import Codec, as_features
-from taskcodec.entropy_models.empirical import Frozen, freeze, sketch
+from taskcodec.codec import Codec
+from taskcodec.entropy_models.empirical import Frozen, freeze, freeze_shared, sketch, sketch_shared
 from taskcodec.errors import MismatchError, UsageError
+from taskcodec.fitting.coded_axes import with_coded_axes
+from taskcodec.fitting.leading import Array64, covariance_of, leading_axes, shrink
 from taskcodec.fitting.outliers import without_outliers
-from taskcodec.fitting.rate import check_step, search_step
+from taskcodec.fitting.rate import check_rate, check_step, search_step
 from taskcodec.fitting.units import companded_unit, in_unit, rescaled, unit_of
 from taskcodec.fitting.within import near_one, within_covariance
 from taskcodec.quantization.uniform import MAX_SYMBOL, quantize
+from taskcodec.samples import as_features
 from taskcodec.transforms.affine import AffineTransform, outside_share
 from taskcodec.transforms.companding import choose_companding, compand
 from taskcodec.transforms.spec import BackboneSpec
 
-Array64 = npt.NDArray[np.float64]
 Method = Literal["dimensionwise", "bottleneck"]
 
 DEFAULT_BITS = 850.0
@@ -44,21 +46,31 @@ ROUNDING = 0.4
 SKETCH_SIZE = 66
 WITHIN_RIDGE = 0.5
 """Share of the mean eigenvalue added to the within-view covariance before whitening."""
-EMPHASIS = 0.25
+EMPHASIS = 0.4
 """A latent axis of variance v is quantized with a step in proportion to v ** -EMPHASIS. One step for all axes would be
 the best for the mean squared error; but predictors use the leading axes more than their variance says (measured at
-128 and 256 bits: 0.1 to 0.6 points, benchmarks/README.md)."""
-DISPENSABLE = 0.25
+200 and 290 bits on five sets apart from those reported: .2 to .4 points against .25, benchmarks/README.md)."""
+DISPENSABLE = 0.4
 """At a given rate the weakest axes are left out, as many as together lower the squared error by no more than this share
 of what remains of it (of what is gained, where that is less); the others share their bits. That costs squared error.
-But most of what those axes carry are rare large values of a few samples, which no predictor learns from (measured from
-128 to 512 bits: 0.2 to 0.4 points, benchmarks/README.md)."""
+But most of what those axes carry are rare large values of a few samples, which no predictor learns from (measured on
+the same sets: .1 to .3 points against .25; from .7 on it costs, benchmarks/README.md)."""
 NEVER_WEAK = 0.1
 """No axis with more than this share of the leading one's variance is left out: where all are alike, none is."""
-EMPHASIS_FLOOR = 1e-4
+EMPHASIS_FLOOR = 3e-3
 """Share of the leading axis's variance added to each: no axis gets a step beyond ten times the leading one's."""
-SHRINKAGE_SAMPLES = 0.1
-"""The covariance of n samples of d features is shrunk to its diagonal with weight d c / (n + d c), c this number."""
+AXES_PER_BIT, MORE_AXES = 0.75, 64
+"""Axes that are looked at, for each bit of the rate and beside: about a third of them, or fewer, is kept."""
+FEW_SAMPLES, FINE_BITS = 5, 0.75
+"""Fewer samples than a fifth of the rate in bits are too few for axes of their own, along which others do not lie.
+Features are then coded as they are, where the rate is more than the second number for each feature."""
+SHARING_SAMPLES = 512
+"""Of fewer samples than these, columns of about the same spread share a table."""
+UNIT_NORM = 5e-3
+"""Features whose norms are all this near 1 are of norm 1, as encoders of text give them, in 16 bits perhaps."""
+LONE_CENTRE = 4.0
+"""How many samples the mean over all features counts for in the centre of fewer than CENTRE_SAMPLES samples."""
+CENTRE_SAMPLES = 8
 USUAL_EXPONENT = 6
 LARGEST_COVARIANCE = 4096
 """Of more features than these no covariance is formed: its axes would take minutes, soon hours, and gigabytes. The map
@@ -72,7 +84,6 @@ USUAL_SYMBOLS = 1000.0, MAX_SYMBOL / 8
 second, gets a coarser step."""
 MOST_UNITS = 16
 """How often such columns are looked for: each time they come down by a factor of 8 or more."""
-MIN_SAMPLES = 2
 LARGEST = 1e15
 """Features beyond this are no measurements, and their squares leave float32."""
 
@@ -82,7 +93,7 @@ def fit(
     *,
     bits: float | None = None,
     step: float | None = None,
-    method: Method = "bottleneck",
+    method: Method | None = None,
     views: npt.ArrayLike | None = None,
     emphasis: float = EMPHASIS,
     backbone: BackboneSpec | None = None,
@@ -91,10 +102,11 @@ def fit(
     """Fit a codec to unlabelled features.
 
     Args:
-        features: (n, d) the collection, n >= 2.
+        features: (n, d) the collection, n >= 1.
         bits: rate to meet on these features, in bits per sample (default: `default_bits`, unless `step` is given).
         step: the quantization step instead of a rate.
-        method: the linear map, see the module.
+        method: the linear map, see the module; by default the bottleneck, unless there are fewer than FEW_SAMPLES
+            samples for five bits of the rate: those would be learned by heart.
         views: (v, m, d) features of v augmented views of each of m images (v >= 2); what differs between the views
             of one image is what the codec need not keep.
         emphasis: how much finer the leading axes of the bottleneck are quantized, see EMPHASIS; 0 minimises the mean
@@ -108,15 +120,20 @@ def fit(
             LARGEST_COVARIANCE features.
         MismatchError: features that are no (n, d) array of finite numbers.
     """
-    if method not in get_args(Method):
+    if method is not None and method not in get_args(Method):
         raise UsageError(f"method {method!r} is none of {', '.join(get_args(Method))}")
     x = without_outliers(_checked(features))
     if bits is not None and step is not None:
         raise UsageError("give a rate in bits or a step, not both")
+    rate = default_bits(x.shape[1]) if bits is None else bits
+    check_rate(rate)
+    if method is None:
+        few = step is None and views is None and FEW_SAMPLES * len(x) < rate > FINE_BITS * x.shape[1]
+        method = "dimensionwise" if few or len(x) < 2 else "bottleneck"
     companding = choose_companding(x) if method == "bottleneck" else "identity"
     if (unit := unit_of(x)) != 1:
         size = companded_unit(unit, companding)
-        views = None if views is None else np.asarray(views, np.float32) / np.float32(unit)
+        views = None if views is None else as_features(views) / np.float32(unit)
         try:
             codec = fit(
                 x / np.float32(unit),
@@ -132,49 +149,78 @@ def fit(
             raise UsageError(f"{error} (in units of {size:g})") from error
         return in_unit(codec, unit)
     companded = compand(x, companding)
-    centre = companded.mean(axis=0, dtype=np.float64)
+    centre = _centre(companded)
     if method == "dimensionwise":
         transform = _dimensionwise(centre)
     else:
-        transform = _bottleneck(companded, views, centre, companding, emphasis)
+        count = x.shape[1] if step is not None else min(x.shape[1], int(AXES_PER_BIT * rate) + MORE_AXES)
+        count = min(count, max(len(x) - 1, 1))  # beyond these nothing varies: whatever comes there would be a surprise
+        transform = _bottleneck(companded, views, centre, companding, emphasis, count)
+    transform = replace(transform, unit_norm=_is_unit_norm(x))
     latent = transform.analyse(x)
     transform, latent, _ = _near_one(transform, latent)
     deviation = float(latent.std())
     if deviation == 0 and step is None:
         step = 1.0  # constant features: nothing to code at any rate
+    fixed, sharing = step is not None, method == "dimensionwise" and len(x) < SHARING_SAMPLES
+
+    def frozen_at(step: float) -> Frozen:
+        return freeze_shared(latent, step, ROUNDING) if sharing else freeze(latent, step, ROUNDING)
+
     if step is not None:
         step = step / float(transform.scale[0])
         check_step(latent, step, float(transform.scale[0]))
-        frozen = freeze(latent, step, ROUNDING)
+        frozen = frozen_at(step)
     else:
-        rate = default_bits(x.shape[1]) if bits is None else bits
-        step, frozen = search_step(latent, rate, deviation, ROUNDING)
-        transform, latent, step, frozen = _in_range(transform, latent, step, frozen, rate)
+        step, frozen = search_step(latent, rate, deviation, ROUNDING, frozen_at=frozen_at)
+        if not sharing:
+            transform, latent, step, frozen = _in_range(transform, latent, step, frozen, rate)
         if method == "bottleneck":
             worth = _worth_their_bits(latent, step, DISPENSABLE if emphasis > 0 else 0.0)
             if len(worth) < latent.shape[1]:
                 # Silent columns too: with few samples their smoothed tables take a share of the rate.
                 step, frozen = search_step(latent[:, worth], rate, step, ROUNDING)
-                transform, latent = _columns(transform, worth), latent[:, worth]
+                transform, latent = transform.take(worth), latent[:, worth]
+    shares = frozen.shares
     codec = Codec(
         transform=transform,
         step=float(step),
         rounding=ROUNDING,
         tables=frozen.tables,
         points=frozen.points,
-        sketch=sketch(latent, SKETCH_SIZE),
+        sketch=sketch(latent, SKETCH_SIZE) if shares is None else sketch_shared(latent, SKETCH_SIZE, shares),
         backbone=backbone,
         provenance={"method": method, "samples": len(x), **(provenance or {})},
+        shares=shares,
     )
     if method == "dimensionwise":
         return codec
     smaller = drop_silent_columns(codec, latent)
+    if views is None:
+        smaller = with_coded_axes(smaller, x, None if fixed else rate)
     lost = round(outside_share(smaller.transform, x), 4)
     return replace(smaller, provenance={**smaller.provenance, "outside_share": lost})
 
 
+def _centre(companded: npt.NDArray[np.float32]) -> Array64:
+    """(d,) the mean; of very few samples shrunk to that over all features, or nothing would be left of the first."""
+    mean, n = companded.mean(axis=0, dtype=np.float64), len(companded)
+    weight = LONE_CENTRE / (n + LONE_CENTRE) if n < CENTRE_SAMPLES else 0.0
+    return np.asarray((1 - weight) * mean + weight * mean.mean())
+
+
+def _is_unit_norm(x: npt.NDArray[np.float32]) -> bool:
+    """Whether the features are of norm 1, and not for want of another number that they could be."""
+    return x.shape[1] > 1 and bool((np.abs(np.linalg.norm(x, axis=1) - 1) < UNIT_NORM).all())
+
+
 def _bottleneck(
-    companded: npt.NDArray[np.float32], views: npt.ArrayLike | None, centre: Array64, companding: Any, emphasis: float
+    companded: npt.NDArray[np.float32],
+    views: npt.ArrayLike | None,
+    centre: Array64,
+    companding: Any,
+    emphasis: float,
+    count: int,
 ) -> AffineTransform:
     if companded.shape[1] > LARGEST_COVARIANCE:
         if views is not None:
@@ -183,11 +229,13 @@ def _bottleneck(
     covariance = shrink(covariance_of(companded), len(companded))
     within = None
     if views is not None:
-        within = within_covariance(compand(np.asarray(views, np.float32), companding))
+        within = within_covariance(compand(as_features(views), companding))
         if within.shape != covariance.shape:
             raise MismatchError(f"views of {len(within)} features, a collection of {len(covariance)}")
         within = near_one(within)
-    return bottleneck_transform(covariance, within, centre, companding, emphasis)
+    if within is None:
+        return _map_of(*leading_axes(covariance, count), None, centre, companding, emphasis)
+    return _whitened(covariance, within, centre, companding, emphasis)
 
 
 def _near_one(
@@ -268,30 +316,17 @@ def drop_silent_columns(codec: Codec, latent: npt.NDArray[np.float32]) -> Codec:
     frozen = freeze(latent[:, keep], codec.step, codec.rounding)
     return replace(
         codec,
-        transform=_columns(codec.transform, keep),
+        transform=codec.transform.take(keep),
         tables=frozen.tables,
         points=frozen.points,
         sketch=codec.sketch[:, keep],
     )
 
 
-def _columns(transform: AffineTransform, keep: npt.NDArray[np.intp]) -> AffineTransform:
-    assert transform.analysis_matrix is not None
-    assert transform.synthesis_matrix is not None
-    return replace(
-        transform,
-        scale=transform.scale[keep],
-        analysis_matrix=transform.analysis_matrix[:, keep],
-        synthesis_matrix=transform.synthesis_matrix[keep],
-    )
-
-
-def bottleneck_transform(
-    covariance: Array64, within: Array64 | None, centre: Array64, companding: Any, emphasis: float
+def _whitened(
+    covariance: Array64, within: Array64, centre: Array64, companding: Any, emphasis: float
 ) -> AffineTransform:
     """Whiten by `within` (with its ridge), rotate to the principal axes of the total covariance; all (d, d)."""
-    if within is None:
-        return _map_of(*np.linalg.eigh(covariance), None, centre, companding, emphasis)
     d = len(covariance)
     values, vectors = np.linalg.eigh(within + WITHIN_RIDGE * np.trace(within) / d * np.eye(d))
     whiten, unwhiten = (vectors * values**-0.5) @ vectors.T, (vectors * values**0.5) @ vectors.T
@@ -300,7 +335,7 @@ def bottleneck_transform(
 
 def _axes_in_span(x: npt.NDArray[np.float32], centre: Array64) -> tuple[Array64, Array64]:
     """Variances (k,) rising and principal axes (d, k) within the span of samples (n, d), without a matrix (d, d)."""
-    count = min(len(x), LARGEST_COVARIANCE, max(MIN_SAMPLES, MOST_VALUES // x.shape[1]))
+    count = min(len(x), LARGEST_COVARIANCE, max(2, MOST_VALUES // x.shape[1]))
     centred = x[np.linspace(0, len(x) - 1, count).astype(np.intp)] - centre.astype(np.float32)
     values, vectors = np.linalg.eigh((centred @ centred.T).astype(np.float64))
     kept = values > values[-1] * SPAN_FLOOR
@@ -333,27 +368,14 @@ def _map_of(
     )
 
 
-def covariance_of(x: npt.NDArray[np.float32]) -> Array64:
-    """(n, d) -> (d, d), double precision."""
-    centred = x.astype(np.float64) - x.mean(axis=0, dtype=np.float64)
-    return np.asarray(centred.T @ centred / max(len(x) - 1, 1))
-
-
-def shrink(covariance: Array64, samples: int) -> Array64:
-    """Shrink the covariance of few samples to its diagonal, so that directions never seen keep a variance."""
-    d = len(covariance)
-    weight = d * SHRINKAGE_SAMPLES / (samples + d * SHRINKAGE_SAMPLES)
-    return np.asarray((1 - weight) * covariance + weight * np.diag(np.diag(covariance)))
-
-
 def _dimensionwise(centre: Array64) -> AffineTransform:
     return AffineTransform("identity", centre.astype(np.float32), np.ones(len(centre), np.float32))
 
 
 def _checked(features: npt.ArrayLike) -> npt.NDArray[np.float32]:
     x = as_features(features)
-    if x.ndim != 2 or len(x) < MIN_SAMPLES or x.shape[1] < 1:
-        raise MismatchError(f"expected at least {MIN_SAMPLES} feature vectors as an (n, d) array, found {x.shape}")
+    if x.ndim != 2 or 0 in x.shape:
+        raise MismatchError(f"expected one feature vector or more as an (n, d) array, found {x.shape}")
     if not np.isfinite(x).all():
         raise MismatchError("features hold NaN or infinity")
     if np.abs(x).max() > LARGEST:

@@ -21,6 +21,7 @@ from taskcodec.entropy_models.autoregressive import Autoregressive
 from taskcodec.errors import UsageError
 from taskcodec.fitting.rate import adapt
 from taskcodec.quantization.uniform import Runs
+from taskcodec.samples import as_features
 
 GROUPS = 8
 STEPS = 1500
@@ -60,7 +61,7 @@ def with_conditional_tables(
     """
     if isinstance(codec.tables, ConditionalTables):
         raise UsageError("this codec's tables are conditional already")
-    x = np.asarray(features, dtype=np.float32)
+    x = as_features(features)
     if len(x) < MIN_SAMPLES:
         raise UsageError(f"conditional tables need {MIN_SAMPLES} samples or more, found {len(x)}")
     own = adapt(codec, x)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from taskcodec.errors import TaskcodecError, needing_packages
 from taskcodec.fitting.closed_form import Method
 from taskcodec.fitting.closed_form import fit as fit_codec
+from taskcodec.samples import as_array
 
 with needing_packages():
     from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -46,7 +47,7 @@ class FeatureCodec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
         """Fit to (n, d) features; `y` is ignored."""
-        x = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
+        x = validate_data(self, as_array(X), dtype=np.float32, ensure_min_samples=2)
         try:
             self.codec_ = fit_codec(x, bits=self.bits, method=self.method)
         except TaskcodecError as error:
@@ -57,7 +58,7 @@ class FeatureCodec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def transform(self, X: npt.ArrayLike) -> npt.NDArray[np.int32]:
         """(n, d) features -> (n, k) symbols."""
         check_is_fitted(self)
-        return self.codec_.encode(validate_data(self, X, dtype=np.float32, reset=False))
+        return self.codec_.encode(validate_data(self, as_array(X), dtype=np.float32, reset=False))
 
     def inverse_transform(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """(n, k) symbols -> (n, d) features."""

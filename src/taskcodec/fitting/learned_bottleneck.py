@@ -23,6 +23,7 @@ from taskcodec.entropy_models.empirical import sketch
 from taskcodec.entropy_models.factorized import FactorizedDensity
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting.closed_form import SKETCH_SIZE
+from taskcodec.samples import as_features
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.spec import BackboneSpec
 
@@ -82,7 +83,7 @@ def fit_learned_bottleneck(
         UsageError: beta that is no positive number.
         MismatchError: features that are no (n, d) array of finite numbers.
     """
-    x = np.asarray(features, dtype=np.float32)
+    x = as_features(features)
     if x.ndim != 2 or len(x) < 2 or x.shape[1] < 1 or not np.isfinite(x).all():
         raise MismatchError(f"expected at least 2 finite feature vectors as an (n, d) array, found {x.shape}")
     if not (math.isfinite(beta) and beta > 0):

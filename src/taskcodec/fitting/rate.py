@@ -4,17 +4,19 @@ The step is a continuous knob. Each function returns a new `Codec` whose tables 
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.codec import Codec, as_features
+from taskcodec.codec import Codec
 from taskcodec.coding import ConditionalTables
 from taskcodec.entropy_models.empirical import Frozen, freeze, pseudo_samples
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting.outliers import without_outliers
 from taskcodec.quantization.uniform import MAX_SYMBOL, Latent, quantize
+from taskcodec.samples import as_features
 from taskcodec.transforms.companding import compand
 
 SKETCH_SAMPLES = 512
@@ -105,17 +107,28 @@ def check_step(latent: Latent, step: float, scale: float = 1.0) -> None:
         )
 
 
+def check_rate(bits: float) -> None:
+    """Raise UsageError on a rate that is none."""
+    if not (math.isfinite(bits) and bits > 0):
+        raise UsageError(f"the rate must be a positive number of bits per sample, found {bits}")
+
+
 def search_step(
-    latent: Latent, bits: float, start: float, rounding: float, prior: Latent | None = None
+    latent: Latent,
+    bits: float,
+    start: float,
+    rounding: float,
+    prior: Latent | None = None,
+    frozen_at: Callable[[float], Frozen] | None = None,
 ) -> tuple[float, Frozen]:
     """The step at which (n, k) samples take `bits` each with tables frozen at that step, and those tables.
 
     Secant steps in the logarithms of step and rate, kept inside a bracket. The step stays so large that no symbol is
-    clipped: where that keeps the rate from being met, it is the smallest such step. Raises UsageError where no step
-    gives the rate.
+    clipped: where that keeps the rate from being met, it is the smallest such step. `frozen_at` gives the tables at a
+    step; without it each column has its own. Raises UsageError where no step gives the rate.
     """
-    if not (math.isfinite(bits) and bits > 0):
-        raise UsageError(f"the rate must be a positive number of bits per sample, found {bits}")
+    frozen_at = frozen_at or (lambda step: freeze(latent, step, rounding, prior))
+    check_rate(bits)
     target, low, high = math.log(bits), -math.inf, math.inf
     largest = float(np.abs(latent).max(initial=0.0))
     floor = math.log(largest / (MAX_SYMBOL - 2)) if largest > 0 else -math.inf
@@ -123,7 +136,7 @@ def search_step(
     previous: tuple[float, float] | None = None
     closest: tuple[float, float, Frozen] | None = None
     for _ in range(_MAX_SEARCH):
-        frozen = freeze(latent, math.exp(point), rounding, prior)
+        frozen = frozen_at(math.exp(point))
         rate = float(frozen.tables.code_length(quantize(latent, math.exp(point), rounding)).mean())
         error = math.log(max(rate, 1e-9)) - target
         if abs(error) < _RATE_TOLERANCE:
@@ -170,4 +183,4 @@ def _sketch_samples(codec: Codec) -> Latent:
 
 
 def _with(codec: Codec, step: float, frozen: Frozen) -> Codec:
-    return replace(codec, step=float(step), tables=frozen.tables, points=frozen.points)
+    return replace(codec, step=float(step), tables=frozen.tables, points=frozen.points, shares=frozen.shares)

@@ -43,17 +43,16 @@ class FolderBlobs:
     """A local folder."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = root.absolute()  # the same place wherever this process goes
         self.name = str(root)
 
     def get(self, key: str) -> bytes | None:
-        path = self.root / key
         try:
-            return path.read_bytes()
+            return (self.root / key).read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
+            raise SourceError(f"{self.name}/{key}: cannot be read ({error.strerror})") from error
 
     def put(self, key: str, data: bytes) -> None:
         path = self.root / key
@@ -68,7 +67,7 @@ class FolderBlobs:
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise StorageError(
-                f"{path}: cannot be written ({error.strerror}); what was written before is kept: "
+                f"{self.name}/{key}: cannot be written ({error.strerror}); what was written before is kept: "
                 "make room or fix the permission, then run the same command again"
             ) from error
 
@@ -84,7 +83,7 @@ class FolderBlobs:
 def _naming_damage(what: str) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, KeyError, OSError, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
         raise CorruptFileError(f"{what} ({error})") from error
 
 
@@ -92,7 +91,7 @@ class ZipBlobs:
     """A zip file, read only; see `pack_zip`."""
 
     def __init__(self, path: Path) -> None:
-        self.name, self._process = str(path), -1
+        self.name, self._path, self._process = str(path), path.absolute(), -1
         self._opened: zipfile.ZipFile | None = None
         with _naming_damage(f"{path}: not a whole zip file"):
             self.keys = set(self._archive.namelist())
@@ -101,7 +100,7 @@ class ZipBlobs:
     def _archive(self) -> zipfile.ZipFile:
         """Opened once in each process: after a fork, parent and child would move one another's place in the file."""
         if self._opened is None or self._process != os.getpid():
-            self._process, self._opened = os.getpid(), zipfile.ZipFile(self.name)
+            self._process, self._opened = os.getpid(), zipfile.ZipFile(self._path)
         return self._opened
 
     def get(self, key: str) -> bytes | None:
@@ -123,7 +122,7 @@ class ZipBlobs:
         raise StorageError(f"{self.name}: a zip file is not written in place")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ZipBlobs, (Path(self.name),)
+        return ZipBlobs, (self._path,)
 
 
 class FsspecBlobs:
@@ -201,6 +200,12 @@ def open_blobs(place: Any) -> Blobs:
     return ZipBlobs(path)
 
 
+def absolute(place: Any) -> Any:
+    """A place that means the same in a process that is in another folder."""
+    local = isinstance(place, str | Path) and "://" not in str(place)
+    return Path(place).absolute() if local else place
+
+
 def is_zip(path: Path) -> bool:
     """Whether a file begins like a zip file. Raises SourceError where it cannot be read."""
     try:
@@ -216,7 +221,7 @@ def writer_lock(blobs: Blobs) -> Iterator[None]:
     if not isinstance(blobs, FolderBlobs):
         yield
         return
-    with folder_lock(blobs.root, "another process is writing this store"):
+    with folder_lock(blobs.root, f"{blobs.name}: another process is writing this store"):
         yield
 
 
@@ -232,7 +237,7 @@ def folder_lock(folder: Path, busy: str) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise StorageError(f"{folder}: {busy}") from error
+            raise StorageError(busy) from error
         try:
             yield
         finally:

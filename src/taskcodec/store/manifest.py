@@ -79,10 +79,19 @@ def chunk_key(index: int) -> str:
 
 def write_manifest(blobs: Blobs, manifest: Manifest) -> None:
     """Put the manifest: from here on readers see what it names."""
-    content = {"format": FORMAT, "version": VERSION, **asdict(manifest)}
-    attributes = {"taskcodec": content, "taskcodec_sha256": sha256(canonical(content))}
+    content = _content(manifest)
+    attributes = {"taskcodec": content, "taskcodec_sha256": digest(manifest)}
     group = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
     blobs.put(GROUP_KEY, json.dumps(group, sort_keys=True, indent=1).encode())
+
+
+def digest(manifest: Manifest) -> str:
+    """The SHA-256 that a store carries of its manifest: another one is another store, or another state of it."""
+    return sha256(canonical(_content(manifest)))
+
+
+def _content(manifest: Manifest) -> dict[str, Any]:
+    return {"format": FORMAT, "version": VERSION, **asdict(manifest)}
 
 
 def read_manifest(blobs: Blobs) -> Manifest:

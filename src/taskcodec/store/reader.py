@@ -4,11 +4,12 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +18,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from taskcodec.coding import AnyTables
-from taskcodec.errors import CorruptFileError, MismatchError, TaskcodecError, UsageError, needing_packages
+from taskcodec.errors import (
+    CorruptFileError,
+    ForeignFileError,
+    MismatchError,
+    TaskcodecError,
+    UsageError,
+    needing_packages,
+)
 from taskcodec.store.atomic import replacing
-from taskcodec.store.backend import open_blobs
+from taskcodec.store.backend import absolute, open_blobs
 from taskcodec.store.chunks import read_chunk
 from taskcodec.store.manifest import (
     CODEC_KEY,
@@ -28,15 +36,21 @@ from taskcodec.store.manifest import (
     Part,
     checked_bytes,
     chunk_key,
+    digest,
     read_certificate,
     read_manifest,
     sha256,
     shapeless,
 )
+from taskcodec.store.rows import Rows
 from taskcodec.store.samples import OK, SCHEMA, parquet_to_table
 from taskcodec.store.writer import CodecLike
 
 CACHED_CHUNKS = 8
+_NO_ARRAY = (
+    "a store is no array, since its samples have features, symbols, ids and labels: index one of these, as in "
+    "store.features[0], or take a data set for a DataLoader, store.torch()"
+)
 Array = npt.NDArray[Any]
 CodecLoader = Callable[[bytes, str], CodecLike]
 
@@ -74,55 +88,6 @@ class StoreInfo:
     state: str
 
 
-class Rows:
-    """A read-only (n, width) array whose rows are decoded when indexed.
-
-    Takes an integer, a slice, a list or array of integers, or a boolean mask, and returns numpy arrays.
-    """
-
-    def __init__(self, read: Callable[[npt.NDArray[np.int64]], Array], shape: tuple[int, int], dtype: Any) -> None:
-        self._read, self.shape, self.ndim = read, shape, 2
-        self.dtype: np.dtype[Any] = np.dtype(dtype)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, index: Any) -> Array:
-        if isinstance(index, tuple):
-            rows, *rest = index
-            many = isinstance(rows, slice) or np.ndim(rows) > 0
-            return np.asarray(self[rows][(slice(None), *rest)] if many else self[rows][tuple(rest)])
-        if index is Ellipsis:
-            return self[:]
-        if getattr(index, "ndim", None) == 0:  # an array (or tensor) of one integer is an integer, as in numpy
-            index = np.asarray(index)[()]
-        if isinstance(index, int | np.integer) and not isinstance(index, bool):
-            index = int(index)  # a small one could not be compared with the length
-            if not -len(self) <= index < len(self):
-                raise IndexError(f"index {index} is out of range for {len(self)} samples")
-            return np.asarray(self._read(np.array([index % len(self)], np.int64))[0])
-        if isinstance(index, slice):
-            return self._read(np.arange(len(self), dtype=np.int64)[index])
-        picked = np.asarray(index)
-        if picked.dtype == bool:
-            if picked.shape != (len(self),):
-                raise IndexError(f"a mask of shape {picked.shape} for {len(self)} samples")
-            picked = np.flatnonzero(picked)
-        if picked.size == 0:
-            picked = picked.astype(np.int64)
-        if picked.ndim != 1 or not np.issubdtype(picked.dtype, np.integer):
-            raise IndexError("rows are picked by integers, slices, integer arrays or boolean masks")
-        return self._read(self._positions(picked.astype(np.int64)))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.asarray(self[:], dtype=dtype)
-
-    def _positions(self, picked: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        if ((picked < -len(self)) | (picked >= len(self))).any():
-            raise IndexError(f"index out of range for {len(self)} samples")
-        return np.where(picked < 0, picked + len(self), picked)
-
-
 class Store:
     """A coded data set, read lazily. Open one with `taskcodec.open`.
 
@@ -131,16 +96,25 @@ class Store:
 
     def __init__(self, place: Any, load: CodecLoader, threads: int | None = None) -> None:
         self.place, self._load, self._threads = place, load, threads or os.cpu_count() or 1
-        self._blobs = open_blobs(place)
+        self._where, self._blobs = absolute(place), open_blobs(place)
         self.manifest: Manifest = read_manifest(self._blobs)
         self._cache: OrderedDict[int, npt.NDArray[np.int32]] = OrderedDict()
         self._lock = Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Store, (self.place, self._load, self._threads)
+        return _reopened, (self._where, self._load, self._threads, digest(self.manifest))
 
     def __len__(self) -> int:
         return self.manifest.samples
+
+    def __getitem__(self, index: object) -> NoReturn:
+        raise TypeError(_NO_ARRAY)
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError(_NO_ARRAY)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
+        raise TypeError(_NO_ARRAY)
 
     def __repr__(self) -> str:
         return f"<taskcodec store {self._blobs.name}: {len(self)} samples of {self.manifest.dimension} features>"
@@ -148,7 +122,8 @@ class Store:
     @cached_property
     def codec(self) -> CodecLike:
         """The codec the samples were coded with."""
-        data = checked_bytes(self._blobs, CODEC_KEY, self.manifest.codec_sha256)
+        with self._telling_changes():
+            data = checked_bytes(self._blobs, CODEC_KEY, self.manifest.codec_sha256)
         codec = self._load(data, f"{self._blobs.name}/{CODEC_KEY}")
         expected = (self.manifest.columns, self.manifest.dimension, self.manifest.fingerprint)
         if (codec.columns, codec.dimension, codec.fingerprint) != expected:
@@ -158,6 +133,7 @@ class Store:
     @property
     def certificate(self) -> dict[str, Any] | None:
         """What `taskcodec evaluate --certificate` found, with its conditions in words; None where it was not asked."""
+        self._check_unchanged()
         return read_certificate(self._blobs)
 
     @cached_property
@@ -190,12 +166,15 @@ class Store:
     @property
     def features(self) -> Rows:
         """(n, d) float32, decoded when indexed."""
-        return Rows(lambda p: self._gather(p, True), (len(self), self.manifest.dimension), np.float32)
+        return self._rows(True, self.manifest.dimension, np.float32)
 
     @property
     def symbols(self) -> Rows:
         """(n, k) int32, decoded when indexed."""
-        return Rows(lambda p: self._gather(p, False), (len(self), self.manifest.columns), np.int32)
+        return self._rows(False, self.manifest.columns, np.int32)
+
+    def _rows(self, features: bool, width: int, dtype: Any) -> Rows:
+        return Rows(partial(self._gather, features), (len(self), width), dtype, self.manifest.chunk_rows)
 
     def batches(self) -> Iterator[npt.NDArray[np.float32]]:
         """The features chunk by chunk, in order: constant memory for any number of samples."""
@@ -204,7 +183,7 @@ class Store:
 
     def to_numpy(self) -> npt.NDArray[np.float32]:
         """(n, d) features."""
-        return self.features[:]
+        return np.asarray(self.features[:])
 
     def to_parquet(self, path: str | Path) -> None:
         """Write id, label and features (fixed-size lists of float32), chunk by chunk; whole or not at all.
@@ -241,6 +220,7 @@ class Store:
 
     def info(self) -> StoreInfo:
         """Counts and sizes, from the files themselves."""
+        self._check_unchanged()
         sizes = self._blobs.sizes()
         keys = [chunk_key(index) for index in range(self.manifest.chunks)]
         missing = [key for key in keys if key not in sizes]
@@ -281,15 +261,17 @@ class Store:
 
     def _check_codes_metadata(self) -> None:
         place = f"{self._blobs.name}/{CODES_KEY}"
-        data = self._blobs.get(CODES_KEY)
-        if data is None:
-            raise CorruptFileError(f"{place}: missing")
-        if sha256(shapeless(data, place)) != self.manifest.codes_sha256:
-            raise CorruptFileError(f"{place}: damaged (its SHA-256 is not the manifest's)")
+        with self._telling_changes():
+            data = self._blobs.get(CODES_KEY)
+            if data is None:
+                raise CorruptFileError(f"{place}: missing")
+            if sha256(shapeless(data, place)) != self.manifest.codes_sha256:
+                raise CorruptFileError(f"{place}: damaged (its SHA-256 is not the manifest's)")
 
     def _part(self, part: Part) -> pa.Table:
         place = f"{self._blobs.name}/{part.file}"
-        table = parquet_to_table(checked_bytes(self._blobs, part.file, part.sha256), place)
+        with self._telling_changes():
+            table = parquet_to_table(checked_bytes(self._blobs, part.file, part.sha256), place)
         coded = int(pc.sum(pc.equal(table["status"], OK)).as_py() or 0)
         if (coded, len(table) - coded) != (part.rows, part.failures):
             raise CorruptFileError(f"{place}: {part.rows} samples and {part.failures} failures expected")
@@ -300,7 +282,28 @@ class Store:
         return self.codec.tables
 
     def _decode_chunk(self, index: int) -> npt.NDArray[np.int32]:
-        return read_chunk(self._blobs, self.manifest, index, self._tables)
+        tables = self._tables
+        with self._telling_changes():
+            return read_chunk(self._blobs, self.manifest, index, tables)
+
+    @contextmanager
+    def _telling_changes(self) -> Iterator[None]:
+        """Raise MismatchError instead where what looks like damage is another store, or none, in the place of this."""
+        try:
+            yield
+        except CorruptFileError:
+            self._check_unchanged()
+            raise
+
+    def _check_unchanged(self) -> None:
+        try:
+            found = read_manifest(self._blobs)
+        except ForeignFileError as error:
+            raise MismatchError(f"{self._blobs.name}: moved or removed since it was opened") from error
+        except CorruptFileError:
+            return  # damage, which whoever asked tells in detail
+        if found != self.manifest:
+            raise MismatchError(f"{self._blobs.name}: replaced or added to since it was opened: open it again")
 
     def _chunk(self, index: int) -> npt.NDArray[np.int32]:
         with self._lock:
@@ -314,9 +317,9 @@ class Store:
                 self._cache.popitem(last=False)
         return symbols
 
-    def _gather(self, positions: npt.NDArray[np.int64], features: bool) -> npt.NDArray[Any]:
+    def _gather(self, features: bool, positions: npt.NDArray[np.int64], columns: slice) -> npt.NDArray[Any]:
         width, dtype = (self.manifest.dimension, np.float32) if features else (self.manifest.columns, np.int32)
-        out = np.empty((len(positions), width), dtype)
+        out = np.empty((len(positions), len(range(width)[columns])), dtype)
         if not len(positions):
             return out
         codec, _ = self.codec, self._tables.bank.models  # made once, before the threads start
@@ -327,7 +330,7 @@ class Store:
         def fill(job: tuple[int, npt.NDArray[np.int64]]) -> None:
             index, where = job
             rows = self._chunk(index)[positions[where] - index * self.manifest.chunk_rows]
-            out[where] = codec.decode(rows) if features else rows
+            out[where] = (codec.decode(rows) if features else rows)[:, columns]
 
         jobs: Sequence[tuple[int, npt.NDArray[np.int64]]] = list(
             zip(chunks.tolist(), np.split(order, starts[1:]), strict=True)
@@ -339,6 +342,14 @@ class Store:
             with ThreadPoolExecutor(self._threads) as pool:
                 list(pool.map(fill, jobs))
         return out
+
+
+def _reopened(place: Any, load: CodecLoader, threads: int, expected: str) -> Store:
+    """A store in another process. Raises MismatchError where it is not the one that was sent there."""
+    store = Store(place, load, threads)
+    if digest(store.manifest) != expected:
+        raise MismatchError(f"{place}: replaced or added to since it was opened: open it again")
+    return store
 
 
 def _read_only(array: Array) -> Array:

@@ -5,17 +5,21 @@
 
 With no matrices, the linear map is the identity and each column of `y` is one feature. `sqrt` companding is used for
 non-negative features only, so its inverse clips at zero: a square must not turn a small negative into a positive.
+Features of norm 1 can be given back with norm 1: what quantization takes from them first is their length.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from taskcodec.errors import CorruptFileError, MismatchError
+from taskcodec.transforms.axes import Axes
 from taskcodec.transforms.companding import COMPANDINGS, CompandingKind, compand, expand
 
 Matrix = npt.NDArray[np.float32]
+_SHORTEST = np.float32(1e-30)
+"""A vector of zeros stays one, whatever its norm should be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +30,10 @@ class AffineTransform:
         companding: the curve applied to each feature first.
         centre: (d,) subtracted after companding.
         scale: (k,) each column of the latent is divided by it, so that one step serves all columns.
-        analysis: (d, k) or None for the identity (then k = d).
-        synthesis: (k, d) or None for the identity.
+        analysis_matrix: (d, k) or None for the identity (then k = d).
+        synthesis_matrix: (k, d) or None for the identity.
+        axes: instead of both matrices, the axes that they follow from.
+        unit_norm: features are given back with norm 1.
     """
 
     companding: CompandingKind
@@ -35,6 +41,8 @@ class AffineTransform:
     scale: Matrix
     analysis_matrix: Matrix | None = field(default=None)
     synthesis_matrix: Matrix | None = field(default=None)
+    axes: Axes | None = field(default=None)
+    unit_norm: bool = field(default=False)
 
     def __post_init__(self) -> None:
         d, k = self.centre.size, self.scale.size
@@ -43,7 +51,10 @@ class AffineTransform:
         if (self.scale <= 0).any():
             raise CorruptFileError("a scale of the transform is not positive")
         matrices = (self.analysis_matrix, self.synthesis_matrix)
-        if any(m is None for m in matrices):
+        if self.axes is not None:
+            if self.axes.integers.shape != (d, k) or any(m is not None for m in matrices):
+                raise CorruptFileError(f"a transform from {d} to {k} columns needs as many axes, and no matrices")
+        elif any(m is None for m in matrices):
             if not (all(m is None for m in matrices) and d == k):
                 raise CorruptFileError(f"a transform from {d} to {k} columns needs both of its matrices")
         elif matrices[0].shape != (d, k) or matrices[1].shape != (k, d):  # type: ignore[union-attr]
@@ -65,19 +76,33 @@ class AffineTransform:
         if x.ndim != 2 or x.shape[1] != self.dimension:
             raise MismatchError(f"expected features of shape (n, {self.dimension}), found {x.shape}")
         u = compand(x, self.companding) - self.centre
-        if self.analysis_matrix is not None:
-            u = u @ self.analysis_matrix
+        matrix = self.analysis_matrix if self.axes is None else self.axes.analysis
+        if matrix is not None:
+            u = u @ matrix
         return np.asarray(u / self.scale, dtype=np.float32)
 
     def synthesise(self, latent: Matrix) -> Matrix:
         """(n, k) latent -> (n, d) features."""
         u = latent * self.scale
-        if self.synthesis_matrix is not None:
-            u = u @ self.synthesis_matrix
+        matrix = self.synthesis_matrix if self.axes is None else self.axes.synthesis
+        if matrix is not None:
+            u = u @ matrix
         u += self.centre
         if self.companding == "sqrt":
             np.maximum(u, 0.0, out=u)
-        return np.asarray(expand(u, self.companding), dtype=np.float32)
+        x = np.asarray(expand(u, self.companding), dtype=np.float32)
+        if self.unit_norm:
+            x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), _SHORTEST)
+        return x
+
+    def take(self, keep: npt.NDArray[np.intp]) -> "AffineTransform":
+        """Some columns of the latent, of a transform with a linear map."""
+        if self.axes is not None:
+            return replace(self, scale=self.scale[keep], axes=self.axes.take(keep))
+        assert self.analysis_matrix is not None
+        assert self.synthesis_matrix is not None
+        analysis, synthesis = self.analysis_matrix[:, keep], self.synthesis_matrix[keep]
+        return replace(self, scale=self.scale[keep], analysis_matrix=analysis, synthesis_matrix=synthesis)
 
 
 def outside_share(transform: AffineTransform, features: npt.ArrayLike) -> float:

@@ -123,7 +123,7 @@ def read_image(
     Raises:
         SourceError: with a short reason (no file name: the caller knows it).
     """
-    if hasattr(source, "detach"):
+    if hasattr(source, "detach") and hasattr(source, "cpu"):  # open files can be detached too
         source = _pixels_of_tensor(source)
     if isinstance(source, np.ndarray):
         known = source.ndim == 2 or (source.ndim == 3 and source.shape[2] in _CHANNELS)

@@ -6,12 +6,31 @@ from collections.abc import Callable
 from pathlib import Path
 
 from taskcodec.codec import Codec
-from taskcodec.errors import StorageError, TaskcodecError
+from taskcodec.errors import StorageError, TaskcodecError, UsageError
 from taskcodec.store import Store
 from taskcodec.store.backend import FolderBlobs, ZipBlobs, open_blobs, writer_lock
 from taskcodec.store.manifest import CODEC_KEY, GROUP_KEY
 
 OWN = (GROUP_KEY, CODEC_KEY, "codes/", "samples/")
+
+
+def settled(place: str) -> str:
+    """The one name of a place, however it was typed, which other names beside it can be made of; URLs as they are.
+
+    Links are followed, so that what is written beside a store lies where the store itself does.
+    """
+    if "://" in place:
+        return place
+    path = Path(place)  # without slashes at its end and dots between
+    return os.path.realpath(path) if path.name in ("", "..") or path.is_symlink() else str(path)
+
+
+def is_zipped(place: str) -> bool:
+    """Whether a store of this name is one zip file. Raises UsageError on a URL: those are written file by file."""
+    zipped = place.lower().endswith(".zip")
+    if zipped and "://" in place:
+        raise UsageError(f"{place}: a zip file is written to a folder of this machine, not to a URL; copy it there")
+    return zipped
 
 
 def stored_at(place: str) -> Store | None:
@@ -20,14 +39,14 @@ def stored_at(place: str) -> Store | None:
 
 
 def place_of_the_new(store: str, goes_on: Callable[[Store], bool]) -> str:
-    """Where to write a store that is to replace what lies at `store`: a folder beside it, in the end to be swapped.
+    """Where to write a store that is to replace what lies at `store`, as `settled`: a folder beside it, to be swapped.
 
     It is `store` itself where nothing lies there, where an unfinished one goes on, and where places have no names to
     swap (URLs). Raises StorageError where what lies there is no store: that is never replaced.
     """
     found = _replaceable(store)
     partial = f"{store}.partial"
-    if "://" in store or (found is None and not os.path.lexists(partial) and not store.endswith(".zip")):
+    if "://" in store or (found is None and not os.path.lexists(partial) and not is_zipped(store)):
         return store
     if found is not None and found.manifest.state == "writing" and goes_on(found):
         return store
@@ -40,20 +59,34 @@ def _aside(store: str) -> Path:
 
 
 def put_in_place(new: str, store: str) -> None:
-    """Give a finished store (folder or zip file) its name; what had that name goes only then."""
+    """Give a finished store (folder or zip file) its name; what had that name goes only then.
+
+    Raises StorageError where that fails; what had the name has it still.
+    """
     target, aside = Path(os.path.realpath(store)), _aside(store)
     try:
-        if os.path.lexists(target):
-            _remove_remains(aside)
-        if target.is_dir():
+        if not os.path.lexists(target):
+            os.replace(new, target)
+        elif target.is_dir():
             with writer_lock(open_blobs(target)):
-                os.rename(target, aside)
-        elif target.exists() and Path(new).is_dir():
-            os.rename(target, aside)
-        os.replace(new, target)
+                _swap(new, target, aside)
+        else:
+            _swap(new, target, aside)
     except OSError as error:
-        raise StorageError(f"{store}: cannot be replaced ({error.strerror}); the new store is {new}") from error
+        raise StorageError(
+            f"{store}: cannot be replaced ({error.strerror}), and is as it was; the new store is {new}"
+        ) from error
     _remove_remains(aside)
+
+
+def _swap(new: str, target: Path, aside: Path) -> None:
+    _remove_remains(aside)
+    os.rename(target, aside)
+    try:
+        os.replace(new, target)
+    except BaseException:
+        os.rename(aside, target)
+        raise
 
 
 def _remove_remains(aside: Path) -> None:

@@ -6,8 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from taskcodec.cli.jobs import (
-    FIT_SAMPLES,
+from taskcodec.codec import Codec, load_codec
+from taskcodec.data import FeatureSource, ImageSource, Source, open_source
+from taskcodec.engines.learned import PREFIX, through
+from taskcodec.engines.ledger import as_fitted, check_fits, is_same, own_codec, plan, request_of
+from taskcodec.engines.local import Features, Fit, Progress, Watch, encode_source
+from taskcodec.engines.places import is_zipped, place_of_the_new, put_in_place, remove_store, settled, stored_at
+from taskcodec.engines.sources import (
     NO_BACKBONE,
     backbone_for,
     check_bits,
@@ -17,15 +22,9 @@ from taskcodec.cli.jobs import (
     missed,
     unmatched,
 )
-from taskcodec.cli.places import place_of_the_new, put_in_place, remove_store, stored_at
-from taskcodec.codec import Codec, load_codec
-from taskcodec.data import FeatureSource, ImageSource, Source, open_source
-from taskcodec.engines.learned import PREFIX, through
-from taskcodec.engines.ledger import check_fits, is_same, own_codec, plan, request_of
-from taskcodec.engines.local import Batches, Progress, Watch, encode_source, sample_features
 from taskcodec.errors import MismatchError, SourceError, StorageError, TaskcodecError, UsageError
 from taskcodec.fitting import default_bits
-from taskcodec.fitting import fit as fit_codec
+from taskcodec.fitting.usual import QUALITIES, fit_usual
 from taskcodec.store import Store, pack_zip
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
 from taskcodec.transforms.spec import check_name
@@ -33,12 +32,27 @@ from taskcodec.transforms.spec import check_name
 
 @dataclass(frozen=True)
 class EncodeOptions:
-    """The options of `taskcodec encode`."""
+    """The options of `taskcodec encode`.
+
+    Attributes:
+        codec: file, store or name of a bundled codec; None: one is fitted to the source.
+        backbone: what makes features of images.
+        bits: the rate to meet, in bits a sample.
+        labels: `FILE.csv` or `FILE.csv:COLUMN`.
+        quality: "small", "usual" or "safe", instead of a rate.
+        fit: False: the codec that ships with the backbone.
+        refit: whether a codec that is named, or ships, is refitted to the source.
+        append, overwrite: add to a finished store, or replace what lies there.
+        chunk_rows: samples in a chunk.
+        device: where the backbone runs.
+    """
 
     codec: str | None = None
     backbone: str | None = None
     bits: float | None = None
     labels: str | None = None
+    quality: str | None = None
+    fit: bool = True
     refit: bool = True
     append: bool = False
     overwrite: bool = False
@@ -50,7 +64,8 @@ def encode_job(
     source_name: str, store: str, options: EncodeOptions, progress: Progress, watch: Watch, say: Callable[[str], None]
 ) -> Store:
     """See `taskcodec encode`."""
-    zipped = store.endswith(".zip")
+    store = settled(store)
+    zipped = is_zipped(store)
     _check(store, zipped, options)
     source, table = labelled(open_source(source_name), options.labels)
     check_no_backbone(source, options.backbone)
@@ -68,12 +83,12 @@ def encode_job(
         stale = finished or not _is_begun(found, source, named, options)
     if found is not None and not stale:
         codec, backbone = named, _recorded_backbone(found, place, source, named, options)
-        bits = _rate(found.manifest.dimension, named, options)
+        bits = _rate(found.manifest.dimension, options)
     elif options.append:
         raise StorageError(f"{store}: no store to append to")
     else:
-        codec, backbone = _codec_and_backbone(source, named, options, progress)
-        bits = _rate(codec.dimension, named, options)
+        codec, backbone = _codec_and_backbone(source, named, options)
+        bits = options.bits if codec is None else _rate(codec.dimension, options)
     try:
         opened = encode_source(
             source,
@@ -83,6 +98,8 @@ def encode_job(
             backbone=backbone,
             bits=bits,
             refit=options.refit,
+            make=_fit(source, backbone, options) if _fits(options) else None,
+            quality=_quality(options),
             append=options.append,
             named=named is not None,
             codec_name=f"{PREFIX}{options.codec}",
@@ -122,11 +139,29 @@ def encode_job(
     return Store(store, Codec.from_bytes)
 
 
-def fitted_here(options: EncodeOptions, used: Codec | None) -> bool:
+def fitted_here(options: EncodeOptions) -> bool:
     """Whether such a run fits its own codec to what it encodes: told to fit one, its user could do no better."""
-    if options.codec is not None or options.append or used is None:
-        return False
-    return used.backbone is None or used.backbone.name != DEFAULT_BACKBONE
+    return _fits(options) and not options.append
+
+
+def _fits(options: EncodeOptions) -> bool:
+    return options.codec is None and options.fit
+
+
+def _quality(options: EncodeOptions) -> str | None:
+    """What a store that is fitted records of the rate, where none is given in bits."""
+    return (options.quality or "usual") if _fits(options) and options.bits is None else None
+
+
+def _fit(source: Source, backbone: Any, options: EncodeOptions) -> Fit:
+    """What fits the codec of a new store to features spread over its source."""
+    spec = None if backbone is None else backbone.spec
+
+    def fitted(features: Features) -> Codec:
+        quality: Any = options.quality or "usual"
+        return fit_usual(features, len(source), bits=options.bits, quality=quality, backbone=spec)
+
+    return fitted
 
 
 def _remove_empty(place: str) -> None:
@@ -156,6 +191,12 @@ def _check(store: str, zipped: bool, options: EncodeOptions) -> None:
     check_device(options.device)
     if options.backbone not in (None, NO_BACKBONE):
         check_name(options.backbone)
+    if options.quality not in (None, *QUALITIES):
+        raise UsageError(f"--quality {options.quality} is none of {', '.join(QUALITIES)}")
+    if options.quality is not None and (options.bits is not None or not _fits(options) or options.append):
+        raise UsageError("--quality is of a codec fitted here: it goes without --bits, --codec, --no-fit and --append")
+    if options.codec is not None and not options.fit:
+        raise UsageError("--no-fit takes the codec that ships with the backbone, --codec another: give one of them")
     if options.append and options.overwrite:
         raise UsageError("--append adds to a store and --overwrite replaces it: give one of them")
     if options.append and options.bits is not None:
@@ -166,15 +207,17 @@ def _check(store: str, zipped: bool, options: EncodeOptions) -> None:
         raise StorageError(f"{store}: a folder, where a zip file is to be written")
 
 
-def _rate(dimension: int, named: Codec | None, options: EncodeOptions) -> float | None:
-    """The rate asked for; without any, and without a codec that was made for one, the usual one."""
-    return default_bits(dimension) if named is None and options.bits is None else options.bits
+def _rate(dimension: int, options: EncodeOptions) -> float | None:
+    """The rate asked for; without any, that of the codec that ships, or None for what is fitted or named."""
+    ships = options.codec is None and not options.fit
+    return default_bits(dimension) if ships and options.bits is None else options.bits
 
 
 def _request(found: Store, source: Source, named: Codec | None, options: EncodeOptions) -> dict[str, Any]:
-    bits = _rate(found.manifest.dimension, named, options)
+    bits = _rate(found.manifest.dimension, options)
     fingerprint = None if named is None else named.fingerprint
-    return request_of(source, fingerprint, named is not None, bits, options.refit, options.chunk_rows)
+    request = request_of(source, fingerprint, named is not None, bits, options.refit, options.chunk_rows)
+    return as_fitted(request, _quality(options)) if _fits(options) else request
 
 
 def _is_begun(found: Store, source: Source, named: Codec | None, options: EncodeOptions) -> bool:
@@ -221,10 +264,8 @@ def _recorded_backbone(found: Store, place: str, source: Source, named: Codec | 
     return load_backbone_for(spec, options.device)
 
 
-def _codec_and_backbone(
-    source: Source, named: Codec | None, options: EncodeOptions, progress: Progress
-) -> tuple[Codec, Any]:
-    """The codec of a new store: the one named, the bundled one, or one fitted now."""
+def _codec_and_backbone(source: Source, named: Codec | None, options: EncodeOptions) -> tuple[Codec | None, Any]:
+    """The codec of a new store, None where it is to be fitted, and the backbone."""
     if named is not None:
         if isinstance(source, FeatureSource):
             return named, None
@@ -240,14 +281,9 @@ def _codec_and_backbone(
 
         return named, load_backbone_for(named.backbone, options.device)
     backbone = backbone_for(source, options.backbone, options.device)
-    if backbone is not None and backbone.spec.name == DEFAULT_BACKBONE:
-        return load_codec(DEFAULT_BACKBONE), backbone
-    batches = Batches(source, backbone)
-    features = sample_features(batches, FIT_SAMPLES, progress)
-    if len(features) < 2:
-        raise SourceError(
-            f"{source.name}: no codec was named, and a fit of one needs at least 2 samples that can be read, "
-            f"found {len(features)}{batches.fault()}"
-        )
-    spec = None if backbone is None else backbone.spec
-    return fit_codec(features, bits=options.bits, backbone=spec), backbone
+    if options.fit:
+        return None, backbone
+    if backbone is None or backbone.spec.name != DEFAULT_BACKBONE:
+        what = f"the backbone {backbone.spec.name}" if backbone is not None else "vectors"
+        raise UsageError(f"--no-fit: no codec ships for {what}; leave it out, or name a codec (--codec)")
+    return load_codec(DEFAULT_BACKBONE), backbone

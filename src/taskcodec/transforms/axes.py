@@ -1,0 +1,134 @@
+"""The axes of a linear map as coded integers: one matrix where a map and its inverse would take two.
+
+    axes (d, k) = integers (d, k) * 2 ** exponents (k,)        synthesis: u = y @ axes'
+    y = u @ pseudoinverse(axes)'                               analysis: the nearest point of what the axes span
+
+The axes of a Karhunen-Loeve transform are orthonormal, so that analysis and synthesis are one matrix. Rounded they no
+longer are quite, and the pseudoinverse takes care of it. What rounding an axis costs grows with the variance along it:
+so leading axes get a finer step than the rest, each a power of two, and the integers are entropy coded.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.coding import Tables, decode_block, encode_block, freeze_pmf
+from taskcodec.coding.varint import read_varints, write_varints
+from taskcodec.errors import CorruptFileError
+
+MAX_NUMBERS = 2**27
+"""Numbers in a matrix of axes, at most: what reading one may have to hold in memory, four bytes each."""
+EXPONENTS = range(-24, 2)
+"""Exponents of steps: numbers of unit vectors then are below 2**24, which float32 holds exactly."""
+_REACH = 2**12
+"""Numbers beyond this are escaped: tables stay small whatever the axes."""
+_ESCAPE = 1e-5
+_SMOOTHING = 0.1
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Axes:
+    """k axes in d dimensions.
+
+    Attributes:
+        integers: (d, k) int32, an axis a column.
+        exponents: (k,) int8, of the steps.
+    """
+
+    integers: npt.NDArray[np.int32]
+    exponents: npt.NDArray[np.int8]
+
+    def __post_init__(self) -> None:
+        if self.integers.ndim != 2 or self.exponents.shape != self.integers.shape[1:] or not self.integers.any(0).all():
+            raise CorruptFileError("axes: every axis needs numbers, not all 0, and an exponent")
+        exponents = np.unique(self.exponents).tolist()
+        if not all(exponent in EXPONENTS for exponent in exponents) or np.abs(self.integers).max() > 2**24:
+            raise CorruptFileError("axes: numbers or exponents that no codec has")
+
+    @property
+    def columns(self) -> int:
+        """k, the number of axes."""
+        return int(self.exponents.size)
+
+    @cached_property
+    def synthesis(self) -> Floats:
+        """(k, d), exactly the coded numbers."""
+        return np.ascontiguousarray(np.ldexp(self.integers.astype(np.float32), self.exponents.astype(np.int32)).T)
+
+    @cached_property
+    def analysis(self) -> Floats:
+        """(d, k), the pseudoinverse. Raises CorruptFileError where the axes do not span k directions."""
+        axes = self.synthesis.T.astype(np.float64)
+        try:
+            # The normal equations: rounded axes are nearly orthonormal, and this is ten times quicker than by an SVD.
+            found = np.linalg.solve(axes.T @ axes, axes.T).T
+        except np.linalg.LinAlgError as error:
+            raise CorruptFileError(f"axes: {self.columns} axes that span fewer directions") from error
+        if not np.isfinite(found).all():
+            raise CorruptFileError(f"axes: {self.columns} axes that span fewer directions")
+        return np.ascontiguousarray(found, dtype=np.float32)
+
+    def take(self, keep: npt.NDArray[np.intp]) -> "Axes":
+        """Some of the axes."""
+        return Axes(self.integers[:, keep], self.exponents[keep])
+
+    def to_bytes(self) -> bytes:
+        """Compact bytes of the integers; what was read gives the bytes it was read from (see `Tables.to_bytes`)."""
+        return self._encoded
+
+    @cached_property
+    def _encoded(self) -> bytes:
+        tables = _tables(self.integers, self.exponents)
+        coded = tables.to_bytes()
+        return write_varints(np.array([len(coded)], np.uint64)) + coded + encode_block(self.integers, tables)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, exponents: npt.NDArray[np.int8], dimension: int) -> "Axes":
+        """Invert `to_bytes`. Raises CorruptFileError; allocates no more than MAX_NUMBERS numbers."""
+        head = bytes(data[:9])
+        ends = [at for at, byte in enumerate(head) if byte < 128][:1]
+        if not ends or exponents.ndim != 1 or dimension * exponents.size > MAX_NUMBERS:
+            raise CorruptFileError("axes: damaged, or larger than any of ours")
+        start = ends[0] + 1
+        end = start + int(read_varints(head[:start])[0])
+        tables = Tables.from_bytes(bytes(data[start:end]))
+        found = cls(decode_block(bytes(data[end:]), dimension, tables), exponents)
+        found.__dict__["_encoded"] = bytes(data)
+        return found
+
+
+def round_axes(axes: npt.NDArray[np.float64], variances: npt.NDArray[np.float64], error: float) -> Axes:
+    """Round orthonormal axes so that this adds about `error` to the mean squared error of what they reconstruct.
+
+    Args:
+        axes: (d, k) columns.
+        variances: (k,) mean square along each, positive.
+        error: to be added, shared evenly: d step^2 / 12 is an axis's own squared error, which its variance multiplies.
+    """
+    d, k = axes.shape
+    steps = np.sqrt(12 * error / (d * k * np.maximum(variances, 1e-300)))
+    largest = np.abs(axes).max(axis=0)  # at a coarser step nothing would be left of an axis
+    exponents = np.minimum(np.rint(np.log2(steps)), np.floor(np.log2(largest)))
+    exponents = np.clip(exponents, EXPONENTS.start, EXPONENTS.stop - 1).astype(np.int8)
+    integers = np.rint(np.ldexp(axes, -exponents.astype(np.int32)))
+    return Axes(integers.astype(np.int32), exponents)
+
+
+def _tables(integers: npt.NDArray[np.int32], exponents: npt.NDArray[np.int8]) -> Tables:
+    """A table for each step: axes of equal steps have numbers of one density."""
+    first: npt.NDArray[np.int32] = np.zeros(len(exponents), np.int32)
+    pmfs: list[npt.NDArray[np.float64]] = [np.ones(1)] * len(exponents)
+    for exponent in np.unique(exponents):
+        same: Sequence[int] = np.flatnonzero(exponents == exponent).tolist()
+        values = integers[:, same].ravel()
+        low, high = (int(np.clip(value, -_REACH, _REACH)) for value in (values.min(), values.max()))
+        inside = values[(values >= low) & (values <= high)] - low
+        pmf = np.bincount(inside, minlength=high - low + 1).astype(np.float64) + _SMOOTHING
+        for column in same:
+            first[column], pmfs[column] = low, pmf
+    return freeze_pmf(first, pmfs, _ESCAPE)
