@@ -27,13 +27,36 @@ def test_a_table_and_json(folder):
     for says in ("class", "ridge", "knn", "accuracy", "decoded - raw [95 %]", "3 deltas at the ends"):
         assert says in table
     found = run(*arguments, "--json", "--predictors", "ridge")
-    rows = json.loads(found.stdout)
+    content = json.loads(found.stdout)
+    rows = content["rows"]
     keys = {"codec", "setting", "task", "metric", "samples", "bits_per_sample", "value", "low", "high", "raw_value"}
     assert keys <= set(rows[0])
     assert {row["verdict"] for row in rows} <= {"lossless within delta", "not lossless", "not enough data to tell"}
     assert (rows[0]["task"], rows[0]["metric"], rows[0]["delta"]) == ("label", "accuracy", 0.03)
     assert rows[0]["words"] in table
     assert "raw features" in found.stderr
+
+
+def test_recall_is_told_with_labels_and_without(folder):
+    arguments = ("evaluate", folder / "x.tcz", "--source", folder / "x.npy", "--folds", "3", "--predictors", "ridge")
+    labelled = json.loads(run(*arguments, "--json").stdout)
+    run("encode", folder / "x.npy", folder / "bare.tcz", "--bits", "60")
+    bare = json.loads(run("evaluate", folder / "bare.tcz", "--source", folder / "x.npy", "--json").stdout)
+    assert (labelled["samples"], bare["samples"], bare["rows"]) == (300, 300, [])
+    for content in (labelled, bare):
+        recall = content["recall_at_10"]
+        for nearness in ("cosine", "l2"):
+            found = recall[nearness]
+            assert 0.5 < found["low"] < found["value"] < found["high"] < 1
+        assert recall["queries"] == 300
+        assert 0.9 < content["variance_kept"] < 1
+        assert 0.9 < content["mean_cosine"] < 1
+    table = run("evaluate", folder / "bare.tcz", "--source", folder / "x.npy").stdout
+    value = 100 * bare["recall_at_10"]["cosine"]["value"]
+    assert f"recall@10      {value:.1f} % [" in table
+    assert "(300 raw queries)" in table
+    assert "variance kept" in table
+    assert "no labels, so no predictors: --labels" in table
 
 
 def test_a_loss_is_no_failure_of_the_command(folder):
@@ -48,7 +71,7 @@ def test_a_loss_is_no_failure_of_the_command(folder):
     [
         (("{}/x.tcz",), 2, "--source"),
         (("{}/nothing",), 1, "nothing"),
-        (("{}/x.npy",), 2, "--labels"),
+        (("{}/x.npy", "--kind", "regression"), 2, "--labels"),
         (("{}/x.tcz", "--source", "{}/x.npy", "--labels", "{}/y.csv:age"), 1, "age"),
         (("{}/x.tcz", "--source", "{}/x.npy", "--predictors", "magic"), 2, "magic"),
         (("{}/x.tcz", "--source", "{}/x.npy", "--delta", "-1"), 2, "--delta"),

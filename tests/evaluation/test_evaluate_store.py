@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,8 +60,9 @@ def test_what_is_missing_or_wrong_is_told(vectors, tmp_path):
     store, labels = str(vectors / "x.tcz"), [str(vectors / "y.csv") + ":class"]
     with pytest.raises(UsageError, match=r"--source FOLDER .* or --raw"):
         evaluate(store, labels=labels)
-    with pytest.raises(UsageError, match="holds no labels"):
-        evaluate(store, raw=str(vectors / "raw.npy"))
+    for given in ({"kinds": ["regression"]}, {"groups": str(vectors / "y.csv") + ":pair"}):
+        with pytest.raises(UsageError, match=r"give --labels FILE\.csv"):
+            evaluate(store, raw=str(vectors / "raw.npy"), **given)
     with pytest.raises(MismatchError, match="400 rows of 20"):
         evaluate(store, labels=labels, raw=str(vectors / "x.npy"))
     with pytest.raises(UsageError, match="go with a store"):
@@ -75,6 +77,35 @@ def test_what_is_missing_or_wrong_is_told(vectors, tmp_path):
         evaluate(store, labels=labels, source=str(tmp_path / "narrow.npy"))
     with pytest.raises(UsageError, match="name one column"):
         evaluate(store, labels=labels, raw=str(vectors / "raw.npy"), groups=str(vectors / "y.csv"))
+
+
+def test_without_labels_it_tells_what_needs_none(vectors):
+    labelled = evaluate(
+        str(vectors / "x.tcz"), labels=[str(vectors / "y.csv") + ":class"], raw=str(vectors / "raw.npy")
+    )
+    found = evaluate(str(vectors / "x.tcz"), raw=str(vectors / "raw.npy"))
+    assert found.rows == ()
+    assert found.kept == labelled.kept
+    assert (found.samples, found.bits_per_sample) == (399, labelled.rows[0].bits_per_sample)
+    assert 0.5 < found.kept.recall_at_10.l2.value < 1
+    assert 0.9 < found.kept.variance_kept < 1
+    assert "no labels, so no predictors" in found.notes[1]
+    source = evaluate(str(vectors / "x.npy"))  # encoded here and now
+    assert source.kept.variance_kept > 0.5
+    assert source.rows == ()
+
+
+def test_labels_in_a_store_that_are_no_task_do_not_stop_it(vectors, tmp_path):
+    """As of photographs that all lie in one folder."""
+    write_csv(tmp_path / "one.csv", ("id", "label"), [(i, "2026") for i in range(400)])
+    source = replace(open_source(vectors / "x.npy"), labels=["2026"] * 400)
+    encode_source(source, taskcodec.load_codec(vectors / "x.tcz"), tmp_path / "s.tcz", Codec.from_bytes)
+    found = evaluate(str(tmp_path / "s.tcz"), raw=str(vectors / "raw.npy"))
+    assert found.rows == ()
+    assert found.kept.recall_at_10 is not None
+    assert "the labels in it are no task (label: needs two classes" in found.notes[1]
+    with pytest.raises(UsageError, match="needs two classes"):  # where they are asked for
+        evaluate(str(tmp_path / "s.tcz"), raw=str(vectors / "raw.npy"), labels=[str(tmp_path / "one.csv")])
 
 
 def test_raw_features_out_of_order_are_refused(vectors, tmp_path):
@@ -113,14 +144,13 @@ def test_a_file_of_vectors_is_encoded_first_and_groups_are_kept(vectors):
 
 
 def test_a_codec_fitted_with_these_labels_is_refused(vectors, tmp_path):
-    from dataclasses import replace
-
     source = open_source(vectors / "x.npy")
     codec = taskcodec.load_codec(vectors / "x.tcz")
     codec = replace(codec, provenance={**codec.provenance, LABELLED_SOURCE: source.descriptor()["sha256"]})
     encode_source(source, codec, tmp_path / "s.tcz", Codec.from_bytes)
     with pytest.raises(UsageError, match="fitted with the labels of these samples"):
         evaluate(str(tmp_path / "s.tcz"), labels=[str(vectors / "y.csv")], source=str(vectors / "x.npy"))
+    assert evaluate(str(tmp_path / "s.tcz"), source=str(vectors / "x.npy")).rows == ()  # what needs none tells no lie
 
 
 @pytest.fixture(scope="module")

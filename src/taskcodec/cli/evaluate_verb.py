@@ -12,7 +12,10 @@ from taskcodec.errors import UsageError
 if TYPE_CHECKING:
     from taskcodec.evaluation.certify_store import Certificate
     from taskcodec.evaluation.evaluate import JudgedRow
+    from taskcodec.evaluation.evaluate_store import Evaluation
     from taskcodec.evaluation.holdout import Splitting
+    from taskcodec.evaluation.intervals import Interval
+    from taskcodec.evaluation.unlabelled import Kept
 
 EXAMPLE = "Example: taskcodec evaluate photos.tcz --source photos/"
 BAR = 31
@@ -102,7 +105,10 @@ def evaluate(
         )
     for note in result.notes if json_ else ():
         print(f"taskcodec: {note}", file=sys.stderr)
-    show([asdict(row) for row in result.rows], json_, lines_of(result.rows, result.notes))
+    content: dict[str, Any] = {"name": result.name, "samples": result.samples}
+    content |= {"bits_per_sample": result.bits_per_sample, **asdict(result.kept)}
+    content["rows"] = [asdict(row) for row in result.rows]
+    show(content, json_, lines_of(result))
 
 
 def _certify(
@@ -141,12 +147,15 @@ def certificate_lines(place: str, certificate: "Certificate") -> list[str]:
     ]
 
 
-def lines_of(rows: "tuple[JudgedRow, ...]", notes: tuple[str, ...]) -> list[str]:
-    """A table for each task, its headline first, and what the columns mean."""
+def lines_of(result: "Evaluation") -> list[str]:
+    """What needs no labels, then a table for each task, its headline first, and what the columns mean."""
     from taskcodec.evaluation.evaluate import headlines
 
-    first = rows[0]
-    lines = [f"{first.set}: {first.bits_per_sample:,.1f} bits a sample (real bytes)", *(f"  {note}" for note in notes)]
+    rows = result.rows
+    lines = [f"{result.name}: {result.bits_per_sample:,.1f} bits a sample (real bytes)"]
+    lines += [*(f"  {note}" for note in result.notes), *_kept_lines(result.kept)]
+    if not rows:
+        return lines
     for task in dict.fromkeys(row.task for row in rows):
         own = [row for row in rows if row.task == task]
         lines += ["", f"{task}: {own[0].kind}, {own[0].samples:,} samples, {own[0].split}"]
@@ -165,6 +174,24 @@ def lines_of(rows: "tuple[JudgedRow, ...]", notes: tuple[str, ...]) -> list[str]
     ]
     lines += [f"{row.task}: {row.words} ({row.metric}, {row.probe})" for row in headlines(rows)]
     return lines
+
+
+def _kept_lines(kept: "Kept") -> list[str]:
+    recall = kept.recall_at_10
+    if recall is None:
+        found = "too few samples to tell"
+    else:
+        found = (
+            f"{_share(recall.cosine)} by cosine, {_share(recall.l2)} by L2: of the 10 nearest by raw features, those "
+            f"among the 10 nearest decoded ({recall.queries:,} raw queries)"
+        )
+    variance = "nothing varies" if kept.variance_kept is None else f"{100 * kept.variance_kept:.1f} %"
+    cosine = "all are zero" if kept.mean_cosine is None else f"{kept.mean_cosine:.4f}"
+    return [f"  recall@10      {found}", f"  variance kept  {variance}", f"  mean cosine    {cosine}"]
+
+
+def _share(found: "Interval") -> str:
+    return f"{100 * found.value:.1f} % [{100 * found.low:.1f}, {100 * found.high:.1f}]"
 
 
 def _scale(row: "JudgedRow") -> float:

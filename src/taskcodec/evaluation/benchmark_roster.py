@@ -1,6 +1,7 @@
 """Which codecs the benchmark runs: ours, feature codecs, pixel codecs and the user's own, by regime and name.
 
-as is       no fit at all: float32 (the raw features), float16, zstd over it, every pixel codec, and codecs' files
+as is       nothing to fit before: float32 (the raw features), float16, zstd over it, every pixel codec, codecs' files,
+            and `default`, what `taskcodec encode` writes by itself, its codec fitted to what it holds
 zero-shot   fitted on other images; ours is the bundled codec, as `taskcodec encode` takes it
 fitted      fitted, without labels, on the set's own training samples
 """
@@ -21,7 +22,7 @@ from typing import Any
 from taskcodec.codec import BUNDLED, Codec, load_codec
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.codec_files import codec_files, is_codec_file
-from taskcodec.evaluation.own import OwnCodec
+from taskcodec.evaluation.own import DefaultCodec, OwnCodec
 from taskcodec.evaluation.peers import STEP_BITS, Cast, Faiss, FitSet, Peer, standard_peers
 from taskcodec.evaluation.peers_more import LearnedBottleneck, Zstandard, more_peers
 from taskcodec.evaluation.pixels import NAMES, Format, PixelCodec, available, standard_pixel_codecs
@@ -171,7 +172,8 @@ def _known(choice: Choice) -> dict[Key, Peer | PixelCodec]:
     if find_spec("torch") is None:
         peers = [peer for peer in peers if not isinstance(peer, LearnedBottleneck)]
     unfitted = [p for p in peers if isinstance(p, Cast) or (isinstance(p, Zstandard) and p.stored == "float16")]
-    plain: list[Peer | PixelCodec] = [*unfitted, *(standard_pixel_codecs() if choice.pixels else ())]
+    own_store = [DefaultCodec(), DefaultCodec(whole=True)]
+    plain: list[Peer | PixelCodec] = [*unfitted, *own_store, *(standard_pixel_codecs() if choice.pixels else ())]
     found: dict[Key, Peer | PixelCodec] = {(AS_IS, codec.name, codec.setting): codec for codec in plain}
     for regime in choice.regimes:
         own = _own_codecs(regime, choice)
@@ -204,7 +206,7 @@ def _own_codecs(regime: str, choice: Choice) -> list[Peer]:
     return own + [OwnCodec("taskcodec, tables as shipped", bits, make) for bits in rates]
 
 
-OUR_NAMES = ("taskcodec", "float32")
+OUR_NAMES = ("taskcodec", "float32", "default")
 """What others are compared with, by name."""
 
 

@@ -1,8 +1,8 @@
 """`taskcodec evaluate`: a store, or a folder of images or vectors, from its bytes to verdicts.
 
-    store  --decode--> decoded features --+
-    source --backbone--> raw features ----+--> evaluate_features --> rows
-    labels (the store's own, or CSV) -----+
+    store  --decode--> decoded features --+--> what_is_kept --> recall@10, variance, cosine
+    source --backbone--> raw features ----+
+    labels (the store's own, or CSV) -----+--> evaluate_features --> rows
 
 A source that is no store is encoded with the default codec into a store that is thrown away afterwards.
 """
@@ -26,7 +26,8 @@ from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.evaluate import Coded, JudgedRow, Plan, evaluate_features
 from taskcodec.evaluation.holdout import refuse_labelled_fit, unit_numbers
 from taskcodec.evaluation.raw_features import all_finite, kept_features, out_of_order, raw_of_store
-from taskcodec.evaluation.targets import Column, label_columns, make_targets
+from taskcodec.evaluation.targets import Column, Target, label_columns, make_targets
+from taskcodec.evaluation.unlabelled import Kept, what_is_kept
 from taskcodec.fitting import default_bits, fit
 from taskcodec.store import Store
 from taskcodec.store.backend import open_blobs
@@ -40,10 +41,18 @@ class Evaluation:
     """What was measured.
 
     Attributes:
-        rows: one for each (task, predictor, metric), a task's headline first.
+        name: of the store or source.
+        samples: how many the store holds.
+        bits_per_sample: from real bytes.
+        kept: what needs no labels.
+        rows: one for each (task, predictor, metric), a task's headline first; none without labels.
         notes: what the reader should know: where raw features came from, duplicates, doubts.
     """
 
+    name: str
+    samples: int
+    bits_per_sample: float
+    kept: Kept
     rows: tuple[JudgedRow, ...]
     notes: tuple[str, ...]
 
@@ -68,6 +77,7 @@ def evaluate(
     Args:
         place: store or source.
         labels: "FILE.csv" or "FILE.csv:COLUMN", one task a column, one or several; the labels in the store by default.
+            Without any, and where those in the store are no task, there are no rows.
         kinds: "KIND" for all tasks or "COLUMN=KIND" for one, one or several.
         groups: "FILE.csv:COLUMN"; samples of one value are never on both sides of a split.
         raw, source, cache: where raw features are, or come from, or are kept (see `raw_of_store`).
@@ -76,8 +86,9 @@ def evaluate(
         progress: called with (steps done, steps in all).
 
     Raises:
-        UsageError: no labels, no raw features or such in another order, leakage (samples on both sides of folders, a
-            codec that was fitted with the labels of these samples), or too little to measure.
+        UsageError: no raw features or such in another order, kinds or groups without labels, labels that are no task,
+            leakage (samples on both sides of folders, a codec that was fitted with the labels of these samples), or too
+            little to measure.
         MismatchError: raw features that are not of these samples.
     """
     place = str(place)
@@ -123,9 +134,12 @@ def _evaluate(
     progress: Progress | None,
 ) -> Evaluation:
     codec: Any = store.codec
-    refuse_labelled_fit(codec.provenance, _sources(store), name)
     ids = store.ids.tolist()
-    targets = make_targets(_columns(store, name, labels), kinds)
+    targets, doubts = _targets(store, name, labels, kinds)
+    if targets:
+        refuse_labelled_fit(codec.provenance, _sources(store), name)
+    elif groups is not None:
+        raise UsageError(f"--groups: {name} has no task to split; give --labels FILE.csv or FILE.csv:COLUMN")
     group_of = None if groups is None else _one_column(groups, ids)
     decoded, info = store.to_numpy(), store.info()
     if out_of_order(raw, decoded):  # shuffled raw features predict nothing, and nothing would seem to be lost
@@ -135,13 +149,15 @@ def _evaluate(
         )
     coded = Coded(name, "taskcodec", info.fingerprint[:16], info.bits_per_sample)
     rows = evaluate_features(raw, decoded, targets, ids, coded, groups=group_of, plan=plan, progress=progress)
-    notes = [f"raw features: {words}"]
-    copies = len(ids) - len(np.unique(unit_numbers(raw, ids)))
+    units = unit_numbers(raw, ids)
+    kept = what_is_kept(raw, decoded, units, seed=(plan or Plan()).seed, progress=progress)
+    notes = [f"raw features: {words}", *doubts]
+    copies = len(ids) - len(np.unique(units))
     if copies:
         notes.append(
             f"{copies} samples are copies of others (one id, or equal raw features): kept on one side together"
         )
-    return Evaluation(tuple(rows), tuple(notes))
+    return Evaluation(name, len(ids), info.bits_per_sample, kept, tuple(rows), tuple(notes))
 
 
 def _encoded(source: FeatureSource, codec: Codec | None, place: str, progress: Progress | None) -> Store:
@@ -162,15 +178,25 @@ def _sources(store: Store) -> list[str]:
     return [str(entry["sha256"]) for entry in entries if isinstance(entry, dict) and "sha256" in entry]
 
 
-def _columns(store: Store, name: str, labels: Sequence[str]) -> dict[str, Column]:
-    found: dict[str, Column] = {}
-    for spec in labels:
-        found.update(label_columns(spec, store.ids.tolist()))
-    if not labels and store.labels is not None:
-        found["label"] = store.labels.tolist()
-    if not found:
-        raise UsageError(f"{name}: holds no labels; give --labels FILE.csv or FILE.csv:COLUMN")
-    return found
+def _targets(
+    store: Store, name: str, labels: Sequence[str], kinds: Sequence[str]
+) -> tuple[list[Target], tuple[str, ...]]:
+    """The tasks, and what to note where there are none: nobody asked for those of the labels that a store holds."""
+    if labels:
+        columns: dict[str, Column] = {}
+        for spec in labels:
+            columns.update(label_columns(spec, store.ids.tolist()))
+        return make_targets(columns, kinds), ()
+    if store.labels is None:
+        if kinds:
+            raise UsageError(f"--kind: {name} holds no labels; give --labels FILE.csv or FILE.csv:COLUMN")
+        return [], ("no labels, so no predictors: --labels FILE.csv or FILE.csv:COLUMN gives them tasks",)
+    try:
+        return make_targets({"label": store.labels.tolist()}, kinds), ()
+    except UsageError as error:
+        if kinds:
+            raise
+        return [], (f"no predictors: the labels in it are no task ({error})",)
 
 
 def _one_column(spec: str, ids: Sequence[str]) -> Column:

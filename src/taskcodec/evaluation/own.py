@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
 from taskcodec.codec import Codec
 from taskcodec.coding import decode_block, encode_block
+from taskcodec.engines.encoding import EncodeOptions, encode_job
 from taskcodec.evaluation.peers import CHUNK_ROWS, FitSet, Float32s
 from taskcodec.fitting import adapt
 
@@ -35,6 +38,37 @@ class OwnCodec:
 
     def fit(self, fit_set: FitSet) -> FittedCodec:
         return FittedCodec(self.make(fit_set, self.bits), self.bits if self.refit else None)
+
+
+@dataclass(frozen=True)
+class DefaultCodec:
+    """What `taskcodec encode` writes by itself: a real store, whose codec is fitted to all that it holds.
+
+    Attributes:
+        whole: count every byte of the store, codec and records included (rows are named by number), not its codes alone.
+    """
+
+    whole: bool = False
+
+    @property
+    def name(self) -> str:
+        return "default, whole store" if self.whole else "default"
+
+    setting = "usual"
+
+    def fit(self, fit_set: FitSet) -> DefaultCodec:
+        """Itself: the store fits its own."""
+        return self
+
+    def encode_decode(self, features: Float32s) -> tuple[Float32s, float]:
+        with TemporaryDirectory() as folder:
+            np.save(f"{folder}/features.npy", features)
+            store = encode_job(f"{folder}/features.npy", f"{folder}/store.tcz", EncodeOptions(), *SILENT)
+            info = store.info()
+            return store.to_numpy(), 8.0 * (info.store_bytes if self.whole else info.code_bytes) / len(features)
+
+
+SILENT: Any = (lambda done, total: None, lambda codec, features: None, lambda line: None)
 
 
 @dataclass(frozen=True, eq=False)
