@@ -45,7 +45,7 @@ class DefaultCodec:
     """What `taskcodec encode` writes by itself: a real store, whose codec is fitted to all that it holds.
 
     Attributes:
-        whole: count every byte of the store, codec and records included (rows are named by number), not its codes alone.
+        whole: count every byte of the store, codec and records (of rows named by number) included, not codes alone.
     """
 
     whole: bool = False
