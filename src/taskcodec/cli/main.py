@@ -181,7 +181,9 @@ def decode(
 @app.command(epilog="Example: taskcodec info photos.tcz --json")
 def info(
     place: Annotated[str, typer.Argument(help="Store or codec")],
-    failures: Annotated[bool, typer.Option("--failures", help="List the samples that could not be coded")] = False,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="List the samples that could not be coded, and notes on those that were")
+    ] = False,
     json_: JsonOption = False,
 ) -> None:
     """Print counts, sizes and rates of a store, or what a codec is."""
@@ -199,6 +201,8 @@ def info(
         rows = store.failures.select(["id", "status"]).to_pylist()
         content["failed"] = rows
         lines += [f"not coded: {row['id']}: {row['status']}" for row in rows]
+        content["noted"] = [row for row in store.samples.select(["id", "note"]).to_pylist() if row["note"] is not None]
+        lines += [f"coded, with {row['note']}: {row['id']}" for row in content["noted"]]
     show(content, json_, lines)
 
 

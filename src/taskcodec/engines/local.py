@@ -26,6 +26,7 @@ import pyarrow.compute as pc
 from taskcodec.codec import Codec
 from taskcodec.data.sources import FeatureSource, ImageSource, Item, Source
 from taskcodec.engines.ledger import Names, check_fits, names_for, own_codec, plan, request_of, with_appended
+from taskcodec.engines.notes import noted
 from taskcodec.errors import MismatchError, SourceError, StorageError, UsageError
 from taskcodec.fitting.closed_form import LARGEST
 from taskcodec.fitting.rate import adapt
@@ -148,15 +149,15 @@ def read_item(item: Item, index: int, backbone: BackboneLike) -> tuple[SampleRec
     """Read and preprocess one image; a failure becomes its record's status."""
     from taskcodec.transforms.images import read_image
 
-    def record(status: str, size: tuple[int, int] | None = None) -> SampleRecord:
+    def record(status: str, size: tuple[int, int] | None = None, note: str | None = None) -> SampleRecord:
         width, height = size or (None, None)
-        return SampleRecord(item.id, index, item.size, width, height, item.label, status)
+        return SampleRecord(item.id, index, item.size, width, height, item.label, status, note)
 
     if item.fault is not None:
         return record(item.fault), None
     try:
-        image, size = read_image(item.read(), backbone.preprocess.resize)
-        return record(OK, size), backbone.preprocess(image)
+        image, size, note = read_image(item.read(), backbone.preprocess.resize)
+        return record(OK, size, note), backbone.preprocess(image)
     except SourceError as error:
         return record(str(error)), None
     except OSError as error:
@@ -243,7 +244,7 @@ def encode_source(
             raise UsageError(f"{blobs.name}: a new store needs a codec")
         if isinstance(source, FeatureSource) and source.dimension != codec.dimension:
             raise MismatchError(f"{source.name}: features of {source.dimension} numbers, a codec for {codec.dimension}")
-        batches, names = Batches(source, backbone), names_for(source, 0, None)
+        first, batches, names = 0, Batches(source, backbone), names_for(source, 0, None)
         used = _refitted(codec, batches, bits, refit, progress).for_store(codec_name)
         if remove is not None:
             remove()
@@ -256,10 +257,11 @@ def encode_source(
         if todo.action == "nothing":
             say(f"{source.name}: in {blobs.name} already; nothing was done")
             return store
-        first = todo.first_index
-        if first is None:
+        if todo.first_index is None:
             last = pc.max(store.records["source_index"]).as_py()
             first = 0 if last is None else int(last) + 1
+        else:
+            first = todo.first_index
         batches, names = Batches(source, backbone, first_index=first), names_for(source, first, store)
         used = own_codec(store)
         addition = None if todo.first_index is not None else with_appended(store.manifest, source, first)
@@ -277,7 +279,10 @@ def encode_source(
         )
     if names is not None and names.changed:
         say(f"{source.name}: {names.changed} of its names were in use; these samples are NAME#2, NAME#3, ... now")
-    return Store(place, load)
+    made = Store(place, load)
+    if note := noted(made, source.name, first):
+        say(note)
+    return made
 
 
 def _encode_batches(

@@ -5,13 +5,14 @@ import struct
 import threading
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile, JpegImagePlugin
 
 from taskcodec.errors import SourceError
+from taskcodec.transforms.depth import low_bytes_mode, shallow, shallow_colours
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -41,6 +42,20 @@ _UPRIGHT = {
 _ORIENTATION_TAG = 0x0112
 _CHANNELS = (1, 2, 3, 4)
 """Of an image array: grey, grey and alpha, RGB, RGB and alpha."""
+
+
+class Picture(NamedTuple):
+    """An image that was read.
+
+    Attributes:
+        image: upright, in RGB.
+        size: (width, height), as the file has them.
+        note: what to know of it although it could be read, or None.
+    """
+
+    image: Image.Image
+    size: tuple[int, int]
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,13 +117,11 @@ def _floor_half(excess: int) -> int:
 
 
 def open_image(source: Any, least_side: int | None = None) -> Image.Image:
-    """The image of `read_image` without its size."""
-    return read_image(source, least_side)[0]
+    """The image of `read_image` alone."""
+    return read_image(source, least_side).image
 
 
-def read_image(
-    source: Any, least_side: int | None = None, max_pixels: int = MAX_PIXELS
-) -> tuple[Image.Image, tuple[int, int]]:
+def read_image(source: Any, least_side: int | None = None, max_pixels: int = MAX_PIXELS) -> Picture:
     """Open and decode an image, upright, in RGB. JPEG files far larger than needed are decoded at reduced scale.
 
     Args:
@@ -118,7 +131,7 @@ def read_image(
         max_pixels: images that decode to more are refused.
 
     Returns:
-        The first frame, and its (width, height) as the file has them.
+        The first frame.
 
     Raises:
         SourceError: with a short reason (no file name: the caller knows it).
@@ -132,14 +145,18 @@ def read_image(
         source = Image.fromarray(source[..., 0] if source.shape[2:] == (1,) else source)
     try:
         if isinstance(source, Image.Image):
-            return _upright(to_rgb(source), source), source.size
+            return Picture(_upright(to_rgb(source), source), source.size)
         with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as stream:
             image = _identify(stream)
-            size = image.size
+            size, low_bytes = image.size, low_bytes_mode(image)
             large = _shrink(image, stream, least_side, max_pixels)
             with _one_large_image if large else nullcontext():
                 image.load()
-                return _upright(to_rgb(image), image), size
+                if low_bytes is None:
+                    found, note = shallow(image)
+                else:
+                    found, note = shallow_colours(image, low_bytes, lambda: _identify(stream))
+                return Picture(_upright(to_rgb(found), image), size, note)
     except SourceError:
         raise
     except MemoryError as error:
@@ -181,15 +198,10 @@ def image_size(source: Any) -> tuple[int, int]:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode -> RGB; 16-bit greys are scaled, not clipped."""
+    """Any mode -> RGB; greys of more than 8 bits as `taskcodec.transforms.depth` says. Raises SourceError."""
     if image.mode == "RGB":
         return image
-    if image.mode.startswith("I"):
-        grey = np.asarray(image)
-        scale = 257 if image.mode != "I" or grey.max(initial=0) > 255 else 1
-        image = Image.fromarray((np.clip(grey, 0, 65_535) // scale).astype(np.uint8))
-    if image.mode == "F":
-        raise SourceError("a floating-point image has no agreed range")
+    image, _ = shallow(image)
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     return image.convert("RGB")
@@ -197,6 +209,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 def _identify(stream: Any) -> ImageFile.ImageFile:
     """What `PIL.Image.open` does, but only for _FORMATS, and without refusing by a size that may yet be reduced."""
+    stream.seek(0)
     head = stream.read(16)
     if not head:
         raise SourceError("empty file")
