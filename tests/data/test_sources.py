@@ -167,7 +167,8 @@ def test_the_class_is_the_first_folder_below_the_source_or_a_split(tmp_path, nam
     (tmp_path / "list.txt").write_text("\n".join(f"../source/{name}" for name in names), encoding="utf-8")
     for place, before in (("source", ""), ("s.zip", ""), ("list.txt", "../source/")):
         labels = {item.id: item.label for item in open_source(tmp_path / place).items}
-        assert labels == {f"{before}{name}": label for name, label in names.items()}
+        known = names if place == "list.txt" else {name: names[name] for name in names if "__MACOSX" not in name}
+        assert labels == {f"{before}{name}": label for name, label in known.items()}
 
 
 def webdataset(path, keys):

@@ -12,6 +12,7 @@ from taskcodec.codec import Codec
 from taskcodec.data import FeatureSource, ImageSource, Source, open_source, read_labels
 from taskcodec.data.labels import LabelTable
 from taskcodec.engines.local import Batches, Progress, sample_features, write_features
+from taskcodec.engines.notes import left_out
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.fitting import fit as fit_codec
 from taskcodec.store import OK, SampleRecord
@@ -56,6 +57,8 @@ def fit_job(
         raise UsageError("--kind says what the labels of --tolerance are: give both")
     source, table = labelled(open_source(source_name), labels)
     backbone = backbone_for(source, backbone_name, device)
+    if note := left_out(source):
+        say(note)
     batches = Batches(source, backbone)
     features = sample_features(batches, FIT_SAMPLES, progress)
     if len(features) < 2:

@@ -4,11 +4,12 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from taskcodec.data.labels import LabelTable, labels_of_folders
+from taskcodec.data.left_behind import Skipped
 from taskcodec.errors import SourceError
 
 MAX_ITEM_BYTES = 2**30
@@ -36,11 +37,18 @@ class Item:
 
 @dataclass(frozen=True)
 class ImageSource:
-    """Files that should be images."""
+    """Files that should be images.
+
+    Attributes:
+        name: of the folder, list or shard.
+        items: the files.
+        skipped: what else lies there, but hidden or left by other programs: no items, but counted.
+    """
 
     name: str
     items: Sequence[Item]
     kind: str = "images"
+    skipped: Skipped = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.items)

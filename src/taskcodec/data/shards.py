@@ -16,6 +16,7 @@ import tarfile
 import threading
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -24,6 +25,7 @@ from typing import Any
 
 from taskcodec.data.items import Item, distinct, faulty
 from taskcodec.data.labels import LABEL_COLUMNS, labels_of_folders
+from taskcodec.data.left_behind import Skipped, left_at, told
 from taskcodec.errors import SourceError
 
 SHARDS = (".zip", ".tar", ".tar.gz", ".tgz")
@@ -50,15 +52,22 @@ class _Member:
     read: Callable[[], bytes]
 
 
-def shard_items(name: str, paths: Sequence[Path]) -> list[Item]:
-    """The items of shards. A shard that cannot be opened is an item with that fault, unless it is the only one."""
+def shard_items(name: str, paths: Sequence[Path]) -> tuple[list[Item], Skipped]:
+    """The items of shards, and what is hidden in them or was left by other programs.
+
+    A shard that cannot be opened is an item with that fault, unless it is the only one.
+    """
+    skipped = Counter[str]()
     archives: list[tuple[Path, list[_Member], str | None]] = []
     for path in paths:
         members, fault = list[_Member](), None
         try:
             found = _zip_members(path) if path.name.lower().endswith(".zip") else _tar_members(path)
             for member in found:
-                members.append(member)
+                if (place := left_at(member.name)) is None:
+                    members.append(member)
+                else:
+                    skipped[place] += 1
         except (*_DAMAGE, OSError) as error:
             fault = f"damaged or not an archive after {len(members)} files ({error or type(error).__name__})"
             if len(paths) == 1 and not members:
@@ -74,8 +83,8 @@ def shard_items(name: str, paths: Sequence[Path]) -> list[Item]:
             items.append(faulty(path.name, " ".join(f"{fault}{lost}".split())))
         items.extend(grouped)
     if not items:
-        raise SourceError(f"{name}: shards without files")
-    return distinct(items)
+        raise SourceError(f"{name}: shards without files" + (f" but {told(skipped)}" if skipped else ""))
+    return distinct(items), skipped
 
 
 def _grouped(members: list[_Member], prefix: str, classes: Mapping[str, str | None]) -> tuple[list[Item], list[bool]]:

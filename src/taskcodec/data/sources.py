@@ -10,13 +10,14 @@ from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 
 from taskcodec.data.arrays import FeatureSource, open_npy, open_parquet
+from taskcodec.data.folders import STORE_FILE, Tree, walk
 from taskcodec.data.idx import idx_items, is_idx_folder
 from taskcodec.data.items import ImageSource, Item, distinct, faulty, file_item, labelled_by_folders
+from taskcodec.data.left_behind import told
 from taskcodec.data.shards import SHARDS, shard_items
 from taskcodec.errors import SourceError, UsageError
 
 Source = ImageSource | FeatureSource
-_STORE_FILE = "zarr.json"
 _IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".jp2")
 
 
@@ -32,15 +33,16 @@ def open_source(place: str | Path) -> Source:
             raise SourceError(f"{text}: no file matches")
         if not all(name.lower().endswith(SHARDS) for name in found):
             raise SourceError(f"{text}: a pattern names shards ({', '.join(SHARDS)}), found {found[0]}")
-        return ImageSource(text, shard_items(text, [Path(name) for name in found]))
+        return _shards(text, [Path(name) for name in found])
     if not os.path.lexists(path):
         raise SourceError(f"{text}: no such file or folder")
     lower = path.name.lower()
     try:
         if path.is_dir():
-            return _idx_folder(path) or _shard_folder(path) or _folder(path)
+            tree = walk(path)
+            return _idx_folder(path, tree) or _shard_folder(path, tree) or _folder(path, tree)
         if lower.endswith(SHARDS):
-            return ImageSource(text, shard_items(text, [path]))
+            return _shards(text, [path])
         if lower.endswith(".npy"):
             return open_npy(path)
         if lower.endswith(".parquet"):
@@ -54,58 +56,41 @@ def open_source(place: str | Path) -> Source:
     )
 
 
-def _idx_folder(root: Path) -> ImageSource | None:
-    return ImageSource(str(root), idx_items(root)) if is_idx_folder(root) else None
+def _shards(name: str, paths: list[Path]) -> ImageSource:
+    items, skipped = shard_items(name, paths)
+    return ImageSource(name, items, skipped=skipped)
 
 
-def _shard_folder(root: Path) -> ImageSource | None:
+def _idx_folder(root: Path, tree: Tree) -> ImageSource | None:
+    return ImageSource(str(root), idx_items(root), skipped=tree.skipped) if is_idx_folder(root) else None
+
+
+def _shard_folder(root: Path, tree: Tree) -> ImageSource | None:
     """A folder of shards, or None: an archive that lies among images or folders does not make it one."""
-    entries = sorted(root.iterdir())
-    shards = [entry for entry in entries if entry.name.lower().endswith(SHARDS) and entry.is_file()]
-    others = [entry for entry in entries if entry not in set(shards)]
-    if not shards or any(entry.is_dir() or entry.name.lower().endswith(_IMAGES) for entry in others):
+    shards = [Path(path) for name, path in tree.files.items() if name.lower().endswith(SHARDS)]
+    others = [name for name in tree.files if not name.lower().endswith(SHARDS)]
+    if not shards or any("/" in name or name.lower().endswith(_IMAGES) for name in tree.files):
         return None
-    beside = [faulty(entry.name, "beside the shards, not one of them") for entry in others]
-    return ImageSource(str(root), distinct([*shard_items(str(root), shards), *beside]))
+    beside = [faulty(name, "beside the shards, not one of them") for name in others]
+    found = _shards(str(root), shards)
+    items = distinct([*found.items, *beside, *tree.faults])
+    return ImageSource(str(root), items, skipped={**found.skipped, **tree.skipped})
 
 
-def _folder(root: Path) -> ImageSource:
-    if (root / _STORE_FILE).exists():
+def _folder(root: Path, tree: Tree) -> ImageSource:
+    if (root / STORE_FILE).exists():
         raise SourceError(f"{root}: a store already, not a folder of images; `taskcodec decode` gives its features")
-    items: list[Item] = []
-    seen: set[tuple[int, int]] = set()
-    # Real folders first, links to folders after them, so that files get the name where they lie.
-    waiting, links = [(str(root), "")], list[tuple[str, str]]()
-    while waiting or links:
-        folder, relative = waiting.pop() if waiting else links.pop(0)
-        try:
-            status = os.stat(folder)
-            if (status.st_dev, status.st_ino) in seen:
-                items.append(faulty(relative, "a link to a folder that is read already"))
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            with os.scandir(folder) as entries:
-                found = sorted(entries, key=lambda entry: entry.name)
-        except OSError as error:
-            items.append(faulty(relative or ".", f"folder cannot be read ({error.strerror})"))
-            continue
-        if relative and any(entry.name == _STORE_FILE for entry in found):
-            continue  # a store, perhaps the one being written now: no part of its own source
-        for entry in found:
-            name = f"{relative}/{entry.name}" if relative else entry.name
-            try:
-                is_folder = entry.is_dir()
-            except OSError:
-                is_folder = False  # a link that loops: file_item tells its fault
-            if is_folder:
-                (links if entry.is_symlink() else waiting).append((entry.path, name))
-            elif entry.name.lower().endswith(SHARDS):
-                items.append(faulty(name, "a shard among images: encode it by its own name"))
-            else:
-                items.append(file_item(entry.path, name))
+    items = [_file_of_folder(path, name) for name, path in tree.files.items()] + tree.faults
     if not items:
-        raise SourceError(f"{root}: an empty folder")
-    return ImageSource(str(root), labelled_by_folders(sorted(items, key=lambda item: item.id)))
+        raise SourceError(f"{root}: an empty folder" + (f" but for {told(tree.skipped)}" if tree.skipped else ""))
+    labelled = labelled_by_folders(sorted(items, key=lambda item: item.id))
+    return ImageSource(str(root), labelled, skipped=tree.skipped)
+
+
+def _file_of_folder(path: str, name: str) -> Item:
+    if name.lower().endswith(SHARDS):
+        return faulty(name, "a shard among images: encode it by its own name")
+    return file_item(path, name)
 
 
 def _list(path: Path) -> ImageSource:

@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 from taskcodec.codec import Codec
 from taskcodec.data.sources import FeatureSource, ImageSource, Item, Source
 from taskcodec.engines.ledger import Names, check_fits, names_for, own_codec, plan, request_of, with_appended
-from taskcodec.engines.notes import noted
+from taskcodec.engines.notes import left_out, noted
 from taskcodec.errors import MismatchError, SourceError, StorageError, UsageError
 from taskcodec.fitting.closed_form import LARGEST
 from taskcodec.fitting.rate import adapt
@@ -266,6 +266,8 @@ def encode_source(
         used = own_codec(store)
         addition = None if todo.first_index is not None else with_appended(store.manifest, source, first)
         writer = StoreWriter.open(place, source=addition)
+    if note := left_out(source):
+        say(note)
     with writer:
         clipped = _encode_batches(batches, used, writer, names, progress, watch)
         if writer.finish().samples == 0:

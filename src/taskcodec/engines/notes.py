@@ -4,7 +4,15 @@ from collections import Counter
 
 import pyarrow.compute as pc
 
+from taskcodec.data.left_behind import told
+from taskcodec.data.sources import ImageSource, Source
 from taskcodec.store import Store
+
+
+def left_out(source: Source) -> str | None:
+    """A line on the files of a source that are hidden or left by other programs; None where there is none."""
+    words = told(source.skipped) if isinstance(source, ImageSource) else ""
+    return f"{source.name}: skipped {words}" if words else None
 
 
 def noted(store: Store, name: str, first_index: int) -> str | None:
