@@ -3,7 +3,7 @@
 A member beside an image of the same key (its name up to the first dot), but with the extension of a label or a note,
 belongs to that image (the WebDataset convention): KEY.cls holds its label as text, KEY.json as an entry named class,
 label, category or target. Several images of one key, KEY.left.jpg and KEY.right.jpg, are samples of their own with that
-one label.
+one label. A name that comes again begins another sample of its key, with a label of its own.
 """
 
 import gzip
@@ -89,29 +89,59 @@ def shard_items(name: str, paths: Sequence[Path]) -> tuple[list[Item], Skipped]:
 
 def _grouped(members: list[_Member], prefix: str, classes: Mapping[str, str | None]) -> tuple[list[Item], list[bool]]:
     """The items of an archive, and which of them have a label of their own beside them; else their folders' class."""
-    images = [member.name for member in members if not _is_side(member.name)]
-    keys, stems = {_key(name) for name in images}, {_stem(name) for name in images}
-    labels: dict[str, str] = {}
+    rounds = _rounds(members)
+    images = [(member.name, at) for member, at in zip(members, rounds, strict=True) if not _is_side(member.name)]
+    keys, stems = {(_key(name), at) for name, at in images}, {(_stem(name), at) for name, at in images}
+    several = {key for key, _ in keys}
+    labels, stray = dict[tuple[str, int], str](), dict[str, set[str]]()
     kept = []
-    for member in members:
+    for member, at in zip(members, rounds, strict=True):
         key, stem = _key(member.name), _stem(member.name)
-        if not (_is_side(member.name) and key in keys):
-            kept.append(member)
+        if not (_is_side(member.name) and (key, at) in keys):
+            kept.append((member, at))
+            if key in several and _is_side(member.name) and (label := _label(member)) is not None:
+                stray.setdefault(key, set()).add(label)
         # KEY.2.cls is the label of KEY.2.jpg, or of nothing: names with dots in them are not all of one key.
-        elif stem not in labels and (stem in stems or stem == key) and (label := _label(member)) is not None:
-            labels[stem] = label
-    own = [labels.get(_stem(member.name)) or labels.get(_key(member.name)) for member in kept]
+        elif (
+            (stem, at) not in labels and ((stem, at) in stems or stem == key) and (label := _label(member)) is not None
+        ):
+            labels[stem, at] = label
+    own = [labels.get((_stem(member.name), at)) or labels.get((_key(member.name), at)) for member, at in kept]
+    # Where labels of a key are left over, which of its images each belongs to is unknown, unless all are the same.
+    own = [
+        label if stray.get(_key(member.name), {label}) == {label} else None
+        for (member, _), label in zip(kept, own, strict=True)
+    ]
     items = [
         Item(
             prefix + member.name,
             member.size,
             label or classes[member.name],
             member.read,
-            "larger than an image may be" if member.size > MAX_MEMBER_BYTES else None,
+            _fault_of(member, stray),
         )
-        for member, label in zip(kept, own, strict=True)
+        for (member, _), label in zip(kept, own, strict=True)
     ]
     return items, [label is not None for label in own]
+
+
+def _rounds(members: list[_Member]) -> list[int]:
+    """For each member how often its key began anew before: a name that the key has already begins another sample."""
+    rounds, seen, found = dict[str, int](), dict[str, set[str]](), list[int]()
+    for member in members:
+        key = _key(member.name)
+        if member.name in seen.setdefault(key, set()):
+            rounds[key] = rounds.get(key, 0) + 1
+            seen[key] = set()
+        seen[key].add(member.name)
+        found.append(rounds.get(key, 0))
+    return found
+
+
+def _fault_of(member: _Member, stray: Mapping[str, set[str]]) -> str | None:
+    if _is_side(member.name) and _key(member.name) in stray:
+        return "beside an image of its name that has such a file already"
+    return "larger than an image may be" if member.size > MAX_MEMBER_BYTES else None
 
 
 def _without_label(items: list[Item], labelled: list[bool]) -> tuple[list[Item], str]:
