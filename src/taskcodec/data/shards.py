@@ -6,50 +6,28 @@ label, category or target. Several images of one key, KEY.left.jpg and KEY.right
 one label. A name that comes again begins another sample of its key, with a label of its own.
 """
 
-import gzip
 import json
-import lzma
 import math
 import os
-import struct
-import tarfile
-import threading
-import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from taskcodec.data.archives import DAMAGE, Member
+from taskcodec.data.archives import members as members_of
 from taskcodec.data.items import Item, distinct, faulty
 from taskcodec.data.labels import LABEL_COLUMNS, labels_of_folders
 from taskcodec.data.left_behind import Skipped, left_at, told
 from taskcodec.errors import SourceError
 
-SHARDS = (".zip", ".tar", ".tar.gz", ".tgz")
+SHARDS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz")
 MAX_MEMBER_BYTES = 2**28
 """A member is read whole: larger ones are refused."""
 _SIDE_FILES = (".cls", ".txt", ".json", ".csv", ".xml", ".yaml")
 _MAX_LABEL_BYTES = 2**20
 _SHOWN = 3
 """Names in one message."""
-_KEPT_BYTES = 2**26
-# What the readers of archives raise on damaged ones, found by damaging some.
-_DAMAGE = (
-    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError, struct.error,
-    OverflowError, IndexError, KeyError,
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Member:
-    """A file in an archive. `read` raises SourceError or OSError."""
-
-    name: str
-    size: int
-    read: Callable[[], bytes]
 
 
 def shard_items(name: str, paths: Sequence[Path]) -> tuple[list[Item], Skipped]:
@@ -58,17 +36,16 @@ def shard_items(name: str, paths: Sequence[Path]) -> tuple[list[Item], Skipped]:
     A shard that cannot be opened is an item with that fault, unless it is the only one.
     """
     skipped = Counter[str]()
-    archives: list[tuple[Path, list[_Member], str | None]] = []
+    archives: list[tuple[Path, list[Member], str | None]] = []
     for path in paths:
-        members, fault = list[_Member](), None
+        members, fault = list[Member](), None
         try:
-            found = _zip_members(path) if path.name.lower().endswith(".zip") else _tar_members(path)
-            for member in found:
+            for member in members_of(path):
                 if (place := left_at(member.name)) is None:
                     members.append(member)
                 else:
                     skipped[place] += 1
-        except (*_DAMAGE, OSError) as error:
+        except (*DAMAGE, OSError) as error:
             fault = f"damaged or not an archive after {len(members)} files ({error or type(error).__name__})"
             if len(paths) == 1 and not members:
                 raise SourceError(f"{path}: {fault}") from error
@@ -87,7 +64,7 @@ def shard_items(name: str, paths: Sequence[Path]) -> tuple[list[Item], Skipped]:
     return distinct(items), skipped
 
 
-def _grouped(members: list[_Member], prefix: str, classes: Mapping[str, str | None]) -> tuple[list[Item], list[bool]]:
+def _grouped(members: list[Member], prefix: str, classes: Mapping[str, str | None]) -> tuple[list[Item], list[bool]]:
     """The items of an archive, and which of them have a label of their own beside them; else their folders' class."""
     rounds = _rounds(members)
     images = [(member.name, at) for member, at in zip(members, rounds, strict=True) if not _is_side(member.name)]
@@ -116,7 +93,7 @@ def _grouped(members: list[_Member], prefix: str, classes: Mapping[str, str | No
         Item(
             prefix + member.name,
             member.size,
-            label or classes[member.name],
+            label or (None if _key(member.name) in stray else classes[member.name]),
             member.read,
             _fault_of(member, stray),
         )
@@ -125,7 +102,7 @@ def _grouped(members: list[_Member], prefix: str, classes: Mapping[str, str | No
     return items, [label is not None for label in own]
 
 
-def _rounds(members: list[_Member]) -> list[int]:
+def _rounds(members: list[Member]) -> list[int]:
     """For each member how often its key began anew before: a name that the key has already begins another sample."""
     rounds, seen, found = dict[str, int](), dict[str, set[str]](), list[int]()
     for member in members:
@@ -138,7 +115,7 @@ def _rounds(members: list[_Member]) -> list[int]:
     return found
 
 
-def _fault_of(member: _Member, stray: Mapping[str, set[str]]) -> str | None:
+def _fault_of(member: Member, stray: Mapping[str, set[str]]) -> str | None:
     if _is_side(member.name) and _key(member.name) in stray:
         return "beside an image of its name that has such a file already"
     return "larger than an image may be" if member.size > MAX_MEMBER_BYTES else None
@@ -171,7 +148,7 @@ def _key(name: str) -> str:
     return folder + slash + file[:1] + file[1:].partition(".")[0]
 
 
-def _label(member: _Member) -> str | None:
+def _label(member: Member) -> str | None:
     if not member.name.lower().endswith((".cls", ".json")) or member.size > _MAX_LABEL_BYTES:
         return None
     try:
@@ -185,112 +162,3 @@ def _label(member: _Member) -> str | None:
     if isinstance(found, float):  # a whole number is the same class however it is written; NaN is none
         return f"{found:.0f}" if found.is_integer() else str(found) if math.isfinite(found) else None
     return str(found) if isinstance(found, str | int) else None
-
-
-def _zip_members(path: Path) -> Iterator[_Member]:
-    written = os.stat(path).st_mtime_ns
-
-    def reader(info: zipfile.ZipInfo) -> Callable[[], bytes]:
-        def read() -> bytes:
-            try:
-                return _open_zip(path, written).read(info)
-            except _DAMAGE as error:
-                raise SourceError(f"cannot be read from its zip file ({error or type(error).__name__})") from error
-
-        return read
-
-    for info in _open_zip(path, written).infolist():
-        if not info.is_dir():
-            yield _Member(info.filename, info.file_size, reader(info))
-
-
-@lru_cache(maxsize=8)
-def _open_zip(path: Path, written: int) -> zipfile.ZipFile:
-    """An open archive, shared by the threads that read from it: opening one reads its whole list of members."""
-    return zipfile.ZipFile(path)
-
-
-def _tar_members(path: Path) -> Iterator[_Member]:
-    compressed = not path.name.lower().endswith(".tar")
-    stream = _GzipStream(path) if compressed else None
-    with gzip.open(path) if compressed else open(path, "rb") as raw:
-        bounded = _Bounded(raw)
-        # Headers only: the members' bytes are read later, straight from their places.
-        with tarfile.open(fileobj=bounded, mode="r:") as archive:  # type: ignore[call-overload]
-            before = -1
-            while (member := archive.next()) is not None:
-                archive.members.clear()  # tarfile would keep them all
-                if archive.offset <= before:
-                    raise tarfile.ReadError("a header that points backwards")
-                before = archive.offset
-                if not member.isdir():
-                    yield _Member(member.name, member.size, _tar_reader(path, stream, member))
-            bounded.seek(archive.offset)
-            # Two cases where tarfile itself stops without a word.
-            end = bounded.read(tarfile.BLOCKSIZE)
-            if not end:
-                raise tarfile.ReadError("cut off: no mark of its end")
-            if end.strip(b"\0"):
-                raise tarfile.ReadError("a damaged header")
-
-
-def _tar_reader(path: Path, stream: "_GzipStream | None", member: tarfile.TarInfo) -> Callable[[], bytes]:
-    plain, offset, size = member.isreg() and not member.issparse(), member.offset_data, member.size
-
-    def read() -> bytes:
-        if not plain:
-            raise SourceError("not a regular file, but a link or a special one, in its tar file")
-        try:
-            if stream is not None:
-                data = stream.read(offset, size)
-            else:
-                with open(path, "rb") as file:
-                    file.seek(offset)
-                    data = file.read(size)
-        except _DAMAGE as error:
-            raise SourceError(f"cannot be read from its tar file ({error or type(error).__name__})") from error
-        if len(data) < size:
-            raise SourceError("cut short in its tar file")
-        return data
-
-    return read
-
-
-class _Bounded:
-    """A stream that hands out no more at once than an honest header has: a false length allocates nothing."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self.seek, self.tell = stream.seek, stream.tell
-
-    def read(self, size: int) -> bytes:
-        if not 0 <= size <= _MAX_LABEL_BYTES:
-            raise tarfile.ReadError(f"a header of {size} bytes")
-        return bytes(self._stream.read(size))
-
-
-class _GzipStream:
-    """Pieces of a gzip file, read by several threads roughly in order: the last _KEPT_BYTES stay at hand.
-
-    A read that goes back further starts from the beginning again, as gzip must.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._lock = path, threading.Lock()
-        self._file: gzip.GzipFile | None = None
-        self._start, self._kept = 0, bytearray()
-
-    def read(self, offset: int, size: int) -> bytes:
-        """`size` bytes of the decompressed stream, fewer where it ends."""
-        with self._lock:
-            if self._file is None or offset < self._start:
-                self._file, self._start, self._kept = gzip.open(self._path), 0, bytearray()  # noqa: SIM115
-            # read1 hands out what lies before damage; a full read would lose it.
-            while self._start + len(self._kept) < offset + size and (more := self._file.read1(2**20)):
-                self._kept += more
-                surplus = min(len(self._kept) - _KEPT_BYTES, offset - self._start)
-                if surplus > 0:
-                    del self._kept[:surplus]
-                    self._start += surplus
-            place = offset - self._start
-            return bytes(self._kept[place : place + size])
