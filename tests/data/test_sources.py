@@ -288,7 +288,7 @@ def test_a_column_for_each_feature(tmp_path):
     for start, stop in ((0, 5), (650, 2000), (3, 10)):
         assert np.array_equal(source.block(start, stop), x[start:stop], equal_nan=True)
     failures = write_features(source, tmp_path / "x.npy")[1]
-    assert [(record.id, record.status.split(" (")[0]) for record in failures] == [("s7", "NaN or infinity")]
+    assert [(record.id, record.status.split(" (")[0]) for record in failures] == [("s7", "a missing number")]
     pq.write_table(pa.table({"text": ids, **columns}), tmp_path / "x.parquet")
     with pytest.raises(SourceError, match=r"found besides text$"):
         open_source(tmp_path / "x.parquet")

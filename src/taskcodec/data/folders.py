@@ -2,13 +2,22 @@
 
 import os
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from taskcodec.data.items import Item, faulty
-from taskcodec.data.left_behind import files_below, is_left_file, is_left_folder
+from taskcodec.data.left_behind import Skipped, files_below, is_left_file, is_left_folder
 
 STORE_FILE = "zarr.json"
+IMAGES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif", ".heic",
+    ".heif", ".jp2", ".j2k", ".jpx", ".jxl", ".ppm", ".pgm", ".pbm", ".pnm", ".ico", ".psd", ".qoi", ".dds", ".sgi",
+    ".pcx", ".tga",
+)  # fmt: skip
+_IMAGE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"II*\0", b"MM\0*")
+_LOOKED_AT = 64
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,25 @@ class Tree:
     files: dict[str, str]
     faults: list[Item] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files of one kind that make a source.
+
+    Attributes:
+        name: of the source.
+        paths: of the files, by the names that its samples get; in their order.
+        column: that its user names, or None.
+        beside: items for what lies with them and is none of them.
+        skipped: how many files are hidden or left by other programs, by the place they lie in.
+    """
+
+    name: str
+    paths: Mapping[str, str]
+    column: str | None = None
+    beside: Sequence[Item] = ()
+    skipped: Skipped = field(default_factory=dict)
 
 
 def walk(root: Path) -> Tree:
@@ -62,3 +90,16 @@ def walk(root: Path) -> Tree:
             else:
                 files[name] = entry.path
     return Tree(dict(sorted(files.items())), faults, skipped)
+
+
+def looks_like_image(files: Mapping[str, str]) -> list[str]:
+    """Of some of these files, spread over them, the names of those that begin as images do, whatever their names."""
+    names, found = list(files), list[str]()
+    count = min(len(names), _LOOKED_AT)
+    for name in (names[at * len(names) // count] for at in range(count)):
+        with suppress(OSError):
+            if os.path.isfile(files[name]):
+                with open(files[name], "rb") as file:
+                    head = file.read(12)
+                found += [name] * (head.startswith(_IMAGE_STARTS) or (head[:4], head[8:]) == (b"RIFF", b"WEBP"))
+    return found

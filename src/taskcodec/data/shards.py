@@ -10,13 +10,13 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from taskcodec.data.archives import DAMAGE, Member
 from taskcodec.data.archives import members as members_of
-from taskcodec.data.items import Item, distinct, faulty
+from taskcodec.data.items import Item, faulty
 from taskcodec.data.labels import LABEL_COLUMNS, labels_of_folders
 from taskcodec.data.left_behind import Skipped, left_at, told
 from taskcodec.errors import SourceError
@@ -30,17 +30,18 @@ _SHOWN = 3
 """Names in one message."""
 
 
-def shard_items(name: str, paths: Sequence[Path]) -> tuple[list[Item], Skipped]:
+def shard_items(name: str, paths: Mapping[str, str]) -> tuple[list[Item], Skipped]:
     """The items of shards, and what is hidden in them or was left by other programs.
 
-    A shard that cannot be opened is an item with that fault, unless it is the only one.
+    `paths` are those of the shards, by the names that stand before their items' where there are several. A shard that
+    cannot be opened is an item with that fault, unless it is the only one.
     """
     skipped = Counter[str]()
-    archives: list[tuple[Path, list[Member], str | None]] = []
-    for path in paths:
+    archives: list[tuple[str, list[Member], str | None]] = []
+    for shard, path in paths.items():
         members, fault = list[Member](), None
         try:
-            for member in members_of(path):
+            for member in members_of(Path(path)):
                 if (place := left_at(member.name)) is None:
                     members.append(member)
                 else:
@@ -49,19 +50,19 @@ def shard_items(name: str, paths: Sequence[Path]) -> tuple[list[Item], Skipped]:
             fault = f"damaged or not an archive after {len(members)} files ({error or type(error).__name__})"
             if len(paths) == 1 and not members:
                 raise SourceError(f"{path}: {fault}") from error
-        archives.append((path, members, fault))
+        archives.append((shard, members, fault))
     names = [member.name for _, members, _ in archives for member in members]
     classes = dict(zip(names, labels_of_folders(names), strict=True))
     items: list[Item] = []
-    for path, members, fault in archives:
-        grouped, labelled = _grouped(members, "" if len(paths) == 1 else f"{path.name}/", classes)
+    for shard, members, fault in archives:
+        grouped, labelled = _grouped(members, "" if len(paths) == 1 else f"{shard}/", classes)
         if fault is not None:
             grouped, lost = _without_label(grouped, labelled)
-            items.append(faulty(path.name, " ".join(f"{fault}{lost}".split())))
+            items.append(faulty(shard, " ".join(f"{fault}{lost}".split())))
         items.extend(grouped)
     if not items:
         raise SourceError(f"{name}: shards without files" + (f" but {told(skipped)}" if skipped else ""))
-    return distinct(items), skipped
+    return items, skipped
 
 
 def _grouped(members: list[Member], prefix: str, classes: Mapping[str, str | None]) -> tuple[list[Item], list[bool]]:

@@ -1,4 +1,4 @@
-"""Sources: a folder of images or IDX files, a list of images, zip or tar shards, or an array of features.
+"""Sources: a folder of images or IDX files, a list of images, zip or tar shards, arrays of features, Parquet files.
 
 A source is an ordered sequence of items. Opening one reads names and sizes only. Whatever lies in it is an item, also
 what turns out to be no image: it gets a record with the reason, so that every file is accounted for.
@@ -7,79 +7,137 @@ what turns out to be no image: it gets a record with the reason, so that every f
 import glob
 import os
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from taskcodec.data.arrays import FeatureSource, open_npy, open_parquet
-from taskcodec.data.folders import STORE_FILE, Tree, walk
+from taskcodec.data.arrays import FeatureSource
+from taskcodec.data.folders import IMAGES, STORE_FILE, Files, Tree, looks_like_image, walk
 from taskcodec.data.idx import idx_items, is_idx_folder
 from taskcodec.data.items import ImageSource, Item, distinct, faulty, file_item, labelled_by_folders
 from taskcodec.data.left_behind import told
 from taskcodec.data.shards import SHARDS, shard_items
+from taskcodec.data.tables import ARRAYS, PARQUET, TABLES, holds_samples, open_table, open_tables
 from taskcodec.errors import SourceError, UsageError
 
 Source = ImageSource | FeatureSource
-_IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".jp2")
+_LISTS = (".txt", ".lst", ".list")
 
 
 def open_source(place: str | Path) -> Source:
-    """Open a folder, list, shard, glob of shards, .npy or .parquet. Raises SourceError."""
-    text = str(place)
-    if not text:
+    """Open a folder, a list, a shard, a .npy or .parquet file, or several by a pattern.
+
+    `FILE.parquet:COLUMN` names the column of a Parquet file, of several, or of a folder of them, that holds the
+    samples. Raises SourceError.
+    """
+    if not str(place):
         raise UsageError("an empty name is no source (the current folder is `.`)")
-    path = Path(place)
-    if any(letter in text for letter in "*?[") and not os.path.lexists(path):
-        found = sorted(glob.glob(text))
+    text, column = _column_of(str(place))
+    path = Path(text)
+    if (found := _matching(text)) is not None:
         if not found:
             raise SourceError(f"{text}: no file matches")
-        if not all(name.lower().endswith(SHARDS) for name in found):
-            raise SourceError(f"{text}: a pattern names shards ({', '.join(SHARDS)}), found {found[0]}")
-        return _shards(text, [Path(name) for name in found])
+        short = {Path(name).name: name for name in found}
+        paths = short if len(short) == len(found) else dict(zip(found, found, strict=True))
+        return _several(Files(str(place), paths, column))
     if not os.path.lexists(path):
         raise SourceError(f"{text}: no such file or folder")
     lower = path.name.lower()
     try:
         if path.is_dir():
-            tree = walk(path)
-            return _idx_folder(path, tree) or _shard_folder(path, tree) or _folder(path, tree)
-        if lower.endswith(SHARDS):
-            return _shards(text, [path])
-        if lower.endswith(".npy"):
-            return open_npy(path)
-        if lower.endswith(".parquet"):
-            return open_parquet(path)
-        if lower.endswith((".txt", ".lst", ".list")):
-            return _list(path)
+            return _folder(path, Files(str(place), {}, column))
+        if lower.endswith(_LISTS):
+            return _list(path, Files(str(place), {}, column))
+        if lower.endswith((*SHARDS, ARRAYS)) and column is None:
+            return _shards(Files(text, {path.name: text})) if lower.endswith(SHARDS) else open_table(path)
+        if lower.endswith(PARQUET):
+            return open_table(path, column)
     except OSError as error:
         raise SourceError(f"{text}: cannot be read ({error.strerror or error})") from error
+    _refuse_column(str(place), column)
     raise SourceError(
         f"{text}: not a source: expected a folder of images, a list (.txt), shards (.zip, .tar), .npy or .parquet"
     )
 
 
-def _shards(name: str, paths: list[Path]) -> ImageSource:
-    items, skipped = shard_items(name, paths)
-    return ImageSource(name, items, skipped=skipped)
+def _column_of(text: str) -> tuple[str, str | None]:
+    """A place and the column named behind it, where there is no such place as a whole."""
+    name, _, column = text.rpartition(":")
+    if not name or not column or os.path.lexists(text) or _matching(text):
+        return text, None
+    return (name, column) if os.path.lexists(name) or _matching(name) else (text, None)
 
 
-def _idx_folder(root: Path, tree: Tree) -> ImageSource | None:
-    return ImageSource(str(root), idx_items(root), skipped=tree.skipped) if is_idx_folder(root) else None
-
-
-def _shard_folder(root: Path, tree: Tree) -> ImageSource | None:
-    """A folder of shards, or None: an archive that lies among images or folders does not make it one."""
-    shards = [Path(path) for name, path in tree.files.items() if name.lower().endswith(SHARDS)]
-    others = [name for name in tree.files if not name.lower().endswith(SHARDS)]
-    if not shards or any("/" in name or name.lower().endswith(_IMAGES) for name in tree.files):
+def _matching(text: str) -> list[str] | None:
+    """The files that a pattern names, sorted; None where the text is the name of a file, or no pattern."""
+    if not any(letter in text for letter in "*?[") or os.path.lexists(text):
         return None
-    beside = [faulty(name, "beside the shards, not one of them") for name in others]
-    found = _shards(str(root), shards)
-    items = distinct([*found.items, *beside, *tree.faults])
-    return ImageSource(str(root), items, skipped={**found.skipped, **tree.skipped})
+    return sorted(glob.glob(text))
 
 
-def _folder(root: Path, tree: Tree) -> ImageSource:
+def _refuse_column(place: str, column: str | None) -> None:
+    if column is not None:
+        raise SourceError(f"{place}: only Parquet files have columns to name")
+
+
+def _several(files: Files) -> Source:
+    """Files that a pattern or a list names, all of one kind."""
+    for kind in (SHARDS, ARRAYS, PARQUET):
+        if _all_end(files.paths.values(), kind):
+            if kind != PARQUET:
+                _refuse_column(files.name, files.column)
+            return _shards(files) if kind == SHARDS else open_tables(files)
+    names = sorted(files.paths, key=lambda name: name.lower().endswith((*SHARDS, *TABLES)))
+    kinds = f"shards ({', '.join(SHARDS)}), or .npy or .parquet files, all of one kind"
+    raise SourceError(f"{files.name}: a pattern names {kinds}, found {names[0]} and {names[-1]}")
+
+
+def _shards(files: Files) -> ImageSource:
+    items, skipped = shard_items(files.name, files.paths)
+    return ImageSource(files.name, distinct([*items, *files.beside]), skipped={**skipped, **files.skipped})
+
+
+def _folder(root: Path, files: Files) -> Source:
+    """A folder of images; or, where no image lies in it, of shards or of rows in files."""
     if (root / STORE_FILE).exists():
         raise SourceError(f"{root}: a store already, not a folder of images; `taskcodec decode` gives its features")
+    tree = walk(root)
+    if is_idx_folder(root):
+        _refuse_column(files.name, files.column)
+        return ImageSource(str(root), idx_items(root), skipped=tree.skipped)
+    kinds = _kinds(tree)
+    if len(kinds) > 1 and kinds.keys() != {"images", "shards"}:
+        found = " and ".join(f"{kind} ({names[0]})" for kind, names in kinds.items())
+        raise SourceError(f"{root}: holds {found}: name the files of one kind by a pattern in quotes or a list (.txt)")
+    (kind, names), *_ = kinds.items() if kinds else {"images": []}.items()
+    if kind == "images":
+        _refuse_column(files.name, files.column)
+        return _images(root, tree)
+    what = "shards" if kind == "shards" else f"{kind} files"
+    others = (name for name in tree.files if name not in set(names))
+    beside = [faulty(name, f"beside the {what}, not one of them") for name in others]
+    paths = {name: tree.files[name] for name in names}
+    return _several(replace(files, paths=paths, beside=[*beside, *tree.faults], skipped=tree.skipped))
+
+
+def _kinds(tree: Tree) -> dict[str, list[str]]:
+    """The files of each kind in a folder, of those kinds that a source may be made of; images first."""
+    kinds = {
+        "images": [name for name in tree.files if name.lower().endswith(IMAGES)],
+        "shards": [name for name in tree.files if name.lower().endswith(SHARDS)],
+        **{kind: [name for name in tree.files if name.lower().endswith(kind)] for kind in TABLES},
+    }
+    named = set().union(*kinds.values())
+    if not kinds["images"] and named:  # they need not have such names
+        kinds["images"] = looks_like_image({name: path for name, path in tree.files.items() if name not in named})
+    if sum(bool(names) for names in kinds.values()) > 1:
+        for kind in TABLES:  # a table of something else beside them makes no second source
+            if not any(holds_samples(Path(tree.files[name])) for name in kinds[kind]):
+                kinds[kind] = []
+    return {kind: names for kind, names in kinds.items() if names}
+
+
+def _images(root: Path, tree: Tree) -> ImageSource:
     items = [_file_of_folder(path, name) for name, path in tree.files.items()] + tree.faults
     if not items:
         raise SourceError(f"{root}: an empty folder" + (f" but for {told(tree.skipped)}" if tree.skipped else ""))
@@ -93,15 +151,24 @@ def _file_of_folder(path: str, name: str) -> Item:
     return file_item(path, name)
 
 
-def _list(path: Path) -> ImageSource:
+def _list(path: Path, files: Files) -> Source:
     data = path.read_bytes()
     encoding = "utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
     names = [line.rstrip("\r") for line in data.decode(encoding, errors="surrogateescape").split("\n")]
     names = [name for name in names if name.strip()]
     if not names:
         raise SourceError(f"{path}: an empty list of images")
+    if any(_all_end(names, kind) for kind in (SHARDS, ARRAYS, PARQUET)):
+        known = distinct([faulty(name, "") for name in names])
+        paths = {item.id: os.path.join(path.parent, name) for item, name in zip(known, names, strict=True)}
+        return _several(replace(files, paths=paths))
+    _refuse_column(files.name, files.column)
     items = distinct([file_item(os.path.join(path.parent, name), name) for name in names])
     return ImageSource(str(path), labelled_by_folders(items))
+
+
+def _all_end(names: Iterable[str], ends: str | tuple[str, ...]) -> bool:
+    return all(name.lower().endswith(ends) for name in names)
 
 
 __all__ = ["FeatureSource", "ImageSource", "Item", "Source", "open_source"]

@@ -149,14 +149,18 @@ def read_item(item: Item, index: int, backbone: BackboneLike) -> tuple[SampleRec
     """Read and preprocess one image; a failure becomes its record's status."""
     from taskcodec.transforms.images import read_image
 
+    found = None
+
     def record(status: str, size: tuple[int, int] | None = None, note: str | None = None) -> SampleRecord:
         width, height = size or (None, None)
-        return SampleRecord(item.id, index, item.size, width, height, item.label, status, note)
+        known = len(found) if item.size is None and isinstance(found, bytes) else item.size or 0
+        return SampleRecord(item.id, index, known, width, height, item.label, status, note)
 
     if item.fault is not None:
         return record(item.fault), None
     try:
-        image, size, note = read_image(item.read(), backbone.preprocess.resize)
+        found = item.read()
+        image, size, note = read_image(found, backbone.preprocess.resize)
         return record(OK, size, note), backbone.preprocess(image)
     except SourceError as error:
         return record(str(error)), None
@@ -184,8 +188,8 @@ def _feature_batch(source: FeatureSource, number: int, size: int, first_index: i
 
 def _fault_of(source: FeatureSource, row: int, largest: float) -> str:
     """Why a row whose largest magnitude is this is not coded."""
-    if source.absent is not None and source.absent(row):
-        return "no vector in its row"
+    if (fault := source.fault(row)) is not None:
+        return fault
     if math.isfinite(largest):
         return f"a feature beyond {LARGEST:g} in magnitude"
     return "NaN or infinity (as float32) among its features"

@@ -5,13 +5,13 @@ from collections import Counter
 import pyarrow.compute as pc
 
 from taskcodec.data.left_behind import told
-from taskcodec.data.sources import ImageSource, Source
+from taskcodec.data.sources import Source
 from taskcodec.store import Store
 
 
 def left_out(source: Source) -> str | None:
     """A line on the files of a source that are hidden or left by other programs; None where there is none."""
-    words = told(source.skipped) if isinstance(source, ImageSource) else ""
+    words = told(source.skipped)
     return f"{source.name}: skipped {words}" if words else None
 
 

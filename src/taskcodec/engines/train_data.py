@@ -83,7 +83,8 @@ def _vectors(source: FeatureSource, limit: int, faults: Faults) -> TrainingSet:
             continue
         block = source.block(start, min(len(source), start + READ_ROWS))[wanted - start]
         finite = np.isfinite(block).all(axis=1)
-        faults += [(source.id_of(int(row)), "not all of its numbers are finite") for row in wanted[~finite]]
+        for row in wanted[~finite].tolist():
+            faults.append((source.id_of(row), source.fault(row) or "not all of its numbers are finite"))
         parts.append(block[finite])
         kept += wanted[finite].tolist()
     names = [] if source.labels is None else [source.labels[row] for row in kept]
