@@ -49,16 +49,19 @@ def eight_bits(values: Values) -> tuple[Pixels, int]:
 
 
 def shallow(image: Image.Image) -> tuple[Image.Image, str | None]:
-    """A grey image of more than 8 bits (of mode I, I;16, ... or F) -> mode L, and a note on its depth; others as given.
+    """A grey image of more than 8 bits (of mode I, I;16, ... or F) -> 8 bits, and a note on its depth; others as given.
 
-    Raises SourceError as `eight_bits` does.
+    It is of mode L, or LA where one of its values is transparent. Raises SourceError as `eight_bits` does.
     """
     if not image.mode.startswith(("I", "F")):
         return image, None
     values = np.asarray(image)
     scaled, depth = eight_bits(values)
     note = None if image.mode == "F" else _note(values, depth, _bits_of(image))
-    return Image.fromarray(scaled), note
+    found, clear = Image.fromarray(scaled), image.info.get("transparency")
+    if isinstance(clear, int):
+        found.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+    return found, note
 
 
 def low_bytes_mode(image: Image.Image) -> str | None:

@@ -155,6 +155,7 @@ def read_image(source: Any, least_side: int | None = None, max_pixels: int = MAX
                 if low_bytes is None:
                     found, note = shallow(image)
                 else:
+                    image.info.pop("transparency", None)  # of 16 bits, which the high bytes are not compared with
                     found, note = shallow_colours(image, low_bytes, lambda: _identify(stream))
                 return Picture(_upright(to_rgb(found), image), size, note)
     except SourceError:
@@ -198,13 +199,20 @@ def image_size(source: Any) -> tuple[int, int]:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode -> RGB; greys of more than 8 bits as `taskcodec.transforms.depth` says. Raises SourceError."""
-    if image.mode == "RGB":
-        return image
+    """Any mode -> RGB. What is transparent lies over white, whatever colour its pixels have besides.
+
+    Greys of more than 8 bits become what `taskcodec.transforms.depth` says. Raises SourceError.
+    """
     image, _ = shallow(image)
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    return image.convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB") if image.mode != "RGB" else image
+    coloured = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+    alpha, colours = coloured.getchannel("A"), coloured.convert("RGB")
+    if alpha.getextrema() == (255, 255):
+        return colours
+    white = Image.new("RGB", image.size, "white")
+    white.paste(colours, mask=alpha)
+    return white
 
 
 def _identify(stream: Any) -> ImageFile.ImageFile:
