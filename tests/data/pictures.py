@@ -8,7 +8,8 @@ from PIL import Image
 import taskcodec
 from taskcodec.codec import Codec
 from taskcodec.data import open_source
-from taskcodec.engines.local import encode_source, read_item
+from taskcodec.engines.local import encode_source
+from taskcodec.engines.records import read_item
 from taskcodec.transforms.images import Preprocessing
 
 

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from taskcodec.data import open_source, read_labels
-from taskcodec.engines.local import read_item, write_features
+from taskcodec.engines.local import write_features
+from taskcodec.engines.records import read_item
 from taskcodec.errors import SourceError
 from taskcodec.transforms.images import Preprocessing, open_image
 

@@ -12,7 +12,7 @@ from taskcodec.codec import Codec
 from taskcodec.data import FeatureSource, ImageSource, Source, open_source, read_labels
 from taskcodec.data.labels import LabelTable
 from taskcodec.engines.local import Batches, Progress, sample_features, write_features
-from taskcodec.engines.notes import left_out
+from taskcodec.engines.notes import left_out, noted
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.fitting import fit as fit_codec
 from taskcodec.store import OK, SampleRecord
@@ -43,6 +43,7 @@ def fit_job(
     device: str | None,
     progress: Progress,
     say: Callable[[str], None],
+    truncated: str = "keep",
 ) -> tuple[Codec, float]:
     """See `taskcodec fit`: the codec, and the bits that a sample of what it was fitted on takes."""
     check_bits(bits)
@@ -55,7 +56,7 @@ def fit_job(
         raise UsageError(f"--method {method} is neither of {', '.join(METHODS)}")
     if kind is not None and tolerance is None:
         raise UsageError("--kind says what the labels of --tolerance are: give both")
-    source, table = labelled(open_source(source_name), labels)
+    source, table = labelled(open_source(source_name, truncated), labels)
     backbone = backbone_for(source, backbone_name, device)
     if note := left_out(source):
         say(note)
@@ -73,6 +74,8 @@ def fit_job(
 
         options["views"] = view_features(source, backbone, backbone.preprocess.crop, progress)
     records = [record for number in sorted(batches.kept) for record in batches.kept[number].records]
+    if note := noted(source.name, ((record.id, record.note) for record in records if record.status == OK)):
+        say(note)
     failed = {readable(record.id) for record in records if record.status != OK}
     if labels is not None and (note := unmatched(labels, table, source, failed)):
         say(note)
@@ -125,12 +128,18 @@ def missed(bits: float | None, reached: float, asked: bool = True) -> str | None
 
 
 def features_job(
-    source_name: str, output: Path, backbone_name: str | None, device: str | None, progress: Progress
+    source_name: str,
+    output: Path,
+    backbone_name: str | None,
+    device: str | None,
+    progress: Progress,
+    say: Callable[[str], None],
+    truncated: str = "keep",
 ) -> tuple[int, list[SampleRecord]]:
     """See `taskcodec features`."""
     check_device(device)
-    source = open_source(source_name)
-    return write_features(source, output, backbone_for(source, backbone_name, device), progress)
+    source = open_source(source_name, truncated)
+    return write_features(source, output, backbone_for(source, backbone_name, device), progress, say)
 
 
 def backbone_for(source: Source, name: str | None, device: str | None) -> Any:

@@ -1,7 +1,6 @@
 """The command line: each verb parses, calls one function, prints."""
 
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -13,7 +12,7 @@ import typer
 import taskcodec
 from taskcodec import load_codec
 from taskcodec import open as open_store
-from taskcodec.cli import benchmark_verb, evaluate_verb, report_verb, train_verb
+from taskcodec.cli import benchmark_verb, demo_verb, evaluate_verb, report_verb, train_verb
 from taskcodec.cli.entry import INTERRUPTED
 from taskcodec.cli.output import human_bytes, printable, progress_bar, show, times_smaller
 from taskcodec.codec import BUNDLED, Codec
@@ -48,6 +47,9 @@ BitsOption = Annotated[float | None, typer.Option("--bits", help="Rate to meet, 
 LabelsOption = Annotated[
     str | None, typer.Option("--labels", help="CSV file of labels, FILE.csv or FILE.csv:COLUMN; default: folder names")
 ]
+TruncatedOption = Annotated[
+    str, typer.Option("--truncated", help="keep or skip JPEG files that lack their end, where most of it is there")
+]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="cpu, cuda, ...; default: CUDA where there is one")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON")]
 
@@ -66,6 +68,7 @@ def encode(
     append: Annotated[bool, typer.Option("--append", help="Add to a finished store, with its codec")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a store that lies there")] = False,
     chunk: Annotated[int, typer.Option(help="Samples in a chunk", min=1, max=2**20)] = 1024,
+    truncated: TruncatedOption = "keep",
     device: DeviceOption = None,
     json_: JsonOption = False,
 ) -> None:
@@ -74,7 +77,7 @@ def encode(
     from taskcodec.evaluation.shift import ShiftWatch
 
     watch, notes = ShiftWatch(), list[str]()
-    options = EncodeOptions(codec, backbone, bits, labels, refit, append, overwrite, chunk, device)
+    options = EncodeOptions(codec, backbone, bits, labels, refit, append, overwrite, chunk, device, truncated)
     with progress_bar("encoding") as report:
         result = encode_job(source, store, options, report, watch, notes.append)
     info, shift = result.info(), watch.measure()
@@ -108,6 +111,7 @@ def fit(
     views: Annotated[
         bool, typer.Option("--views", help="Spend few bits on what crops, mirroring and colours change in these images")
     ] = False,
+    truncated: TruncatedOption = "keep",
     device: DeviceOption = None,
     json_: JsonOption = False,
 ) -> None:
@@ -120,7 +124,19 @@ def fit(
     notes = list[str]()
     with progress_bar("fitting") as report:
         codec, reached = fit_job(
-            source, backbone, bits, step, tolerance, labels, kind, method, views, device, report, notes.append
+            source,
+            backbone,
+            bits,
+            step,
+            tolerance,
+            labels,
+            kind,
+            method,
+            views,
+            device,
+            report,
+            notes.append,
+            truncated,
         )
     usual = default_bits(codec.dimension) if bits is step is tolerance is None else None
     if note := missed(bits or usual, reached, asked=bits is not None):
@@ -135,6 +151,7 @@ def features(
     source: SourceArgument,
     output: Annotated[Path, typer.Option("-o", "--output", help="A .npy file")],
     backbone: BackboneOption = None,
+    truncated: TruncatedOption = "keep",
     device: DeviceOption = None,
     json_: JsonOption = False,
 ) -> None:
@@ -145,8 +162,10 @@ def features(
     if output.suffix.lower() != ".npy":
         raise UsageError(f"{output}: features are written to a .npy file")
     check_output(source, output, "npy")
+    notes = list[str]()
     with progress_bar("features") as report:
-        rows, failures = features_job(source, output, backbone, device, report)
+        rows, failures = features_job(source, output, backbone, device, report, notes.append, truncated)
+    _tell(notes)
     lines = [f"{output}: {rows} rows"]
     lines += [f"not read: {record.id}: {record.status}" for record in failures[:5]]
     show({"rows": rows, "failures": [asdict(record) for record in failures]}, json_, lines)
@@ -223,35 +242,7 @@ app.command(epilog=evaluate_verb.EXAMPLE)(evaluate_verb.evaluate)
 app.command(epilog=benchmark_verb.EXAMPLE)(benchmark_verb.benchmark)
 app.command(epilog=report_verb.EXAMPLE)(report_verb.report)
 app.command(epilog=train_verb.EXAMPLE)(train_verb.train)
-
-
-@app.command(epilog="Example: taskcodec demo")
-def demo(
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder to keep what it makes")] = None,
-    json_: JsonOption = False,
-) -> None:
-    """Encode real handwritten digits, train a predictor on what is decoded, and compare."""
-    from taskcodec.evaluation.demo import run_demo
-    from taskcodec.transforms.backbones import load_backbone
-
-    folder = output or Path(tempfile.mkdtemp(prefix="taskcodec-demo-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    with progress_bar("digits") as report:
-        result = run_demo(folder, load_backbone("lite0"), report)
-    lines = [
-        f"{result.samples} handwritten digits through the default codec",
-        f"  source files      {human_bytes(result.source_bytes):>10}   (8 x 8 pixels each: tiny to begin with)",
-        f"  raw features      {human_bytes(result.feature_bytes):>10}",
-        f"  codes             {human_bytes(result.code_bytes):>10}   {result.bits_per_sample:.0f} bits a digit, "
-        f"{result.feature_bytes / result.code_bytes:.0f}x less than raw features",
-        f"  whole store       {human_bytes(result.store_bytes):>10}",
-        "a predictor trained on 600, tested on 400 (95 % interval)",
-        f"  raw features      {_percent(result.raw_accuracy, result.raw_interval)}  {_bar(result.raw_accuracy)}",
-        f"  decoded features  {_percent(result.decoded_accuracy, result.decoded_interval)}  "
-        + _bar(result.decoded_accuracy),
-        f"drawn in {result.plot}, the store is {result.store}",
-    ]
-    show(result, json_, lines)
+app.command(epilog=demo_verb.EXAMPLE)(demo_verb.demo)
 
 
 @app.callback(invoke_without_command=True)
@@ -376,14 +367,6 @@ def _info_lines(place: str, info: Any) -> list[str]:
         f"  store    {human_bytes(info.store_bytes):>10}   {times_smaller(info.store_ratio)}",
         f"  codec    {info.fingerprint[:16]}",
     ]
-
-
-def _bar(share: float) -> str:
-    return "#" * round(40 * share)
-
-
-def _percent(value: float, interval: tuple[float, float]) -> str:
-    return f"{100 * value:5.1f} % [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from taskcodec.data.labels import LabelTable, labels_of_folders
 from taskcodec.data.left_behind import Skipped
@@ -15,6 +15,7 @@ from taskcodec.errors import SourceError
 
 MAX_ITEM_BYTES = 2**30
 _DIGEST_ITEMS, _DIGEST_BYTES = 256, 4096
+Truncated = Literal["keep", "skip"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class ImageSource:
         skipped: what else lies there, but hidden or left by other programs: no items, but counted.
         files: where the items lie, in files of many; by these the source is known, and not by each item.
         marks: what else tells such a source from others: the column that was chosen, the names of files.
+        truncated: whether JPEG files that lack their end are kept, where most is there, or skipped.
     """
 
     name: str
@@ -54,13 +56,20 @@ class ImageSource:
     skipped: Skipped = field(default_factory=dict)
     files: tuple[str, ...] = ()
     marks: str = ""
+    truncated: Truncated = "keep"
 
     def __len__(self) -> int:
         return len(self.items)
 
+    @property
+    def keeps_truncated(self) -> bool:
+        """Whether JPEG files that lack their end are read."""
+        return self.truncated == "keep"
+
     def descriptor(self) -> dict[str, Any]:
         """What tells this source from another when an encode is resumed."""
-        return {"kind": self.kind, "count": len(self), "sha256": self._sha256}
+        found = {"kind": self.kind, "count": len(self), "sha256": self._sha256}
+        return found if self.keeps_truncated else {**found, "truncated": self.truncated}
 
     @cached_property
     def _sha256(self) -> str:

@@ -24,12 +24,28 @@ Source = ImageSource | FeatureSource
 _LISTS = (".txt", ".lst", ".list")
 
 
-def open_source(place: str | Path) -> Source:
+def open_source(place: str | Path, truncated: str = "keep") -> Source:
     """Open a folder, a list, a shard, a .npy or .parquet file, or several by a pattern.
 
     `FILE.parquet:COLUMN` names the column of a Parquet file, of several, or of a folder of them, that holds the
-    samples. Raises SourceError.
+    samples. JPEG files that lack their end are read where most of it is there, with a note, unless `truncated` is
+    "skip".
+
+    Raises:
+        SourceError: no such source, or one that cannot be read.
+        UsageError: an empty name, or `truncated` is neither, or "skip" for vectors.
     """
+    if truncated not in ("keep", "skip"):
+        raise UsageError(f"--truncated {truncated} is neither keep nor skip")
+    source = _open(place)
+    if truncated == "keep":
+        return source
+    if isinstance(source, FeatureSource):
+        raise UsageError(f"--truncated is for images; {source.name} holds vectors")
+    return replace(source, truncated="skip")
+
+
+def _open(place: str | Path) -> Source:
     if not str(place):
         raise UsageError("an empty name is no source (the current folder is `.`)")
     text, column = _column_of(str(place))

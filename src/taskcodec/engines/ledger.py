@@ -179,8 +179,9 @@ def _options(stored: Entry, request: Entry) -> str:
         "bits": f"{bits:g} bits" if isinstance(bits, int | float) else "no --bits",
         "refit": "a refit" if stored.get("refit") else "--no-refit",
         "chunk_rows": f"--chunk {stored.get('chunk_rows')}",
+        "truncated": f"--truncated {stored.get('truncated', 'keep')}",
     }
-    differing = (word for key, word in words.items() if stored.get(key) != request[key])
+    differing = (word for key, word in words.items() if stored.get(key) != request.get(key))
     return " and ".join(filter(None, differing)) or codec
 
 

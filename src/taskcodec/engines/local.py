@@ -9,7 +9,6 @@ imported with the first image: vectors need neither.
 
 from __future__ import annotations
 
-import math
 import os
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,18 +16,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
 from taskcodec.codec import Codec
-from taskcodec.data.sources import FeatureSource, ImageSource, Item, Source
+from taskcodec.data.sources import FeatureSource, ImageSource, Source
 from taskcodec.engines.ledger import Names, check_fits, names_for, own_codec, plan, request_of, with_appended
-from taskcodec.engines.notes import left_out, noted
+from taskcodec.engines.notes import left_out, noted, noted_in
+from taskcodec.engines.records import BackboneLike, read_item, records_of
 from taskcodec.errors import MismatchError, SourceError, StorageError, UsageError
-from taskcodec.fitting.closed_form import LARGEST
 from taskcodec.fitting.rate import adapt
 from taskcodec.quantization.uniform import MAX_SYMBOL
 from taskcodec.store import OK, SampleRecord, Store, StoreWriter
@@ -38,7 +37,7 @@ from taskcodec.store.manifest import GROUP_KEY
 from taskcodec.store.samples import readable
 
 if TYPE_CHECKING:
-    from taskcodec.transforms.images import Pixels, Preprocessing
+    from taskcodec.transforms.images import Pixels
 
 BATCH = 32
 FEATURE_BATCH = 1024
@@ -49,14 +48,6 @@ ADAPT_FEATURE_BATCHES = 16
 Features = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]
 Watch = Callable[[Codec, Features], None]
-
-
-class BackboneLike(Protocol):
-    """What this engine needs of a backbone."""
-
-    @property
-    def preprocess(self) -> Preprocessing: ...
-    def __call__(self, batch: Pixels) -> Features: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +123,8 @@ class Batches:
         start = number * self.size
         items = self.source.items[start : start + self.size]
         index = self.first_index + start
-        reading = [readers.submit(read_item, item, index + i, self.backbone) for i, item in enumerate(items)]
+        own = (self.backbone, self.source.keeps_truncated)
+        reading = [readers.submit(read_item, item, index + i, *own) for i, item in enumerate(items)]
         return runners.submit(self._image_batch, number, reading)
 
     def _image_batch(self, number: int, reading: list[Future[tuple[SampleRecord, Pixels | None]]]) -> Batch:
@@ -145,54 +137,11 @@ class Batches:
         return Batch(number, records, np.asarray(self.backbone(np.stack(pixels)), dtype=np.float32))
 
 
-def read_item(item: Item, index: int, backbone: BackboneLike) -> tuple[SampleRecord, Pixels | None]:
-    """Read and preprocess one image; a failure becomes its record's status."""
-    from taskcodec.transforms.images import read_image
-
-    found = None
-
-    def record(status: str, size: tuple[int, int] | None = None, note: str | None = None) -> SampleRecord:
-        width, height = size or (None, None)
-        known = len(found) if item.size is None and isinstance(found, bytes) else item.size or 0
-        return SampleRecord(item.id, index, known, width, height, item.label, status, note)
-
-    if item.fault is not None:
-        return record(item.fault), None
-    try:
-        found = item.read()
-        image, size, note = read_image(found, backbone.preprocess.resize)
-        return record(OK, size, note), backbone.preprocess(image)
-    except SourceError as error:
-        return record(str(error)), None
-    except OSError as error:
-        return record((error.strerror or str(error)).lower()), None
-
-
 def _feature_batch(source: FeatureSource, number: int, size: int, first_index: int) -> Batch:
     start = number * size
     block = source.block(start, min(start + size, len(source)))
-    largest = np.abs(block).max(axis=1)  # NaN where there is one
-    good: npt.NDArray[np.bool_] = np.asarray(largest <= LARGEST)
-    records = [
-        SampleRecord(
-            id=source.id_of(start + i, first_index),
-            source_index=first_index + start + i,
-            source_bytes=source.row_bytes,
-            label=None if source.labels is None else source.labels[start + i],
-            status=OK if good[i] else _fault_of(source, start + i, float(largest[i])),
-        )
-        for i in range(len(block))
-    ]
+    records, good = records_of(source, block, start, first_index)
     return Batch(number, records, block[good])
-
-
-def _fault_of(source: FeatureSource, row: int, largest: float) -> str:
-    """Why a row whose largest magnitude is this is not coded."""
-    if (fault := source.fault(row)) is not None:
-        return fault
-    if math.isfinite(largest):
-        return f"a feature beyond {LARGEST:g} in magnitude"
-    return "NaN or infinity (as float32) among its features"
 
 
 def encode_source(
@@ -237,7 +186,7 @@ def encode_source(
         SourceError: nothing in the source could be read.
         StorageError: writing failed (the same command resumes), or the store holds something else.
     """
-    say = say or (lambda line: None)
+    say = say or _silent
     blobs = open_blobs(place)
     fingerprint = None if codec is None else codec.fingerprint
     request = request_of(source, fingerprint, named and codec is not None, bits, refit, chunk_rows)
@@ -286,7 +235,7 @@ def encode_source(
     if names is not None and names.changed:
         say(f"{source.name}: {names.changed} of its names were in use; these samples are NAME#2, NAME#3, ... now")
     made = Store(place, load)
-    if note := noted(made, source.name, first):
+    if note := noted_in(made, source.name, first):
         say(note)
     return made
 
@@ -351,15 +300,20 @@ def sample_features(batches: Batches, samples: int, progress: Progress | None = 
 
 
 def write_features(
-    source: Source, path: str | Path, backbone: BackboneLike | None = None, progress: Progress | None = None
+    source: Source,
+    path: str | Path,
+    backbone: BackboneLike | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> tuple[int, list[SampleRecord]]:
     """Write the uncompressed features to a .npy file, in the order of a store's rows; (rows, failures)."""
     batches = Batches(source, backbone)
-    failures: list[SampleRecord] = []
+    failures, notes = list[SampleRecord](), list[tuple[str, str | None]]()
 
     def blocks() -> Iterator[Features]:
         for batch in batches.run(range(len(batches))):
             failures.extend(record for record in batch.records if record.status != OK)
+            notes.extend((record.id, record.note) for record in batch.records if record.status == OK)
             if len(batch.features):
                 yield batch.features
             if progress is not None:
@@ -369,7 +323,13 @@ def write_features(
         rows = write_npy(temporary, blocks())
         if not rows:
             raise SourceError(f"{source.name}: none of its {len(source)} files could be read")
+    for line in filter(None, (left_out(source), noted(source.name, notes))):
+        (say or _silent)(line)
     return rows, failures
+
+
+def _silent(line: str) -> None:
+    pass
 
 
 def write_npy(path: Path, blocks: Iterable[Features], width: int = 0) -> int:

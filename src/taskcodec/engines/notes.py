@@ -1,6 +1,7 @@
 """What a command says of samples that were coded all the same, and of files that were left out."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 import pyarrow.compute as pc
 
@@ -15,14 +16,22 @@ def left_out(source: Source) -> str | None:
     return f"{source.name}: skipped {words}" if words else None
 
 
-def noted(store: Store, name: str, first_index: int) -> str | None:
-    """A line on the samples of a source (those from `first_index` on) that have a note; None where none has one."""
-    samples = store.samples
-    rows = samples.filter(pc.and_(pc.is_valid(samples["note"]), pc.greater_equal(samples["source_index"], first_index)))
-    if not len(rows):
+def noted(name: str, samples: Iterable[tuple[str, str | None]]) -> str | None:
+    """A line on those samples of a source, by name and note, that have a note; None where none has one."""
+    counts, first, total = Counter[str](), dict[str, str](), 0
+    for sample, note in samples:
+        total += 1
+        if note is not None:
+            counts[note] += 1
+            first.setdefault(note, sample)
+    if not counts:
         return None
-    notes, ids = rows["note"].to_pylist(), rows["id"].to_pylist()
-    counts = Counter(notes)
-    parts = [f"{count:,} with {note} (such as {ids[notes.index(note)]})" for note, count in counts.most_common()]
-    total = int(pc.sum(pc.greater_equal(samples["source_index"], first_index)).as_py())
-    return f"warning: {name}: {len(rows):,} of {total:,} samples were coded with a note: {', '.join(parts)}"
+    parts = [f"{count:,} with {note} (such as {first[note]})" for note, count in counts.most_common()]
+    return f"warning: {name}: {counts.total():,} of {total:,} samples were read with a note: {', '.join(parts)}"
+
+
+def noted_in(store: Store, name: str, first_index: int) -> str | None:
+    """The same of the samples in a store that are of a source: those from `first_index` on."""
+    samples = store.samples
+    rows = samples.filter(pc.greater_equal(samples["source_index"], first_index))
+    return noted(name, zip(rows["id"].to_pylist(), rows["note"].to_pylist(), strict=True))

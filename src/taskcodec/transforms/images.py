@@ -13,6 +13,7 @@ from PIL import Image, ImageFile, JpegImagePlugin
 
 from taskcodec.errors import SourceError
 from taskcodec.transforms.depth import low_bytes_mode, shallow, shallow_colours
+from taskcodec.transforms.truncated import MOST, NOTE, completed, completed_zeros, share_there
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -116,12 +117,14 @@ def _floor_half(excess: int) -> int:
     return excess // 2
 
 
-def open_image(source: Any, least_side: int | None = None) -> Image.Image:
+def open_image(source: Any, least_side: int | None = None, keep_truncated: bool = False) -> Image.Image:
     """The image of `read_image` alone."""
-    return read_image(source, least_side).image
+    return read_image(source, least_side, keep_truncated=keep_truncated).image
 
 
-def read_image(source: Any, least_side: int | None = None, max_pixels: int = MAX_PIXELS) -> Picture:
+def read_image(
+    source: Any, least_side: int | None = None, max_pixels: int = MAX_PIXELS, keep_truncated: bool = False
+) -> Picture:
     """Open and decode an image, upright, in RGB. JPEG files far larger than needed are decoded at reduced scale.
 
     Args:
@@ -129,6 +132,7 @@ def read_image(source: Any, least_side: int | None = None, max_pixels: int = MAX
             them: (3, H, W) or (1, H, W), uint8 or floats in [0, 1].
         least_side: the short side that must remain; None keeps the full size.
         max_pixels: images that decode to more are refused.
+        keep_truncated: whether a JPEG file that lacks its end is read with a note, where most of it is there.
 
     Returns:
         The first frame.
@@ -147,17 +151,18 @@ def read_image(source: Any, least_side: int | None = None, max_pixels: int = MAX
         if isinstance(source, Image.Image):
             return Picture(_upright(to_rgb(source), source), source.size)
         with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as stream:
-            image = _identify(stream)
-            size, low_bytes = image.size, low_bytes_mode(image)
-            large = _shrink(image, stream, least_side, max_pixels)
-            with _one_large_image if large else nullcontext():
-                image.load()
-                if low_bytes is None:
-                    found, note = shallow(image)
-                else:
-                    image.info.pop("transparency", None)  # of 16 bits, which the high bytes are not compared with
-                    found, note = shallow_colours(image, low_bytes, lambda: _identify(stream))
-                return Picture(_upright(to_rgb(found), image), size, note)
+            whole = completed_zeros(stream)
+            if whole is None:
+                try:
+                    return _decoded(stream, least_side, max_pixels)
+                except OSError as error:
+                    whole = completed(stream, error) if keep_truncated else None
+                    if whole is None:
+                        raise
+        if not keep_truncated:
+            raise SourceError("damaged image (its end is missing)")
+        with io.BytesIO(whole) as stream:
+            return _decoded(stream, least_side, max_pixels, cut=True)
     except SourceError:
         raise
     except MemoryError as error:
@@ -166,6 +171,24 @@ def read_image(source: Any, least_side: int | None = None, max_pixels: int = MAX
         if isinstance(error, OSError) and error.errno is not None:
             raise SourceError((error.strerror or str(error)).lower()) from error
         raise SourceError(f"damaged image ({type(error).__name__}: {error})"[:200].replace("\n", " ")) from error
+
+
+def _decoded(stream: Any, least_side: int | None, max_pixels: int, cut: bool = False) -> Picture:
+    image = _identify(stream)
+    size, low_bytes = image.size, low_bytes_mode(image)
+    large = _shrink(image, stream, least_side, max_pixels)
+    with _one_large_image if large else nullcontext():
+        image.load()
+        if low_bytes is None:
+            found, note = shallow(image)
+        else:
+            image.info.pop("transparency", None)  # of 16 bits, which the high bytes are not compared with
+            found, note = shallow_colours(image, low_bytes, lambda: _identify(stream))
+        if cut:
+            if (share := share_there(image)) < MOST:
+                raise SourceError(f"damaged image (its end is missing: {share:.0%} of its rows are there)")
+            note = NOTE
+        return Picture(_upright(to_rgb(found), image), size, note)
 
 
 def _pixels_of_tensor(tensor: Any) -> Pixels:
