@@ -13,6 +13,7 @@ from PIL import Image, ImageFile, JpegImagePlugin
 
 from taskcodec.errors import SourceError
 from taskcodec.transforms.depth import low_bytes_mode, shallow, shallow_colours
+from taskcodec.transforms.plugins import HEAD_BYTES, plugin_of, register
 from taskcodec.transforms.truncated import MOST, NOTE, completed, completed_zeros, share_there
 
 Pixels = npt.NDArray[np.uint8]
@@ -26,7 +27,7 @@ MAX_SCALED_SIDES = 32
 _one_large_image = threading.Lock()
 
 # Named one by one, because Pillow also opens what runs other programs (EPS) or holds no picture (GRIB, HDF5).
-# HEIF and JXL are there once their plugin is registered.
+# HEIF and JXL are there once their plugin is registered, at the first such file.
 _FORMATS = (
     "JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIF", "JPEG2000", "JXL", "PPM", "ICO", "PSD", "QOI",
     "DDS", "SGI", "PCX", "TGA",
@@ -241,23 +242,33 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def _identify(stream: Any) -> ImageFile.ImageFile:
     """What `PIL.Image.open` does, but only for _FORMATS, and without refusing by a size that may yet be reduced."""
     stream.seek(0)
-    head = stream.read(16)
+    head = stream.read(HEAD_BYTES)
     if not head:
         raise SourceError("empty file")
     Image.init()
     for name in _FORMATS:
-        factory, accept = Image.OPEN.get(name, (None, None))
-        if factory is None:
-            continue
-        try:
-            if accept is not None and accept(head) is not True:
-                continue
-            stream.seek(0)
-            # JPEG's own factory looks for further pictures in the file, which nothing here needs.
-            return JpegImagePlugin.JpegImageFile(stream) if name == "JPEG" else factory(stream, "")
-        except (SyntaxError, IndexError, TypeError, struct.error):
-            continue
+        if (found := _opened(name, head, stream)) is not None:
+            return found
+    if (plugin := plugin_of(head)) is not None:
+        register(plugin)
+        if (found := _opened(plugin.format, head, stream)) is not None:
+            return found
     raise SourceError("not an image that can be read")
+
+
+def _opened(name: str, head: bytes, stream: Any) -> ImageFile.ImageFile | None:
+    """The image in a stream by one of Pillow's formats; None where it is of another."""
+    factory, accept = Image.OPEN.get(name, (None, None))
+    if factory is None:
+        return None
+    try:
+        if accept is not None and accept(head) is not True:
+            return None
+        stream.seek(0)
+        # JPEG's own factory looks for further pictures in the file, which nothing here needs.
+        return JpegImagePlugin.JpegImageFile(stream) if name == "JPEG" else factory(stream, "")
+    except (SyntaxError, IndexError, TypeError, struct.error):
+        return None
 
 
 def _shrink(image: ImageFile.ImageFile, stream: Any, least_side: int | None, max_pixels: int) -> bool:
