@@ -15,7 +15,7 @@ from taskcodec.data import open_source
 from taskcodec.engines.local import Progress, feature_blocks
 from taskcodec.engines.sources import backbone_for, check_device
 from taskcodec.errors import SkippedWarning
-from taskcodec.store import SampleRecord
+from taskcodec.store import OK, SampleRecord
 
 if TYPE_CHECKING:
     from taskcodec.evaluation.benchmark import BenchmarkPlan, Outcome
@@ -35,9 +35,9 @@ def features(
     Raises SourceError where nothing can be read, and warns (`SkippedWarning`) where some cannot.
     """
     check_device(device)
-    opened, failures = open_source(source), list[SampleRecord]()
-    found = np.concatenate(list(feature_blocks(opened, failures, backbone_for(opened, backbone, device), progress)))
-    if failures:
+    opened, records = open_source(source), list[SampleRecord]()
+    found = np.concatenate(list(feature_blocks(opened, records, backbone_for(opened, backbone, device), progress)))
+    if failures := [record for record in records if record.status != OK]:
         first = failures[0]
         words = f"{source}: {len(failures)} of {len(opened)} samples left out (the first: {first.id}: {first.status})"
         warnings.warn(words, SkippedWarning, stacklevel=2)

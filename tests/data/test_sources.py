@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from taskcodec.data import open_source, read_labels
-from taskcodec.engines.local import read_item, write_features
+from taskcodec.engines.local import write_features
+from taskcodec.engines.records import read_item
 from taskcodec.errors import SourceError
 from taskcodec.transforms.images import Preprocessing, open_image
 
@@ -167,7 +168,8 @@ def test_the_class_is_the_first_folder_below_the_source_or_a_split(tmp_path, nam
     (tmp_path / "list.txt").write_text("\n".join(f"../source/{name}" for name in names), encoding="utf-8")
     for place, before in (("source", ""), ("s.zip", ""), ("list.txt", "../source/")):
         labels = {item.id: item.label for item in open_source(tmp_path / place).items}
-        assert labels == {f"{before}{name}": label for name, label in names.items()}
+        known = names if place == "list.txt" else {name: names[name] for name in names if "__MACOSX" not in name}
+        assert labels == {f"{before}{name}": label for name, label in known.items()}
 
 
 def webdataset(path, keys):
@@ -216,7 +218,7 @@ def test_shards_with_labels_and_duplicates(tmp_path):
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
     items = open_source(tmp_path / "s.tar").items
-    assert [(item.id, item.label) for item in items] == [("k.jpg", "7"), ("k.jpg#2", "7")]
+    assert [(item.id, item.label) for item in items] == [("k.jpg", "7"), ("k.jpg#2", None)]
     with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
         archive.writestr("cat/1.png", as_bytes(image()))
     assert statuses(open_source(tmp_path / "z.zip")) == {"cat/1.png": "ok"}
@@ -287,7 +289,7 @@ def test_a_column_for_each_feature(tmp_path):
     for start, stop in ((0, 5), (650, 2000), (3, 10)):
         assert np.array_equal(source.block(start, stop), x[start:stop], equal_nan=True)
     failures = write_features(source, tmp_path / "x.npy")[1]
-    assert [(record.id, record.status.split(" (")[0]) for record in failures] == [("s7", "NaN or infinity")]
+    assert [(record.id, record.status.split(" (")[0]) for record in failures] == [("s7", "a missing number")]
     pq.write_table(pa.table({"text": ids, **columns}), tmp_path / "x.parquet")
     with pytest.raises(SourceError, match=r"found besides text$"):
         open_source(tmp_path / "x.parquet")
@@ -350,7 +352,7 @@ def test_a_gzipped_shard_that_is_cut_gives_what_lies_before(tmp_path, lost):
     good = [name for name, status in found.items() if status == "ok"]
     assert good == [f"{number:02d}.png" for number in range(20)][: len(good)]
     assert len(good) >= (16 if lost == 4000 else 20)
-    assert ("s.tgz" in found) == (lost == 4000)
+    assert found["s.tgz"].startswith("damaged or not an archive after ")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

@@ -10,6 +10,7 @@ import numpy as np
 from taskcodec.codec import Codec
 from taskcodec.data import ImageSource, open_source
 from taskcodec.engines.local import Batches, Progress, sample_features
+from taskcodec.engines.notes import left_out, noted
 from taskcodec.engines.sources import backbone_for, check_bits, check_device, labelled, unmatched
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.fitting import fit as fit_codec
@@ -35,6 +36,7 @@ def fit_job(
     device: str | None,
     progress: Progress,
     say: Callable[[str], None],
+    truncated: str = "keep",
 ) -> tuple[Codec, float]:
     """See `taskcodec fit`: the codec, and the bits that a sample of what it was fitted on takes."""
     check_bits(bits)
@@ -47,8 +49,10 @@ def fit_job(
         raise UsageError(f"--method {method} is neither of {', '.join(METHODS)}")
     if kind is not None and tolerance is None:
         raise UsageError("--kind says what the labels of --tolerance are: give both")
-    source, table = labelled(open_source(source_name), labels)
+    source, table = labelled(open_source(source_name, truncated), labels)
     backbone = backbone_for(source, backbone_name, device)
+    if note := left_out(source):
+        say(note)
     batches = Batches(source, backbone)
     features = sample_features(batches, FIT_SAMPLES, progress)
     if not len(features):
@@ -61,6 +65,9 @@ def fit_job(
 
         options["views"] = view_features(source, backbone, backbone.preprocess.crop, progress)
     records = [record for number in sorted(batches.kept) for record in batches.kept[number].records]
+    ok = [(record.id, record.note) for record in records if record.status == OK]
+    if note := noted(source.name, ok, len(ok)):
+        say(note)
     failed = {readable(record.id) for record in records if record.status != OK}
     if labels is not None and (note := unmatched(labels, table, source, failed)):
         say(note)

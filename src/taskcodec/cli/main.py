@@ -47,6 +47,9 @@ BitsOption = Annotated[float | None, typer.Option("--bits", help="Rate to meet, 
 LabelsOption = Annotated[
     str | None, typer.Option("--labels", help="CSV file of labels, FILE.csv or FILE.csv:COLUMN; default: folder names")
 ]
+TruncatedOption = Annotated[
+    str, typer.Option("--truncated", help="keep or skip JPEG files that lack their end, where most of it is there")
+]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="cpu, cuda, ...; default: CUDA where there is one")]
 
 
@@ -70,6 +73,7 @@ def encode(
     append: Annotated[bool, typer.Option("--append", help="Add to a finished store, with its codec")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a store that lies there")] = False,
     chunk: Annotated[int, typer.Option(help="Samples in a chunk", min=1, max=2**20)] = 1024,
+    truncated: TruncatedOption = "keep",
     device: DeviceOption = None,
     json_: JsonOption = False,
 ) -> None:
@@ -78,7 +82,9 @@ def encode(
     from taskcodec.evaluation.shift import ShiftWatch
 
     watch, notes = ShiftWatch(), list[str]()
-    options = EncodeOptions(codec, backbone, bits, labels, quality, fit, refit, append, overwrite, chunk, device)
+    options = EncodeOptions(
+        codec, backbone, bits, labels, quality, fit, refit, append, overwrite, chunk, device, truncated
+    )
     with progress_bar("encoding") as report:
         result = encode_job(source, store, options, report, watch, notes.append)
     info, shift = result.info(), watch.measure()
@@ -114,6 +120,7 @@ def fit(
     views: Annotated[
         bool, typer.Option("--views", help="Spend few bits on what crops, mirroring and colours change in these images")
     ] = False,
+    truncated: TruncatedOption = "keep",
     device: DeviceOption = None,
     json_: JsonOption = False,
 ) -> None:
@@ -126,7 +133,19 @@ def fit(
     notes = list[str]()
     with progress_bar("fitting") as report:
         codec, reached = fit_job(
-            source, backbone, bits, step, tolerance, labels, kind, method, views, device, report, notes.append
+            source,
+            backbone,
+            bits,
+            step,
+            tolerance,
+            labels,
+            kind,
+            method,
+            views,
+            device,
+            report,
+            notes.append,
+            truncated,
         )
     if note := missed(bits, reached):
         notes.append(note)
@@ -140,6 +159,7 @@ def features(
     source: SourceArgument,
     output: Annotated[Path, typer.Option("-o", "--output", help="A .npy file")],
     backbone: BackboneOption = None,
+    truncated: TruncatedOption = "keep",
     device: DeviceOption = None,
     json_: JsonOption = False,
 ) -> None:
@@ -150,8 +170,10 @@ def features(
     if output.suffix.lower() != ".npy":
         raise UsageError(f"{output}: features are written to a .npy file")
     check_output(source, output, "npy")
+    notes = list[str]()
     with progress_bar("features") as report:
-        rows, failures = features_job(source, output, backbone, device, report)
+        rows, failures = features_job(source, output, backbone, device, report, notes.append, truncated)
+    _tell(notes)
     lines = [f"{output}: {rows} rows"]
     lines += [f"not read: {record.id}: {record.status}" for record in failures[:5]]
     show({"rows": rows, "failures": [asdict(record) for record in failures]}, json_, lines)
@@ -186,7 +208,9 @@ def decode(
 @app.command(epilog="Example: taskcodec info photos.tcz --json")
 def info(
     place: Annotated[str, typer.Argument(help="Store or codec")],
-    failures: Annotated[bool, typer.Option("--failures", help="List the samples that could not be coded")] = False,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="List the samples that could not be coded, and notes on those that were")
+    ] = False,
     json_: JsonOption = False,
 ) -> None:
     """Print counts, sizes and rates of a store, or what a codec is."""
@@ -204,6 +228,8 @@ def info(
         rows = store.failures.select(["id", "status"]).to_pylist()
         content["failed"] = rows
         lines += [f"not coded: {row['id']}: {row['status']}" for row in rows]
+        content["noted"] = [row for row in store.samples.select(["id", "note"]).to_pylist() if row["note"] is not None]
+        lines += [f"coded, with {row['note']}: {row['id']}" for row in content["noted"]]
     show(content, json_, lines)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.data.items import Item, faulty
+from taskcodec.data.left_behind import is_left_file, is_left_folder
 from taskcodec.errors import SourceError
 
 MAX_BYTES = 2**30
@@ -66,7 +67,8 @@ def is_idx_folder(folder: str | Path) -> bool:
 def idx_items(folder: str | Path) -> list[Item]:
     """The images of all parts in a folder as items `train/00000`, ..., `test/00000`, ...; labels are the classes.
 
-    Other files in it become items with a fault, so that they are accounted for. Raises SourceError.
+    Other files in it become items with a fault, so that they are accounted for, but for hidden ones. Raises
+    SourceError.
     """
     place, items, known = Path(folder), list[Item](), set[str]()
     for part in _parts(place):
@@ -77,7 +79,8 @@ def idx_items(folder: str | Path) -> list[Item]:
         ]
         known |= {f"{part}-{kind}{end}" for kind in ("images-idx3-ubyte", "labels-idx1-ubyte") for end in ("", ".gz")}
     others = sorted(entry.name for entry in place.iterdir() if entry.name not in known)
-    return items + [faulty(name, "beside the IDX files, none of them") for name in others]
+    told = [name for name in others if not is_left_file(name) and not is_left_folder(name)]
+    return items + [faulty(name, "beside the IDX files, none of them") for name in told]
 
 
 def _parts(folder: Path) -> list[str]:

@@ -4,15 +4,18 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from taskcodec.data.labels import LabelTable, labels_of_folders
+from taskcodec.data.left_behind import Skipped
+from taskcodec.data.pieces import pieces
 from taskcodec.errors import SourceError
 
 MAX_ITEM_BYTES = 2**30
 _DIGEST_ITEMS, _DIGEST_BYTES = 256, 4096
+Truncated = Literal["keep", "skip"]
 
 
 @dataclass(frozen=True)
@@ -21,14 +24,14 @@ class Item:
 
     Attributes:
         id: unique in the source: its relative POSIX path, in a shard after the shard's name.
-        size: in bytes.
+        size: in bytes; None where only reading it tells.
         label: its class, or None.
         read: gives what `read_image` takes (a path or bytes); raises SourceError or OSError.
         fault: why it need not be tried, or None.
     """
 
     id: str
-    size: int
+    size: int | None
     label: str | None
     read: Callable[[], Any]
     fault: str | None = None
@@ -36,22 +39,46 @@ class Item:
 
 @dataclass(frozen=True)
 class ImageSource:
-    """Files that should be images."""
+    """Files that should be images.
+
+    Attributes:
+        name: of the folder, list or shard.
+        items: the files.
+        skipped: what else lies there, but hidden or left by other programs: no items, but counted.
+        files: where the items lie, in files of many; by these the source is known, and not by each item.
+        marks: what else tells such a source from others: the column that was chosen, the names of files.
+        truncated: whether JPEG files that lack their end are kept, where most is there, or skipped.
+    """
 
     name: str
     items: Sequence[Item]
     kind: str = "images"
+    skipped: Skipped = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    marks: str = ""
+    truncated: Truncated = "keep"
 
     def __len__(self) -> int:
         return len(self.items)
 
+    @property
+    def keeps_truncated(self) -> bool:
+        """Whether JPEG files that lack their end are read."""
+        return self.truncated == "keep"
+
     def descriptor(self) -> dict[str, Any]:
         """What tells this source from another when an encode is resumed."""
-        return {"kind": self.kind, "count": len(self), "sha256": self._sha256}
+        found = {"kind": self.kind, "count": len(self), "sha256": self._sha256}
+        return found if self.keeps_truncated else {**found, "truncated": self.truncated}
 
     @cached_property
     def _sha256(self) -> str:
         digest = hashlib.sha256()
+        if self.files:
+            digest.update(f"{len(self)}\n{self.marks}\n".encode("utf-8", "surrogateescape"))
+            for piece in pieces(self.files):
+                digest.update(piece)
+            return digest.hexdigest()
         for item in self.items:
             digest.update(f"{item.id}\0{item.size}\n".encode("utf-8", "surrogateescape"))
         # Uncompressed images keep their size whatever is in them: some of the content too, of files spread evenly.
@@ -87,7 +114,7 @@ def _part_of(item: Item) -> bytes:
         if isinstance(found, bytes):
             return hashlib.sha256(found).digest()
         with open(found, "rb") as file:
-            file.seek(max(item.size - _DIGEST_BYTES, 0) // 2)
+            file.seek(max((item.size or 0) - _DIGEST_BYTES, 0) // 2)
             return file.read(_DIGEST_BYTES)
     except (SourceError, OSError):
         return b""

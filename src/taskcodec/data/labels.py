@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from itertools import dropwhile
 from pathlib import Path, PurePosixPath
 
+from taskcodec.data.left_behind import is_tools_folder
 from taskcodec.errors import SourceError
 
 _PARTS = {"train", "val", "valid", "validation", "test"}
 SPLITS = _PARTS | {"images", "data"}
-_LEFT_BY_MACS = "__MACOSX"
-"""A folder that lies in their zip files beside what was packed; it holds no images."""
 ID_COLUMNS = ("path", "id", "file", "filename", "file_name", "image", "name")
 LABEL_COLUMNS = ("class", "label", "category", "target", "y")
 
@@ -56,11 +55,11 @@ class LabelTable:
 def labels_of_folders(names: Sequence[str]) -> list[str | None]:
     """The classes of the files of a source: for each the first folder below train, val or test, or below the source.
 
-    Whatever lies deeper says nothing. Folders that all others lie in are no class: archives often have one.
+    Whatever lies deeper says nothing. Folders that all others lie in are no class: archives often have one. Nor is one
+    that other programs leave, or one in it.
     """
     found = [_class_folders(name) for name in names]
-    rest = [folders for folders, below_split in found if folders and not below_split]
-    depth = _wrappers([folders for folders in rest if _LEFT_BY_MACS not in folders])
+    depth = _wrappers([folders for folders, below_split in found if folders and not below_split])
     starts = (0 if below_split else depth for _, below_split in found)
     return [next(iter(_unsplit(folders[start:])), None) for (folders, _), start in zip(found, starts, strict=True)]
 
@@ -68,6 +67,8 @@ def labels_of_folders(names: Sequence[str]) -> list[str | None]:
 def _class_folders(name: str) -> tuple[list[str], bool]:
     """The folders of a name that may be its class, the outermost first; whether they lie in the folder of a split."""
     folders = [part for part in name.split("/")[:-1] if part not in ("", ".", "..")]
+    if any(map(is_tools_folder, folders)):
+        return [], False
     for at, folder in enumerate(folders):
         if folder.lower() in _PARTS and (below := _unsplit(folders[at:])):
             return below, True

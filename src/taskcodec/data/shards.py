@@ -3,106 +3,123 @@
 A member beside an image of the same key (its name up to the first dot), but with the extension of a label or a note,
 belongs to that image (the WebDataset convention): KEY.cls holds its label as text, KEY.json as an entry named class,
 label, category or target. Several images of one key, KEY.left.jpg and KEY.right.jpg, are samples of their own with that
-one label.
+one label. A name that comes again begins another sample of its key, with a label of its own.
 """
 
-import gzip
 import json
-import lzma
 import math
 import os
-import struct
-import tarfile
-import threading
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from taskcodec.data.items import Item, distinct, faulty
+from taskcodec.data.archives import DAMAGE, Member
+from taskcodec.data.archives import members as members_of
+from taskcodec.data.items import Item, faulty
 from taskcodec.data.labels import LABEL_COLUMNS, labels_of_folders
+from taskcodec.data.left_behind import Skipped, left_at, told
 from taskcodec.errors import SourceError
 
-SHARDS = (".zip", ".tar", ".tar.gz", ".tgz")
+SHARDS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz")
 MAX_MEMBER_BYTES = 2**28
 """A member is read whole: larger ones are refused."""
 _SIDE_FILES = (".cls", ".txt", ".json", ".csv", ".xml", ".yaml")
 _MAX_LABEL_BYTES = 2**20
 _SHOWN = 3
 """Names in one message."""
-_KEPT_BYTES = 2**26
-# What the readers of archives raise on damaged ones, found by damaging some.
-_DAMAGE = (
-    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError, struct.error,
-    OverflowError, IndexError, KeyError,
-)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Member:
-    """A file in an archive. `read` raises SourceError or OSError."""
+def shard_items(name: str, paths: Mapping[str, str]) -> tuple[list[Item], Skipped]:
+    """The items of shards, and what is hidden in them or was left by other programs.
 
-    name: str
-    size: int
-    read: Callable[[], bytes]
-
-
-def shard_items(name: str, paths: Sequence[Path]) -> list[Item]:
-    """The items of shards. A shard that cannot be opened is an item with that fault, unless it is the only one."""
-    archives: list[tuple[Path, list[_Member], str | None]] = []
-    for path in paths:
-        members, fault = list[_Member](), None
+    `paths` are those of the shards, by the names that stand before their items' where there are several. A shard that
+    cannot be opened is an item with that fault, unless it is the only one.
+    """
+    skipped = Counter[str]()
+    archives: list[tuple[str, list[Member], str | None]] = []
+    for shard, path in paths.items():
+        members, fault = list[Member](), None
         try:
-            found = _zip_members(path) if path.name.lower().endswith(".zip") else _tar_members(path)
-            for member in found:
-                members.append(member)
-        except (*_DAMAGE, OSError) as error:
+            for member in members_of(Path(path)):
+                if (place := left_at(member.name)) is None:
+                    members.append(member)
+                else:
+                    skipped[place] += 1
+        except (*DAMAGE, OSError) as error:
             fault = f"damaged or not an archive after {len(members)} files ({error or type(error).__name__})"
             if len(paths) == 1 and not members:
                 raise SourceError(f"{path}: {fault}") from error
-        archives.append((path, members, fault))
+        archives.append((shard, members, fault))
     names = [member.name for _, members, _ in archives for member in members]
     classes = dict(zip(names, labels_of_folders(names), strict=True))
     items: list[Item] = []
-    for path, members, fault in archives:
-        grouped, labelled = _grouped(members, "" if len(paths) == 1 else f"{path.name}/", classes)
+    for shard, members, fault in archives:
+        grouped, labelled = _grouped(members, "" if len(paths) == 1 else f"{shard}/", classes)
         if fault is not None:
             grouped, lost = _without_label(grouped, labelled)
-            items.append(faulty(path.name, " ".join(f"{fault}{lost}".split())))
+            items.append(faulty(shard, " ".join(f"{fault}{lost}".split())))
         items.extend(grouped)
     if not items:
-        raise SourceError(f"{name}: shards without files")
-    return distinct(items)
+        raise SourceError(f"{name}: shards without files" + (f" but {told(skipped)}" if skipped else ""))
+    return items, skipped
 
 
-def _grouped(members: list[_Member], prefix: str, classes: Mapping[str, str | None]) -> tuple[list[Item], list[bool]]:
+def _grouped(members: list[Member], prefix: str, classes: Mapping[str, str | None]) -> tuple[list[Item], list[bool]]:
     """The items of an archive, and which of them have a label of their own beside them; else their folders' class."""
-    images = [member.name for member in members if not _is_side(member.name)]
-    keys, stems = {_key(name) for name in images}, {_stem(name) for name in images}
-    labels: dict[str, str] = {}
+    rounds = _rounds(members)
+    images = [(member.name, at) for member, at in zip(members, rounds, strict=True) if not _is_side(member.name)]
+    keys, stems = {(_key(name), at) for name, at in images}, {(_stem(name), at) for name, at in images}
+    several = {key for key, _ in keys}
+    labels, stray = dict[tuple[str, int], str](), dict[str, set[str]]()
     kept = []
-    for member in members:
+    for member, at in zip(members, rounds, strict=True):
         key, stem = _key(member.name), _stem(member.name)
-        if not (_is_side(member.name) and key in keys):
-            kept.append(member)
+        if not (_is_side(member.name) and (key, at) in keys):
+            kept.append((member, at))
+            if key in several and _is_side(member.name) and (label := _label(member)) is not None:
+                stray.setdefault(key, set()).add(label)
         # KEY.2.cls is the label of KEY.2.jpg, or of nothing: names with dots in them are not all of one key.
-        elif stem not in labels and (stem in stems or stem == key) and (label := _label(member)) is not None:
-            labels[stem] = label
-    own = [labels.get(_stem(member.name)) or labels.get(_key(member.name)) for member in kept]
+        elif (
+            (stem, at) not in labels and ((stem, at) in stems or stem == key) and (label := _label(member)) is not None
+        ):
+            labels[stem, at] = label
+    own = [labels.get((_stem(member.name), at)) or labels.get((_key(member.name), at)) for member, at in kept]
+    # Where labels of a key are left over, which of its images each belongs to is unknown, unless all are the same.
+    own = [
+        label if stray.get(_key(member.name), {label}) == {label} else None
+        for (member, _), label in zip(kept, own, strict=True)
+    ]
     items = [
         Item(
             prefix + member.name,
             member.size,
-            label or classes[member.name],
+            label or (None if _key(member.name) in stray else classes[member.name]),
             member.read,
-            "larger than an image may be" if member.size > MAX_MEMBER_BYTES else None,
+            _fault_of(member, stray),
         )
-        for member, label in zip(kept, own, strict=True)
+        for (member, _), label in zip(kept, own, strict=True)
     ]
     return items, [label is not None for label in own]
+
+
+def _rounds(members: list[Member]) -> list[int]:
+    """For each member how often its key began anew before: a name that the key has already begins another sample."""
+    rounds, seen, found = dict[str, int](), dict[str, set[str]](), list[int]()
+    for member in members:
+        key = _key(member.name)
+        if member.name in seen.setdefault(key, set()):
+            rounds[key] = rounds.get(key, 0) + 1
+            seen[key] = set()
+        seen[key].add(member.name)
+        found.append(rounds.get(key, 0))
+    return found
+
+
+def _fault_of(member: Member, stray: Mapping[str, set[str]]) -> str | None:
+    if _is_side(member.name) and _key(member.name) in stray:
+        return "beside an image of its name that has such a file already"
+    return "larger than an image may be" if member.size > MAX_MEMBER_BYTES else None
 
 
 def _without_label(items: list[Item], labelled: list[bool]) -> tuple[list[Item], str]:
@@ -132,7 +149,7 @@ def _key(name: str) -> str:
     return folder + slash + file[:1] + file[1:].partition(".")[0]
 
 
-def _label(member: _Member) -> str | None:
+def _label(member: Member) -> str | None:
     if not member.name.lower().endswith((".cls", ".json")) or member.size > _MAX_LABEL_BYTES:
         return None
     try:
@@ -146,112 +163,3 @@ def _label(member: _Member) -> str | None:
     if isinstance(found, float):  # a whole number is the same class however it is written; NaN is none
         return f"{found:.0f}" if found.is_integer() else str(found) if math.isfinite(found) else None
     return str(found) if isinstance(found, str | int) else None
-
-
-def _zip_members(path: Path) -> Iterator[_Member]:
-    written = os.stat(path).st_mtime_ns
-
-    def reader(info: zipfile.ZipInfo) -> Callable[[], bytes]:
-        def read() -> bytes:
-            try:
-                return _open_zip(path, written).read(info)
-            except _DAMAGE as error:
-                raise SourceError(f"cannot be read from its zip file ({error or type(error).__name__})") from error
-
-        return read
-
-    for info in _open_zip(path, written).infolist():
-        if not info.is_dir():
-            yield _Member(info.filename, info.file_size, reader(info))
-
-
-@lru_cache(maxsize=8)
-def _open_zip(path: Path, written: int) -> zipfile.ZipFile:
-    """An open archive, shared by the threads that read from it: opening one reads its whole list of members."""
-    return zipfile.ZipFile(path)
-
-
-def _tar_members(path: Path) -> Iterator[_Member]:
-    compressed = not path.name.lower().endswith(".tar")
-    stream = _GzipStream(path) if compressed else None
-    with gzip.open(path) if compressed else open(path, "rb") as raw:
-        bounded = _Bounded(raw)
-        # Headers only: the members' bytes are read later, straight from their places.
-        with tarfile.open(fileobj=bounded, mode="r:") as archive:  # type: ignore[call-overload]
-            before = -1
-            while (member := archive.next()) is not None:
-                archive.members.clear()  # tarfile would keep them all
-                if archive.offset <= before:
-                    raise tarfile.ReadError("a header that points backwards")
-                before = archive.offset
-                if not member.isdir():
-                    yield _Member(member.name, member.size, _tar_reader(path, stream, member))
-            bounded.seek(archive.offset)
-            # Two cases where tarfile itself stops without a word.
-            end = bounded.read(tarfile.BLOCKSIZE)
-            if not end:
-                raise tarfile.ReadError("cut off: no mark of its end")
-            if end.strip(b"\0"):
-                raise tarfile.ReadError("a damaged header")
-
-
-def _tar_reader(path: Path, stream: "_GzipStream | None", member: tarfile.TarInfo) -> Callable[[], bytes]:
-    plain, offset, size = member.isreg() and not member.issparse(), member.offset_data, member.size
-
-    def read() -> bytes:
-        if not plain:
-            raise SourceError("not a regular file, but a link or a special one, in its tar file")
-        try:
-            if stream is not None:
-                data = stream.read(offset, size)
-            else:
-                with open(path, "rb") as file:
-                    file.seek(offset)
-                    data = file.read(size)
-        except _DAMAGE as error:
-            raise SourceError(f"cannot be read from its tar file ({error or type(error).__name__})") from error
-        if len(data) < size:
-            raise SourceError("cut short in its tar file")
-        return data
-
-    return read
-
-
-class _Bounded:
-    """A stream that hands out no more at once than an honest header has: a false length allocates nothing."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self.seek, self.tell = stream.seek, stream.tell
-
-    def read(self, size: int) -> bytes:
-        if not 0 <= size <= _MAX_LABEL_BYTES:
-            raise tarfile.ReadError(f"a header of {size} bytes")
-        return bytes(self._stream.read(size))
-
-
-class _GzipStream:
-    """Pieces of a gzip file, read by several threads roughly in order: the last _KEPT_BYTES stay at hand.
-
-    A read that goes back further starts from the beginning again, as gzip must.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._lock = path, threading.Lock()
-        self._file: gzip.GzipFile | None = None
-        self._start, self._kept = 0, bytearray()
-
-    def read(self, offset: int, size: int) -> bytes:
-        """`size` bytes of the decompressed stream, fewer where it ends."""
-        with self._lock:
-            if self._file is None or offset < self._start:
-                self._file, self._start, self._kept = gzip.open(self._path), 0, bytearray()  # noqa: SIM115
-            # read1 hands out what lies before damage; a full read would lose it.
-            while self._start + len(self._kept) < offset + size and (more := self._file.read1(2**20)):
-                self._kept += more
-                surplus = min(len(self._kept) - _KEPT_BYTES, offset - self._start)
-                if surplus > 0:
-                    del self._kept[:surplus]
-                    self._start += surplus
-            place = offset - self._start
-            return bytes(self._kept[place : place + size])

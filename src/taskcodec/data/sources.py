@@ -1,4 +1,4 @@
-"""Sources: a folder of images or IDX files, a list of images, zip or tar shards, or an array of features.
+"""Sources: a folder of images or IDX files, a list of images, zip or tar shards, arrays of features, Parquet files.
 
 A source is an ordered sequence of items. Opening one reads names and sizes only. Whatever lies in it is an item, also
 what turns out to be no image: it gets a record with the reason, so that every file is accounted for.
@@ -7,116 +7,184 @@ what turns out to be no image: it gets a record with the reason, so that every f
 import glob
 import os
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from taskcodec.data.arrays import FeatureSource, open_npy, open_parquet
+from taskcodec.data.arrays import FeatureSource
+from taskcodec.data.folders import IMAGES, STORE_FILE, Files, Tree, looks_like_image, walk
 from taskcodec.data.idx import idx_items, is_idx_folder
 from taskcodec.data.items import ImageSource, Item, distinct, faulty, file_item, labelled_by_folders
+from taskcodec.data.left_behind import told
 from taskcodec.data.shards import SHARDS, shard_items
+from taskcodec.data.tables import ARRAYS, PARQUET, TABLES, holds_samples, open_table, open_tables
 from taskcodec.errors import SourceError, UsageError
 
 Source = ImageSource | FeatureSource
-_STORE_FILE = "zarr.json"
-_IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".jp2")
+_LISTS = (".txt", ".lst", ".list")
 
 
-def open_source(place: str | Path) -> Source:
-    """Open a folder, list, shard, glob of shards, .npy or .parquet. Raises SourceError."""
-    text = str(place)
-    if not text:
+def open_source(place: str | Path, truncated: str = "keep") -> Source:
+    """Open a folder, a list, a shard, a .npy or .parquet file, or several by a pattern.
+
+    `FILE.parquet:COLUMN` names the column of a Parquet file, of several, or of a folder of them, that holds the
+    samples. JPEG files that lack their end are read where most of it is there, with a note, unless `truncated` is
+    "skip".
+
+    Raises:
+        SourceError: no such source, or one that cannot be read.
+        UsageError: an empty name, or `truncated` is neither, or "skip" for vectors.
+    """
+    if truncated not in ("keep", "skip"):
+        raise UsageError(f"--truncated {truncated} is neither keep nor skip")
+    source = _open(place)
+    if truncated == "keep":
+        return source
+    if isinstance(source, FeatureSource):
+        raise UsageError(f"--truncated is for images; {source.name} holds vectors")
+    return replace(source, truncated="skip")
+
+
+def _open(place: str | Path) -> Source:
+    if not str(place):
         raise UsageError("an empty name is no source (the current folder is `.`)")
-    path = Path(place)
-    if any(letter in text for letter in "*?[") and not os.path.lexists(path):
-        found = sorted(glob.glob(text))
+    text, column = _column_of(str(place))
+    path = Path(text)
+    if (found := _matching(text)) is not None:
         if not found:
             raise SourceError(f"{text}: no file matches")
-        if not all(name.lower().endswith(SHARDS) for name in found):
-            raise SourceError(f"{text}: a pattern names shards ({', '.join(SHARDS)}), found {found[0]}")
-        return ImageSource(text, shard_items(text, [Path(name) for name in found]))
+        short = {Path(name).name: name for name in found}
+        paths = short if len(short) == len(found) else dict(zip(found, found, strict=True))
+        return _several(Files(str(place), paths, column))
     if not os.path.lexists(path):
         raise SourceError(f"{text}: no such file or folder")
     lower = path.name.lower()
     try:
         if path.is_dir():
-            return _idx_folder(path) or _shard_folder(path) or _folder(path)
-        if lower.endswith(SHARDS):
-            return ImageSource(text, shard_items(text, [path]))
-        if lower.endswith(".npy"):
-            return open_npy(path)
-        if lower.endswith(".parquet"):
-            return open_parquet(path)
-        if lower.endswith((".txt", ".lst", ".list")):
-            return _list(path)
+            return _folder(path, Files(str(place), {}, column))
+        if lower.endswith(_LISTS):
+            return _list(path, Files(str(place), {}, column))
+        if lower.endswith((*SHARDS, ARRAYS)) and column is None:
+            return _shards(Files(text, {path.name: text})) if lower.endswith(SHARDS) else open_table(path)
+        if lower.endswith(PARQUET):
+            return open_table(path, column)
     except OSError as error:
         raise SourceError(f"{text}: cannot be read ({error.strerror or error})") from error
+    _refuse_column(str(place), column)
     raise SourceError(
         f"{text}: not a source: expected a folder of images, a list (.txt), shards (.zip, .tar), .npy or .parquet"
     )
 
 
-def _idx_folder(root: Path) -> ImageSource | None:
-    return ImageSource(str(root), idx_items(root)) if is_idx_folder(root) else None
+def _column_of(text: str) -> tuple[str, str | None]:
+    """A place and the column named behind it, where there is no such place as a whole."""
+    name, _, column = text.rpartition(":")
+    if not name or not column or os.path.lexists(text) or _matching(text):
+        return text, None
+    return (name, column) if os.path.lexists(name) or _matching(name) else (text, None)
 
 
-def _shard_folder(root: Path) -> ImageSource | None:
-    """A folder of shards, or None: an archive that lies among images or folders does not make it one."""
-    entries = sorted(root.iterdir())
-    shards = [entry for entry in entries if entry.name.lower().endswith(SHARDS) and entry.is_file()]
-    others = [entry for entry in entries if entry not in set(shards)]
-    if not shards or any(entry.is_dir() or entry.name.lower().endswith(_IMAGES) for entry in others):
+def _matching(text: str) -> list[str] | None:
+    """The files that a pattern names, sorted; None where the text is the name of a file, or no pattern."""
+    if not any(letter in text for letter in "*?[") or os.path.lexists(text):
         return None
-    beside = [faulty(entry.name, "beside the shards, not one of them") for entry in others]
-    return ImageSource(str(root), distinct([*shard_items(str(root), shards), *beside]))
+    return sorted(glob.glob(text))
 
 
-def _folder(root: Path) -> ImageSource:
-    if (root / _STORE_FILE).exists():
+def _refuse_column(place: str, column: str | None) -> None:
+    if column is not None:
+        raise SourceError(f"{place}: only Parquet files have columns to name")
+
+
+def _several(files: Files) -> Source:
+    """Files that a pattern or a list names, all of one kind."""
+    for kind in (SHARDS, ARRAYS, PARQUET):
+        if _all_end(files.paths.values(), kind):
+            if kind != PARQUET:
+                _refuse_column(files.name, files.column)
+            return _shards(files) if kind == SHARDS else open_tables(files)
+    names = sorted(files.paths, key=lambda name: name.lower().endswith((*SHARDS, *TABLES)))
+    kinds = f"shards ({', '.join(SHARDS)}), or .npy or .parquet files, all of one kind"
+    raise SourceError(f"{files.name}: a pattern names {kinds}, found {names[0]} and {names[-1]}")
+
+
+def _shards(files: Files) -> ImageSource:
+    items, skipped = shard_items(files.name, files.paths)
+    return ImageSource(files.name, distinct([*items, *files.beside]), skipped={**skipped, **files.skipped})
+
+
+def _folder(root: Path, files: Files) -> Source:
+    """A folder of images; or, where no image lies in it, of shards or of rows in files."""
+    if (root / STORE_FILE).exists():
         raise SourceError(f"{root}: a store already, not a folder of images; `taskcodec decode` gives its features")
-    items: list[Item] = []
-    seen: set[tuple[int, int]] = set()
-    # Real folders first, links to folders after them, so that files get the name where they lie.
-    waiting, links = [(str(root), "")], list[tuple[str, str]]()
-    while waiting or links:
-        folder, relative = waiting.pop() if waiting else links.pop(0)
-        try:
-            status = os.stat(folder)
-            if (status.st_dev, status.st_ino) in seen:
-                items.append(faulty(relative, "a link to a folder that is read already"))
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            with os.scandir(folder) as entries:
-                found = sorted(entries, key=lambda entry: entry.name)
-        except OSError as error:
-            items.append(faulty(relative or ".", f"folder cannot be read ({error.strerror})"))
-            continue
-        if relative and any(entry.name == _STORE_FILE for entry in found):
-            continue  # a store, perhaps the one being written now: no part of its own source
-        for entry in found:
-            name = f"{relative}/{entry.name}" if relative else entry.name
-            try:
-                is_folder = entry.is_dir()
-            except OSError:
-                is_folder = False  # a link that loops: file_item tells its fault
-            if is_folder:
-                (links if entry.is_symlink() else waiting).append((entry.path, name))
-            elif entry.name.lower().endswith(SHARDS):
-                items.append(faulty(name, "a shard among images: encode it by its own name"))
-            else:
-                items.append(file_item(entry.path, name))
+    tree = walk(root)
+    if is_idx_folder(root):
+        _refuse_column(files.name, files.column)
+        return ImageSource(str(root), idx_items(root), skipped=tree.skipped)
+    kinds = _kinds(tree)
+    if len(kinds) > 1 and kinds.keys() != {"images", "shards"}:
+        found = " and ".join(f"{kind} ({names[0]})" for kind, names in kinds.items())
+        raise SourceError(f"{root}: holds {found}: name the files of one kind by a pattern in quotes or a list (.txt)")
+    (kind, names), *_ = kinds.items() if kinds else {"images": []}.items()
+    if kind == "images":
+        _refuse_column(files.name, files.column)
+        return _images(root, tree)
+    what = "shards" if kind == "shards" else f"{kind} files"
+    others = (name for name in tree.files if name not in set(names))
+    beside = [faulty(name, f"beside the {what}, not one of them") for name in others]
+    paths = {name: tree.files[name] for name in names}
+    return _several(replace(files, paths=paths, beside=[*beside, *tree.faults], skipped=tree.skipped))
+
+
+def _kinds(tree: Tree) -> dict[str, list[str]]:
+    """The files of each kind in a folder, of those kinds that a source may be made of; images first."""
+    kinds = {
+        "images": [name for name in tree.files if name.lower().endswith(IMAGES)],
+        "shards": [name for name in tree.files if name.lower().endswith(SHARDS)],
+        **{kind: [name for name in tree.files if name.lower().endswith(kind)] for kind in TABLES},
+    }
+    named = set().union(*kinds.values())
+    if not kinds["images"] and named:  # they need not have such names
+        kinds["images"] = looks_like_image({name: path for name, path in tree.files.items() if name not in named})
+    if sum(bool(names) for names in kinds.values()) > 1:
+        for kind in TABLES:  # a table of something else beside them makes no second source
+            if not any(holds_samples(Path(tree.files[name])) for name in kinds[kind]):
+                kinds[kind] = []
+    return {kind: names for kind, names in kinds.items() if names}
+
+
+def _images(root: Path, tree: Tree) -> ImageSource:
+    items = [_file_of_folder(path, name) for name, path in tree.files.items()] + tree.faults
     if not items:
-        raise SourceError(f"{root}: an empty folder")
-    return ImageSource(str(root), labelled_by_folders(sorted(items, key=lambda item: item.id)))
+        raise SourceError(f"{root}: an empty folder" + (f" but for {told(tree.skipped)}" if tree.skipped else ""))
+    labelled = labelled_by_folders(sorted(items, key=lambda item: item.id))
+    return ImageSource(str(root), labelled, skipped=tree.skipped)
 
 
-def _list(path: Path) -> ImageSource:
+def _file_of_folder(path: str, name: str) -> Item:
+    if name.lower().endswith(SHARDS):
+        return faulty(name, "a shard among images: encode it by its own name")
+    return file_item(path, name)
+
+
+def _list(path: Path, files: Files) -> Source:
     data = path.read_bytes()
     encoding = "utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
     names = [line.rstrip("\r") for line in data.decode(encoding, errors="surrogateescape").split("\n")]
     names = [name for name in names if name.strip()]
     if not names:
         raise SourceError(f"{path}: an empty list of images")
+    if any(_all_end(names, kind) for kind in (SHARDS, ARRAYS, PARQUET)):
+        known = distinct([faulty(name, "") for name in names])
+        paths = {item.id: os.path.join(path.parent, name) for item, name in zip(known, names, strict=True)}
+        return _several(replace(files, paths=paths))
+    _refuse_column(files.name, files.column)
     items = distinct([file_item(os.path.join(path.parent, name), name) for name in names])
     return ImageSource(str(path), labelled_by_folders(items))
+
+
+def _all_end(names: Iterable[str], ends: str | tuple[str, ...]) -> bool:
+    return all(name.lower().endswith(ends) for name in names)
 
 
 __all__ = ["FeatureSource", "ImageSource", "Item", "Source", "open_source"]

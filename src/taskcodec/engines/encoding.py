@@ -58,6 +58,7 @@ class EncodeOptions:
     overwrite: bool = False
     chunk_rows: int = 1024
     device: str | None = None
+    truncated: str = "keep"
 
 
 def encode_job(
@@ -67,7 +68,7 @@ def encode_job(
     store = settled(store)
     zipped = is_zipped(store)
     _check(store, zipped, options)
-    source, table = labelled(open_source(source_name), options.labels)
+    source, table = labelled(open_source(source_name, options.truncated), options.labels)
     check_no_backbone(source, options.backbone)
     named = None if options.codec is None else load_codec(options.codec)
     source = through(source, named)

@@ -52,7 +52,7 @@ class Names:
 
 def names_for(source: Source, first_index: int, store: Store | None) -> Names | None:
     """Who names a source's samples; None where the source's own names are unique and there are no others."""
-    own = isinstance(source, ImageSource) or source.ids is None
+    own = isinstance(source, ImageSource) or source.ids is None or source.unique_ids
     if own and not first_index:
         return None
     return Names([] if store is None else store.records["id"].to_pylist())
@@ -168,7 +168,7 @@ def _changes(store: Store, source: Source, unfinished: bool) -> str:
     kinds = {
         "new": [] if unfinished else [name for name in now if name not in then],
         "gone": [name for name in then if name not in now],
-        "of another size": [name for name in then if name in both and then[name] != now[name]],
+        "of another size": [name for name in then if name in both and now[name] not in (None, then[name])],
     }
     if not any(kinds.values()):
         return "" if unfinished else "contents have changed"
@@ -186,6 +186,7 @@ def _options(stored: Entry, request: Entry) -> str:
         "fit": "" if named or request["named"] else "a fit" if stored.get("fit") else "--no-fit",
         "refit": "a refit" if stored.get("refit") else "--no-refit",
         "chunk_rows": f"--chunk {stored.get('chunk_rows')}",
+        "truncated": f"--truncated {stored.get('truncated', 'keep')}",
     }
     differing = (word for key, word in words.items() if stored.get(key) != request.get(key))
     return " and ".join(filter(None, differing)) or codec

@@ -9,7 +9,6 @@ imported with the first image: vectors need neither.
 
 from __future__ import annotations
 
-import math
 import os
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,17 +16,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
 from taskcodec.codec import Codec
-from taskcodec.data.sources import FeatureSource, ImageSource, Item, Source
+from taskcodec.data.sources import FeatureSource, ImageSource, Source
 from taskcodec.engines.ledger import Names, as_fitted, check_fits, names_for, own_codec, plan, request_of, with_appended
+from taskcodec.engines.notes import left_out, noted, noted_in
+from taskcodec.engines.records import BackboneLike, read_item, records_of
 from taskcodec.errors import MismatchError, SourceError, StorageError, UsageError
-from taskcodec.fitting.closed_form import LARGEST
 from taskcodec.fitting.rate import adapt
 from taskcodec.quantization.uniform import MAX_SYMBOL
 from taskcodec.store import OK, SampleRecord, Store, StoreWriter
@@ -37,7 +37,7 @@ from taskcodec.store.manifest import GROUP_KEY
 from taskcodec.store.samples import readable
 
 if TYPE_CHECKING:
-    from taskcodec.transforms.images import Pixels, Preprocessing
+    from taskcodec.transforms.images import Pixels
 
 BATCH = 32
 FEATURE_BATCH = 1024
@@ -49,14 +49,6 @@ Features = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]
 Watch = Callable[[Codec, Features], None]
 Fit = Callable[[Features], Codec]
-
-
-class BackboneLike(Protocol):
-    """What this engine needs of a backbone."""
-
-    @property
-    def preprocess(self) -> Preprocessing: ...
-    def __call__(self, batch: Pixels) -> Features: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +124,8 @@ class Batches:
         start = number * self.size
         items = self.source.items[start : start + self.size]
         index = self.first_index + start
-        reading = [readers.submit(read_item, item, index + i, self.backbone) for i, item in enumerate(items)]
+        own = (self.backbone, self.source.keeps_truncated)
+        reading = [readers.submit(read_item, item, index + i, *own) for i, item in enumerate(items)]
         return runners.submit(self._image_batch, number, reading)
 
     def _image_batch(self, number: int, reading: list[Future[tuple[SampleRecord, Pixels | None]]]) -> Batch:
@@ -145,50 +138,11 @@ class Batches:
         return Batch(number, records, np.asarray(self.backbone(np.stack(pixels)), dtype=np.float32))
 
 
-def read_item(item: Item, index: int, backbone: BackboneLike) -> tuple[SampleRecord, Pixels | None]:
-    """Read and preprocess one image; a failure becomes its record's status."""
-    from taskcodec.transforms.images import read_image
-
-    def record(status: str, size: tuple[int, int] | None = None) -> SampleRecord:
-        width, height = size or (None, None)
-        return SampleRecord(item.id, index, item.size, width, height, item.label, status)
-
-    if item.fault is not None:
-        return record(item.fault), None
-    try:
-        image, size = read_image(item.read(), backbone.preprocess.resize)
-        return record(OK, size), backbone.preprocess(image)
-    except SourceError as error:
-        return record(str(error)), None
-    except OSError as error:
-        return record((error.strerror or str(error)).lower()), None
-
-
 def _feature_batch(source: FeatureSource, number: int, size: int, first_index: int) -> Batch:
     start = number * size
     block = source.block(start, min(start + size, len(source)))
-    largest = np.abs(block).max(axis=1)  # NaN where there is one
-    good: npt.NDArray[np.bool_] = np.asarray(largest <= LARGEST)
-    records = [
-        SampleRecord(
-            id=source.id_of(start + i, first_index),
-            source_index=first_index + start + i,
-            source_bytes=source.row_bytes,
-            label=None if source.labels is None else source.labels[start + i],
-            status=OK if good[i] else _fault_of(source, start + i, float(largest[i])),
-        )
-        for i in range(len(block))
-    ]
+    records, good = records_of(source, block, start, first_index)
     return Batch(number, records, block[good])
-
-
-def _fault_of(source: FeatureSource, row: int, largest: float) -> str:
-    """Why a row whose largest magnitude is this is not coded."""
-    if source.absent is not None and source.absent(row):
-        return "no vector in its row"
-    if math.isfinite(largest):
-        return f"a feature beyond {LARGEST:g} in magnitude"
-    return "NaN or infinity (as float32) among its features"
 
 
 def encode_source(
@@ -237,7 +191,7 @@ def encode_source(
         SourceError: nothing in the source could be read.
         StorageError: writing failed (the same command resumes), or the store holds something else.
     """
-    say = say or (lambda line: None)
+    say = say or _silent
     blobs = open_blobs(place)
     fingerprint = None if codec is None else codec.fingerprint
     request = request_of(source, fingerprint, named and codec is not None, bits, refit, chunk_rows)
@@ -245,7 +199,7 @@ def encode_source(
     if remove is not None or blobs.get(GROUP_KEY) is None:
         if append:
             raise StorageError(f"{blobs.name}: no store to append to")
-        batches, names = Batches(source, backbone), names_for(source, 0, None)
+        first, batches, names = 0, Batches(source, backbone), names_for(source, 0, None)
         used = _codec_of_new(codec, make, batches, bits, refit, progress).for_store(codec_name)
         if remove is not None:
             remove()
@@ -258,14 +212,17 @@ def encode_source(
         if todo.action == "nothing":
             say(f"{source.name}: in {blobs.name} already; nothing was done")
             return store
-        first = todo.first_index
-        if first is None:
+        if todo.first_index is None:
             last = pc.max(store.records["source_index"]).as_py()
             first = 0 if last is None else int(last) + 1
+        else:
+            first = todo.first_index
         batches, names = Batches(source, backbone, first_index=first), names_for(source, first, store)
         used = own_codec(store)
         addition = None if todo.first_index is not None else with_appended(store.manifest, source, first)
         writer = StoreWriter.open(place, source=addition)
+    if note := left_out(source):
+        say(note)
     with writer:
         clipped = _encode_batches(batches, used, writer, names, progress, watch)
         if writer.finish().samples == 0:
@@ -279,7 +236,10 @@ def encode_source(
         )
     if names is not None and names.changed:
         say(f"{source.name}: {names.changed} of its names were in use; these samples are NAME#2, NAME#3, ... now")
-    return Store(place, load)
+    made = Store(place, load)
+    if note := noted_in(made, source.name, first):
+        say(note)
+    return made
 
 
 def _encode_batches(
@@ -355,25 +315,33 @@ def sample_features(batches: Batches, samples: int, progress: Progress | None = 
 
 
 def write_features(
-    source: Source, path: str | Path, backbone: BackboneLike | None = None, progress: Progress | None = None
+    source: Source,
+    path: str | Path,
+    backbone: BackboneLike | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> tuple[int, list[SampleRecord]]:
     """Write the uncompressed features to a .npy file, in the order of a store's rows; (rows, failures)."""
-    failures: list[SampleRecord] = []
+    records: list[SampleRecord] = []
     with replacing(path) as temporary:
-        rows = write_npy(temporary, feature_blocks(source, failures, backbone, progress))
-    return rows, failures
+        rows = write_npy(temporary, feature_blocks(source, records, backbone, progress))
+    notes = noted(source.name, [(record.id, record.note) for record in records if record.status == OK], len(source))
+    for line in filter(None, (left_out(source), notes)):
+        (say or _silent)(line)
+    return rows, [record for record in records if record.status != OK]
 
 
 def feature_blocks(
-    source: Source, failures: list[SampleRecord], backbone: BackboneLike | None = None, progress: Progress | None = None
+    source: Source, records: list[SampleRecord], backbone: BackboneLike | None = None, progress: Progress | None = None
 ) -> Iterator[Features]:
-    """The uncompressed features (m, d), batch by batch; records of what could not be read are added to `failures`.
+    """The uncompressed features (m, d), batch by batch.
 
-    Raises SourceError where nothing could.
+    Records of what could not be read, or was read with a note, are added to `records`. Raises SourceError where nothing
+    could be read.
     """
     batches, empty = Batches(source, backbone), True
     for batch in batches.run(range(len(batches))):
-        failures.extend(record for record in batch.records if record.status != OK)
+        records.extend(record for record in batch.records if record.status != OK or record.note is not None)
         if len(batch.features):
             empty = False
             yield batch.features
@@ -381,6 +349,10 @@ def feature_blocks(
             progress(min((batch.number + 1) * batches.size, len(source)), len(source))
     if empty:
         raise SourceError(f"{source.name}: none of its {len(source)} files could be read")
+
+
+def _silent(line: str) -> None:
+    pass
 
 
 def write_npy(path: Path, blocks: Iterable[Features], width: int = 0) -> int:

@@ -1,6 +1,6 @@
 """Sources as verbs take them: with labels, a backbone and a device, each checked before anything is computed."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,18 @@ def missed(bits: float | None, reached: float, asked: bool = True) -> str | None
 
 
 def features_job(
-    source_name: str, output: Path, backbone_name: str | None, device: str | None, progress: Progress
+    source_name: str,
+    output: Path,
+    backbone_name: str | None,
+    device: str | None,
+    progress: Progress,
+    say: Callable[[str], None],
+    truncated: str = "keep",
 ) -> tuple[int, list[SampleRecord]]:
     """See `taskcodec features`."""
     check_device(device)
-    source = open_source(source_name)
-    return write_features(source, output, backbone_for(source, backbone_name, device), progress)
+    source = open_source(source_name, truncated)
+    return write_features(source, output, backbone_for(source, backbone_name, device), progress, say)
 
 
 def backbone_for(source: Source, name: str | None, device: str | None) -> Any:

@@ -19,7 +19,7 @@ from taskcodec.engines.train_config import TOY, DataChoice, LeftOut, TrainConfig
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
 from taskcodec.fitting.compressor import TrainingSet
 from taskcodec.store.samples import OK
-from taskcodec.transforms.images import Pixels, Preprocessing
+from taskcodec.transforms.images import Pixels, Preprocessing, open_image
 from taskcodec.transforms.spec import BackboneSpec
 
 READ_ROWS = 65_536
@@ -83,7 +83,8 @@ def _vectors(source: FeatureSource, limit: int, faults: Faults) -> TrainingSet:
             continue
         block = source.block(start, min(len(source), start + READ_ROWS))[wanted - start]
         finite = np.isfinite(block).all(axis=1)
-        faults += [(source.id_of(int(row)), "not all of its numbers are finite") for row in wanted[~finite]]
+        for row in wanted[~finite].tolist():
+            faults.append((source.id_of(row), source.fault(row) or "not all of its numbers are finite"))
         parts.append(block[finite])
         kept += wanted[finite].tolist()
     names = [] if source.labels is None else [source.labels[row] for row in kept]
@@ -124,7 +125,7 @@ def _images(source: ImageSource, choice: DataChoice, faults: Faults) -> Training
             faults.append((item.id, item.fault))
             continue
         try:
-            squares.append(prepare(item.read()))
+            squares.append(prepare(open_image(item.read(), choice.side, keep_truncated=True)))
             names.append(item.label)
         except (SourceError, OSError) as error:  # as when encoding: what cannot be read does not stop the rest
             faults.append((item.id, str(error)))

@@ -9,7 +9,8 @@ from PIL import Image
 
 from taskcodec.data.augment import Augmentations, augment
 from taskcodec.data.sources import ImageSource, Item
-from taskcodec.engines.local import BATCH, BackboneLike, Features, Progress
+from taskcodec.engines.local import BATCH, Features, Progress
+from taskcodec.engines.records import BackboneLike
 from taskcodec.errors import SourceError
 from taskcodec.transforms.images import Pixels, open_image
 
@@ -29,7 +30,7 @@ def view_features(
         item = source.items[number]
         generator = np.random.default_rng([seed, number])
         try:
-            image = open_image(item.read(), 2 * side) if item.fault is None else None
+            image = open_image(item.read(), 2 * side, source.keeps_truncated) if item.fault is None else None
         except (SourceError, OSError):
             image = None  # the encode records the reason
         if image is not None:
@@ -105,7 +106,7 @@ def _square(item: Item, backbone: BackboneLike) -> Pixels:
     if item.fault is not None:
         raise SourceError(f"{item.id}: {item.fault}")
     try:
-        return backbone.preprocess(item.read())
+        return backbone.preprocess(open_image(item.read(), backbone.preprocess.resize, keep_truncated=True))
     except (SourceError, OSError) as error:
         raise SourceError(f"{item.id}: {error}") from error
 

@@ -183,4 +183,4 @@ class _Images(Sequence[Any]):
     def __getitem__(self, index: Any) -> Any:
         from taskcodec.transforms.images import open_image
 
-        return open_image(self._items[index].read(), 96)
+        return open_image(self._items[index].read(), 96, keep_truncated=True)

@@ -211,7 +211,7 @@ def _views(items: Sequence[Any], backbone: Any) -> Float32s:
     side, squares = backbone.preprocess.crop, []
     for number, item in enumerate(items):
         try:
-            image = open_image(item.read(), 2 * side) if item.fault is None else None
+            image = open_image(item.read(), 2 * side, keep_truncated=True) if item.fault is None else None
         except (SourceError, OSError):
             image = None  # its features' file has the reason
         if image is not None:

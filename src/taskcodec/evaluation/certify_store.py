@@ -311,7 +311,7 @@ def _items_of(store: Store, source: ImageSource) -> list[Item]:
     lost = [name for name in names if name not in item_of]
     if lost:
         raise MismatchError(f"{source.name}: lacks {len(lost)} of the samples of {store.place}, for instance {lost[0]}")
-    other = [name for name, size in zip(names, sizes, strict=True) if item_of[name].size != size]
+    other = [name for name, size in zip(names, sizes, strict=True) if item_of[name].size not in (None, size)]
     if other:
         raise MismatchError(f"{source.name}: {other[0]} is not the file that {store.place} was made of (another size)")
     return [item_of[name] for name in names]

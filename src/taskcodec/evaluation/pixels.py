@@ -238,7 +238,7 @@ def _coded(item: Item, codec: PixelCodec, count: Callable[[int], None]) -> Item:
     """The item as it is after coding; each read reports the bytes of its file."""
 
     def read() -> Image.Image:
-        decoded, size = codec.encode_decode(read_image(item.read())[0])
+        decoded, size = codec.encode_decode(read_image(item.read(), keep_truncated=True).image)
         count(size)
         return decoded
 

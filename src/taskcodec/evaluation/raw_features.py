@@ -103,7 +103,7 @@ def _check_files(source: ImageSource, store: Store) -> None:
     known = store.samples.select(["id", "source_bytes"]).to_pylist()
     lost = [row["id"] for row in known if row["id"] not in size_of]
     _refuse_lost(lost, source.name, store)
-    other = [row["id"] for row in known if size_of[row["id"]] != row["source_bytes"]]
+    other = [row["id"] for row in known if size_of[row["id"]] not in (None, row["source_bytes"])]
     if other:
         raise MismatchError(
             f"{source.name}: {len(other)} files are not those in {store.place}, for instance {other[0]}"

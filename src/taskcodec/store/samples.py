@@ -19,8 +19,10 @@ SCHEMA = pa.schema(
         ("height", pa.int32()),
         ("label", pa.string()),
         ("status", pa.string()),
+        ("note", pa.string()),
     ]
 )
+"""Of a table of records. The files of a store have the column `note` only where a record has one."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class SampleRecord:
         width, height: of the image in pixels, None for features.
         label: its class as text, or None.
         status: "ok", or why it could not be coded.
+        note: what its reader should know of a sample that was coded all the same, or None.
     """
 
     id: str
@@ -43,6 +46,7 @@ class SampleRecord:
     height: int | None = None
     label: str | None = None
     status: str = OK
+    note: str | None = None
 
 
 def records_to_parquet(records: Sequence[SampleRecord]) -> bytes:
@@ -51,7 +55,10 @@ def records_to_parquet(records: Sequence[SampleRecord]) -> bytes:
     sink = pa.BufferOutputStream()
     for name in ("id", "label"):
         columns[name] = [text and readable(text) for text in columns[name]]
-    pq.write_table(pa.table(columns, schema=SCHEMA), sink, compression="zstd")
+    table = pa.table(columns, schema=SCHEMA)
+    if table["note"].null_count == len(table):  # stores without notes are as they were before there were any
+        table = table.drop_columns("note")
+    pq.write_table(table, sink, compression="zstd")
     return bytes(sink.getvalue())
 
 
@@ -69,6 +76,8 @@ def parquet_to_table(data: bytes, name: str) -> pa.Table:
     try:
         with pq.ParquetFile(pa.BufferReader(data), pre_buffer=False) as file:
             table = file.read(use_threads=False)
+        if "note" not in table.column_names:
+            table = table.append_column("note", pa.nulls(len(table), pa.string()))
         return table.select(SCHEMA.names).cast(SCHEMA)
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise CorruptFileError(f"{name}: not a part of a taskcodec store ({type(error).__name__})") from error

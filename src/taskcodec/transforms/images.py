@@ -5,13 +5,16 @@ import struct
 import threading
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile, JpegImagePlugin
 
 from taskcodec.errors import SourceError
+from taskcodec.transforms.depth import low_bytes_mode, shallow, shallow_colours
+from taskcodec.transforms.plugins import HEAD_BYTES, plugin_of, register
+from taskcodec.transforms.truncated import MOST, NOTE, completed, completed_zeros, share_there
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -24,7 +27,7 @@ MAX_SCALED_SIDES = 32
 _one_large_image = threading.Lock()
 
 # Named one by one, because Pillow also opens what runs other programs (EPS) or holds no picture (GRIB, HDF5).
-# HEIF and JXL are there once their plugin is registered.
+# HEIF and JXL are there once their plugin is registered, at the first such file.
 _FORMATS = (
     "JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIF", "JPEG2000", "JXL", "PPM", "ICO", "PSD", "QOI",
     "DDS", "SGI", "PCX", "TGA",
@@ -41,6 +44,20 @@ _UPRIGHT = {
 _ORIENTATION_TAG = 0x0112
 _CHANNELS = (1, 2, 3, 4)
 """Of an image array: grey, grey and alpha, RGB, RGB and alpha."""
+
+
+class Picture(NamedTuple):
+    """An image that was read.
+
+    Attributes:
+        image: upright, in RGB.
+        size: (width, height), as the file has them.
+        note: what to know of it although it could be read, or None.
+    """
+
+    image: Image.Image
+    size: tuple[int, int]
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,14 +118,14 @@ def _floor_half(excess: int) -> int:
     return excess // 2
 
 
-def open_image(source: Any, least_side: int | None = None) -> Image.Image:
-    """The image of `read_image` without its size."""
-    return read_image(source, least_side)[0]
+def open_image(source: Any, least_side: int | None = None, keep_truncated: bool = False) -> Image.Image:
+    """The image of `read_image` alone."""
+    return read_image(source, least_side, keep_truncated=keep_truncated).image
 
 
 def read_image(
-    source: Any, least_side: int | None = None, max_pixels: int = MAX_PIXELS
-) -> tuple[Image.Image, tuple[int, int]]:
+    source: Any, least_side: int | None = None, max_pixels: int = MAX_PIXELS, keep_truncated: bool = False
+) -> Picture:
     """Open and decode an image, upright, in RGB. JPEG files far larger than needed are decoded at reduced scale.
 
     Args:
@@ -116,9 +133,10 @@ def read_image(
             them: (3, H, W) or (1, H, W), uint8 or floats in [0, 1].
         least_side: the short side that must remain; None keeps the full size.
         max_pixels: images that decode to more are refused.
+        keep_truncated: whether a JPEG file that lacks its end is read with a note, where most of it is there.
 
     Returns:
-        The first frame, and its (width, height) as the file has them.
+        The first frame.
 
     Raises:
         SourceError: with a short reason (no file name: the caller knows it).
@@ -132,14 +150,20 @@ def read_image(
         source = Image.fromarray(source[..., 0] if source.shape[2:] == (1,) else source)
     try:
         if isinstance(source, Image.Image):
-            return _upright(to_rgb(source), source), source.size
+            return Picture(_upright(to_rgb(source), source), source.size)
         with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as stream:
-            image = _identify(stream)
-            size = image.size
-            large = _shrink(image, stream, least_side, max_pixels)
-            with _one_large_image if large else nullcontext():
-                image.load()
-                return _upright(to_rgb(image), image), size
+            whole = completed_zeros(stream)
+            if whole is None:
+                try:
+                    return _decoded(stream, least_side, max_pixels)
+                except OSError as error:
+                    whole = completed(stream, error) if keep_truncated else None
+                    if whole is None:
+                        raise
+        if not keep_truncated:
+            raise SourceError("damaged image (its end is missing)")
+        with io.BytesIO(whole) as stream:
+            return _decoded(stream, least_side, max_pixels, cut=True)
     except SourceError:
         raise
     except MemoryError as error:
@@ -148,6 +172,24 @@ def read_image(
         if isinstance(error, OSError) and error.errno is not None:
             raise SourceError((error.strerror or str(error)).lower()) from error
         raise SourceError(f"damaged image ({type(error).__name__}: {error})"[:200].replace("\n", " ")) from error
+
+
+def _decoded(stream: Any, least_side: int | None, max_pixels: int, cut: bool = False) -> Picture:
+    image = _identify(stream)
+    size, low_bytes = image.size, low_bytes_mode(image)
+    large = _shrink(image, stream, least_side, max_pixels)
+    with _one_large_image if large else nullcontext():
+        image.load()
+        if low_bytes is None:
+            found, note = shallow(image)
+        else:
+            image.info.pop("transparency", None)  # of 16 bits, which the high bytes are not compared with
+            found, note = shallow_colours(image, low_bytes, lambda: _identify(stream))
+        if cut:
+            if (share := share_there(image)) < MOST:
+                raise SourceError(f"damaged image (its end is missing: {share:.0%} of its rows are there)")
+            note = NOTE
+        return Picture(_upright(to_rgb(found), image), size, note)
 
 
 def _pixels_of_tensor(tensor: Any) -> Pixels:
@@ -181,39 +223,52 @@ def image_size(source: Any) -> tuple[int, int]:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode -> RGB; 16-bit greys are scaled, not clipped."""
-    if image.mode == "RGB":
-        return image
-    if image.mode.startswith("I"):
-        grey = np.asarray(image)
-        scale = 257 if image.mode != "I" or grey.max(initial=0) > 255 else 1
-        image = Image.fromarray((np.clip(grey, 0, 65_535) // scale).astype(np.uint8))
-    if image.mode == "F":
-        raise SourceError("a floating-point image has no agreed range")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    return image.convert("RGB")
+    """Any mode -> RGB. What is transparent lies over white, whatever colour its pixels have besides.
+
+    Greys of more than 8 bits become what `taskcodec.transforms.depth` says. Raises SourceError.
+    """
+    image, _ = shallow(image)
+    if not image.has_transparency_data:
+        return image.convert("RGB") if image.mode != "RGB" else image
+    coloured = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+    alpha, colours = coloured.getchannel("A"), coloured.convert("RGB")
+    if alpha.getextrema() == (255, 255):
+        return colours
+    white = Image.new("RGB", image.size, "white")
+    white.paste(colours, mask=alpha)
+    return white
 
 
 def _identify(stream: Any) -> ImageFile.ImageFile:
     """What `PIL.Image.open` does, but only for _FORMATS, and without refusing by a size that may yet be reduced."""
-    head = stream.read(16)
+    stream.seek(0)
+    head = stream.read(HEAD_BYTES)
     if not head:
         raise SourceError("empty file")
     Image.init()
     for name in _FORMATS:
-        factory, accept = Image.OPEN.get(name, (None, None))
-        if factory is None:
-            continue
-        try:
-            if accept is not None and accept(head) is not True:
-                continue
-            stream.seek(0)
-            # JPEG's own factory looks for further pictures in the file, which nothing here needs.
-            return JpegImagePlugin.JpegImageFile(stream) if name == "JPEG" else factory(stream, "")
-        except (SyntaxError, IndexError, TypeError, struct.error):
-            continue
+        if (found := _opened(name, head, stream)) is not None:
+            return found
+    if (plugin := plugin_of(head)) is not None:
+        register(plugin)
+        if (found := _opened(plugin.format, head, stream)) is not None:
+            return found
     raise SourceError("not an image that can be read")
+
+
+def _opened(name: str, head: bytes, stream: Any) -> ImageFile.ImageFile | None:
+    """The image in a stream by one of Pillow's formats; None where it is of another."""
+    factory, accept = Image.OPEN.get(name, (None, None))
+    if factory is None:
+        return None
+    try:
+        if accept is not None and accept(head) is not True:
+            return None
+        stream.seek(0)
+        # JPEG's own factory looks for further pictures in the file, which nothing here needs.
+        return JpegImagePlugin.JpegImageFile(stream) if name == "JPEG" else factory(stream, "")
+    except (SyntaxError, IndexError, TypeError, struct.error):
+        return None
 
 
 def _shrink(image: ImageFile.ImageFile, stream: Any, least_side: int | None, max_pixels: int) -> bool:

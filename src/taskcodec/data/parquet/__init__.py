@@ -1,0 +1,1 @@
+"""Parquet files as sources: of vectors, and of pictures."""

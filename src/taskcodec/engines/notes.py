@@ -1,0 +1,39 @@
+"""What a command says of samples that were coded all the same, and of files that were left out."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import pyarrow.compute as pc
+
+from taskcodec.data.left_behind import told
+from taskcodec.data.sources import Source
+from taskcodec.store import Store
+
+
+def left_out(source: Source) -> str | None:
+    """A line on the files of a source that are hidden or left by other programs; None where there is none."""
+    words = told(source.skipped)
+    return f"{source.name}: skipped {words}" if words else None
+
+
+def noted(name: str, samples: Iterable[tuple[str, str | None]], total: int) -> str | None:
+    """A line on those samples of a source, by name and note, that have a note; None where none has one.
+
+    `total` is how many samples there are.
+    """
+    counts, first = Counter[str](), dict[str, str]()
+    for sample, note in samples:
+        if note is not None:
+            counts[note] += 1
+            first.setdefault(note, sample)
+    if not counts:
+        return None
+    parts = [f"{count:,} with {note} (such as {first[note]})" for note, count in counts.most_common()]
+    return f"warning: {name}: {counts.total():,} of {total:,} samples were read with a note: {', '.join(parts)}"
+
+
+def noted_in(store: Store, name: str, first_index: int) -> str | None:
+    """The same of the samples in a store that are of a source: those from `first_index` on."""
+    samples = store.samples
+    rows = samples.filter(pc.greater_equal(samples["source_index"], first_index))
+    return noted(name, zip(rows["id"].to_pylist(), rows["note"].to_pylist(), strict=True), len(rows))
