@@ -89,3 +89,10 @@ def test_alpha_of_16_bits(tmp_path):
     values = ramp(4095, (16, 20, 4))
     values[..., 3] = 0
     assert pixels(png(values, RGB_ALPHA)).min() == 255
+
+
+@pytest.mark.parametrize("kind", ["TGA", "PNG"])
+def test_a_fourth_channel_of_zeros_hides_all_but_where_it_is_not_used(kind):
+    image = Image.fromarray(np.dstack([HIDDEN, np.zeros_like(ALPHA)]))
+    expected = HIDDEN if kind == "TGA" else np.full_like(HIDDEN, 255)
+    np.testing.assert_array_equal(pixels(as_bytes(image, kind)), expected)

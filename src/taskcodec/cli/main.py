@@ -36,7 +36,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 SourceArgument = Annotated[
-    str, typer.Argument(help="Folder of images, list (.txt), shards (.zip, .tar), .npy or .parquet")
+    str,
+    typer.Argument(help="Folder, list (.txt), shards (.zip, .tar), .npy or .parquet (FILE.parquet:COLUMN), or pattern"),
 ]
 StoreArgument = Annotated[str, typer.Argument(help="Store: folder, .zip or URL")]
 CodecOption = Annotated[str | None, typer.Option("--codec", help="Codec file, store, or name of a bundled codec")]

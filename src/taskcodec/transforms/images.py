@@ -41,6 +41,8 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_UNUSED_ALPHA = ("BMP", "DIB", "TGA")
+"""Formats whose fourth channel often is there but not used: zeros in all of it hide nothing."""
 _ORIENTATION_TAG = 0x0112
 _CHANNELS = (1, 2, 3, 4)
 """Of an image array: grey, grey and alpha, RGB, RGB and alpha."""
@@ -232,7 +234,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
         return image.convert("RGB") if image.mode != "RGB" else image
     coloured = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
     alpha, colours = coloured.getchannel("A"), coloured.convert("RGB")
-    if alpha.getextrema() == (255, 255):
+    shown: Any = alpha.getextrema()
+    if shown == (255, 255) or (shown == (0, 0) and image.format in _UNUSED_ALPHA):
         return colours
     white = Image.new("RGB", image.size, "white")
     white.paste(colours, mask=alpha)
