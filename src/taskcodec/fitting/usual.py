@@ -28,7 +28,7 @@ QUALITIES: tuple[Quality, ...] = get_args(Quality)
 
 AXES_BITS, AXES_SAMPLES = 290.0, 1000
 """The usual rate of leading axes, in bits a sample, for up to so many samples ..."""
-FEWER_BITS, LEAST_BITS = 60.0, 170.0
+FEWER_BITS, LEAST_BITS = 62.5, 165.0
 """... less so many bits for each tenfold of them, down to the second number: predictors that learn from more samples
 feel less of the noise, and at such numbers a picture's own record takes nearly as much as its code."""
 RATES: dict[Quality, float] = {"small": 0.45, "usual": 1.0, "safe": 3.0}

