@@ -26,18 +26,18 @@ from taskcodec.transforms.spec import BackboneSpec
 Quality = Literal["small", "usual", "safe"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 
-AXES_BITS, AXES_SAMPLES = 290.0, 1000
+AXES_BITS, AXES_SAMPLES = 290.0, 3000
 """The usual rate of leading axes, in bits a sample, for up to so many samples ..."""
-FEWER_BITS, LEAST_BITS = 62.5, 165.0
+FEWER_BITS, LEAST_BITS = 82.0, 165.0
 """... less so many bits for each tenfold of them, down to the second number: predictors that learn from more samples
 feel less of the noise, and at such numbers a picture's own record takes nearly as much as its code."""
 RATES: dict[Quality, float] = {"small": 0.45, "usual": 1.0, "safe": 3.0}
 """The rate of each quality, as a share of the usual one."""
-LOST: dict[Quality, float] = {"small": 0.04, "usual": 0.01, "safe": 0.004}
+LOST: dict[Quality, float] = {"small": 0.04, "usual": 0.0125, "safe": 0.004}
 """The share of the variance that features coded as they are may lose."""
 MOST_BITS_PER_FEATURE = 4.0
 """More than this for each feature tells nothing new: of narrow features it is the rate."""
-WORTH = 0.8
+WORTH = 0.7
 """Axes are taken where they make the whole store smaller than this share of what it is without them: that codecs of
 features as they are keep of samples they have not seen is worth the rest."""
 AXES_PER_BIT, BITS_PER_NUMBER = 0.33, 3.6
