@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from taskcodec.api import benchmark, features
+    from taskcodec.api import benchmark, encode, features
     from taskcodec.codec import Codec, load_codec
     from taskcodec.errors import TaskcodecError
     from taskcodec.evaluation.evaluate_store import evaluate
@@ -34,6 +34,7 @@ _HOMES = {
     "at_bits": "taskcodec.fitting",
     "at_step": "taskcodec.fitting",
     "benchmark": "taskcodec.api",
+    "encode": "taskcodec.api",
     "evaluate": "taskcodec.evaluation.evaluate_store",
     "features": "taskcodec.api",
     "fit": "taskcodec.fitting",
@@ -118,6 +119,7 @@ __all__ = [
     "at_step",
     "benchmark",
     "decode",
+    "encode",
     "evaluate",
     "features",
     "fit",

@@ -64,6 +64,10 @@ class UnfinishedWarning(UserWarning):
     """A store was opened that holds part of its samples: its encode, or an append to it, was stopped."""
 
 
+class EncodeWarning(UserWarning):
+    """What an encode says of its source, its rate or its place; the command prints such lines."""
+
+
 class SkippedWarning(UserWarning):
     """Samples of a source were left out, since they could not be read."""
 

@@ -44,6 +44,7 @@ class FeatureSource:
         unique_ids: whether no two of `ids` are alike.
         skipped: files beside these that are hidden or left by other programs, counted.
         release: lets go of what `block` keeps open.
+        digest: SHA-256 of the rows, where they lie in no file.
     """
 
     name: str
@@ -61,6 +62,7 @@ class FeatureSource:
     unique_ids: bool = False
     skipped: Skipped = field(default_factory=dict)
     release: Callable[[], None] = _nothing
+    digest: str | None = None
 
     def __len__(self) -> int:
         return self.rows
@@ -71,6 +73,8 @@ class FeatureSource:
 
     @cached_property
     def _sha256(self) -> str:
+        if self.digest is not None:
+            return self.digest
         digest = hashlib.sha256(str((self.rows, self.dimension, self.file_bytes)).encode())
         digest.update(self.marks.encode("utf-8", "surrogateescape"))
         for piece in pieces(self.files or (self.name,)):
@@ -86,6 +90,28 @@ class FeatureSource:
         """The id of a row; where it has none its number, counted from `first`."""
         found = None if self.ids is None else self.ids[row]
         return str(first + row) if found is None else found
+
+
+def array_source(
+    features: Block, ids: Sequence[str | None] | None = None, labels: Sequence[str | None] | None = None
+) -> FeatureSource:
+    """An (n, d) array in memory, n and d at least 1. Raises SourceError where ids or labels are not n."""
+    rows, dimension = features.shape
+    for what, found in (("ids", ids), ("labels", labels)):
+        if found is not None and len(found) != rows:
+            raise SourceError(f"{len(found):,} {what} for {rows:,} vectors")
+    digest = hashlib.sha256(str(features.shape).encode() + np.ascontiguousarray(features, "<f4").tobytes()).hexdigest()
+    return FeatureSource(
+        "the array",
+        rows,
+        dimension,
+        4 * dimension,
+        lambda start, stop: features[start:stop],
+        features.nbytes,
+        ids,
+        labels,
+        digest=digest,
+    )
 
 
 def open_npy(path: Path) -> FeatureSource:

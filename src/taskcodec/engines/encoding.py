@@ -62,13 +62,19 @@ class EncodeOptions:
 
 
 def encode_job(
-    source_name: str, store: str, options: EncodeOptions, progress: Progress, watch: Watch, say: Callable[[str], None]
+    given: str | Source,
+    store: str,
+    options: EncodeOptions,
+    progress: Progress,
+    watch: Watch,
+    say: Callable[[str], None],
 ) -> Store:
     """See `taskcodec encode`."""
     store = settled(store)
     zipped = is_zipped(store)
     _check(store, zipped, options)
-    source, table = labelled(open_source(source_name, options.truncated), options.labels)
+    opened_source = open_source(given, options.truncated) if isinstance(given, str) else given
+    source, table = labelled(opened_source, options.labels)
     check_no_backbone(source, options.backbone)
     named = None if options.codec is None else load_codec(options.codec)
     source = through(source, named)

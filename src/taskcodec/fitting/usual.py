@@ -3,7 +3,7 @@
 Two kinds of codec are to be had of the samples of a collection, and the bytes of the whole store decide.
 
     features as they are     one step for all features, columns of one spread share a table: about 1.5 bits a feature,
-    (dimension-wise)         15 kB of codec; keeps what samples hold that were not there at the fit
+    (dimension-wise)         15 kB of codec and tables; keeps what samples hold that were not there at the fit
     leading axes             a tenth to a fifth of those bits, some 65 kB of codec; keeps what varies in the collection
     (bottleneck)
 
@@ -20,8 +20,9 @@ import numpy.typing as npt
 
 from taskcodec.codec import Codec
 from taskcodec.errors import UsageError
-from taskcodec.fitting.closed_form import LARGEST_COVARIANCE, fit
+from taskcodec.fitting.closed_form import FEW_SAMPLES, LARGEST_COVARIANCE, fit
 from taskcodec.fitting.leading import covariance_of, leading_axes, shrink
+from taskcodec.quantization.uniform import MAX_SYMBOL
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.companding import compand
 from taskcodec.transforms.spec import BackboneSpec
@@ -29,29 +30,33 @@ from taskcodec.transforms.spec import BackboneSpec
 Quality = Literal["small", "usual", "safe"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 
+FEW_BITS, FEW = 400.0, 1000
+"""The usual rate of leading axes, in bits a sample, for fewer samples than the second number: what a few tell of which
+axes count is less certain, and beside the axes their codes weigh little ..."""
 AXES_BITS, AXES_SAMPLES = 290.0, 3000
-"""The usual rate of leading axes, in bits a sample, for up to so many samples ..."""
+"""... from there on up to so many ..."""
 FEWER_BITS, LEAST_BITS = 82.0, 165.0
-"""... less so many bits for each tenfold of them, down to the second number: predictors that learn from more samples
-feel less of the noise, and at such numbers a picture's own record takes nearly as much as its code."""
+"""... and then less so many bits for each tenfold of them, down to the second number: predictors that learn from more
+samples feel less of the noise, and at such numbers a picture's own record takes nearly as much as its code."""
 RATES: dict[Quality, float] = {"small": 0.45, "usual": 1.0, "safe": 3.0}
 """The rate of each quality, as a share of the usual one."""
 LOST: dict[Quality, float] = {"small": 0.04, "usual": 0.0125, "safe": 0.004}
 """The share of the variance that features coded as they are may lose."""
 MOST_BITS_PER_FEATURE = 4.0
 """More than this for each feature tells nothing new: of narrow features it is the rate."""
-WORTH = 0.7
+WORTH = 0.9
 """Axes are taken where they make the whole store smaller than this share of what it is without them: that codecs of
 features as they are keep of samples they have not seen is worth the rest."""
 AXES_PER_BIT, BITS_PER_NUMBER = 0.33, 3.6
 """What codecs of leading axes have: axes for each bit of the rate, and bits for each of an axis's numbers."""
-SHARED_BYTES = 14_000
-"""What a store of features as they are takes beside its codes, records apart."""
+PLAIN_BYTES, TABLE_BYTES = 11, 60
+"""What a store of features as they are takes for each feature beside codes and records, and one of axes for each axis
+beside its numbers: tables in codec and array."""
 ISOTROPIC, MORE = 0.25, 1.5
 """Where leading axes keep less than this share of the variance of samples held back, nothing leads: the rate is raised
 by the second factor until they do."""
-UNITS = 0.5
-"""Where one feature has more than this share of the variance of all, features are in different units."""
+UNITS = 1000.0
+"""A feature counts for the step with so many times the median variance, at most."""
 HELD_BACK = 4
 """Every so many-th sample is held back to measure what a fit keeps of samples that it has not seen."""
 LEAST_SAMPLES = 8
@@ -111,7 +116,7 @@ def fit_usual(
 def axes_bits(samples: int, dimension: int, quality: Quality = "usual") -> float:
     """The rate of leading axes of a collection of so many samples, in bits a sample."""
     tenfolds = max(0.0, math.log10(max(samples, 1) / AXES_SAMPLES))
-    usual = max(LEAST_BITS, AXES_BITS - FEWER_BITS * tenfolds)
+    usual = FEW_BITS if samples < FEW else max(LEAST_BITS, AXES_BITS - FEWER_BITS * tenfolds)
     return min(RATES[quality] * usual, MOST_BITS_PER_FEATURE * dimension)
 
 
@@ -131,9 +136,9 @@ def _chosen(features: Features, samples: int, quality: Quality, backbone: Backbo
     few = features[:: max(1, len(features) // TRIED)]
     tried = _plain(few, quality, None)
     plain_bits = float(tried.tables.code_length(tried.encode(few)).mean())
-    without = samples * plain_bits / 8 + SHARED_BYTES
-    within = samples * bits / 8 + min(AXES_PER_BIT * bits, d) * d * BITS_PER_NUMBER / 8
-    if within > WORTH * without or len(features) < 2:
+    without = samples * plain_bits / 8 + PLAIN_BYTES * d
+    within = samples * bits / 8 + min(AXES_PER_BIT * bits, d) * (d * BITS_PER_NUMBER / 8 + TABLE_BYTES)
+    if within > WORTH * without or FEW_SAMPLES * len(features) < bits:
         codec = _plain(features, quality, backbone)
         return codec, _kept_of_others(codec, features)
     codec = fit(features, bits=bits, method="bottleneck", backbone=backbone)
@@ -148,11 +153,11 @@ def _chosen(features: Features, samples: int, quality: Quality, backbone: Backbo
 def _plain(features: Features, quality: Quality, backbone: BackboneSpec | None) -> Codec:
     """Features as they are, at the step that loses about the share of their variance that this quality may lose."""
     variances = features.var(axis=0, dtype=np.float64)
-    variance = float(variances.mean()) or float(features.var(dtype=np.float64))
-    if len(variances) > 2 and variances.max() > UNITS * variances.sum():
-        # One step for features in so different units would keep one of them alone: axes have their own.
-        return fit(features, bits=axes_bits(1, len(variances), "safe"), method="bottleneck", backbone=backbone)
-    step = math.sqrt(12 * LOST[quality] * variance) if variance > 0 else 1.0
+    heard = variances[variances > 0]
+    # A feature in a far larger unit than the rest would else have a step of its own size, which keeps it alone.
+    usual = np.minimum(variances, UNITS * np.median(heard)).mean() if len(heard) else features.var(dtype=np.float64)
+    largest = float(np.abs(features - features.mean(axis=0, dtype=np.float64)).max())
+    step = max(math.sqrt(12 * LOST[quality] * float(usual)), 2 * largest / MAX_SYMBOL) or 1.0
     return fit(features, step=step, method="dimensionwise", backbone=backbone)
 
 
