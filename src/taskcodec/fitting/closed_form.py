@@ -59,8 +59,8 @@ NEVER_WEAK = 0.1
 """No axis with more than this share of the leading one's variance is left out: where all are alike, none is."""
 EMPHASIS_FLOOR = 3e-3
 """Share of the leading axis's variance added to each: no axis gets a step beyond ten times the leading one's."""
-AXES_PER_BIT, MORE_AXES = 0.75, 64
-"""Axes that are looked at, for each bit of the rate and beside: about a third of them, or fewer, is kept."""
+AXES_PER_BIT, MORE_AXES = 0.5, 48
+"""Axes that are looked at, for each bit of the rate and beside: half of them or fewer is kept."""
 FEW_SAMPLES, FINE_BITS = 5, 0.75
 """Fewer samples than a fifth of the rate in bits are too few for axes of their own, along which others do not lie.
 Features are then coded as they are, where the rate is more than the second number for each feature."""

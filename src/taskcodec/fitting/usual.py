@@ -20,24 +20,27 @@ import numpy.typing as npt
 
 from taskcodec.codec import Codec
 from taskcodec.errors import UsageError
-from taskcodec.fitting.closed_form import Method, fit
+from taskcodec.fitting.closed_form import LARGEST_COVARIANCE, fit
+from taskcodec.fitting.leading import covariance_of, leading_axes, shrink
+from taskcodec.transforms.affine import AffineTransform
+from taskcodec.transforms.companding import compand
 from taskcodec.transforms.spec import BackboneSpec
 
 Quality = Literal["small", "usual", "safe"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 
-AXES_BITS, AXES_SAMPLES = 290.0, 1000
+AXES_BITS, AXES_SAMPLES = 290.0, 3000
 """The usual rate of leading axes, in bits a sample, for up to so many samples ..."""
-FEWER_BITS, LEAST_BITS = 62.5, 165.0
+FEWER_BITS, LEAST_BITS = 82.0, 165.0
 """... less so many bits for each tenfold of them, down to the second number: predictors that learn from more samples
 feel less of the noise, and at such numbers a picture's own record takes nearly as much as its code."""
 RATES: dict[Quality, float] = {"small": 0.45, "usual": 1.0, "safe": 3.0}
 """The rate of each quality, as a share of the usual one."""
-LOST: dict[Quality, float] = {"small": 0.04, "usual": 0.01, "safe": 0.004}
+LOST: dict[Quality, float] = {"small": 0.04, "usual": 0.0125, "safe": 0.004}
 """The share of the variance that features coded as they are may lose."""
 MOST_BITS_PER_FEATURE = 4.0
 """More than this for each feature tells nothing new: of narrow features it is the rate."""
-WORTH = 0.8
+WORTH = 0.7
 """Axes are taken where they make the whole store smaller than this share of what it is without them: that codecs of
 features as they are keep of samples they have not seen is worth the rest."""
 AXES_PER_BIT, BITS_PER_NUMBER = 0.33, 3.6
@@ -53,6 +56,8 @@ HELD_BACK = 4
 """Every so many-th sample is held back to measure what a fit keeps of samples that it has not seen."""
 LEAST_SAMPLES = 8
 """Of fewer samples none is held back."""
+TRIED = 256
+"""About so many samples tell what features as they are would take."""
 
 Features = npt.NDArray[np.float32]
 
@@ -92,7 +97,8 @@ def fit_usual(
     if quality not in QUALITIES:
         raise UsageError(f"quality {quality!r} is none of {', '.join(QUALITIES)}")
     if bits is not None:
-        codec, kept = _measured(features, bits, None, backbone)
+        codec = fit(features, bits=bits, backbone=backbone)
+        kept = _kept_of_others(codec, features)
     else:
         codec, kept = _chosen(features, samples, quality, backbone)
     held = len(features[::HELD_BACK]) if len(features) >= LEAST_SAMPLES else 0
@@ -122,28 +128,21 @@ def kept_of(codec: Codec, features: Features) -> Kept:
 
 def _chosen(features: Features, samples: int, quality: Quality, backbone: BackboneSpec | None) -> tuple[Codec, Kept]:
     d, bits = features.shape[1], axes_bits(samples, features.shape[1], quality)
-    plain = _plain(features, quality, backbone)
-    plain_bits = float(plain.tables.code_length(plain.encode(features)).mean())
+    few = features[:: max(1, len(features) // TRIED)]
+    tried = _plain(few, quality, None)
+    plain_bits = float(tried.tables.code_length(tried.encode(few)).mean())
     without = samples * plain_bits / 8 + SHARED_BYTES
     within = samples * bits / 8 + min(AXES_PER_BIT * bits, d) * d * BITS_PER_NUMBER / 8
     if within > WORTH * without or len(features) < 2:
-        learned = _plain(_learned(features), quality, backbone)
-        return plain, kept_of(learned, _held(features))
-    codec, kept = _measured(features, bits, "bottleneck", backbone)
+        codec = _plain(features, quality, backbone)
+        return codec, _kept_of_others(codec, features)
+    codec = fit(features, bits=bits, method="bottleneck", backbone=backbone)
+    kept = _kept_of_others(codec, features)
     while kept.variance < ISOTROPIC and bits < plain_bits:
         bits = min(MORE * bits, plain_bits)
-        codec, kept = _measured(features, bits, "bottleneck", backbone)
+        codec = fit(features, bits=bits, method="bottleneck", backbone=backbone)
+        kept = _kept_of_others(codec, features)
     return codec, kept
-
-
-def _measured(
-    features: Features, bits: float, method: Method | None, backbone: BackboneSpec | None
-) -> tuple[Codec, Kept]:
-    """A codec fitted to all, and what one fitted likewise to the others keeps of those held back."""
-    codec = fit(features, bits=bits, method=method, backbone=backbone)
-    like: Method = codec.provenance["method"]
-    learned = codec if len(features) < LEAST_SAMPLES else fit(_learned(features), bits=bits, method=like)
-    return codec, kept_of(learned, _held(features))
 
 
 def _plain(features: Features, quality: Quality, backbone: BackboneSpec | None) -> Codec:
@@ -155,6 +154,28 @@ def _plain(features: Features, quality: Quality, backbone: BackboneSpec | None) 
         return fit(features, bits=axes_bits(1, len(variances), "safe"), method="bottleneck", backbone=backbone)
     step = math.sqrt(12 * LOST[quality] * variance) if variance > 0 else 1.0
     return fit(features, step=step, method="dimensionwise", backbone=backbone)
+
+
+def _kept_of_others(codec: Codec, features: Features) -> Kept:
+    """What a codec like this one, of the other samples, keeps of those held back."""
+    return kept_of(_like(codec, features), _held(features))
+
+
+def _like(codec: Codec, features: Features) -> Codec:
+    """The codec as samples other than those held back would have it: its step and tables, their centre and axes."""
+    transform, learned = codec.transform, _learned(features)
+    companded = compand(learned, transform.companding)
+    centre = companded.mean(axis=0, dtype=np.float64).astype(np.float32)
+    if transform.axes is None or transform.dimension > LARGEST_COVARIANCE or len(features) < LEAST_SAMPLES:
+        return replace(codec, transform=replace(transform, centre=centre))
+    k, d = transform.columns, transform.dimension
+    # A few more are asked for than are taken: the last ones are not exact.
+    found = leading_axes(shrink(covariance_of(companded), len(learned)), min(d, k + k // 4 + 8))[1]
+    axes = np.ascontiguousarray(found[:, ::-1][:, :k], dtype=np.float32)
+    like = AffineTransform(
+        transform.companding, centre, transform.scale, axes, np.ascontiguousarray(axes.T), unit_norm=transform.unit_norm
+    )
+    return replace(codec, transform=like)
 
 
 def _learned(features: Features) -> Features:
