@@ -9,6 +9,7 @@ language. It shares no code with taskcodec. Sample records need a Parquet reader
 import base64
 import hashlib
 import json
+import math
 import struct
 import sys
 import zlib
@@ -82,11 +83,14 @@ class Conditional(NamedTuple):
 Tables = list[Column] | Conditional
 
 
+Tensor = tuple[list[int], list[float]]
+
+
 class Codec(NamedTuple):
-    """A codec file: its manifest, and each tensor as (shape, flat list)."""
+    """A codec file: its manifest, and each tensor as (shape, flat list), those of version 3 as earlier ones."""
 
     manifest: dict[str, Any]
-    tensors: dict[str, tuple[list[int], list[float]]]
+    tensors: dict[str, Tensor]
     tables: Tables
 
 
@@ -259,20 +263,48 @@ def read_codec(data: bytes) -> Codec:
     header, body = json.loads(data[8 : 8 + size]), data[8 + size :]
     manifest = json.loads(header.pop("__metadata__")["taskcodec"])
     assert manifest["format"] == "taskcodec.codec", "another format"
-    assert manifest["version"] in (1, 2), "another version"
+    assert manifest["version"] in (1, 2, 3), "another version"
     claimed = manifest.pop("fingerprint")
-    digest, tensors, tables = hashlib.sha256(canonical(manifest)), {}, b""
+    digest, tensors, raw = hashlib.sha256(canonical(manifest)), {}, {}
+    kinds = {"F32": ("<f4", "f"), "F16": ("<f2", "e"), "I32": ("<i4", "i"), "U16": ("<u2", "H")}
+    kinds |= {"U8": ("|u1", "B"), "I8": ("|i1", "b")}
     for name in sorted(header):
-        kinds = {"F32": ("<f4", "f"), "F16": ("<f2", "e"), "I32": ("<i4", "i"), "U8": ("|u1", "B")}
         dtype, letter = kinds[header[name]["dtype"]]
         shape, (begin, end) = header[name]["shape"], header[name]["data_offsets"]
         digest.update(f"\n{name} {dtype} {tuple(shape)}\n".encode() + body[begin:end])
         count = (end - begin) // struct.calcsize(letter)
         tensors[name] = (shape, list(struct.unpack(f"<{count}{letter}", body[begin:end])))
-        if name == "tables":
-            tables = body[begin:end]
+        raw[name] = body[begin:end]
     assert digest.hexdigest() == claimed, "another fingerprint"
-    return Codec({**manifest, "fingerprint": claimed}, tensors, read_any_tables(tables))
+    tables = read_any_tables(raw["tables"])
+    if "shares" in tensors and isinstance(tables, list):
+        tables, tensors["points"] = spread(tables, tensors["points"][1], [int(n) for n in tensors["shares"][1]])
+    if "axes" in tensors:
+        tensors["synthesis"] = read_axes(raw["axes"], [int(e) for e in tensors["axes_exponents"][1]])
+    if manifest["transform"].get("unit_scale"):
+        columns = tensors["synthesis"][0][0] if "synthesis" in tensors else tensors["centre"][0][0]
+        tensors["scale"] = ([columns], [1.0] * columns)
+    return Codec({**manifest, "fingerprint": claimed}, tensors, tables)
+
+
+def spread(tables: list[Column], points: list[float], shares: list[int]) -> tuple[list[Column], Tensor]:
+    """Tables and points of every column, from those that columns share."""
+    assert set(shares) == set(range(len(tables))), "tables that no column has"
+    own, at = [], 0
+    for table in tables:
+        own.append(points[at : at + len(table.counts) - 1])
+        at += len(table.counts) - 1
+    assert at == len(points), "points of other tables"
+    flat = [point for number in shares for point in own[number]]
+    return [tables[number] for number in shares], ([len(flat)], flat)
+
+
+def read_axes(data: bytes, exponents: list[int]) -> Tensor:
+    """A linear map as coded integers -> its synthesis matrix, (k, d)."""
+    length, at = varint(data, 0)
+    rows = read_block(data[at + length :], read_tables(data[at : at + length]))
+    flat = [row[j] * 2.0**exponent for j, exponent in enumerate(exponents) for row in rows]
+    return [len(exponents), len(rows)], flat
 
 
 def decode(symbols: Symbols, codec: Codec) -> list[list[float]]:
@@ -299,7 +331,9 @@ def decode(symbols: Symbols, codec: Codec) -> list[list[float]]:
         if matrix is not None:
             latent = [sum(y * matrix[j * d + i] for j, y in enumerate(latent)) for i in range(d)]
         u = [y + c for y, c in zip(latent, centre, strict=True)]
-        out.append([max(v, 0.0) ** 2 for v in u] if companding == "sqrt" else u)
+        x = [max(v, 0.0) ** 2 for v in u] if companding == "sqrt" else u
+        norm = max(math.hypot(*x), 1e-30) if codec.manifest["transform"].get("unit_norm") else 1.0
+        out.append([v / norm for v in x])
     return out
 
 

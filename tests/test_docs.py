@@ -16,6 +16,7 @@ from PIL import Image
 
 import taskcodec
 from taskcodec.coding import encode_block, encode_sample, tables_from_symbols
+from taskcodec.fitting.usual import fit_usual
 from taskcodec.store import SampleRecord, StoreWriter
 from tests.coding.make_golden import golden_conditional
 from tests.conditional import conditional, conditional_tables
@@ -144,24 +145,50 @@ def test_second_reader_reads_conditional_tables(second_reader):
         assert second_reader.read_sample(encode_sample(symbols[3], tables), theirs) == symbols[3].tolist()
 
 
-@pytest.mark.parametrize("method", ["bottleneck", "dimensionwise", "conditional"])
-@pytest.mark.parametrize("signed", [True, False])
-def test_second_reader_reads_a_store(second_reader, tmp_path, method, signed):
+def second_codecs(signed):
+    """Codecs of every kind that stores hold, with features that each is for."""
     rng = np.random.default_rng(1)
-    features = (rng.normal(size=(300, 4)) @ rng.normal(size=(4, 12))).astype("f4")
-    features = features if signed else np.abs(features)
-    codec = taskcodec.fit(features, bits=40, method="bottleneck" if method == "conditional" else method)
-    codec = conditional(codec) if method == "conditional" else codec
-    symbols = codec.encode(features)
-    symbols[-2:] = 0  # rows that are not coded
-    with StoreWriter.create(tmp_path / "s.tcz", codec, chunk_rows=128) as writer:
-        writer.append(symbols, [SampleRecord(str(i), i, 48) for i in range(300)])
-        writer.finish()
-    found, its_codec = second_reader.read_store(tmp_path / "s.tcz")
-    assert found == symbols.tolist()
-    assert its_codec.manifest["fingerprint"] == codec.fingerprint
-    again = taskcodec.open(tmp_path / "s.tcz").features[:50]
-    np.testing.assert_allclose(second_reader.decode(found[:50], its_codec), again, rtol=1e-4, atol=1e-4)
+    x = (rng.normal(size=(300, 4)) @ rng.normal(size=(4, 12))).astype("f4")
+    x = x if signed else np.abs(x)
+    unit = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype("f4")
+    views = np.stack([x, x + rng.normal(size=x.shape).astype("f4")])
+    axes, matrices = taskcodec.fit(x, bits=40), taskcodec.fit(x, bits=40, views=views)
+    return {
+        "axes": (axes, x),
+        "axes of unit norm": (taskcodec.fit(unit, bits=40), unit),
+        "matrices": (matrices, x),
+        "conditional": (conditional(matrices), x),
+        "conditional with axes": (conditional(axes), x),
+        "a table for each feature": (taskcodec.fit(np.tile(x, (2, 1)), bits=40, method="dimensionwise"), x),
+        "shares": (taskcodec.fit(x[:20], bits=40, method="dimensionwise"), x),
+        "shares of unit norm": (taskcodec.fit(unit[:20], bits=40, method="dimensionwise"), unit),
+        "one sample": (fit_usual(x[:1], 1), x),
+        "usual": (fit_usual(x, 300), x),
+        "scaled": (taskcodec.fit(1e-9 * x, bits=40, method="dimensionwise"), 1e-9 * x),
+    }
+
+
+VERSIONS = {"matrices": 1, "conditional": 2, "a table for each feature": 1}
+"""Of these codecs; all others are of version 3."""
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_second_reader_reads_a_store(second_reader, tmp_path, signed):
+    for kind, (codec, features) in second_codecs(signed).items():
+        place, symbols = tmp_path / f"{kind}.tcz", codec.encode(features)
+        symbols[-2:] = 0  # rows that are not coded
+        with StoreWriter.create(place, codec, chunk_rows=128) as writer:
+            writer.append(symbols, [SampleRecord(str(i), i, 48) for i in range(300)])
+            writer.finish()
+        found, its_codec = second_reader.read_store(place)
+        assert found == symbols.tolist(), kind
+        assert its_codec.manifest["fingerprint"] == codec.fingerprint, kind
+        assert its_codec.manifest["version"] == VERSIONS.get(kind, 3), kind
+        again, size = taskcodec.open(place).features[:50], np.abs(features).max()
+        second = np.array(second_reader.decode(found[:50], its_codec))
+        np.testing.assert_allclose(second, again, rtol=1e-4, atol=1e-4 * size, err_msg=kind)
+        if "unit norm" in kind:
+            np.testing.assert_allclose(np.linalg.norm(second, axis=1), 1, rtol=1e-9)
 
 
 def test_pages_ask_nothing_of_other_sites():
@@ -177,9 +204,10 @@ def test_pages_ask_nothing_of_other_sites():
 
 def test_the_limits_are_those_of_the_code():
     from taskcodec import codec_file
-    from taskcodec.coding import ans, tables, varint
+    from taskcodec.coding import ans, shared, tables, varint
     from taskcodec.quantization import uniform
     from taskcodec.store import manifest
+    from taskcodec.transforms import axes
 
     text = (ROOT / "docs" / "store-format.md").read_text(encoding="utf-8")
     for start, power, value in (
@@ -190,8 +218,12 @@ def test_the_limits_are_those_of_the_code():
         ("bytes that a table's zlib stream", 26, 64 * tables.MAX_COLUMNS),
         ("samples, and every other count", 40, manifest.MAX_ROWS),
         ("magnitude of a symbol", 20, uniform.MAX_SYMBOL),
+        ("integers of a codec's", 27, axes.MAX_NUMBERS),
+        ("magnitude of an integer of axes", 24, axes.MAX_INTEGER),
+        ("counts of all columns together", 26, shared.MAX_SPREAD),
         ("bytes of a codec file", 30, codec_file.MAX_BYTES),
     ):
         assert 2**power == value
         assert re.search(rf"^\| {start}[^|]*\| 2\^{power}\b", text, re.MULTILINE), start
     assert f"| bytes of a varint | {varint.MAX_VARINT_BYTES} " in text
+    assert f"exponents are from {axes.EXPONENTS.start} to {axes.EXPONENTS.stop - 1} |" in text

@@ -21,9 +21,16 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec import codec_file
-from taskcodec.codec_file import MAX_BYTES, finite_tensor
-from taskcodec.codec_parts import gather, read_transform, spread, transform_manifest, transform_tensors
-from taskcodec.coding import AnyTables, Tables, decode_sample, encode_sample, read_tables
+from taskcodec.codec_file import MAX_BYTES
+from taskcodec.codec_parts import (
+    plain_tensors,
+    read_coding,
+    read_transform,
+    shared_tensors,
+    transform_manifest,
+    transform_tensors,
+)
+from taskcodec.coding import AnyTables, SharedTables, Tables, decode_sample, encode_sample
 from taskcodec.errors import CorruptFileError, ForeignFileError, MismatchError, SourceError, needing_packages
 from taskcodec.quantization.uniform import HasRuns, Runs, dequantize, quantize
 from taskcodec.samples import are_images, as_features, batch_of, preprocessed, settled, stacked
@@ -59,8 +66,8 @@ class Codec:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     networks: Networks | None = None
     point_runs: Runs | None = None
-    shares: npt.NDArray[np.int32] | None = None
-    """(k,) columns of one number have one table and its points, and the file holds each once; None: all differ."""
+    shares: SharedTables | None = None
+    """Which columns have one table and its points, and the file holds each once; None: all have their own."""
 
     def __post_init__(self) -> None:
         k = self.transform.columns
@@ -69,8 +76,8 @@ class Codec:
         runs = self.runs
         if runs.sizes.shape != (k,) or self.points.shape != (int(runs.sizes.sum(dtype=np.int64)),):
             raise CorruptFileError("the reconstruction points of the codec do not fit its tables")
-        if self.shares is not None and (self.shares.shape != (k,) or not isinstance(self.tables, Tables)):
-            raise CorruptFileError(f"the codec does not say of each of its {k} columns which table it has")
+        if self.shares is not None and (self.point_runs is not None or not self.shares.are(self.tables)):
+            raise CorruptFileError("the tables that columns of the codec share are not those they have")
         if not (math.isfinite(self.step) and self.step > 0 and 0 <= self.rounding <= 0.5):
             raise CorruptFileError(f"step {self.step} and rounding {self.rounding} are not a quantizer's")
         if self.backbone is not None and self.backbone.dimension != self.inputs:
@@ -273,14 +280,11 @@ class Codec:
         return 1 if self.networks is None and self.point_runs is None and isinstance(self.tables, Tables) else 2
 
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
-        tables, points, sketch = self.tables, self.points, self.sketch
         tensors = transform_tensors(self.transform, self._version)
-        if self.shares is not None and isinstance(tables, Tables):
-            tables, points, sketch = gather(tables, points, sketch, self.shares)
-            tensors["shares"] = self.shares.astype("<u2")
-        tensors["tables"] = np.frombuffer(tables.to_bytes(), dtype=np.uint8)
-        tensors["points"] = points.astype("<f2")
-        tensors["sketch"] = sketch.astype("<f2")
+        if self.shares is None:
+            tensors.update(plain_tensors(self.tables, self.points, self.sketch))
+        else:
+            tensors.update(shared_tensors(self.shares, self.points, self.sketch))
         if self.point_runs is not None:
             tensors["point_runs"] = np.stack([self.point_runs.first, self.point_runs.sizes]).astype("<i4")
         if self.networks is not None:
@@ -297,11 +301,7 @@ class Codec:
         manifest, tensors = codec_file.read(data, name)
         try:
             backbone = manifest["backbone"]
-            tables, points = read_tables(tensors["tables"].tobytes()), finite_tensor(tensors, "points", 1)
-            sketch, shares = finite_tensor(tensors, "sketch", 2), None
-            if "shares" in tensors:
-                shares = tensors["shares"].astype(np.int32)
-                tables, points, sketch = spread(tables, points, sketch, shares)
+            tables, shares, points, sketch = read_coding(tensors)
             codec = cls(
                 transform=read_transform(manifest, tensors),
                 step=float(manifest["quantizer"]["step"]),

@@ -109,3 +109,11 @@ def finite_tensor(tensors: Tensors, key: str, ndim: int) -> npt.NDArray[np.float
     if tensor.ndim != ndim or not np.isfinite(tensor).all():
         raise CorruptFileError(f"tensor {key} is not a finite array of {ndim} dimension(s)")
     return tensor
+
+
+def flat_tensor(tensors: Tensors, key: str, dtype: str) -> npt.NDArray[Any]:
+    """A tensor of one dimension and exactly this type. Raises KeyError where it is missing, CorruptFileError else."""
+    tensor = tensors[key]
+    if tensor.ndim != 1 or tensor.dtype.str != dtype:
+        raise CorruptFileError(f"tensor {key} is not a flat array of {dtype}, found {tensor.dtype.str} {tensor.shape}")
+    return tensor

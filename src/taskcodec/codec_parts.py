@@ -1,7 +1,7 @@
 """The parts of a codec as entries of its manifest and tensors of its file, and back.
 
-AffineTransform                  <-> `transform` of the manifest; centre, scale, axes or matrices
-tables, points, sketch, shares   <-> each table that columns share, once, and which of them a column has
+AffineTransform          <-> `transform` of the manifest; centre, scale, axes or matrices
+tables, points, sketch   <-> tensors of these names; of tables that columns share each once, `shares` has their numbers
 """
 
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.codec_file import Tensors, finite_tensor
-from taskcodec.coding import MAX_COLUMNS, AnyTables, Tables, runs_index
-from taskcodec.errors import CorruptFileError
+from taskcodec.codec_file import Tensors, finite_tensor, flat_tensor
+from taskcodec.coding import AnyTables, SharedTables, Tables, read_tables
+from taskcodec.coding.shared import MAX_SPREAD
+from taskcodec.errors import CorruptFileError, MismatchError
 from taskcodec.transforms.affine import AffineTransform
-from taskcodec.transforms.axes import MAX_NUMBERS, Axes
+from taskcodec.transforms.axes import Axes
 
 Floats = npt.NDArray[np.float32]
-Shares = npt.NDArray[np.int32]
 OF_SHARED = 3
 """The version from which on files have coded axes, shared tables and scales that are not written."""
 
@@ -61,7 +61,8 @@ def read_transform(manifest: Mapping[str, Any], tensors: Tensors) -> AffineTrans
     if type(unit_norm) is not bool or type(unit_scale) is not bool:
         raise TypeError("a mark of its transform, which should be true or false")
     if "axes" in tensors:
-        axes = Axes.from_bytes(tensors["axes"].tobytes(), tensors["axes_exponents"].astype(np.int8), centre.size)
+        exponents = flat_tensor(tensors, "axes_exponents", "|i1")
+        axes = Axes.from_bytes(flat_tensor(tensors, "axes", "|u1").tobytes(), exponents, centre.size)
     if unit_scale:
         scale = np.ones(centre.size if axes is None else axes.columns, np.float32)
     else:
@@ -77,20 +78,37 @@ def read_transform(manifest: Mapping[str, Any], tensors: Tensors) -> AffineTrans
     )
 
 
-def spread(tables: AnyTables, points: Floats, sketch: Floats, shares: Shares) -> tuple[Tables, Floats, Floats]:
-    """Tables, points and sketch of every column, from those that columns share."""
-    if not isinstance(tables, Tables) or shares.ndim != 1 or shares.size > MAX_COLUMNS:
-        raise CorruptFileError("tables that columns share are plain ones, and every column names one")
-    numbers, index = np.unique(shares, return_inverse=True)
-    sizes = tables.sizes.astype(np.int64)
-    if not len(numbers) == tables.columns == sketch.shape[1] or points.size != int(sizes.sum()):
-        raise CorruptFileError(f"{tables.columns} tables, of which {len(numbers)} are named by a column")
-    if max(int((sizes[index] + 1).sum()), len(sketch) * len(index)) > MAX_NUMBERS:
-        raise CorruptFileError("tables: larger than any of ours")
-    return tables.take(index), points[runs_index(sizes, index)], sketch[:, index]
+def shared_tensors(shares: SharedTables, points: Floats, sketch: Floats) -> Tensors:
+    """What the file holds of tables that columns share, of their points and sketch: each once.
+
+    Raises MismatchError where columns share a table, but not its points and sketch.
+    """
+    each, density = shares.gather(points), sketch[:, shares.first_columns]
+    if not (np.array_equal(shares.spread(each), points) and np.array_equal(density[:, shares.index], sketch)):
+        raise MismatchError(
+            "columns of the codec that share a table should share its points and sketch: give each its own"
+        )
+    return {"shares": shares.index.astype("<u2"), **plain_tensors(shares.bank, each, density)}
 
 
-def gather(tables: Tables, points: Floats, sketch: Floats, shares: Shares) -> tuple[Tables, Floats, Floats]:
-    """Invert `spread`: each once of tables, points and sketches, in the order of their numbers."""
-    first = np.unique(shares, return_index=True)[1]
-    return tables.take(first), points[runs_index(tables.sizes.astype(np.int64), first)], sketch[:, first]
+def plain_tensors(tables: AnyTables, points: Floats, sketch: Floats) -> Tensors:
+    """What the file holds of tables, points and sketch."""
+    data = np.frombuffer(tables.to_bytes(), dtype=np.uint8)
+    return {"tables": data, "points": points.astype("<f2"), "sketch": sketch.astype("<f2")}
+
+
+def read_coding(tensors: Tensors) -> tuple[AnyTables, SharedTables | None, Floats, Floats]:
+    """Tables, which of them columns share, points and sketch of every column. Raises KeyError or CorruptFileError."""
+    tables, points = read_tables(tensors["tables"].tobytes()), finite_tensor(tensors, "points", 1)
+    sketch = finite_tensor(tensors, "sketch", 2)
+    if "shares" not in tensors:
+        return tables, None, points, sketch
+    index = flat_tensor(tensors, "shares", "<u2").astype(np.int32)
+    if not isinstance(tables, Tables):
+        raise CorruptFileError("shared tables: conditional ones are shared as they are")
+    shares = SharedTables(tables, index)
+    if points.shape != (int(tables.sizes.sum()),) or sketch.shape[1] != tables.columns:
+        raise CorruptFileError(f"shared tables: points or sketch are not those of {tables.columns} tables")
+    if len(sketch) * index.size > MAX_SPREAD:
+        raise CorruptFileError("shared tables: a sketch larger than any of ours")
+    return shares.tables(), shares, shares.spread(points), sketch[:, index]

@@ -1,16 +1,28 @@
-"""Make the golden bitstreams: run once; the files must then decode alike for ever.
+"""Make the golden bitstreams that are missing; those that are there must decode alike for ever.
 
 Symbols and counts come from integer arithmetic only, so that nothing here depends on a machine's floats.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from taskcodec.codec import Codec
-from taskcodec.coding import ConditionalTables, Group, IntegerNetwork, Layer, Tables, encode_block, encode_sample
+from taskcodec.coding import (
+    ConditionalTables,
+    Group,
+    IntegerNetwork,
+    Layer,
+    SharedTables,
+    Tables,
+    encode_block,
+    encode_sample,
+)
+from taskcodec.quantization.uniform import Runs
 from taskcodec.store import SampleRecord, StoreWriter
 from taskcodec.transforms.affine import AffineTransform
+from taskcodec.transforms.axes import Axes
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -64,10 +76,14 @@ def golden_conditional():
     return ConditionalTables(bank, groups, side=golden_network(36, 4, 8, 5))
 
 
+def golden_points(tables):
+    """Shifts of sixteenths, exact in float16."""
+    return (np.concatenate([np.arange(size) % 5 - 2 for size in tables.sizes]) / 16).astype(np.float32)
+
+
 def golden_codec(columns):
-    """Halving steps, shifts of sixteenths: every number in it is exact in float16."""
+    """Version 1. Halving steps, shifts of sixteenths: every number in it is exact in float16."""
     tables = golden_tables(columns)
-    points = np.concatenate([np.arange(size) % 5 - 2 for size in tables.sizes]) / 16
     return Codec(
         transform=AffineTransform(
             companding="identity",
@@ -77,19 +93,67 @@ def golden_codec(columns):
         step=0.5,
         rounding=0.5,
         tables=tables,
-        points=points.astype(np.float32),
+        points=golden_points(tables),
         sketch=np.empty((0, columns), np.float32),
         provenance={"made by": "tests/coding/make_golden.py"},
     )
 
 
-def golden_features(symbols):
-    """What the golden codec decodes symbols to, in integers: 64ths, exact in float32 up to 2**24 of them."""
+def golden_conditional_codec():
+    """Version 2: the same with conditional tables, 4 columns of side information before 36 of the latent."""
+    plain = golden_codec(36)
+    return replace(plain, tables=golden_conditional(), point_runs=Runs(plain.tables.first, plain.tables.sizes))
+
+
+def golden_axes():
+    """10 axes in 24 dimensions, of steps of 1/8 to 1/64, nearly apart; one number is beyond the longest table."""
+    integers = golden_symbols(24, 10, 7) % 5 - 2 + 40 * np.eye(24, 10, dtype=np.int64)
+    integers[3, 3] = 5000
+    return Axes(integers.astype(np.int32), (-3 - np.arange(10) % 4).astype(np.int8))
+
+
+def golden_axes_codec():
+    """Version 3, with axes: a centre that 16 bits hold, and no scales."""
+    transform = AffineTransform(
+        companding="identity",
+        centre=(np.arange(24) / 4).astype(np.float32),
+        scale=np.ones(10, np.float32),
+        axes=golden_axes(),
+    )
+    return replace(golden_codec(10), transform=transform)
+
+
+def golden_shared_codec():
+    """Version 3: 40 columns share six tables, a centre that takes 32 bits, scales, features of norm 1."""
+    plain, shares = golden_codec(40), SharedTables(golden_tables(6), np.arange(40, dtype=np.int32) % 6)
+    centre = (plain.transform.centre + 2.0**-12).astype(np.float32)
+    return replace(plain, transform=replace(plain.transform, centre=centre, unit_norm=True), shares=shares)
+
+
+def golden_latent(symbols):
+    """What quantized symbols stand for, in integers: 32nds."""
     symbols, tables = symbols.astype(np.int64), golden_tables(symbols.shape[1])
     slots = symbols - tables.first
     inside = (slots >= 0) & (slots < tables.sizes)
-    sixteenths = 16 * symbols + np.where(inside, slots % 5 - 2, 0)
-    return (sixteenths * 2 ** (np.arange(symbols.shape[1]) % 3) + 16 * np.arange(symbols.shape[1])) / 64
+    return 16 * symbols + np.where(inside, slots % 5 - 2, 0)
+
+
+def golden_features(symbols):
+    """What the golden codec decodes symbols to, in integers: 64ths, exact in float32 up to 2**24 of them."""
+    columns = np.arange(symbols.shape[1])
+    return (golden_latent(symbols) * 2 ** (columns % 3) + 16 * columns) / 64
+
+
+def golden_axes_features(symbols):
+    """What the codec with axes decodes symbols to, in integers: 2048ths."""
+    axes = golden_axes()
+    return (golden_latent(symbols) @ (axes.integers * 2 ** (axes.exponents + 6)).T + 512 * np.arange(24)) / 2048
+
+
+def golden_shared_features(symbols):
+    """What the codec with shared tables decodes symbols to, in double precision."""
+    features = golden_features(symbols) + 2.0**-12
+    return features / np.linalg.norm(features, axis=1, keepdims=True)
 
 
 def golden_records(rows):
@@ -98,27 +162,46 @@ def golden_records(rows):
     return [*records, SampleRecord("s/broken.png", rows, 5, status="not an image")]
 
 
-def write_golden_store(place):
-    """300 samples of 40 symbols in chunks of 128."""
-    with StoreWriter.create(place, golden_codec(40), chunk_rows=128, source={"kind": "golden"}) as writer:
-        writer.append(golden_symbols(300, 40, 1), golden_records(300))
+def write_store(place, codec, symbols):
+    """Samples in chunks of 128."""
+    with StoreWriter.create(place, codec, chunk_rows=128, source={"kind": "golden"}) as writer:
+        writer.append(symbols, golden_records(len(symbols)))
         writer.finish()
+
+
+def golden_kinds():
+    """By the name of their file: codecs, symbols of 150 samples, and the features that these stand for."""
+    conditional = golden_conditional_codec()
+    latent, ten, forty = (golden_symbols(150, columns, 10 + columns) for columns in (36, 10, 40))
+    return {
+        "conditional": (conditional, conditional.tables.with_side(latent), golden_features(latent)),
+        "axes": (golden_axes_codec(), ten, golden_axes_features(ten)),
+        "shared": (golden_shared_codec(), forty, golden_shared_features(forty)),
+    }
 
 
 def main():
     FOLDER.mkdir(exist_ok=True)
-    golden_codec(40).save(FOLDER / "golden.codec")
-    if not (FOLDER / "golden.tcz").exists():
-        write_golden_store(FOLDER / "golden.tcz")
-    tables = golden_tables(40)
-    (FOLDER / "tables.bin").write_bytes(tables.to_bytes())
-    (FOLDER / "block.bin").write_bytes(encode_block(golden_symbols(300, 40, 1), tables))
-    (FOLDER / "sample.bin").write_bytes(encode_sample(golden_symbols(1, 40, 2)[0], tables))
-    conditional = golden_conditional()
+    tables, conditional = golden_tables(40), golden_conditional()
     symbols = conditional.with_side(golden_symbols(300, 36, 6))
-    (FOLDER / "conditional_tables.bin").write_bytes(conditional.to_bytes())
-    (FOLDER / "conditional_block.bin").write_bytes(encode_block(symbols, conditional))
-    (FOLDER / "conditional_sample.bin").write_bytes(encode_sample(symbols[7], conditional))
+    wanted = {
+        "golden.codec": golden_codec(40).to_bytes(),
+        "tables.bin": tables.to_bytes(),
+        "block.bin": encode_block(golden_symbols(300, 40, 1), tables),
+        "sample.bin": encode_sample(golden_symbols(1, 40, 2)[0], tables),
+        "conditional_tables.bin": conditional.to_bytes(),
+        "conditional_block.bin": encode_block(symbols, conditional),
+        "conditional_sample.bin": encode_sample(symbols[7], conditional),
+    }
+    stores = {"golden.tcz": (golden_codec(40), golden_symbols(300, 40, 1))}
+    for name, (codec, own, _) in golden_kinds().items():
+        wanted[f"{name}.codec"], stores[f"{name}.tcz"] = codec.to_bytes(), (codec, own)
+    for name, data in wanted.items():
+        if not (FOLDER / name).exists():
+            (FOLDER / name).write_bytes(data)
+    for name, (codec, own) in stores.items():
+        if not (FOLDER / name).exists():
+            write_store(FOLDER / name, codec, own)
 
 
 if __name__ == "__main__":

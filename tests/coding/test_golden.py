@@ -1,6 +1,10 @@
 """Bitstreams made once decode to the same symbols, on every machine and Python. Needs no torch."""
 
+import json
+import zlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -12,12 +16,15 @@ from taskcodec.coding import Tables, decode_block, decode_sample, encode_block, 
 from taskcodec.store import Store
 from tests.coding.make_golden import (
     FOLDER,
+    golden_axes,
+    golden_codec,
     golden_conditional,
     golden_features,
+    golden_kinds,
     golden_records,
     golden_symbols,
     golden_tables,
-    write_golden_store,
+    write_store,
 )
 
 
@@ -93,7 +100,63 @@ def test_store(threads):
     assert store.verify() == []
 
 
-def test_a_store_written_again_has_the_same_codes(tmp_path):
-    write_golden_store(tmp_path / "again.tcz")
-    for key in ("codes/c/0/0", "codes/c/1/0", "codes/c/2/0"):
-        assert (tmp_path / "again.tcz" / key).read_bytes() == (FOLDER / "golden.tcz" / key).read_bytes(), key
+KINDS = golden_kinds()
+VERSIONS = {"golden": 1, "conditional": 2, "axes": 3, "shared": 3}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_codecs_of_later_versions(kind):
+    made, symbols, features = KINDS[kind]
+    codec = taskcodec.load_codec(FOLDER / f"{kind}.codec")
+    assert codec.fingerprint == made.fingerprint
+    np.testing.assert_allclose(codec.decode(symbols), features, rtol=1e-6, atol=1e-7)
+    packets = [encode_sample(row, codec.tables) for row in symbols[:9]]
+    np.testing.assert_allclose(codec.decompress(packets), features[:9], rtol=1e-6, atol=1e-7)
+    assert [encode_sample(row, made.tables) for row in symbols[:9]] == packets
+
+
+def test_numbers_of_axes():
+    axes, made = taskcodec.load_codec(FOLDER / "axes.codec").transform.axes, golden_axes()
+    assert np.array_equal(axes.integers, made.integers)
+    assert np.array_equal(axes.exponents, made.exponents)
+    assert np.array_equal(axes.synthesis, (made.integers * 2.0**made.exponents).T)
+
+
+@pytest.mark.parametrize("kind", VERSIONS)
+@pytest.mark.parametrize("file", ["{}.codec", "{}.tcz/codec.safetensors"])
+def test_what_was_read_is_written_byte_for_byte(file, kind, monkeypatch):
+    """Also by another build of zlib."""
+    monkeypatch.setattr(zlib, "compress", lambda raw, level: b"another build")
+    data = (FOLDER / file.format(kind)).read_bytes()
+    codec = Codec.from_bytes(data)
+    assert codec.to_bytes() == data
+    assert replace(codec, backbone=None).to_bytes() == data
+    manifest = json.loads(json.loads(data[8:][: int.from_bytes(data[:8], "little")])["__metadata__"]["taskcodec"])
+    assert (manifest["version"], manifest["fingerprint"]) == (VERSIONS[kind], codec.fingerprint)
+
+
+def test_the_bundled_codec_is_written_as_it_was(monkeypatch):
+    monkeypatch.setattr(zlib, "compress", lambda raw, level: b"another build")
+    data = resources.files("taskcodec").joinpath("bundled/lite0.codec").read_bytes()
+    assert taskcodec.load_codec("lite0").to_bytes() == data
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_stores_of_later_versions(kind, monkeypatch):
+    monkeypatch.setattr(zlib, "compress", lambda raw, level: b"another build")
+    _, symbols, features = KINDS[kind]
+    store, records = Store(FOLDER / f"{kind}.tcz", Codec.from_bytes), golden_records(150)
+    assert np.array_equal(store.symbols[:], symbols)
+    np.testing.assert_allclose(store.features[:], features, rtol=1e-6, atol=1e-7)
+    assert np.array_equal(zarr.open(FOLDER / f"{kind}.tcz", mode="r")["codes"][:], symbols)
+    assert store.ids.tolist() == [record.id for record in records[:150]]
+    assert store.verify() == []
+
+
+@pytest.mark.parametrize("kind", ["golden", *KINDS])
+def test_a_store_written_again_has_the_same_codes(tmp_path, kind):
+    codec, symbols = KINDS[kind][:2] if kind in KINDS else (golden_codec(40), golden_symbols(300, 40, 1))
+    write_store(tmp_path / "again.tcz", codec, symbols)
+    for index in range(-(-len(symbols) // 128)):
+        key = f"{kind}.tcz/codes/c/{index}/0"
+        assert (tmp_path / f"again.{key.partition('.')[2]}").read_bytes() == (FOLDER / key).read_bytes(), key

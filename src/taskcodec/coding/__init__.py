@@ -6,24 +6,17 @@ from taskcodec.coding.huffman import decode_huffman, encode_huffman
 from taskcodec.coding.integer_network import IntegerNetwork, Layer
 from taskcodec.coding.range_coder import decode_range, encode_range
 from taskcodec.coding.sample import decode_sample, encode_sample
-from taskcodec.coding.tables import (
-    MAX_COLUMNS,
-    TABLE_BITS,
-    Tables,
-    freeze_pmf,
-    join_tables,
-    runs_index,
-    tables_from_symbols,
-)
+from taskcodec.coding.shared import SharedTables
+from taskcodec.coding.tables import TABLE_BITS, Tables, freeze_pmf, join_tables, tables_from_symbols
 
 __all__ = [
-    "MAX_COLUMNS",
     "TABLE_BITS",
     "AnyTables",
     "ConditionalTables",
     "Group",
     "IntegerNetwork",
     "Layer",
+    "SharedTables",
     "Tables",
     "block_shape",
     "decode_block",
@@ -37,6 +30,5 @@ __all__ = [
     "freeze_pmf",
     "join_tables",
     "read_tables",
-    "runs_index",
     "tables_from_symbols",
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding import Tables, freeze_pmf, runs_index
+from taskcodec.coding import SharedTables, Tables, freeze_pmf
 from taskcodec.quantization.uniform import Latent, quantize
 
 PRIOR_WEIGHT = 4.0
@@ -35,12 +35,12 @@ class Frozen:
     Attributes:
         tables: integers, one table for each of k columns.
         points: (sum of table sizes,) in steps.
-        shares: (k,) columns of one number have one table; None where each has its own.
+        shares: which columns have one table and its points; None where each has its own.
     """
 
     tables: Tables
     points: Latent
-    shares: npt.NDArray[np.int32] | None = None
+    shares: SharedTables | None = None
 
 
 def freeze(latent: Latent, step: float, rounding: float, prior: Latent | None = None) -> Frozen:
@@ -90,11 +90,11 @@ def freeze_shared(latent: Latent, step: float, rounding: float) -> Frozen:
     level = np.log(np.maximum(spread, SILENT_SPREAD * step))
     edges = np.linspace(level.min(), level.max(), min(n, SHARED_TABLES) + 1)[1:-1]
     group = np.searchsorted(edges, level, side="right")
-    numbers, shares = np.unique(group, return_inverse=True)
+    numbers, index = np.unique(group, return_inverse=True)
     residual = latent / np.float32(step) - symbols
     first, pmfs, points = [], [], []
     for number in range(len(numbers)):
-        values, drift = symbols[:, shares == number].ravel(), residual[:, shares == number].ravel()
+        values, drift = symbols[:, index == number].ravel(), residual[:, index == number].ravel()
         low = min(max(int(values.min()) - MARGIN, -MAX_RANGE // 2), MAX_RANGE // 2 - 1)
         high = max(min(int(values.max()) + MARGIN, MAX_RANGE // 2 - 1), -MAX_RANGE // 2)
         size = high - low + 1
@@ -105,16 +105,16 @@ def freeze_shared(latent: Latent, step: float, rounding: float) -> Frozen:
         pmfs.append((blurred + PRIOR_WEIGHT * _geometric(values, low, size)) / (blurred.sum() + PRIOR_WEIGHT))
         points.append(np.bincount(values[inside] - low, drift[inside], size) / (counts + POINT_WEIGHT))
     escape = 0.25 / (latent.size / len(numbers) + PRIOR_WEIGHT)
-    bank = freeze_pmf(np.array(first, np.int32), pmfs, escape)
+    shared = SharedTables(freeze_pmf(np.array(first, np.int32), pmfs, escape), index.astype(np.int32))
     each = np.concatenate(points).astype(np.float16).astype(np.float32)
-    index = runs_index(bank.sizes.astype(np.int64), shares)
-    return Frozen(bank.take(shares), each[index], shares.astype(np.int32))
+    return Frozen(shared.tables(), shared.spread(each), shared)
 
 
-def sketch_shared(latent: Latent, size: int, shares: npt.NDArray[np.int32]) -> Latent:
+def sketch_shared(latent: Latent, size: int, shares: SharedTables) -> Latent:
     """As `sketch`, with one density for all columns that share a table."""
-    parts = [sketch(latent[:, shares == number].reshape(-1, 1), size) for number in range(int(shares.max()) + 1)]
-    return np.concatenate(parts, axis=1)[:, shares]
+    index = shares.index
+    parts = [sketch(latent[:, index == number].reshape(-1, 1), size) for number in range(shares.bank.columns)]
+    return np.concatenate(parts, axis=1)[:, index]
 
 
 def _blur(counts: npt.NDArray[np.float64], width: float) -> npt.NDArray[np.float64]:

@@ -16,13 +16,17 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.coding import Tables, decode_block, encode_block, freeze_pmf
-from taskcodec.coding.varint import read_varints, write_varints
+from taskcodec.coding.varint import MAX_VARINT_BYTES, read_varints, write_varints
 from taskcodec.errors import CorruptFileError
 
 MAX_NUMBERS = 2**27
 """Numbers in a matrix of axes, at most: what reading one may have to hold in memory, four bytes each."""
 EXPONENTS = range(-24, 2)
-"""Exponents of steps: numbers of unit vectors then are below 2**24, which float32 holds exactly."""
+"""Exponents of steps."""
+MAX_INTEGER = 2**24
+"""Magnitude of an integer: numbers of unit vectors have no larger one, and float32 holds all up to it exactly."""
+LEAST_APART = 0.1
+"""Share of an axis's length that lies outside the span of those before it, at least; of orthonormal axes it is 1."""
 _REACH = 2**12
 """Numbers beyond this are escaped: tables stay small whatever the axes."""
 _ESCAPE = 1e-5
@@ -33,10 +37,10 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Axes:
-    """k axes in d dimensions.
+    """k axes in d dimensions, 1 <= k <= d.
 
     Attributes:
-        integers: (d, k) int32, an axis a column.
+        integers: (d, k) int32, an axis a column, none of them all 0.
         exponents: (k,) int8, of the steps.
     """
 
@@ -44,11 +48,13 @@ class Axes:
     exponents: npt.NDArray[np.int8]
 
     def __post_init__(self) -> None:
-        if self.integers.ndim != 2 or self.exponents.shape != self.integers.shape[1:] or not self.integers.any(0).all():
-            raise CorruptFileError("axes: every axis needs numbers, not all 0, and an exponent")
-        exponents = np.unique(self.exponents).tolist()
-        if not all(exponent in EXPONENTS for exponent in exponents) or np.abs(self.integers).max() > 2**24:
-            raise CorruptFileError("axes: numbers or exponents that no codec has")
+        integers, exponents = self.integers, self.exponents
+        if integers.ndim != 2 or exponents.shape != integers.shape[1:] or not 1 <= exponents.size <= len(integers):
+            raise CorruptFileError(f"axes: numbers {integers.shape} and exponents {exponents.shape} that no codec has")
+        if max(int(integers.max()), -int(integers.min())) > MAX_INTEGER or not integers.any(axis=0).all():
+            raise CorruptFileError(f"axes: numbers beyond {MAX_INTEGER}, or an axis of zeros")
+        if not set(np.unique(exponents).tolist()) <= set(EXPONENTS):
+            raise CorruptFileError(f"axes: exponents that are not from {EXPONENTS.start} to {EXPONENTS.stop - 1}")
 
     @property
     def columns(self) -> int:
@@ -61,17 +67,23 @@ class Axes:
         return np.ascontiguousarray(np.ldexp(self.integers.astype(np.float32), self.exponents.astype(np.int32)).T)
 
     @cached_property
-    def analysis(self) -> Floats:
-        """(d, k), the pseudoinverse. Raises CorruptFileError where the axes do not span k directions."""
+    def apart(self) -> float:
+        """The least share of an axis's length that lies outside the span of those before it; 0 where one lies in it."""
         axes = self.synthesis.T.astype(np.float64)
+        axes /= np.linalg.norm(axes, axis=0)
         try:
-            # The normal equations: rounded axes are nearly orthonormal, and this is ten times quicker than by an SVD.
-            found = np.linalg.solve(axes.T @ axes, axes.T).T
-        except np.linalg.LinAlgError as error:
-            raise CorruptFileError(f"axes: {self.columns} axes that span fewer directions") from error
-        if not np.isfinite(found).all():
-            raise CorruptFileError(f"axes: {self.columns} axes that span fewer directions")
-        return np.ascontiguousarray(found, dtype=np.float32)
+            return float(np.linalg.cholesky(axes.T @ axes).diagonal().min())
+        except np.linalg.LinAlgError:
+            return 0.0
+
+    @cached_property
+    def analysis(self) -> Floats:
+        """(d, k), the pseudoinverse. Raises CorruptFileError where the axes all but span fewer directions than k."""
+        if self.apart < LEAST_APART:
+            raise CorruptFileError(f"axes: {self.columns} axes that span fewer directions: the codec cannot encode")
+        axes = self.synthesis.T.astype(np.float64)
+        # The normal equations: rounded axes are nearly orthonormal, and this is ten times quicker than by an SVD.
+        return np.ascontiguousarray(np.linalg.solve(axes.T @ axes, axes.T).T, dtype=np.float32)
 
     def take(self, keep: npt.NDArray[np.intp]) -> "Axes":
         """Some of the axes."""
@@ -89,14 +101,18 @@ class Axes:
 
     @classmethod
     def from_bytes(cls, data: bytes, exponents: npt.NDArray[np.int8], dimension: int) -> "Axes":
-        """Invert `to_bytes`. Raises CorruptFileError; allocates no more than MAX_NUMBERS numbers."""
-        head = bytes(data[:9])
+        """Invert `to_bytes`. Raises CorruptFileError; holds no more than MAX_NUMBERS numbers before it does."""
+        head = bytes(data[:MAX_VARINT_BYTES])
         ends = [at for at, byte in enumerate(head) if byte < 128][:1]
-        if not ends or exponents.ndim != 1 or dimension * exponents.size > MAX_NUMBERS:
-            raise CorruptFileError("axes: damaged, or larger than any of ours")
+        if not ends or exponents.ndim != 1 or not 1 <= exponents.size <= dimension:
+            raise CorruptFileError("axes: damaged, or not as many as their exponents and the features say")
+        if dimension * exponents.size > MAX_NUMBERS:
+            raise CorruptFileError(f"axes: {exponents.size} in {dimension} dimensions are larger than any of ours")
         start = ends[0] + 1
         end = start + int(read_varints(head[:start])[0])
         tables = Tables.from_bytes(bytes(data[start:end]))
+        if tables.columns != exponents.size:
+            raise CorruptFileError(f"axes: {tables.columns} tables for {exponents.size} exponents")
         found = cls(decode_block(bytes(data[end:]), dimension, tables), exponents)
         found.__dict__["_encoded"] = bytes(data)
         return found
@@ -109,14 +125,20 @@ def round_axes(axes: npt.NDArray[np.float64], variances: npt.NDArray[np.float64]
         axes: (d, k) columns.
         variances: (k,) mean square along each, positive.
         error: to be added, shared evenly: d step^2 / 12 is an axis's own squared error, which its variance multiplies.
+
+    Steps are finer where axes would come to lie in one another's span.
     """
     d, k = axes.shape
     steps = np.sqrt(12 * error / (d * k * np.maximum(variances, 1e-300)))
     largest = np.abs(axes).max(axis=0)  # at a coarser step nothing would be left of an axis
     exponents = np.minimum(np.rint(np.log2(steps)), np.floor(np.log2(largest)))
     exponents = np.clip(exponents, EXPONENTS.start, EXPONENTS.stop - 1).astype(np.int8)
-    integers = np.rint(np.ldexp(axes, -exponents.astype(np.int32)))
-    return Axes(integers.astype(np.int32), exponents)
+    while True:
+        integers = np.rint(np.ldexp(axes, -exponents.astype(np.int32))).astype(np.int32)
+        found = Axes(integers, exponents)
+        if found.apart >= LEAST_APART or exponents.max() == EXPONENTS.start:
+            return found
+        exponents = np.maximum(exponents - 1, EXPONENTS.start).astype(np.int8)
 
 
 def _tables(integers: npt.NDArray[np.int32], exponents: npt.NDArray[np.int8]) -> Tables:
