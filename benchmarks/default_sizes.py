@@ -1,17 +1,17 @@
-"""What `taskcodec encode` writes by itself, for collections of 32 samples to all of a set: loss, bits, whole-store bytes.
+"""What `taskcodec encode` writes by itself, for collections of 32 samples to all of a set: loss, bits, store bytes.
 
-    python benchmarks/default_sizes.py OUT.json NAME=FEATURES.npz ... [--sizes 32,64,128,256,500,1000,0] [--quality usual]
+    python benchmarks/default_sizes.py OUT.json NAME=FEATURES.npz ... [--sizes 32,64,128,256,500,1000,0] [--quality Q]
 
-Each .npz holds `x` (n, d) and `y` (n,), labels (what `folder_features.py` writes). For each size, draws of so many samples
-(of fewer classes where there are few samples: eight a class, or more) are encoded into a real store by the command's own
-code, without labels, and the codec is that store's. Ridge probes, 3 folds, are trained and tested
+Each .npz holds `x` (n, d) and `y` (n,), labels (what `folder_features.py` writes). For each size (0: all), draws of so
+many samples (of fewer classes where there are few samples: eight a class, or more) are encoded into a real store by the
+command's own code, without labels, and the codec is that store's. Ridge probes, 3 folds, are trained and tested
 
 - on the samples in the store (`own`): the fit has seen them, without labels, as a user's would have;
-- on up to 400 samples that were not there at the fit (`others`): appended later, they are coded by the store's codec.
+- on up to 400 samples that were not there at the fit (`others`): appended later, they are coded by its codec.
 
-Each against the same features uncoded, on the same folds. Beside them, on the same samples: the bundled codec at 850 bits
-(`zero-shot`, where the features are lite0's) and a fit at 256 bits (`fitted`). A loss is a difference of accuracies in
-points; its 95 % interval is 1.96 standard errors of the paired differences, sample by sample.
+Each against the same features uncoded, on the same folds. Beside them, on the same samples: the bundled codec at 850
+bits (`zero-shot`, where the features are lite0's) and a fit at 256 bits (`fitted`). A loss is a difference of
+accuracies in points; its 95 % interval is 1.96 standard errors of the paired differences, sample by sample.
 """
 
 import argparse
@@ -142,8 +142,9 @@ def table(rows):
                 stores = [row["store_bytes_a_sample"] for row in here if row["store_bytes_a_sample"] is not None]
                 lines.append(
                     f"{size or 'all':>5} {kind:>9} {part:>6} {len(here):2} sets: loss {mean:5.2f} "
-                    f"[{mean - half:.2f}, {mean + half:.2f}], worst {worst['loss']:.2f} (from {low:.2f}) {worst['set']}, "
-                    f"{np.mean([row['bits'] for row in here]):.0f} bits (at most {max(row['bits'] for row in here):.0f})"
+                    f"[{mean - half:.2f}, {mean + half:.2f}], worst {worst['loss']:.2f} (from {low:.2f}) "
+                    f"{worst['set']}, {np.mean([row['bits'] for row in here]):.0f} bits "
+                    f"(at most {max(row['bits'] for row in here):.0f})"
                     + (f", store {np.mean(stores):.0f} bytes a sample" if stores else "")
                 )
     return lines
