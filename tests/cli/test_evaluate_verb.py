@@ -38,7 +38,7 @@ def test_a_table_and_json(folder):
 
 def test_recall_is_told_with_labels_and_without(folder):
     arguments = ("evaluate", folder / "x.tcz", "--source", folder / "x.npy", "--folds", "3", "--predictors", "ridge")
-    (labelled,) = json.loads(run(*arguments, "--json").stdout)
+    labelled, *_ = json.loads(run(*arguments, "--json").stdout)
     run("encode", folder / "x.npy", folder / "bare.tcz", "--bits", "60")
     (bare,) = json.loads(run("evaluate", folder / "bare.tcz", "--source", folder / "x.npy", "--json").stdout)
     assert (labelled["task"], bare["samples"]) == ("label", 300)
