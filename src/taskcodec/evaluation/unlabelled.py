@@ -19,6 +19,7 @@ import numpy.typing as npt
 from taskcodec.evaluation.intervals import Interval
 from taskcodec.evaluation.metrics import mean_scores
 from taskcodec.evaluation.verdict import MIN_UNITS, interval
+from taskcodec.fitting.likeness import likeness, unit
 
 Float32s = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
@@ -28,7 +29,6 @@ MAX_QUERIES = 2000
 """At most this many samples ask, drawn by seed: the work is queries times samples."""
 BLOCK_NUMBERS = 2**23
 """So many likenesses are held at once."""
-BLOCK_ROWS = 2**14
 _ROUNDING = 1e-12
 """Share of squared lengths below which nearness differs by rounding alone."""
 
@@ -54,9 +54,7 @@ class Kept:
 
     Attributes:
         recall_at_10: None where fewer than MIN_UNITS samples have 10 others to find.
-        variance_kept: 1 - (mean squared error) / (mean squared distance from the mean): 1 where nothing is lost, 0
-            where the mean alone is kept; None where raw features do not vary.
-        mean_cosine: of samples before and after, those of length 0 left out; None where all are.
+        variance_kept, mean_cosine: see `Likeness`.
     """
 
     recall_at_10: Recall | None
@@ -80,19 +78,8 @@ def what_is_kept(
         seed: of the samples that ask, and of the bootstrap.
         progress: called with (queries done, queries in all), for cosine and L2 together.
     """
-    mean = raw.mean(axis=0, dtype=np.float64)
-    varies, lost, cosines = 0.0, 0.0, []
-    for start in range(0, len(raw), BLOCK_ROWS):
-        before, after = (x[start : start + BLOCK_ROWS].astype(np.float64) for x in (raw, decoded))
-        varies += float(np.square(before - mean).sum())
-        lost += float(np.square(before - after).sum())
-        cosines.append(np.einsum("nd,nd->n", _unit(before), _unit(after))[before.any(axis=1)])
-    pointing = np.concatenate(cosines)
-    return Kept(
-        recall_at_10=_recall(raw, decoded, units, seed, progress),
-        variance_kept=1 - lost / varies if varies > 0 else None,
-        mean_cosine=float(pointing.mean()) if len(pointing) else None,
-    )
+    like = likeness(raw, decoded)
+    return Kept(_recall(raw, decoded, units, seed, progress), like.variance_kept, like.mean_cosine)
 
 
 def _recall(
@@ -109,7 +96,7 @@ def _recall(
         report = None if progress is None else lambda done: progress(before + done, total)
         return interval(mean_scores(units[queries], _shares(x, y, units, queries, report)), seed=seed)
 
-    cosine = found(_unit(raw.astype(np.float64)), _unit(decoded.astype(np.float64)), 0)
+    cosine = found(unit(raw.astype(np.float64)), unit(decoded.astype(np.float64)), 0)
     # Distances know nothing of where the origin is, but their rounding does: it is put amid the samples.
     middle = np.median(raw[queries], axis=0).astype(np.float64)
     return Recall(cosine, found(raw - middle, decoded - middle, len(queries)), len(queries))
@@ -150,9 +137,3 @@ def _found(wanted: Floats, offered: Floats, squares: Floats) -> Floats:
     places = NEIGHBOURS - nearer.sum(axis=1)
     hits = (right & nearer).sum(axis=1) + places * (right & alike).sum(axis=1) / alike.sum(axis=1)
     return np.asarray(hits / NEIGHBOURS, dtype=np.float64)
-
-
-def _unit(x: Floats) -> Floats:
-    """(n, d) at length 1; those of length 0 stay."""
-    lengths = np.linalg.norm(x, axis=1, keepdims=True)
-    return np.asarray(x / np.where(lengths > 0, lengths, 1.0), dtype=np.float64)

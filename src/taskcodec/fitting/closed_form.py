@@ -23,6 +23,7 @@ from taskcodec.codec import Codec
 from taskcodec.entropy_models.empirical import Frozen, freeze, freeze_shared, sketch, sketch_shared
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting.coded_axes import with_coded_axes
+from taskcodec.fitting.given import centre_of, checked, is_unit_norm
 from taskcodec.fitting.leading import Array64, covariance_of, leading_axes, shrink
 from taskcodec.fitting.outliers import without_outliers
 from taskcodec.fitting.rate import check_rate, check_step, search_step
@@ -64,13 +65,10 @@ AXES_PER_BIT, MORE_AXES = 0.5, 48
 FEW_SAMPLES, FINE_BITS = 5, 0.75
 """Fewer samples than a fifth of the rate in bits are too few for axes of their own, along which others do not lie.
 Features are then coded as they are, where the rate is more than the second number for each feature."""
+BITS_PER_AXIS = 32.0
+"""Likewise where the rate is more than this for each axis, of which n samples have n - 1: so many are not to be had."""
 SHARING_SAMPLES = 512
 """Of fewer samples than these, columns of about the same spread share a table."""
-UNIT_NORM = 5e-3
-"""Features whose norms are all this near 1 are of norm 1, as encoders of text give them, in 16 bits perhaps."""
-LONE_CENTRE = 4.0
-"""How many samples the mean over all features counts for in the centre of fewer than CENTRE_SAMPLES samples."""
-CENTRE_SAMPLES = 8
 USUAL_EXPONENT = 6
 LARGEST_COVARIANCE = 4096
 """Of more features than these no covariance is formed: its axes would take minutes, soon hours, and gigabytes. The map
@@ -84,8 +82,6 @@ USUAL_SYMBOLS = 1000.0, MAX_SYMBOL / 8
 second, gets a coarser step."""
 MOST_UNITS = 16
 """How often such columns are looked for: each time they come down by a factor of 8 or more."""
-LARGEST = 1e15
-"""Features beyond this are no measurements, and their squares leave float32."""
 
 
 def fit(
@@ -122,14 +118,14 @@ def fit(
     """
     if method is not None and method not in get_args(Method):
         raise UsageError(f"method {method!r} is none of {', '.join(get_args(Method))}")
-    x = without_outliers(_checked(features))
+    x = without_outliers(checked(features))
     if bits is not None and step is not None:
         raise UsageError("give a rate in bits or a step, not both")
     rate = default_bits(x.shape[1]) if bits is None else bits
     check_rate(rate)
     if method is None:
-        few = step is None and views is None and FEW_SAMPLES * len(x) < rate > FINE_BITS * x.shape[1]
-        method = "dimensionwise" if few or len(x) < 2 else "bottleneck"
+        few = FEW_SAMPLES * len(x) < rate > FINE_BITS * x.shape[1] or rate > BITS_PER_AXIS * (len(x) - 1)
+        method = "dimensionwise" if len(x) < 2 or (few and step is None and views is None) else "bottleneck"
     companding = choose_companding(x) if method == "bottleneck" else "identity"
     if (unit := unit_of(x)) != 1:
         size = companded_unit(unit, companding)
@@ -149,14 +145,14 @@ def fit(
             raise UsageError(f"{error} (in units of {size:g})") from error
         return in_unit(codec, unit)
     companded = compand(x, companding)
-    centre = _centre(companded)
     if method == "dimensionwise":
-        transform = _dimensionwise(centre)
+        transform = _dimensionwise(centre_of(companded))
     else:
+        centre = companded.mean(axis=0, dtype=np.float64)  # whatever lies off it should lie along the axes
         count = x.shape[1] if step is not None else min(x.shape[1], int(AXES_PER_BIT * rate) + MORE_AXES)
         count = min(count, max(len(x) - 1, 1))  # beyond these nothing varies: whatever comes there would be a surprise
         transform = _bottleneck(companded, views, centre, companding, emphasis, count)
-    transform = replace(transform, unit_norm=_is_unit_norm(x))
+    transform = replace(transform, unit_norm=is_unit_norm(x))
     latent = transform.analyse(x)
     transform, latent, _ = _near_one(transform, latent)
     deviation = float(latent.std())
@@ -200,18 +196,6 @@ def fit(
         smaller = with_coded_axes(smaller, x, None if fixed else rate)
     lost = round(outside_share(smaller.transform, x), 4)
     return replace(smaller, provenance={**smaller.provenance, "outside_share": lost})
-
-
-def _centre(companded: npt.NDArray[np.float32]) -> Array64:
-    """(d,) the mean; of very few samples shrunk to that over all features, or nothing would be left of the first."""
-    mean, n = companded.mean(axis=0, dtype=np.float64), len(companded)
-    weight = LONE_CENTRE / (n + LONE_CENTRE) if n < CENTRE_SAMPLES else 0.0
-    return np.asarray((1 - weight) * mean + weight * mean.mean())
-
-
-def _is_unit_norm(x: npt.NDArray[np.float32]) -> bool:
-    """Whether the features are of norm 1, and not for want of another number that they could be."""
-    return x.shape[1] > 1 and bool((np.abs(np.linalg.norm(x, axis=1) - 1) < UNIT_NORM).all())
 
 
 def _bottleneck(
@@ -370,14 +354,3 @@ def _map_of(
 
 def _dimensionwise(centre: Array64) -> AffineTransform:
     return AffineTransform("identity", centre.astype(np.float32), np.ones(len(centre), np.float32))
-
-
-def _checked(features: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    x = as_features(features)
-    if x.ndim != 2 or 0 in x.shape:
-        raise MismatchError(f"expected one feature vector or more as an (n, d) array, found {x.shape}")
-    if not np.isfinite(x).all():
-        raise MismatchError("features hold NaN or infinity")
-    if np.abs(x).max() > LARGEST:
-        raise MismatchError(f"features beyond {LARGEST:g} in magnitude: bring them to a sensible unit first")
-    return x

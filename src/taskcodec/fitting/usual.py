@@ -2,8 +2,9 @@
 
 Two kinds of codec are to be had of the samples of a collection, and the bytes of the whole store decide.
 
-    features as they are     one step for all features, columns of one spread share a table: about 1.5 bits a feature,
-    (dimension-wise)         15 kB of codec and tables; keeps what samples hold that were not there at the fit
+    features as they are     one step for all features, or for each where units differ, columns of one spread share a
+    (dimension-wise)         table: about 1.5 bits a feature, 15 kB of codec and tables; keeps what samples hold
+                             that were not there at the fit
     leading axes             a tenth to a fifth of those bits, some 65 kB of codec; keeps what varies in the collection
     (bottleneck)
 
@@ -12,7 +13,7 @@ chosen: on sets and seeds apart from those that are reported (benchmarks/README.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -20,9 +21,11 @@ import numpy.typing as npt
 
 from taskcodec.codec import Codec
 from taskcodec.errors import UsageError
-from taskcodec.fitting.closed_form import FEW_SAMPLES, LARGEST_COVARIANCE, fit
+from taskcodec.fitting.closed_form import FEW_SAMPLES, LARGEST_COVARIANCE, ROUNDING, fit
+from taskcodec.fitting.given import centre_of, checked, is_unit_norm
 from taskcodec.fitting.leading import covariance_of, leading_axes, shrink
-from taskcodec.quantization.uniform import MAX_SYMBOL
+from taskcodec.fitting.likeness import Likeness, likeness
+from taskcodec.fitting.outliers import without_outliers
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.companding import compand
 from taskcodec.transforms.spec import BackboneSpec
@@ -54,9 +57,14 @@ PLAIN_BYTES, TABLE_BYTES = 11, 60
 beside its numbers: tables in codec and array."""
 ISOTROPIC, MORE = 0.25, 1.5
 """Where leading axes keep less than this share of the variance of samples held back, nothing leads: the rate is raised
-by the second factor until they do."""
-UNITS = 1000.0
-"""A feature counts for the step with so many times the median variance, at most."""
+by the second factor until they do; where that takes as many bits as features as they are, those are taken."""
+FORGOTTEN = 0.05
+"""Where features are in different units, axes that keep less than this share of the variance of the median feature have
+forgotten the others."""
+FINEST = 2.0**-20
+"""The unit of a feature is at least this share of its largest value: below lies what float32 rounds away."""
+SILENT = 1e-3
+"""In fewer than LEAST_SAMPLES samples a feature that nowhere reaches this share of the step is in another unit."""
 HELD_BACK = 4
 """Every so many-th sample is held back to measure what a fit keeps of samples that it has not seen."""
 LEAST_SAMPLES = 8
@@ -65,14 +73,6 @@ TRIED = 256
 """About so many samples tell what features as they are would take."""
 
 Features = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What a codec keeps of features: the share of their variance, and the mean cosine of samples before and after."""
-
-    variance: float
-    cosine: float
 
 
 def fit_usual(
@@ -93,7 +93,8 @@ def fit_usual(
         backbone: what computed the features.
 
     The codec's provenance records `variance_kept` and `cosine` of samples that were held back from a like fit (of all
-    where there are fewer than LEAST_SAMPLES), and how many these were, `held_back`.
+    where there are fewer than LEAST_SAMPLES; null where these do not vary, or are all zero), and how many these were,
+    `held_back`.
 
     Raises:
         UsageError: no such quality, or a rate that cannot be met.
@@ -101,13 +102,14 @@ def fit_usual(
     """
     if quality not in QUALITIES:
         raise UsageError(f"quality {quality!r} is none of {', '.join(QUALITIES)}")
+    x = without_outliers(checked(features))
     if bits is not None:
-        codec = fit(features, bits=bits, backbone=backbone)
-        kept = _kept_of_others(codec, features)
+        codec = fit(x, bits=bits, backbone=backbone)
+        kept = _kept_of_others(codec, x)
     else:
-        codec, kept = _chosen(features, samples, quality, backbone)
-    held = len(features[::HELD_BACK]) if len(features) >= LEAST_SAMPLES else 0
-    found = {"variance_kept": round(kept.variance, 4), "cosine": round(kept.cosine, 4), "held_back": held}
+        codec, kept = _chosen(x, samples, quality, backbone)
+    held = len(_held(x)) if len(x) >= LEAST_SAMPLES else 0
+    found = {"variance_kept": _rounded(kept.variance_kept), "cosine": _rounded(kept.mean_cosine), "held_back": held}
     # Nobody asks a store for another rate: the density that could give one stays out of it.
     sketch = np.empty((0, codec.columns), np.float32)
     return replace(codec, sketch=sketch, provenance={**codec.provenance, **found, "fitted": True})
@@ -120,58 +122,93 @@ def axes_bits(samples: int, dimension: int, quality: Quality = "usual") -> float
     return min(RATES[quality] * usual, MOST_BITS_PER_FEATURE * dimension)
 
 
-def kept_of(codec: Codec, features: Features) -> Kept:
-    """What a codec keeps of (n, d) features."""
-    decoded = codec.decode(codec.encode(features))
-    x, y = features.astype(np.float64), decoded.astype(np.float64)
-    varies = float(np.square(x - x.mean(axis=0)).sum())
-    lost = float(np.square(x - y).sum())
-    norms = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
-    cosines = (x * y).sum(axis=1)[norms > 0] / norms[norms > 0]
-    return Kept(1 - lost / varies if varies > 0 else float(lost == 0), float(cosines.mean()) if len(cosines) else 1.0)
-
-
-def _chosen(features: Features, samples: int, quality: Quality, backbone: BackboneSpec | None) -> tuple[Codec, Kept]:
+def _chosen(
+    features: Features, samples: int, quality: Quality, backbone: BackboneSpec | None
+) -> tuple[Codec, Likeness]:
     d, bits = features.shape[1], axes_bits(samples, features.shape[1], quality)
     few = features[:: max(1, len(features) // TRIED)]
     tried = _plain(few, quality, None)
     plain_bits = float(tried.tables.code_length(tried.encode(few)).mean())
     without = samples * plain_bits / 8 + PLAIN_BYTES * d
     within = samples * bits / 8 + min(AXES_PER_BIT * bits, d) * (d * BITS_PER_NUMBER / 8 + TABLE_BYTES)
-    if within > WORTH * without or FEW_SAMPLES * len(features) < bits:
-        codec = _plain(features, quality, backbone)
-        return codec, _kept_of_others(codec, features)
-    codec = fit(features, bits=bits, method="bottleneck", backbone=backbone)
-    kept = _kept_of_others(codec, features)
-    while kept.variance < ISOTROPIC and bits < plain_bits:
-        bits = min(MORE * bits, plain_bits)
-        codec = fit(features, bits=bits, method="bottleneck", backbone=backbone)
+    if within <= WORTH * without and len(features) * FEW_SAMPLES >= bits:
+        found = _axes(features, bits, plain_bits, quality, backbone)
+        if found is not None:
+            return found
+    codec = _plain(features, quality, backbone)
+    return codec, _kept_of_others(codec, features)
+
+
+def _axes(
+    features: Features, bits: float, most_bits: float, quality: Quality, backbone: BackboneSpec | None
+) -> tuple[Codec, Likeness] | None:
+    """Leading axes at the least rate from `bits` on that keeps what it should; None where that takes `most_bits`."""
+    in_units = _one_step(features, quality) is None
+    while True:
+        try:
+            codec = fit(features, bits=bits, method="bottleneck", backbone=backbone)
+        except UsageError:  # so many bits are not to be had
+            return None
         kept = _kept_of_others(codec, features)
-    return codec, kept
+        if kept.variance_kept is None or kept.of_median_feature is None:
+            return codec, kept
+        if in_units and kept.of_median_feature < FORGOTTEN:
+            return None
+        if kept.variance_kept >= ISOTROPIC:
+            return codec, kept
+        bits *= MORE if kept.variance_kept > ISOTROPIC / 2 else MORE**2
+        if bits >= most_bits:
+            return None
 
 
 def _plain(features: Features, quality: Quality, backbone: BackboneSpec | None) -> Codec:
     """Features as they are, at the step that loses about the share of their variance that this quality may lose."""
-    variances = features.var(axis=0, dtype=np.float64)
-    heard = variances[variances > 0]
-    # A feature in a far larger unit than the rest would else have a step of its own size, which keeps it alone.
-    usual = np.minimum(variances, UNITS * np.median(heard)).mean() if len(heard) else features.var(dtype=np.float64)
-    largest = float(np.abs(features - features.mean(axis=0, dtype=np.float64)).max())
-    step = max(math.sqrt(12 * LOST[quality] * float(usual)), 2 * largest / MAX_SYMBOL) or 1.0
-    return fit(features, step=step, method="dimensionwise", backbone=backbone)
+    step = _one_step(features, quality)
+    if step is not None:
+        return fit(features, step=step, method="dimensionwise", backbone=backbone)
+    away = features - centre_of(features).astype(np.float32)
+    spread = np.sqrt(_power(away)) if len(features) > 1 else np.abs(features[0])
+    units = np.maximum(spread, np.abs(features).max(axis=0) * FINEST)
+    units = np.exp2(np.round(np.log2(np.maximum(units, np.finfo(np.float32).tiny)))).astype(np.float32)
+    codec = fit(features / units, step=math.sqrt(12 * LOST[quality]), method="dimensionwise", backbone=backbone)
+    transform = replace(
+        codec.transform,
+        centre=codec.transform.centre * units,
+        scale=codec.transform.scale * units,
+        unit_norm=is_unit_norm(features),
+    )
+    return replace(codec, transform=transform)
 
 
-def _kept_of_others(codec: Codec, features: Features) -> Kept:
+def _one_step(features: Features, quality: Quality) -> float | None:
+    """The step of all features; None where units differ so that it would keep nothing of half of them."""
+    away = features - centre_of(features).astype(np.float32)
+    step = math.sqrt(12 * LOST[quality] * float(_power(away).mean())) or 1.0
+    largest = np.abs(away).max(axis=0)
+    # Of very few samples many features are near their centre by chance.
+    lost = largest[largest > 0] < step * (1 - ROUNDING if len(features) >= LEAST_SAMPLES else SILENT)
+    return None if 2 * int(lost.sum()) >= max(len(lost), 1) else step
+
+
+def _power(away: Features) -> npt.NDArray[np.float64]:
+    """(d,) mean squares."""
+    return np.asarray(np.einsum("nd,nd->d", away, away, dtype=np.float64) / len(away), dtype=np.float64)
+
+
+def _kept_of_others(codec: Codec, features: Features) -> Likeness:
     """What a codec like this one, of the other samples, keeps of those held back."""
-    return kept_of(_like(codec, features), _held(features))
+    held, like = _held(features), _like(codec, features)
+    return likeness(held, like.decode(like.encode(held)))
 
 
 def _like(codec: Codec, features: Features) -> Codec:
     """The codec as samples other than those held back would have it: its step and tables, their centre and axes."""
-    transform, learned = codec.transform, _learned(features)
+    if len(features) < LEAST_SAMPLES:
+        return codec
+    transform, learned = codec.transform, features[np.arange(len(features)) % HELD_BACK != 0]
     companded = compand(learned, transform.companding)
     centre = companded.mean(axis=0, dtype=np.float64).astype(np.float32)
-    if transform.axes is None or transform.dimension > LARGEST_COVARIANCE or len(features) < LEAST_SAMPLES:
+    if transform.axes is None or transform.dimension > LARGEST_COVARIANCE:
         return replace(codec, transform=replace(transform, centre=centre))
     k, d = transform.columns, transform.dimension
     # A few more are asked for than are taken: the last ones are not exact.
@@ -183,11 +220,9 @@ def _like(codec: Codec, features: Features) -> Codec:
     return replace(codec, transform=like)
 
 
-def _learned(features: Features) -> Features:
-    if len(features) < LEAST_SAMPLES:
-        return features
-    return np.asarray(features[np.arange(len(features)) % HELD_BACK != 0])
-
-
 def _held(features: Features) -> Features:
     return features if len(features) < LEAST_SAMPLES else features[::HELD_BACK]
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)
