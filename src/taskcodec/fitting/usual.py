@@ -34,8 +34,8 @@ Quality = Literal["small", "usual", "safe"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 
 FEW, BITS_PER_SAMPLE, FEW_BITS = 1000, 0.45, (330.0, 420.0)
-"""The usual rate of leading axes for fewer samples than the first number: so many bits a sample for each of them, within
-the bounds. What a few tell of which axes count is less certain, and beside the axes their codes weigh little ..."""
+"""The usual rate of leading axes for fewer samples than the first number: so many bits for each of them, within the
+bounds. What a few tell of which axes count is less certain, and beside the axes their codes weigh little ..."""
 AXES_BITS, AXES_SAMPLES = 290.0, 3000
 """... from there on this rate, up to so many ..."""
 FEWER_BITS, LEAST_BITS = 82.0, 165.0
