@@ -4,7 +4,7 @@
     source --backbone--> raw features ----+
     labels (the store's own, or CSV) -----+--> evaluate_features --> rows
 
-A source that is no store is encoded with the default codec into a store that is thrown away afterwards.
+A source that is no store is encoded as `taskcodec encode` does by itself, into a store that is thrown away afterwards.
 """
 
 from __future__ import annotations
@@ -21,19 +21,18 @@ import numpy.typing as npt
 
 from taskcodec.codec import Codec, load_codec
 from taskcodec.data import FeatureSource, ImageSource, open_source
-from taskcodec.engines.local import Batches, Progress, encode_source, sample_features
+from taskcodec.engines.local import Progress, encode_source
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.evaluate import Coded, JudgedRow, Plan, evaluate_features
 from taskcodec.evaluation.holdout import refuse_labelled_fit, unit_numbers
 from taskcodec.evaluation.raw_features import all_finite, kept_features, out_of_order, raw_of_store
 from taskcodec.evaluation.targets import Column, Target, label_columns, make_targets
 from taskcodec.evaluation.unlabelled import Kept, what_is_kept
-from taskcodec.fitting import default_bits, fit
+from taskcodec.fitting.usual import fit_usual
 from taskcodec.store import Store
 from taskcodec.store.backend import open_blobs
 from taskcodec.store.manifest import GROUP_KEY
-
-FIT_SAMPLES = 20_000
+from taskcodec.transforms.spec import DEFAULT, BackboneSpec
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def evaluate(
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Say whether prediction survives in a store, or in images or vectors through the default codec.
+    """Say whether prediction survives in a store, or in images or vectors through the codec that `encode` fits to them.
 
     What `taskcodec evaluate` does.
 
@@ -103,13 +102,13 @@ def evaluate(
     if raw is not None or source is not None:
         raise UsageError(f"{place}: --raw and --source go with a store; a source is encoded here and now")
     opened = open_source(place)
-    words, codec = opened.name, None
+    words, spec = opened.name, None
     if isinstance(opened, ImageSource):
-        codec = load_codec("lite0")
-        assert codec.backbone is not None
-        opened, words = kept_features(opened, codec.backbone, cache, device, progress)
+        spec = load_codec(DEFAULT).backbone
+        assert spec is not None
+        opened, words = kept_features(opened, spec, cache, device, progress)
     with tempfile.TemporaryDirectory(prefix="taskcodec-evaluate-") as folder:
-        store = _encoded(opened, codec, f"{folder}/store.tcz", progress)
+        store = _encoded(opened, spec, f"{folder}/store.tcz", progress)
         features = all_finite(opened)[1]
         return _evaluate(store, place, features, words, labels, kinds, groups, plan, progress)
 
@@ -160,15 +159,17 @@ def _evaluate(
     return Evaluation(name, len(ids), info.bits_per_sample, kept, tuple(rows), tuple(notes))
 
 
-def _encoded(source: FeatureSource, codec: Codec | None, place: str, progress: Progress | None) -> Store:
-    """A store of features at the default rate; without a codec, one is fitted to them first."""
-    if codec is None:
-        features = sample_features(Batches(source, None), FIT_SAMPLES)
-        if len(features) < 2:
-            raise SourceError(f"{source.name}: too few rows to fit a codec ({len(features)})")
-        codec = fit(features)
-    bits = default_bits(codec.dimension)
-    return encode_source(source, codec, place, Codec.from_bytes, bits=bits, progress=progress)
+def _encoded(source: FeatureSource, backbone: BackboneSpec | None, place: str, progress: Progress | None) -> Store:
+    """The store that `taskcodec encode` writes of these features by itself."""
+    return encode_source(
+        source,
+        None,
+        place,
+        Codec.from_bytes,
+        make=lambda features: fit_usual(features, len(source), backbone=backbone),
+        quality="usual",
+        progress=progress,
+    )
 
 
 def _sources(store: Store) -> list[str]:
