@@ -26,7 +26,7 @@ SHOWN_DELTAS = 3.0
 
 def evaluate(
     place: Annotated[
-        str, typer.Argument(help="Store; or folder of images, .npy or .parquet, encoded by default first")
+        str, typer.Argument(help="Store; or folder of images, .npy or .parquet, encoded first as `encode` does")
     ],
     labels: Annotated[
         list[str] | None, typer.Option("--labels", help="FILE.csv (a task for each column) or FILE.csv:COLUMN; repeat")

@@ -4,7 +4,7 @@
     source --backbone--> raw features ----+
     labels (the store's own, or CSV) -----+--> evaluate_features --> rows
 
-A source that is no store is encoded with the default codec into a store that is thrown away afterwards.
+A source that is no store is encoded as `taskcodec encode` does by itself, into a store that is thrown away afterwards.
 """
 
 from __future__ import annotations
@@ -32,8 +32,7 @@ from taskcodec.fitting.usual import fit_usual
 from taskcodec.store import Store
 from taskcodec.store.backend import open_blobs
 from taskcodec.store.manifest import GROUP_KEY
-from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
-from taskcodec.transforms.spec import BackboneSpec
+from taskcodec.transforms.spec import DEFAULT, BackboneSpec
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def evaluate(
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Say whether prediction survives in a store, or in images or vectors through the default codec.
+    """Say whether prediction survives in a store, or in images or vectors through the codec that `encode` fits to them.
 
     What `taskcodec evaluate` does.
 
@@ -105,7 +104,7 @@ def evaluate(
     opened = open_source(place)
     words, spec = opened.name, None
     if isinstance(opened, ImageSource):
-        spec = load_codec(DEFAULT_BACKBONE).backbone
+        spec = load_codec(DEFAULT).backbone
         assert spec is not None
         opened, words = kept_features(opened, spec, cache, device, progress)
     with tempfile.TemporaryDirectory(prefix="taskcodec-evaluate-") as folder:
@@ -161,12 +160,16 @@ def _evaluate(
 
 
 def _encoded(source: FeatureSource, backbone: BackboneSpec | None, place: str, progress: Progress | None) -> Store:
-    """A store of features, with a codec fitted to them as `encode` does."""
-
-    def fitted(features: npt.NDArray[np.float32]) -> Codec:
-        return fit_usual(features, len(source), backbone=backbone)
-
-    return encode_source(source, None, place, Codec.from_bytes, make=fitted, quality="usual", progress=progress)
+    """The store that `taskcodec encode` writes of these features by itself."""
+    return encode_source(
+        source,
+        None,
+        place,
+        Codec.from_bytes,
+        make=lambda features: fit_usual(features, len(source), backbone=backbone),
+        quality="usual",
+        progress=progress,
+    )
 
 
 def _sources(store: Store) -> list[str]:

@@ -8,6 +8,7 @@ longer are quite, and the pseudoinverse takes care of it. What rounding an axis 
 so leading axes get a finer step than the rest, each a power of two, and the integers are entropy coded.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -129,9 +130,9 @@ def round_axes(axes: npt.NDArray[np.float64], variances: npt.NDArray[np.float64]
     Steps are finer where axes would come to lie in one another's span.
     """
     d, k = axes.shape
-    steps = np.sqrt(12 * error / (d * k * np.maximum(variances, 1e-300)))
+    steps = (math.log2(12 * error / (d * k)) - np.log2(np.maximum(variances, np.finfo(np.float64).tiny))) / 2
     largest = np.abs(axes).max(axis=0)  # at a coarser step nothing would be left of an axis
-    exponents = np.minimum(np.rint(np.log2(steps)), np.floor(np.log2(largest)))
+    exponents = np.minimum(np.rint(steps), np.floor(np.log2(largest)))
     exponents = np.clip(exponents, EXPONENTS.start, EXPONENTS.stop - 1).astype(np.int8)
     while True:
         integers = np.rint(np.ldexp(axes, -exponents.astype(np.int32))).astype(np.int32)
