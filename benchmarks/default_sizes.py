@@ -150,6 +150,33 @@ def table(rows):
     return lines
 
 
+def draw(rows, path):
+    """Points lost against samples in the collection, mean over sets, and the bytes of the whole store."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    losses_axis, bytes_axis = figure.subplots(1, 2)
+    sizes = sorted({row["size"] for row in rows if not row["all"]})
+    styles = {"default": "tab:blue", "fitted": "tab:orange", "zero-shot": "0.5"}
+    for kind, colour in styles.items():
+        for part, line in (("own", "-"), ("others", ":")):
+            means, halves = [], []
+            for size in sizes:
+                here = [row for row in rows if row["size"] == size and not row["all"]]
+                here = [row for row in here if (row["codec"], row["samples"]) == (kind, part)]
+                means.append(np.mean([row["loss"] for row in here]) if here else np.nan)
+                halves.append(1.96 * np.sqrt(sum(row["standard_error"] ** 2 for row in here)) / max(len(here), 1))
+            label = f"{kind}{', samples not in the fit' if part == 'others' else ''}"
+            losses_axis.errorbar(sizes, means, halves, color=colour, ls=line, capsize=2, lw=1.2, label=label)
+    stores = [[row["store_bytes_a_sample"] for row in rows if row["size"] == size and not row["all"]] for size in sizes]
+    bytes_axis.plot(sizes, [np.mean([found for found in here if found is not None]) for here in stores], "o-")
+    losses_axis.axhline(0, color="0.8", lw=0.8)
+    losses_axis.set(xscale="log", xlabel="samples in the collection", ylabel="points lost")
+    bytes_axis.set(xscale="log", yscale="log", xlabel="samples in the collection", ylabel="whole store, bytes a sample")
+    losses_axis.legend(frameon=False, fontsize=7)
+    figure.savefig(path, dpi=110)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
@@ -173,6 +200,7 @@ def main():
         arguments.out.write_text(json.dumps(content, indent=1) + "\n")
         here = [row for row in rows if (0 if row["all"] else row["size"]) == size]
         print("\n".join(table(here)), flush=True)
+    draw(rows, arguments.out.with_suffix(".png"))
 
 
 if __name__ == "__main__":
