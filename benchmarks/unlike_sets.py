@@ -15,7 +15,8 @@ with boxes (coco256_multitask) as zip or npz files, of those that are there: spe
 coco_crops.
 
 Constants were chosen on sign_digits, blood_cells, coco_crops, speech_spectrograms, lidar_renders and drawn_letters_a;
-nothing was chosen on magnetic_tiles, chest_xray and drawn_letters_b (whose Greek and Latin letters are in _a too). Licences are the origins'.
+nothing was chosen on magnetic_tiles, chest_xray and drawn_letters_b (whose Greek and Latin letters are in _a too).
+Licences are the origins'.
 """
 
 import argparse
