@@ -13,7 +13,7 @@ chosen: on sets and seeds apart from those that are reported (benchmarks/README.
 """
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -26,7 +26,7 @@ from taskcodec.fitting.given import centre_of, checked, is_unit_norm
 from taskcodec.fitting.leading import covariance_of, leading_axes, shrink
 from taskcodec.fitting.likeness import Likeness, likeness
 from taskcodec.fitting.outliers import without_outliers
-from taskcodec.transforms.affine import AffineTransform
+from taskcodec.transforms.affine import AffineTransform, outside_share
 from taskcodec.transforms.companding import compand
 from taskcodec.transforms.spec import BackboneSpec
 
@@ -75,6 +75,14 @@ TRIED = 256
 Features = npt.NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """What is kept of samples held back, and the share of their variance outside the directions that are kept."""
+
+    likeness: Likeness
+    outside: float
+
+
 def fit_usual(
     features: Features,
     samples: int,
@@ -92,9 +100,9 @@ def fit_usual(
         quality: "small", "usual" or "safe": more bits for less loss.
         backbone: what computed the features.
 
-    The codec's provenance records `variance_kept` and `cosine` of samples that were held back from a like fit (of all
-    where there are fewer than LEAST_SAMPLES; null where these do not vary, or are all zero), and how many these were,
-    `held_back`.
+    The codec's provenance records `variance_kept`, `cosine` and `outside_share` of samples that were held back from a
+    like fit (of all where there are fewer than LEAST_SAMPLES; null where these do not vary, or are all zero), and how
+    many these were, `held_back`.
 
     Raises:
         UsageError: no such quality, or a rate that cannot be met.
@@ -109,7 +117,12 @@ def fit_usual(
     else:
         codec, kept = _chosen(x, samples, quality, backbone)
     held = len(_held(x)) if len(x) >= LEAST_SAMPLES else 0
-    found = {"variance_kept": _rounded(kept.variance_kept), "cosine": _rounded(kept.mean_cosine), "held_back": held}
+    found = {
+        "variance_kept": _rounded(kept.likeness.variance_kept),
+        "cosine": _rounded(kept.likeness.mean_cosine),
+        "outside_share": _rounded(kept.outside),
+        "held_back": held,
+    }
     # Nobody asks a store for another rate: the density that could give one stays out of it.
     sketch = np.empty((0, codec.columns), np.float32)
     return replace(codec, sketch=sketch, provenance={**codec.provenance, **found, "fitted": True})
@@ -124,9 +137,7 @@ def axes_bits(samples: int, dimension: int, quality: Quality = "usual") -> float
     return min(RATES[quality] * usual, MOST_BITS_PER_FEATURE * dimension)
 
 
-def _chosen(
-    features: Features, samples: int, quality: Quality, backbone: BackboneSpec | None
-) -> tuple[Codec, Likeness]:
+def _chosen(features: Features, samples: int, quality: Quality, backbone: BackboneSpec | None) -> tuple[Codec, _Kept]:
     d, bits = features.shape[1], axes_bits(samples, features.shape[1], quality)
     few = features[:: max(1, len(features) // TRIED)]
     tried = _plain(few, quality, None)
@@ -143,7 +154,7 @@ def _chosen(
 
 def _axes(
     features: Features, bits: float, most_bits: float, quality: Quality, backbone: BackboneSpec | None
-) -> tuple[Codec, Likeness] | None:
+) -> tuple[Codec, _Kept] | None:
     """Leading axes at the least rate from `bits` on that keeps what it should; None where that takes `most_bits`."""
     in_units = _one_step(features, quality) is None
     while True:
@@ -152,13 +163,14 @@ def _axes(
         except UsageError:  # so many bits are not to be had
             return None
         kept = _kept_of_others(codec, features)
-        if kept.variance_kept is None or kept.of_median_feature is None:
+        like = kept.likeness
+        if like.variance_kept is None or like.of_median_feature is None:
             return codec, kept
-        if in_units and kept.of_median_feature < FORGOTTEN:
+        if in_units and like.of_median_feature < FORGOTTEN:
             return None
-        if kept.variance_kept >= ISOTROPIC:
+        if like.variance_kept >= ISOTROPIC:
             return codec, kept
-        bits *= MORE if kept.variance_kept > ISOTROPIC / 2 else MORE**2
+        bits *= MORE if like.variance_kept > ISOTROPIC / 2 else MORE**2
         if bits >= most_bits:
             return None
 
@@ -197,10 +209,10 @@ def _power(away: Features) -> npt.NDArray[np.float64]:
     return np.asarray(np.einsum("nd,nd->d", away, away, dtype=np.float64) / len(away), dtype=np.float64)
 
 
-def _kept_of_others(codec: Codec, features: Features) -> Likeness:
+def _kept_of_others(codec: Codec, features: Features) -> _Kept:
     """What a codec like this one, of the other samples, keeps of those held back."""
     held, like = _held(features), _like(codec, features)
-    return likeness(held, like.decode(like.encode(held)))
+    return _Kept(likeness(held, like.decode(like.encode(held))), outside_share(like.transform, held))
 
 
 def _like(codec: Codec, features: Features) -> Codec:
