@@ -112,7 +112,7 @@ def fit_usual(
         raise UsageError(f"quality {quality!r} is none of {', '.join(QUALITIES)}")
     x = without_outliers(checked(features))
     if bits is not None:
-        codec = fit(x, bits=bits, backbone=backbone)
+        codec = _at_rate(x, bits, backbone)
         kept = _kept_of_others(codec, x)
     else:
         codec, kept = _chosen(x, samples, quality, backbone)
@@ -137,19 +137,64 @@ def axes_bits(samples: int, dimension: int, quality: Quality = "usual") -> float
     return min(RATES[quality] * usual, MOST_BITS_PER_FEATURE * dimension)
 
 
+def _at_rate(features: Features, bits: float, backbone: BackboneSpec | None) -> Codec:
+    """The codec at a rate; features as they are where the axes of so few samples cannot take it."""
+    try:
+        return fit(features, bits=bits, backbone=backbone)
+    except UsageError:
+        return fit(features, bits=bits, method="dimensionwise", backbone=backbone)
+
+
 def _chosen(features: Features, samples: int, quality: Quality, backbone: BackboneSpec | None) -> tuple[Codec, _Kept]:
     d, bits = features.shape[1], axes_bits(samples, features.shape[1], quality)
     few = features[:: max(1, len(features) // TRIED)]
     tried = _plain(few, quality, None)
     plain_bits = float(tried.tables.code_length(tried.encode(few)).mean())
     without = samples * plain_bits / 8 + PLAIN_BYTES * d
-    within = samples * bits / 8 + min(AXES_PER_BIT * bits, d) * (d * BITS_PER_NUMBER / 8 + TABLE_BYTES)
+    within = _axes_bytes(samples, d, bits)
+    narrow = bits >= plain_bits or within > WORTH * without
+    if narrow:  # axes are worth something only if they keep as much in fewer bits
+        bits = plain_bits / 2
+        within = _axes_bytes(samples, d, bits)
     if within <= WORTH * without and len(features) * FEW_SAMPLES >= bits:
         found = _axes(features, bits, plain_bits, quality, backbone)
-        if found is not None:
-            return found
+        enough = found is not None and (found[1].likeness.variance_kept or 0.0) >= 1 - LOST[quality]
+        if found is not None and (enough or not narrow):
+            found = _fewer_bits(features, found, quality, backbone) if enough else found
+            if _store_bytes(found[0], features, samples) <= without:
+                return found
     codec = _plain(features, quality, backbone)
     return codec, _kept_of_others(codec, features)
+
+
+def _axes_bytes(samples: int, dimension: int, bits: float) -> float:
+    """About what a store of leading axes takes, records apart."""
+    axes = min(AXES_PER_BIT * bits, dimension)
+    return samples * bits / 8 + axes * (dimension * BITS_PER_NUMBER / 8 + TABLE_BYTES)
+
+
+def _store_bytes(codec: Codec, features: Features, samples: int) -> float:
+    """What a store takes, records apart: codes, and the codec, whose tables the array has once more."""
+    few = features[:: max(1, len(features) // TRIED)]
+    rate = float(codec.tables.code_length(codec.encode(few)).mean())
+    return samples * rate / 8 + len(codec.to_bytes()) - codec.sketch.nbytes / 2 + 4 / 3 * len(codec.tables.to_bytes())
+
+
+def _fewer_bits(
+    features: Features, found: tuple[Codec, _Kept], quality: Quality, backbone: BackboneSpec | None
+) -> tuple[Codec, _Kept]:
+    """Axes at the least rate that keeps what features as they are would: of data with few directions."""
+    bits = float(found[0].tables.code_length(found[0].encode(features[:TRIED])).mean())
+    while (bits := bits / MORE) >= 1:
+        try:
+            codec = fit(features, bits=bits, method="bottleneck", backbone=backbone)
+        except UsageError:
+            break
+        kept = _kept_of_others(codec, features)
+        if (kept.likeness.variance_kept or 0.0) < 1 - LOST[quality]:
+            break
+        found = codec, kept
+    return found
 
 
 def _axes(
