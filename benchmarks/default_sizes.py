@@ -1,17 +1,17 @@
-"""What `taskcodec encode` writes by itself, for collections of 32 samples to all of a set: loss, bits, whole-store bytes.
+"""What `taskcodec encode` writes by itself, for collections of 32 samples to all of a set: loss, bits, store bytes.
 
-    python benchmarks/default_sizes.py OUT.json NAME=FEATURES.npz ... [--sizes 32,64,128,256,500,1000,0] [--quality usual]
+    python benchmarks/default_sizes.py OUT.json NAME=FEATURES.npz ... [--sizes 32,64,128,256,500,1000,0] [--quality Q]
 
-Each .npz holds `x` (n, d) and `y` (n,), labels (what `folder_features.py` writes). For each size, draws of so many samples
-(of fewer classes where there are few samples: eight a class, or more) are encoded into a real store by the command's own
-code, without labels, and the codec is that store's. Ridge probes, 3 folds, are trained and tested
+Each .npz holds `x` (n, d) and `y` (n,), labels (what `folder_features.py` writes). For each size (0: all), draws of so
+many samples (of fewer classes where there are few samples: eight a class, or more) are encoded into a real store by the
+command's own code, without labels, and the codec is that store's. Ridge probes, 3 folds, are trained and tested
 
 - on the samples in the store (`own`): the fit has seen them, without labels, as a user's would have;
-- on up to 400 samples that were not there at the fit (`others`): appended later, they are coded by the store's codec.
+- on up to 400 samples that were not there at the fit (`others`): appended later, they are coded by its codec.
 
-Each against the same features uncoded, on the same folds. Beside them, on the same samples: the bundled codec at 850 bits
-(`zero-shot`, where the features are lite0's) and a fit at 256 bits (`fitted`). A loss is a difference of accuracies in
-points; its 95 % interval is 1.96 standard errors of the paired differences, sample by sample.
+Each against the same features uncoded, on the same folds. Beside them, on the same samples: the bundled codec at 850
+bits (`zero-shot`, where the features are lite0's) and a fit at 256 bits (`fitted`). A loss is a difference of
+accuracies in points; its 95 % interval is 1.96 standard errors of the paired differences, sample by sample.
 """
 
 import argparse
@@ -142,11 +142,39 @@ def table(rows):
                 stores = [row["store_bytes_a_sample"] for row in here if row["store_bytes_a_sample"] is not None]
                 lines.append(
                     f"{size or 'all':>5} {kind:>9} {part:>6} {len(here):2} sets: loss {mean:5.2f} "
-                    f"[{mean - half:.2f}, {mean + half:.2f}], worst {worst['loss']:.2f} (from {low:.2f}) {worst['set']}, "
-                    f"{np.mean([row['bits'] for row in here]):.0f} bits (at most {max(row['bits'] for row in here):.0f})"
+                    f"[{mean - half:.2f}, {mean + half:.2f}], worst {worst['loss']:.2f} (from {low:.2f}) "
+                    f"{worst['set']}, {np.mean([row['bits'] for row in here]):.0f} bits "
+                    f"(at most {max(row['bits'] for row in here):.0f})"
                     + (f", store {np.mean(stores):.0f} bytes a sample" if stores else "")
                 )
     return lines
+
+
+def draw(rows, path):
+    """Points lost against samples in the collection, mean over sets, and the bytes of the whole store."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    losses_axis, bytes_axis = figure.subplots(1, 2)
+    sizes = sorted({row["size"] for row in rows if not row["all"]})
+    styles = {"default": "tab:blue", "fitted": "tab:orange", "zero-shot": "0.5"}
+    for kind, colour in styles.items():
+        for part, line in (("own", "-"), ("others", ":")):
+            means, halves = [], []
+            for size in sizes:
+                here = [row for row in rows if row["size"] == size and not row["all"]]
+                here = [row for row in here if (row["codec"], row["samples"]) == (kind, part)]
+                means.append(np.mean([row["loss"] for row in here]) if here else np.nan)
+                halves.append(1.96 * np.sqrt(sum(row["standard_error"] ** 2 for row in here)) / max(len(here), 1))
+            label = f"{kind}{', samples not in the fit' if part == 'others' else ''}"
+            losses_axis.errorbar(sizes, means, halves, color=colour, ls=line, capsize=2, lw=1.2, label=label)
+    stores = [[row["store_bytes_a_sample"] for row in rows if row["size"] == size and not row["all"]] for size in sizes]
+    bytes_axis.plot(sizes, [np.mean([found for found in here if found is not None]) for here in stores], "o-")
+    losses_axis.axhline(0, color="0.8", lw=0.8)
+    losses_axis.set(xscale="log", xlabel="samples in the collection", ylabel="points lost")
+    bytes_axis.set(xscale="log", yscale="log", xlabel="samples in the collection", ylabel="whole store, bytes a sample")
+    losses_axis.legend(frameon=False, fontsize=7)
+    figure.savefig(path, dpi=110)
 
 
 def main():
@@ -172,6 +200,7 @@ def main():
         arguments.out.write_text(json.dumps(content, indent=1) + "\n")
         here = [row for row in rows if (0 if row["all"] else row["size"]) == size]
         print("\n".join(table(here)), flush=True)
+    draw(rows, arguments.out.with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -52,12 +52,11 @@ def measured(work, images, name, codec, about, *options):
         store = work / f"{name}.tcz"
         if not store.exists():
             command("encode", images, store, "--codec", codec, *options)
-        found = json.loads(
+        rows = json.loads(
             command("evaluate", store, "--source", images, "--predictors", ",".join(PREDICTORS), "--json",
                     "--cache", work / "features")
         )  # fmt: skip
         bits = json.loads(command("info", store, "--json"))["bits_per_sample"]
-        rows = found["rows"] if isinstance(found, dict) else found
         # Names without folders: results are for others to read.
         own = {"set": images.name, "bits_per_sample": bits}
         kept.write_text(json.dumps([{**about, **row, **own} for row in rows]))

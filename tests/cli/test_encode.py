@@ -359,7 +359,8 @@ def test_resuming_takes_the_codec_of_the_unfinished_store(inputs, tmp_path):
     script = f"""
 import sys, dataclasses, taskcodec.engines.encoding as encoding
 def never(*arguments, **options): raise AssertionError("fitted again")
-encoding.fit_codec = never
+assert encoding.fit_usual
+encoding.fit_usual = never
 from taskcodec.cli.main import main
 sys.argv = ["taskcodec", "encode", {str(inputs / "a.npy")!r}, {str(store)!r}, *{command!r}]
 main()
@@ -378,7 +379,6 @@ main()
         ("b.npy", ["--bits", "60"], "begun with another source"),
         ("a.npy", ["--bits", "60"], "encoded with 50 bits;"),
         ("a.npy", [], "encoded with 50 bits;"),
-        ("a.npy", ["--bits", "50", "--no-refit"], "encoded with a refit;"),
         ("a.npy", ["--bits", "50", "--codec", "{}/own.codec"], "encoded with no --codec;"),
         ("a.npy", ["--bits", "60", "--chunk", "64"], "encoded with 50 bits and --chunk 32;"),
     ],
@@ -408,7 +408,8 @@ def test_a_folder_that_changed_is_told_how(tmp_path):
 def test_another_named_codec_is_no_resume(inputs, tmp_path):
     store = tmp_path / "s.tcz"
     stopped("encode", inputs / "a.npy", store, "--codec", inputs / "own.codec", "--chunk", "32", file_bytes=16_000)
-    for options, says in (([], "a --codec;"), (["--codec", inputs / "other.codec"], "another --codec;")):
+    own, other = (["--codec", inputs / f"{name}.codec"] for name in ("own", "other"))
+    for options, says in (([], "a --codec;"), (other, "another --codec;"), ([*own, "--no-refit"], "a refit;")):
         command = ["encode", inputs / "a.npy", store, "--chunk", "32", *options]
         refused(store, *command, code=1, says=["s.tcz", f"encoded with {says}"])
     run("encode", inputs / "a.npy", store, "--codec", inputs / "own.codec", "--chunk", "32")

@@ -17,20 +17,22 @@ def inputs(tmp_path_factory):
     rng = np.random.default_rng(0)
     np.save(folder / "x.npy", (rng.normal(size=(4000, 3)) @ rng.normal(size=(3, 16))).astype("f4"))
     run("encode", folder / "x.npy", folder / "x.tcz", "--chunk", "32", "--bits", "40")
+    run("encode", folder / "x.npy", folder / "usual.tcz", "--chunk", "32")
     return folder
 
 
-def test_encode(inputs, tmp_path):
+@pytest.mark.parametrize(("options", "whole"), [((), "usual.tcz"), (("--bits", "40"), "x.tcz")])
+def test_encode(inputs, tmp_path, options, whole):
     store = tmp_path / "s.tcz"
-    command = ["encode", inputs / "x.npy", store, "--chunk", "32", "--bits", "40"]
+    command = ["encode", inputs / "x.npy", store, "--chunk", "32", *options]
     line = stopped(*command, file_bytes=16_000)
     assert str(store) in line
     assert "run the same command again" in line
     half = taskcodec.open(store)
     assert 0 < len(half) < 4000
-    assert np.array_equal(half.symbols[:], taskcodec.open(inputs / "x.tcz").symbols[: len(half)])
+    assert np.array_equal(half.symbols[:], taskcodec.open(inputs / whole).symbols[: len(half)])
     run(*command)
-    assert contents(store) == contents(inputs / "x.tcz")
+    assert contents(store) == contents(inputs / whole)
 
 
 def test_encode_to_a_zip_file(inputs, tmp_path):

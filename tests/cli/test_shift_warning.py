@@ -58,6 +58,6 @@ def test_a_refit_is_not_advised_where_one_was_made(folder):
     place = folder / "appended.tcz"
     run("encode", folder / "same.npy", place, "--codec", folder / "step.codec")
     found = run("encode", folder / "wider.npy", place, "--append")
-    assert "was refitted to other data or to too few samples" in found.stderr
+    assert "was made for other data or from too few samples" in found.stderr
     assert "into a store of their own" in found.stderr
     assert "--refit" not in found.stderr

@@ -160,6 +160,13 @@ def test_a_single_vector_is_evaluated(tmp_path):
     assert found.kept.mean_cosine > 0.99
 
 
+def test_a_source_is_measured_as_encode_codes_it(vectors, tmp_path):
+    found = evaluate(str(vectors / "x.npy"), labels=[str(vectors / "y.csv") + ":class"], plan=PLAN)
+    store = taskcodec.encode(vectors / "x.npy", tmp_path / "s.tcz")
+    assert found.bits_per_sample == store.info().bits_per_sample
+    assert found.rows[0].setting == store.info().fingerprint[:16]
+
+
 def test_a_codec_fitted_with_these_labels_is_refused(vectors, tmp_path):
     source = open_source(vectors / "x.npy")
     codec = taskcodec.load_codec(vectors / "x.tcz")

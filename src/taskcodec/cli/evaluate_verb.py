@@ -105,10 +105,10 @@ def evaluate(
         )
     for note in result.notes if json_ else ():
         print(f"taskcodec: {note}", file=sys.stderr)
-    content: dict[str, Any] = {"name": result.name, "samples": result.samples}
-    content |= {"bits_per_sample": result.bits_per_sample, **asdict(result.kept)}
-    content["rows"] = [asdict(row) for row in result.rows]
-    show(content, json_, lines_of(result))
+    # Always a list: a record for each row, with what holds of the whole store in each; without labels that alone.
+    whole = {"name": result.name, "bits_per_sample": result.bits_per_sample, **asdict(result.kept)}
+    records = [{**whole, **asdict(row)} for row in result.rows] or [{**whole, "samples": result.samples}]
+    show(records, json_, lines_of(result))
 
 
 def _certify(

@@ -11,7 +11,7 @@ from taskcodec.codec import Codec
 from taskcodec.data import ImageSource, open_source
 from taskcodec.engines.local import Batches, Progress, sample_features
 from taskcodec.engines.notes import left_out, noted
-from taskcodec.engines.sources import backbone_for, check_bits, check_device, labelled, unmatched
+from taskcodec.engines.sources import backbone_for, check_bits, check_device, labelled, missed, unmatched
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.fitting import fit as fit_codec
 from taskcodec.fitting.closed_form import FEW_SAMPLES
@@ -37,8 +37,8 @@ def fit_job(
     progress: Progress,
     say: Callable[[str], None],
     truncated: str = "keep",
-) -> tuple[Codec, float]:
-    """See `taskcodec fit`: the codec, and the bits that a sample of what it was fitted on takes."""
+) -> Codec:
+    """See `taskcodec fit`."""
     check_bits(bits)
     check_device(device)
     if sum(value is not None for value in (bits, step, tolerance)) > 1:
@@ -72,16 +72,17 @@ def fit_job(
     if labels is not None and (note := unmatched(labels, table, source, failed)):
         say(note)
     if tolerance is None:
-        if bits is step is None:
-            bits = axes_bits(len(source), features.shape[1])
-        codec = fit_codec(features, bits=bits, step=step, **options)
+        usual = axes_bits(len(source), features.shape[1]) if bits is step is None else None
+        codec = fit_codec(features, bits=bits or usual, step=step, **options)
         reached = _rate_of(codec, features)
+        if note := missed(bits or usual, reached, asked=usual is None):
+            say(note)
         if codec.transform.columns < codec.dimension and reached > FEW_SAMPLES * len(features):
             say(
                 f"warning: {len(features):,} samples are few for {reached:.0f} bits each: further samples may take "
                 "many times that; give more samples, or fewer bits"
             )
-        return codec, reached
+        return codec
     from taskcodec.evaluation.holdout import LABELLED_SOURCE
     from taskcodec.evaluation.tolerance import cheapest_within
 
@@ -101,7 +102,7 @@ def fit_job(
     measured = {"points": tolerance, "metric": found.metric, "raw": found.raw, "kept": found.kept}
     marks = {LABELLED_SOURCE: source.descriptor()["sha256"], "tolerance": measured}
     codec = replace(found.codec, provenance={**found.codec.provenance, **marks})
-    return codec, _rate_of(codec, features)
+    return codec
 
 
 def _rate_of(codec: Codec, features: Any) -> float:

@@ -128,12 +128,11 @@ def fit(
     """Fit a codec to a collection, without labels, in closed form."""
     from taskcodec.cli.jobs import fit_job
     from taskcodec.engines.outputs import check_output
-    from taskcodec.engines.sources import missed
 
     check_output(source, output, "codec")
     notes = list[str]()
     with progress_bar("fitting") as report:
-        codec, reached = fit_job(
+        codec = fit_job(
             source,
             backbone,
             bits,
@@ -148,8 +147,6 @@ def fit(
             notes.append,
             truncated,
         )
-    if note := missed(bits, reached):
-        notes.append(note)
     _tell(notes)
     codec.save(output)
     show(_codec_info(str(output), codec), json_, _codec_lines(str(output), codec))
@@ -380,12 +377,10 @@ def _info_lines(place: str, info: StoreInfo) -> list[str]:
 
 def _codec_words(info: StoreInfo) -> str:
     """What the codec is and keeps, where it was measured."""
-    words = [info.fingerprint[:12]]
-    if info.variance_kept is not None and info.cosine is not None:
-        words.append(
-            f"fitted here: keeps {info.variance_kept:.0%} of the variance of like samples, cosine {info.cosine:.3f}"
-        )
-    return ", ".join(words)
+    words = f"{info.fingerprint[:12]}, fitted here" if info.fitted else info.fingerprint[:12]
+    if info.variance_kept is None or info.cosine is None:
+        return words
+    return f"{words}: keeps {info.variance_kept:.0%} of the variance of like samples, cosine {info.cosine:.3f}"
 
 
 if __name__ == "__main__":

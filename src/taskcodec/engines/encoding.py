@@ -204,6 +204,8 @@ def _check(store: str, zipped: bool, options: EncodeOptions) -> None:
         raise UsageError("--quality is of a codec fitted here: it goes without --bits, --codec, --no-fit and --append")
     if options.codec is not None and not options.fit:
         raise UsageError("--no-fit takes the codec that ships with the backbone, --codec another: give one of them")
+    if not options.refit and fitted_here(options):
+        raise UsageError("--no-refit is of a codec that is named or ships: give --codec or --no-fit, or leave it out")
     if options.append and options.overwrite:
         raise UsageError("--append adds to a store and --overwrite replaces it: give one of them")
     if options.append and options.bits is not None:
@@ -287,10 +289,9 @@ def _codec_and_backbone(source: Source, named: Codec | None, options: EncodeOpti
         from taskcodec.transforms.backbones import load_backbone_for
 
         return named, load_backbone_for(named.backbone, options.device)
-    backbone = backbone_for(source, options.backbone, options.device)
-    if options.fit:
-        return None, backbone
-    if backbone is None or backbone.spec.name != DEFAULT_BACKBONE:
-        what = f"the backbone {backbone.spec.name}" if backbone is not None else "vectors"
+    backbone_name = options.backbone or DEFAULT_BACKBONE
+    if not options.fit and (isinstance(source, FeatureSource) or backbone_name != DEFAULT_BACKBONE):
+        what = "vectors" if isinstance(source, FeatureSource) else f"the backbone {backbone_name}"
         raise UsageError(f"--no-fit: no codec ships for {what}; leave it out, or name a codec (--codec)")
-    return load_codec(DEFAULT_BACKBONE), backbone
+    codec = None if options.fit else load_codec(DEFAULT_BACKBONE)
+    return codec, backbone_for(source, options.backbone, options.device)

@@ -177,13 +177,14 @@ def _changes(store: Store, source: Source, unfinished: bool) -> str:
 
 def _options(stored: Entry, request: Entry) -> str:
     """The options that a store was begun with, in words: those in which the request differs."""
-    bits, named = stored.get("bits"), bool(stored.get("named"))
+    bits, quality, named = stored.get("bits"), stored.get("quality"), bool(stored.get("named"))
     codec = "no --codec" if not named else "another --codec" if request["named"] else "a --codec"
+    fit = "a fit" if stored.get("fit") else "--no-fit (or by an older version)"
     words = {
         "codec": codec if named or request["named"] else "",  # one that was not named is no difference
         "bits": f"{bits:g} bits" if isinstance(bits, int | float) else "no --bits",
-        "quality": f"--quality {stored['quality']}" if stored.get("quality") and request.get("quality") else "",
-        "fit": "" if named or request["named"] else "a fit" if stored.get("fit") else "--no-fit",
+        "quality": f"--quality {quality}" if quality and (request.get("quality") or quality != "usual") else "",
+        "fit": "" if named or request["named"] else fit,
         "refit": "a refit" if stored.get("refit") else "--no-refit",
         "chunk_rows": f"--chunk {stored.get('chunk_rows')}",
         "truncated": f"--truncated {stored.get('truncated', 'keep')}",

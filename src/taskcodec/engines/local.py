@@ -296,22 +296,37 @@ def _codec_of_new(
         return adapt(codec, features, bits) if len(features) else codec
     assert make is not None
     if not len(features):
-        raise SourceError(f"{source.name}: none of the samples that a codec would be fitted to{batches.fault()}")
+        raise SourceError(f"{source.name}: none of its {len(source)} samples could be coded{batches.fault()}")
     return make(features)
 
 
 def sample_features(batches: Batches, samples: int, progress: Progress | None = None) -> Features:
-    """(m, d) features of batches spread evenly over the source, m about `samples`; the batches are kept for later."""
+    """(m, d) features of batches spread evenly over the source, m about `samples`; the batches are kept for later.
+
+    Where most of these samples cannot be read, others follow until there are half of `samples`.
+    """
     count = min(len(batches), -(-samples // batches.size))
-    numbers = np.unique(np.linspace(0, len(batches) - 1, count).round().astype(int)).tolist()
-    found = []
-    for done, batch in enumerate(batches.run(numbers), 1):
-        batches.keep(batch)
-        found.append(batch.features)
-        if progress is not None:
-            progress(min(done * batches.size, len(batches.source)), len(batches.source))
-    found = [features for features in found if len(features)]
-    return np.concatenate(found) if found else np.empty((0, 0), np.float32)
+    spread = np.unique(np.linspace(0, len(batches) - 1, count).round().astype(int))
+    others = np.setdiff1d(np.arange(len(batches)), spread)
+    found = dict[int, Features]()
+
+    def enough() -> bool:
+        return 2 * sum(map(len, found.values())) >= samples
+
+    def take(numbers: list[int], until: Callable[[], bool]) -> None:
+        for batch in batches.run(numbers):
+            batches.keep(batch)
+            if len(batch.features):
+                found[batch.number] = batch.features
+            if progress is not None:
+                progress(min(len(batches.kept) * batches.size, len(batches.source)), len(batches.source))
+            if until():
+                return
+
+    take(spread.tolist(), lambda: False)
+    if not enough():
+        take(np.random.default_rng(0).permutation(others).tolist(), enough)
+    return np.concatenate([found[number] for number in sorted(found)]) if found else np.empty((0, 0), np.float32)
 
 
 def write_features(

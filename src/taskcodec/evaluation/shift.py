@@ -47,7 +47,8 @@ class Shift:
             many symbols drawn from the tables themselves would show.
         outside_share: the share of the features' variance outside the directions that the transform keeps.
         fitted_outside_share: the same on the data that the codec was fitted on.
-        refitted: the codec was refitted already, to a part of these data or to the store they are appended to.
+        refitted: the codec was fitted or refitted to a store already: to a part of these data, or to what they are
+            appended to.
         conditional: the codec's tables are conditional: a refit leaves them as they are.
     """
 
@@ -87,7 +88,7 @@ class Shift:
         if self.conditional:
             why, cure = "was trained on other data or too shortly", "train it on such data, or for longer"
         elif self.refitted:
-            why = "was refitted to other data or to too few samples"
+            why = "was made for other data or from too few samples"
             cure = "encode these into a store of their own, or fit a codec to them"
         else:
             why = "was fitted on other data or on too few samples"
@@ -121,7 +122,7 @@ def measure_shift(codec: Codec, features: npt.ArrayLike) -> Shift:
         kl_bits=max(0.0, rate - own),
         outside_share=outside_share(codec.transform, x),
         fitted_outside_share=_fitted_outside_share(codec),
-        refitted="adapted_from" in codec.provenance,
+        refitted="adapted_from" in codec.provenance or codec.provenance.get("fitted") is True,
         conditional=not plain,
     )
 

@@ -33,11 +33,11 @@ from taskcodec.transforms.spec import BackboneSpec
 Quality = Literal["small", "usual", "safe"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 
-FEW_BITS, FEW = 400.0, 1000
-"""The usual rate of leading axes, in bits a sample, for fewer samples than the second number: what a few tell of which
-axes count is less certain, and beside the axes their codes weigh little ..."""
+FEW, BITS_PER_SAMPLE, FEW_BITS = 1000, 0.45, (330.0, 420.0)
+"""The usual rate of leading axes for fewer samples than the first number: so many bits for each of them, within the
+bounds. What a few tell of which axes count is less certain, and beside the axes their codes weigh little ..."""
 AXES_BITS, AXES_SAMPLES = 290.0, 3000
-"""... from there on up to so many ..."""
+"""... from there on this rate, up to so many ..."""
 FEWER_BITS, LEAST_BITS = 82.0, 165.0
 """... and then less so many bits for each tenfold of them, down to the second number: predictors that learn from more
 samples feel less of the noise, and at such numbers a picture's own record takes nearly as much as its code."""
@@ -47,7 +47,7 @@ LOST: dict[Quality, float] = {"small": 0.04, "usual": 0.0125, "safe": 0.004}
 """The share of the variance that features coded as they are may lose."""
 MOST_BITS_PER_FEATURE = 4.0
 """More than this for each feature tells nothing new: of narrow features it is the rate."""
-WORTH = 0.9
+WORTH = 0.75
 """Axes are taken where they make the whole store smaller than this share of what it is without them: that codecs of
 features as they are keep of samples they have not seen is worth the rest."""
 AXES_PER_BIT, BITS_PER_NUMBER = 0.33, 3.6
@@ -118,7 +118,9 @@ def fit_usual(
 def axes_bits(samples: int, dimension: int, quality: Quality = "usual") -> float:
     """The rate of leading axes of a collection of so many samples, in bits a sample."""
     tenfolds = max(0.0, math.log10(max(samples, 1) / AXES_SAMPLES))
-    usual = FEW_BITS if samples < FEW else max(LEAST_BITS, AXES_BITS - FEWER_BITS * tenfolds)
+    usual = max(LEAST_BITS, AXES_BITS - FEWER_BITS * tenfolds)
+    if samples < FEW:
+        usual = min(max(BITS_PER_SAMPLE * samples, FEW_BITS[0]), FEW_BITS[1])
     return min(RATES[quality] * usual, MOST_BITS_PER_FEATURE * dimension)
 
 

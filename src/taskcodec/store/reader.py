@@ -254,7 +254,9 @@ class Store:
         if missing:
             raise CorruptFileError(f"{self._blobs.name}/{missing[0]}: missing")
         code_bytes, store_bytes = sum(sizes[key] for key in keys), sum(sizes.values())
-        source_bytes, found = int(pc.sum(self.samples["source_bytes"]).as_py() or 0), self.codec.provenance
+        source_bytes = int(pc.sum(self.samples["source_bytes"]).as_py() or 0)
+        fitted = self.manifest.source.get("fit") is True  # a codec that comes from elsewhere was measured there
+        found = self.codec.provenance if fitted else {}
         return StoreInfo(
             samples=len(self),
             failures=sum(part.failures for part in self.manifest.parts),
@@ -269,7 +271,7 @@ class Store:
             fingerprint=self.manifest.fingerprint,
             state=self.manifest.state,
             codec_bytes=sizes.get(CODEC_KEY, 0),
-            fitted=found.get("fitted") is True,
+            fitted=fitted,
             variance_kept=_number(found.get("variance_kept")),
             cosine=_number(found.get("cosine")),
         )
