@@ -14,7 +14,7 @@ chosen: on sets and seeds apart from those that are reported (benchmarks/README.
 
 import math
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -92,9 +92,8 @@ def fit_usual(
         quality: "small", "usual" or "safe": more bits for less loss.
         backbone: what computed the features.
 
-    The codec's provenance records `variance_kept` and `cosine` of samples that were held back from a like fit (of all
-    where there are fewer than LEAST_SAMPLES; null where these do not vary, or are all zero), and how many these were,
-    `held_back`.
+    The codec's provenance records how many samples were held back from a like fit, `held_back`, and what that kept of
+    them: `variance_kept` and `cosine` (see `Likeness`; missing where none were held back).
 
     Raises:
         UsageError: no such quality, or a rate that cannot be met.
@@ -103,13 +102,15 @@ def fit_usual(
     if quality not in QUALITIES:
         raise UsageError(f"quality {quality!r} is none of {', '.join(QUALITIES)}")
     x = without_outliers(checked(features))
-    if bits is not None:
+    if bits is None:
+        codec, kept = _chosen(x, samples, quality, backbone)
+    else:
         codec = fit(x, bits=bits, backbone=backbone)
         kept = _kept_of_others(codec, x)
-    else:
-        codec, kept = _chosen(x, samples, quality, backbone)
-    held = len(_held(x)) if len(x) >= LEAST_SAMPLES else 0
-    found = {"variance_kept": _rounded(kept.variance_kept), "cosine": _rounded(kept.mean_cosine), "held_back": held}
+    found: dict[str, Any] = {"held_back": 0}
+    if kept is not None:
+        shares = {"variance_kept": kept.variance_kept, "cosine": kept.mean_cosine}
+        found = {"held_back": len(x[::HELD_BACK]), **{name: _rounded(share) for name, share in shares.items()}}
     # Nobody asks a store for another rate: the density that could give one stays out of it.
     sketch = np.empty((0, codec.columns), np.float32)
     return replace(codec, sketch=sketch, provenance={**codec.provenance, **found, "fitted": True})
@@ -126,7 +127,7 @@ def axes_bits(samples: int, dimension: int, quality: Quality = "usual") -> float
 
 def _chosen(
     features: Features, samples: int, quality: Quality, backbone: BackboneSpec | None
-) -> tuple[Codec, Likeness]:
+) -> tuple[Codec, Likeness | None]:
     d, bits = features.shape[1], axes_bits(samples, features.shape[1], quality)
     few = features[:: max(1, len(features) // TRIED)]
     tried = _plain(few, quality, None)
@@ -143,7 +144,7 @@ def _chosen(
 
 def _axes(
     features: Features, bits: float, most_bits: float, quality: Quality, backbone: BackboneSpec | None
-) -> tuple[Codec, Likeness] | None:
+) -> tuple[Codec, Likeness | None] | None:
     """Leading axes at the least rate from `bits` on that keeps what it should; None where that takes `most_bits`."""
     in_units = _one_step(features, quality) is None
     while True:
@@ -152,7 +153,7 @@ def _axes(
         except UsageError:  # so many bits are not to be had
             return None
         kept = _kept_of_others(codec, features)
-        if kept.variance_kept is None or kept.of_median_feature is None:
+        if kept is None or kept.variance_kept is None or kept.of_median_feature is None:
             return codec, kept
         if in_units and kept.of_median_feature < FORGOTTEN:
             return None
@@ -197,16 +198,16 @@ def _power(away: Features) -> npt.NDArray[np.float64]:
     return np.asarray(np.einsum("nd,nd->d", away, away, dtype=np.float64) / len(away), dtype=np.float64)
 
 
-def _kept_of_others(codec: Codec, features: Features) -> Likeness:
-    """What a codec like this one, of the other samples, keeps of those held back."""
-    held, like = _held(features), _like(codec, features)
+def _kept_of_others(codec: Codec, features: Features) -> Likeness | None:
+    """What a codec like this one, of the other samples, keeps of those held back; None where none are."""
+    if len(features) < LEAST_SAMPLES:
+        return None
+    held, like = features[::HELD_BACK], _like(codec, features)
     return likeness(held, like.decode(like.encode(held)))
 
 
 def _like(codec: Codec, features: Features) -> Codec:
     """The codec as samples other than those held back would have it: its step and tables, their centre and axes."""
-    if len(features) < LEAST_SAMPLES:
-        return codec
     transform, learned = codec.transform, features[np.arange(len(features)) % HELD_BACK != 0]
     companded = compand(learned, transform.companding)
     centre = companded.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -220,10 +221,6 @@ def _like(codec: Codec, features: Features) -> Codec:
         transform.companding, centre, transform.scale, axes, np.ascontiguousarray(axes.T), unit_norm=transform.unit_norm
     )
     return replace(codec, transform=like)
-
-
-def _held(features: Features) -> Features:
-    return features if len(features) < LEAST_SAMPLES else features[::HELD_BACK]
 
 
 def _rounded(share: float | None) -> float | None:
