@@ -115,6 +115,15 @@ def test_every_public_function_can_be_found():
     assert not lost, f"add to docs/internals.md: {lost}"
 
 
+def test_directives_name_what_there_is():
+    for page in ("reference.md", "internals.md"):
+        for directive in re.findall(r"^::: ([\w.]+)", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.MULTILINE):
+            module, _, name = directive.rpartition(".")
+            if (ROOT / "src" / directive.replace(".", "/")).with_suffix(".py").exists():
+                continue  # a module, whole
+            assert hasattr(importlib.import_module(module), name), f"{page}: {directive}"
+
+
 @pytest.fixture(scope="module")
 def second_reader():
     """The reader in the documents, which shares no code with taskcodec."""

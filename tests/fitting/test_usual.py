@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
-from taskcodec.errors import UsageError
+from taskcodec.codec import Codec
+from taskcodec.errors import MismatchError, UsageError
 from taskcodec.evaluation.shift import measure_shift
 from taskcodec.fitting import fit
 from taskcodec.fitting.likeness import likeness
-from taskcodec.fitting.usual import LEAST_SAMPLES, QUALITIES, fit_usual
+from taskcodec.fitting.outliers import without_outliers
+from taskcodec.fitting.usual import LEAST_SAMPLES, QUALITIES, axes_bits, fit_usual
 
 
 def low_rank(n, d, rank=8, noise=0.2, seed=0):
@@ -139,3 +141,149 @@ def test_like_samples_are_no_shift_and_others_are(n, rate):
     if rate is not None:
         assert codec.columns < 100
         assert measure_shift(codec, elsewhere).directions_shifted
+
+
+def normal(n, d, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, d))
+
+
+def strange(n, d):
+    """Finite features of every kind that `encode` takes."""
+    x, rng = normal(n, d), np.random.default_rng(1)
+    outlier, one = x.copy(), np.zeros((n, d))
+    outlier[n // 2, d // 2], one[n // 2, d // 2] = 3e8, 1
+    return {
+        "normal": x,
+        "not negative": np.maximum(x, 0),
+        "norm 1": x / np.linalg.norm(x, axis=1, keepdims=True),
+        "constant": np.full((n, d), 3.3),
+        "nearly constant": 5 + 1e-6 * x,
+        "units": x * 10.0 ** rng.uniform(-5, 5, d),
+        "a constant in a large unit": np.c_[np.full(n, 1e7), x[:, 1:]],
+        "duplicates": np.repeat(x[: -(-n // 5)], 5, axis=0)[:n],
+        "a value far out": outlier,
+        "one that is not zero": one,
+        "the first alone varies": np.r_[x[:1], np.zeros((n - 1, d))],
+        "tiny": 1e-20 * x,
+        "huge": 1e13 * x,
+        "heavy tails": rng.standard_t(1.2, size=(n, d)),
+        "counts": rng.poisson(0.3, size=(n, d)),
+    }
+
+
+@pytest.mark.parametrize("d", [1, 2, 16, 384, 1280])
+@pytest.mark.parametrize("n", [1, 2, 7, 8, 32])
+def test_any_features_give_a_codec_that_is_read_as_it_was(n, d):
+    for kind, features in strange(n, d).items():
+        x = features.astype("f4")
+        codec = fit_usual(x, n)
+        data = codec.to_bytes()
+        assert fit_usual(x.copy(), n).to_bytes() == data, kind
+        again, symbols = Codec.from_bytes(data), codec.encode(x)
+        assert np.array_equal(again.decode(symbols), codec.decode(symbols)), kind
+        assert np.isfinite(codec.decode(symbols)).all(), kind
+        found = codec.provenance
+        assert found["fitted"] is True
+        assert found["held_back"] == (-(-len(without_outliers(x)) // 4) if len(without_outliers(x)) >= 8 else 0), kind
+        assert found.get("variance_kept") is None or found["variance_kept"] <= 1, kind
+        assert found.get("cosine") is None or -1 <= found["cosine"] <= 1.0001, kind
+        if kind == "norm 1" and d > 1:
+            np.testing.assert_allclose(np.linalg.norm(codec.decode(symbols), axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "d"), [(300, 16), (300, 384), (2000, 16), (2000, 384)])
+def test_many_samples_of_any_features_give_a_codec(n, d):
+    for kind, features in strange(n, d).items():
+        x = features.astype("f4")
+        codec = Codec.from_bytes(fit_usual(x, n).to_bytes())
+        usual = without_outliers(x)
+        kept = kept_of(codec, usual).variance_kept
+        assert kept is None or kept > 0.35, kind  # least where nothing leads: 290 bits of 384 that are alike
+        assert bits(codec, x) < 5.5 * d, kind
+
+
+def test_thousands_of_wide_features_take_seconds():
+    x = low_rank(2000, 1280, rank=40, noise=0.1)
+    codec = fit_usual(x, 2000)
+    assert codec.provenance["method"] == "bottleneck"
+    assert codec.provenance["variance_kept"] == pytest.approx(kept_of(codec, x).variance_kept, abs=0.02)
+    assert kept_of(codec, x).variance_kept > 0.9
+
+
+@pytest.mark.parametrize("d", [3, 16, 384])
+@pytest.mark.parametrize("n", [1, 7, 8, 300])
+def test_a_feature_in_a_large_unit_does_not_silence_the_others(n, d):
+    x = normal(n, d).astype("f4")
+    x[:, 0] = 1e7 if n < 8 else 1e7 * x[:, 0]  # of few samples a constant is the worst case
+    codec = fit_usual(x, n)
+    error = np.abs(codec.decode(codec.encode(x)) - x).mean(axis=0)
+    assert (error[1:] < 0.5).all()
+    assert error[0] < 0.3e7
+
+
+@pytest.mark.parametrize("n", [8, 40, 300])
+def test_features_in_units_of_their_own_are_all_kept(n):
+    """As columns of a table are: years, prices, shares."""
+    units = np.array([1e5, 7e3, 1e3, 40, 12, 10, 1, 0.3, 0.01, 1e-4])
+    x = (units * (normal(n, 10) + 3)).astype("f4")
+    codec = fit_usual(x, n)
+    decoded = codec.decode(codec.encode(x))
+    assert (1 - np.square(decoded - x).sum(axis=0) / np.square(x - x.mean(axis=0)).sum(axis=0) > 0.9).all()
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_sparse_features_are_no_other_unit(quality):
+    """Rare words are as large as frequent ones where they are."""
+    rng = np.random.default_rng(0)
+    x = (rng.random((200, 400)) < 1 / (1 + np.arange(400))) * rng.uniform(0.5, 1, (200, 400))
+    assert (fit_usual(x.astype("f4"), 200, quality=quality).transform.scale == 1).all()
+
+
+@pytest.mark.parametrize("rate", [512, 1024])
+@pytest.mark.parametrize("n", [28, 32])
+@pytest.mark.parametrize("d", [384, 1280])
+def test_other_samples_of_the_source_take_about_the_rate_of_those_it_was_fitted_to(n, d, rate):
+    rng = np.random.default_rng(0)
+    x = np.maximum(low_rank(600, d, rank=60, noise=1) * rng.uniform(0.2, 2, d), 0).astype("f4")
+    for codec in (fit(x[:n], bits=rate), fit_usual(x[:n], n, bits=rate)):
+        assert bits(codec, x[:n]) == pytest.approx(rate, rel=0.01)
+        assert bits(codec, x[n:]) < 1.3 * rate
+    assert bits(fit_usual(x[:n], n), x[n:]) < 1.3 * bits(fit_usual(x[:n], n), x[:n])
+
+
+def test_more_quality_keeps_more():
+    for n in (1, 30, 1000):
+        x, found = low_rank(n, 200, rank=100, noise=0.5), []
+        for quality in QUALITIES:
+            codec = fit_usual(x, n, quality=quality)
+            found.append((bits(codec, x), -np.square(codec.decode(codec.encode(x)) - x).mean()))
+        assert found == sorted(found), n
+
+
+def test_the_rate_of_axes_falls_with_the_number_of_samples():
+    for quality in QUALITIES:
+        rates = [axes_bits(n, 1280, quality) for n in (1000, 3000, 10**4, 10**5, 10**6, 10**12)]
+        assert rates == sorted(rates, reverse=True)
+        assert axes_bits(1, 3, quality) <= 12
+
+
+def test_nobody_asks_a_store_for_another_rate():
+    codec = fit_usual(low_rank(40, 64), 40)
+    assert codec.sketch.shape == (0, codec.columns)
+    assert len(codec.to_bytes()) < 5000
+
+
+@pytest.mark.parametrize(
+    ("wrong", "fault"),
+    [
+        (np.zeros(8), r"\(n, d\) array, found \(8,\)"),
+        (np.zeros((0, 8)), r"found \(0, 8\)"),
+        (np.zeros((8, 0)), r"found \(8, 0\)"),
+        ([[1.0, np.nan]], "NaN or infinity"),
+        ([[1.0, 1e16]], "beyond 1e\\+15"),
+        ("abc", "numbers"),
+    ],
+)
+def test_what_are_no_features_is_refused(wrong, fault):
+    with pytest.raises(MismatchError, match=fault):
+        fit_usual(wrong, 1)

@@ -14,7 +14,7 @@ chosen: on sets and seeds apart from those that are reported (benchmarks/README.
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -100,9 +100,8 @@ def fit_usual(
         quality: "small", "usual" or "safe": more bits for less loss.
         backbone: what computed the features.
 
-    The codec's provenance records `variance_kept`, `cosine` and `outside_share` of samples that were held back from a
-    like fit (of all where there are fewer than LEAST_SAMPLES; null where these do not vary, or are all zero), and how
-    many these were, `held_back`.
+    The codec's provenance records how many samples were held back from a like fit, `held_back`, and what that kept of
+    them: `variance_kept`, `cosine`, `outside_share` (null where they do not vary; missing where none were held back).
 
     Raises:
         UsageError: no such quality, or a rate that cannot be met.
@@ -116,13 +115,14 @@ def fit_usual(
         kept = _kept_of_others(codec, x)
     else:
         codec, kept = _chosen(x, samples, quality, backbone)
-    held = len(_held(x)) if len(x) >= LEAST_SAMPLES else 0
-    found = {
-        "variance_kept": _rounded(kept.likeness.variance_kept),
-        "cosine": _rounded(kept.likeness.mean_cosine),
-        "outside_share": _rounded(kept.outside),
-        "held_back": held,
-    }
+    found: dict[str, Any] = {"held_back": 0}
+    if len(x) >= LEAST_SAMPLES:
+        found = {
+            "held_back": len(_held(x)),
+            "variance_kept": _rounded(kept.likeness.variance_kept),
+            "cosine": _rounded(kept.likeness.mean_cosine),
+            "outside_share": _rounded(kept.outside),
+        }
     # Nobody asks a store for another rate: the density that could give one stays out of it.
     sketch = np.empty((0, codec.columns), np.float32)
     return replace(codec, sketch=sketch, provenance={**codec.provenance, **found, "fitted": True})
@@ -156,9 +156,11 @@ def _chosen(features: Features, samples: int, quality: Quality, backbone: Backbo
     if narrow:  # axes are worth something only if they keep as much in fewer bits
         bits = plain_bits / 2
         within = _axes_bytes(samples, d, bits)
-    if within <= WORTH * without and len(features) * FEW_SAMPLES >= bits:
+    # Of features in units of their own, the largest alone would have nearly all of the variance.
+    one_step = _one_step(features, quality) is not None
+    if within <= WORTH * without and len(features) * FEW_SAMPLES >= bits and (one_step or not narrow):
         found = _axes(features, bits, plain_bits, quality, backbone)
-        enough = found is not None and (found[1].likeness.variance_kept or 0.0) >= 1 - LOST[quality]
+        enough = one_step and found is not None and (found[1].likeness.variance_kept or 0.0) >= 1 - LOST[quality]
         if found is not None and (enough or not narrow):
             found = _fewer_bits(features, found, quality, backbone) if enough else found
             if _store_bytes(found[0], features, samples) <= without:

@@ -1,0 +1,152 @@
+"""Tables from samples: closed-form counts and points, tables that columns share, and the rate on other samples."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from taskcodec.coding.tables import TOTAL
+from taskcodec.entropy_models.empirical import (
+    MARGIN,
+    MAX_RANGE,
+    POINT_WEIGHT,
+    SHARED_TABLES,
+    freeze,
+    freeze_shared,
+    pseudo_samples,
+    sketch,
+    sketch_shared,
+)
+from taskcodec.quantization.uniform import dequantize, quantize
+
+ROUNDING = 0.4
+
+
+def laplace(n, k, seed=0, spread=1.0):
+    return (np.random.default_rng(seed).laplace(size=(n, k)) * spread).astype("f4")
+
+
+def rate(frozen, latent, step):
+    return float(frozen.tables.code_length(quantize(latent, step, ROUNDING)).mean())
+
+
+def entropy(spread, step):
+    """Bits of a Laplace density quantized with the dead zone, in closed form."""
+    zero = 1 - np.exp(-(1 - ROUNDING) * step / spread)
+    tail = np.exp(-(1 - ROUNDING) * step / spread) / 2 * (1 - np.exp(-step / spread))
+    each = tail * np.exp(-step / spread * np.arange(2000))
+    each = each[each > 0]
+    return -zero * np.log2(zero) - 2 * np.sum(each * np.log2(each))
+
+
+@pytest.mark.parametrize("frozen_by", [freeze, freeze_shared])
+@pytest.mark.parametrize("step", [0.3, 1.0, 4.0])
+def test_the_rate_is_the_entropy_of_the_density(frozen_by, step):
+    x = laplace(4000, 12)
+    assert rate(frozen_by(x, step, ROUNDING), laplace(4000, 12, seed=1), step) / 12 == pytest.approx(
+        entropy(1.0, step), rel=0.02
+    )
+
+
+@pytest.mark.parametrize("frozen_by", [freeze, freeze_shared])
+def test_runs_reach_a_little_beyond_what_was_seen(frozen_by):
+    x = np.array([[-3.0], [0.0], [0.0], [5.0]], "f4")
+    tables = frozen_by(x, 1.0, ROUNDING).tables
+    assert (tables.first[0], tables.first[0] + tables.sizes[0] - 1) == (-3 - MARGIN, 5 + MARGIN)
+    counts = tables.column(0)
+    assert counts.sum() == TOTAL
+    assert counts[:-1].argmax() == 3 + MARGIN  # zero was seen twice
+    assert (counts >= 1).all()
+
+
+@pytest.mark.parametrize("frozen_by", [freeze, freeze_shared])
+def test_points_are_shrunk_means_of_what_was_quantized(frozen_by):
+    x = np.repeat(np.array([1.1, 1.3, -2.2, 0.1], "f4"), [3, 1, 5, 2])[:, None]
+    frozen = frozen_by(x, 1.0, ROUNDING)
+    found = dict(zip(range(frozen.tables.first[0], 10), frozen.points.tolist(), strict=False))
+    wanted = {1: (0.1 * 3 + 0.3) / (4 + POINT_WEIGHT), -2: -0.2 * 5 / (5 + POINT_WEIGHT), 0: 0.2 / (2 + POINT_WEIGHT)}
+    for symbol in range(-4, 4):
+        assert found[symbol] == pytest.approx(wanted.get(symbol, 0), abs=1e-3)
+    assert np.abs(dequantize(quantize(x, 1.0, ROUNDING), 1.0, frozen.tables, frozen.points) - x).max() < 0.3
+
+
+def test_columns_of_one_spread_share_a_table():
+    spreads = np.repeat([0.01, 1.0, 30.0], 20)
+    frozen = freeze_shared(laplace(60, 60, spread=spreads), 0.5, ROUNDING)
+    index = frozen.shares.index.reshape(3, 20)
+    assert not set(index[0]) & set(index[1])
+    assert not set(index[1]) & set(index[2])
+    assert len(set(index[0])) == 1  # silent ones, whatever their spread
+    assert frozen.shares.bank.columns <= SHARED_TABLES
+    assert frozen.shares.are(frozen.tables)
+    assert np.array_equal(frozen.shares.spread(frozen.shares.gather(frozen.points)), frozen.points)
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 8, 16, 32, 128])
+@pytest.mark.parametrize("step", [0.3, 1.0])
+def test_shared_tables_hold_their_rate_on_other_samples(n, step):
+    spreads = np.exp(np.random.default_rng(5).normal(size=600))
+    x, other = laplace(n, 600, spread=spreads), laplace(300, 600, seed=1, spread=spreads)
+    shared = freeze_shared(x, step, ROUNDING)
+    assert rate(shared, other, step) < {1: 1.15, 2: 1.25, 4: 1.3, 8: 1.2}.get(n, 1.12) * rate(shared, x, step)
+    best = float(np.sum([entropy(spread, step) for spread in spreads]))
+    assert rate(shared, other, step) < {1: 1.3, 2: 1.35, 4: 1.3, 8: 1.15}.get(n, 1.08) * best
+    if n <= 32:
+        own = freeze(x, step, ROUNDING)
+        assert rate(shared, other, step) < rate(own, other, step)
+        assert len(shared.shares.bank.to_bytes()) < len(own.tables.to_bytes()) / 2
+
+
+@pytest.mark.parametrize("frozen_by", [freeze, freeze_shared])
+@pytest.mark.parametrize(
+    "latent",
+    [
+        np.zeros((1, 1)),
+        np.zeros((30, 5)),
+        np.full((30, 5), 3e6),  # beyond what any table holds
+        np.r_[np.zeros((30, 5)), np.full((1, 5), 1e9)],
+        np.c_[np.zeros((30, 4)), np.full((30, 1), -1e4)],
+        np.full((4, 3), 1e-30),
+    ],
+    ids=["one number", "zeros", "all far out", "one far out", "a column far out", "next to nothing"],
+)
+def test_whatever_the_samples_are_tables_code_them(frozen_by, latent):
+    x = latent.astype("f4")
+    frozen = frozen_by(x, 1.0, ROUNDING)
+    assert np.isfinite(frozen.points).all()
+    assert frozen.tables.sizes.max() <= MAX_RANGE
+    assert np.isfinite(frozen.tables.code_length(quantize(x, 1.0, ROUNDING))).all()
+    decoded = dequantize(quantize(x, 1.0, ROUNDING), 1.0, frozen.tables, frozen.points)
+    near = np.abs(x) < 2**20
+    assert np.abs(decoded - x)[near].max(initial=0) < 1
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 30), st.floats(1e-3, 1e3))
+@settings(max_examples=40, deadline=None)
+def test_shared_tables_are_fewer_than_columns_and_samples(seed, n, k, step):
+    rng = np.random.default_rng(seed)
+    x = (rng.normal(size=(n, k)) * np.exp(3 * rng.normal(size=k))).astype("f4")
+    frozen = freeze_shared(x, step, ROUNDING)
+    assert frozen.tables.columns == k
+    assert frozen.shares.bank.columns <= min(k, max(n, 1), SHARED_TABLES)
+    again = freeze_shared(x.copy(), step, ROUNDING)
+    assert np.array_equal(again.tables.counts, frozen.tables.counts)
+
+
+def test_a_sketch_has_the_density_of_its_samples():
+    x = laplace(5000, 3, spread=np.array([0.1, 1.0, 50.0]))
+    drawn = pseudo_samples(sketch(x, 66), 2000)
+    wanted, found = (np.quantile(values, [0.1, 0.5, 0.9], axis=0) for values in (x, drawn))
+    assert (np.abs(found - wanted) < 0.02 * x.std(axis=0)).all()
+    assert rate(freeze(drawn, 1.0, ROUNDING), x, 1.0) == pytest.approx(rate(freeze(x, 1.0, ROUNDING), x, 1.0), rel=0.03)
+
+
+def test_a_shared_sketch_is_one_for_all_columns_of_a_table():
+    x = laplace(30, 40, spread=np.repeat([1.0, 20.0], 20))
+    shares = freeze_shared(x, 1.0, ROUNDING).shares
+    found = sketch_shared(x, 66, shares)
+    assert found.shape == (66, 40)
+    for number in range(shares.bank.columns):
+        columns = np.flatnonzero(shares.index == number)
+        assert (found[:, columns] == found[:, columns[:1]]).all()
+        assert np.array_equal(found[:, columns[0]], sketch(x[:, columns].reshape(-1, 1), 66)[:, 0])
