@@ -71,3 +71,47 @@ def test_nonsense_is_refused_in_words(x, tmp_path):
         with pytest.raises(UsageError):
             taskcodec.encode(x, tmp_path / "s.tcz", **options)
     assert not (tmp_path / "s.tcz").exists()
+
+
+def test_a_rate_that_few_axes_cannot_take_is_met_by_features_as_they_are(x, tmp_path):
+    info = taskcodec.encode(x[:7], tmp_path / "s.tcz", bits=120).info()
+    assert info.bits_per_sample == pytest.approx(120, rel=0.5)  # whole words of one small chunk
+    assert taskcodec.open(tmp_path / "s.tcz").codec.provenance["method"] == "dimensionwise"
+
+
+def test_few_directions_take_few_bits(tmp_path):
+    rng = np.random.default_rng(0)
+    low = (rng.normal(size=(3000, 10)) @ rng.normal(size=(10, 64)) + 0.01 * rng.normal(size=(3000, 64))).astype("f4")
+    found = {quality: taskcodec.encode(low, tmp_path / f"{quality}.tcz", quality=quality).info()
+             for quality in ("small", "usual", "safe")}  # fmt: skip
+    assert found["small"].bits_per_sample < found["usual"].bits_per_sample < found["safe"].bits_per_sample < 80
+    assert found["usual"].variance_kept > 0.985
+
+
+def test_what_the_codec_cannot_give_back_is_told(tmp_path):
+    rng = np.random.default_rng(0)
+    unit = rng.normal(size=(800, 24)).astype("f4")
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    store = taskcodec.encode(unit, tmp_path / "s.tcz")
+    np.testing.assert_allclose(np.linalg.norm(store.to_numpy(), axis=1), 1, atol=1e-5)
+    with pytest.warns(EncodeWarning, match="50 samples are not of norm 1"):
+        taskcodec.encode(40 * unit[:50], tmp_path / "s.tcz", append=True)
+
+
+def test_a_dozen_strangers_are_enough_to_tell_that_directions_are_others(tmp_path):
+    rng = np.random.default_rng(0)
+    flat = (rng.normal(size=(900, 12)) @ rng.normal(size=(12, 256))).astype("f4")
+    taskcodec.encode(flat, tmp_path / "s.tcz", bits=60)
+    with pytest.warns(EncodeWarning, match="lies outside the directions"):
+        taskcodec.encode(rng.normal(size=(12, 256)), tmp_path / "s.tcz", append=True)
+
+
+def test_numbers_that_float32_cannot_hold_are_refused(x, tmp_path):
+    with pytest.raises(MismatchError, match="below what float32 holds"):
+        taskcodec.encode(x.astype("f8") * 1e-60, tmp_path / "s.tcz")
+
+
+def test_lists_of_pictures_are_named_by_their_place(tmp_path):
+    for pictures in (["a.jpg", "b.jpg"], [b"\xff\xd8"], [tmp_path / "a.png"]):
+        with pytest.raises(MismatchError, match="by name"):
+            taskcodec.encode(pictures, tmp_path / "s.tcz")

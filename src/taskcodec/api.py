@@ -81,7 +81,7 @@ def encode(
             raise UsageError("ids and lists of labels are of vectors: give the source's labels as FILE.csv")
         given: Any = str(source)
     else:
-        vectors = as_features(source)
+        vectors = _vectors(source)
         if vectors.ndim != 2 or 0 in vectors.shape:
             raise MismatchError(f"expected one vector or more as an (n, d) array, found {vectors.shape}")
         given = array_source(vectors, None if ids is None else [_text(name) for name in ids], listed)
@@ -97,6 +97,14 @@ def encode(
     for note in notes:
         warnings.warn(note, EncodeWarning, stacklevel=2)
     return store
+
+
+def _vectors(source: Any) -> npt.NDArray[np.float32]:
+    """(n, d) vectors in any form. Raises MismatchError; pictures are named by where they lie."""
+    first = source[0] if isinstance(source, list | tuple) and source else source
+    if isinstance(first, str | bytes | os.PathLike) or hasattr(first, "getbands"):
+        raise MismatchError("pictures are given by name: of their folder, an archive, or a list of files (.txt)")
+    return as_features(source)
 
 
 def _text(value: Any) -> str | None:
@@ -118,6 +126,10 @@ def features(
     Raises SourceError where nothing can be read, and warns (`SkippedWarning`) where some cannot.
     """
     check_device(device)
+    if not isinstance(source, str | os.PathLike):
+        raise UsageError(
+            "a source is given by name: of a folder, an archive, a list of files (.txt), a .npy or .parquet"
+        )
     opened, records = open_source(source), list[SampleRecord]()
     found = np.concatenate(list(feature_blocks(opened, records, backbone_for(opened, backbone, device), progress)))
     if failures := [record for record in records if record.status != OK]:

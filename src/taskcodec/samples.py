@@ -44,7 +44,10 @@ def as_features(features: Any) -> Vectors:
             raise ValueError(f"found a {type(features).__name__}")
         if found.dtype.kind in _NO_NUMBERS:
             raise ValueError(f"found {_NO_NUMBERS[found.dtype.kind]}")
-        return np.asarray(found, dtype=np.float32)
+        narrow = np.asarray(found, dtype=np.float32)
+        if found.dtype == np.float64 and found.any() and not narrow.any():
+            raise ValueError("all of them are below what float32 holds; bring them to a sensible unit first")
+        return narrow
     except (TypeError, ValueError, RuntimeError) as error:
         hint = "; call its .toarray() first" if hasattr(features, "toarray") else ""
         raise MismatchError(f"features should be an (n, d) array of numbers: {error}{hint}") from error

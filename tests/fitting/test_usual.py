@@ -79,11 +79,11 @@ def test_a_sample_far_from_the_rest_moves_no_step():
 
 @pytest.mark.parametrize(("n", "d"), [(50, 64), (500, 64), (60, 256)])
 def test_axes_are_taken_only_where_the_store_becomes_smaller(n, d):
-    """Axes of narrow features, at their rate, take tens of kilobytes: more than all their codes."""
+    """Axes of narrow features, at their usual rate, take tens of kilobytes: more than all their codes."""
     x = low_rank(n, d)
     codec = fit_usual(x, n)
-    assert codec.provenance["method"] == "dimensionwise"
     assert size(codec, x) < 4000 + n * d / 2
+    assert codec.provenance["method"] == "dimensionwise" or kept_of(codec, x).variance_kept > 0.98
 
 
 def test_a_large_collection_has_axes():
@@ -107,10 +107,9 @@ def test_axes_of_a_few_samples_keep_their_mean():
     np.testing.assert_allclose(codec.decode(codec.encode(x)), x, rtol=2e-3, atol=0.01)
 
 
-def test_what_is_kept_is_recorded_of_samples_held_back_or_not_at_all():
+def test_what_is_kept_is_recorded_of_samples_held_back_where_there_are_enough():
     few, many = low_rank(LEAST_SAMPLES - 1, 64), low_rank(400, 64)
     assert fit_usual(few, len(few)).provenance["held_back"] == 0
-    assert not {"variance_kept", "cosine"} & fit_usual(few, len(few)).provenance.keys()
     for options in ({}, {"bits": 60}):
         codec = fit_usual(many, 400, **options)
         like = kept_of(codec, low_rank(5000, 64)[400:])
@@ -126,17 +125,20 @@ def test_a_rate_that_cannot_be_met_at_all_is_refused():
         fit_usual(low_rank(10, 4), 10, quality="best")
 
 
-@pytest.mark.parametrize("n", [64, 200, 600])
-@pytest.mark.parametrize("rate", [40.0, None])
+def spread(n, d=400):
+    """Features that vary ever less, without an end."""
+    return (np.random.default_rng(2).normal(size=(n, d)) / (1 + np.arange(d)) ** 0.25).astype("f4")
+
+
+@pytest.mark.parametrize(("n", "rate"), [(64, None), (200, None), (1000, None), (200, 100), (600, 100), (1000, 40)])
 def test_like_samples_are_no_shift_and_others_are(n, rate):
-    """Few axes are fitted where few samples tell of them: others of the same kind lie outside by as much."""
-    x = low_rank(3000, 128, rank=30, noise=0.5)
+    """Of directions that few samples tell of, others of the same kind have less; those of another kind have none."""
+    x, elsewhere = spread(3000), spread(500)[:, ::-1]
     codec = fit_usual(x[:n], n, bits=rate)
     assert measure_shift(codec, x[n : n + 500]).warning is None
-    elsewhere = low_rank(500, 128, rank=30, noise=0.5, seed=1)
     assert measure_shift(codec, 3 * elsewhere).warning is not None
     if rate is not None:
-        assert codec.columns < 128
+        assert codec.columns < 100
         assert measure_shift(codec, elsewhere).directions_shifted
 
 

@@ -380,7 +380,7 @@ def _codec_words(info: StoreInfo) -> str:
     words = f"{info.fingerprint[:12]}, fitted here" if info.fitted else info.fingerprint[:12]
     if info.variance_kept is None or info.cosine is None:
         return words
-    return f"{words}: keeps {info.variance_kept:.0%} of the variance of like samples, cosine {info.cosine:.3f}"
+    return f"{words}: keeps {max(info.variance_kept, 0):.0%} of the variance of like samples, cosine {info.cosine:.3f}"
 
 
 if __name__ == "__main__":

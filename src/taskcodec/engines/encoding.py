@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from taskcodec.codec import Codec, load_codec
+from taskcodec.codec import BUNDLED, Codec, load_codec
 from taskcodec.data import FeatureSource, ImageSource, Source, open_source
 from taskcodec.engines.learned import PREFIX, through
 from taskcodec.engines.ledger import as_fitted, check_fits, is_same, own_codec, plan, request_of
@@ -28,6 +28,9 @@ from taskcodec.fitting.usual import QUALITIES, fit_usual
 from taskcodec.store import Store, pack_zip
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
 from taskcodec.transforms.spec import check_name
+
+LITTLE_KEPT = 0.1
+"""A fit that keeps less than this share of the variance of samples like its own has learned its own by heart."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,12 @@ def encode_job(
     asked = options.bits is not None
     if bits is not None and by_this_run and (note := missed(bits, opened.info().bits_per_sample, asked)):
         say(note)
+    kept = opened.info().variance_kept if by_this_run else None
+    if kept is not None and kept < LITTLE_KEPT:
+        say(
+            f"warning: of samples like these that it was not fitted to the codec keeps {max(kept, 0):.0%} of the "
+            "variance: leave --bits out, or give more samples"
+        )
     if store.startswith("memory://"):
         say(f"warning: {store} lies in the memory of this command, and is gone when it ends; name a folder to keep it")
     if options.labels is not None:
@@ -208,6 +217,8 @@ def _check(store: str, zipped: bool, options: EncodeOptions) -> None:
         raise UsageError("--no-refit is of a codec that is named or ships: give --codec or --no-fit, or leave it out")
     if options.append and options.overwrite:
         raise UsageError("--append adds to a store and --overwrite replaces it: give one of them")
+    if options.append and not (options.fit and options.refit):
+        raise UsageError("--no-fit and --no-refit go with a new store: what is appended is coded by the store's codec")
     if options.append and options.bits is not None:
         raise UsageError(f"--bits goes with a new store: what is appended is coded at the step that {store} has")
     if options.append and zipped:
@@ -218,7 +229,7 @@ def _check(store: str, zipped: bool, options: EncodeOptions) -> None:
 
 def _rate(dimension: int, options: EncodeOptions) -> float | None:
     """The rate asked for; without any, that of the codec that ships, or None for what is fitted or named."""
-    ships = options.codec is None and not options.fit
+    ships = options.codec in BUNDLED and not os.path.exists(options.codec) if options.codec else not options.fit
     return default_bits(dimension) if ships and options.bits is None else options.bits
 
 

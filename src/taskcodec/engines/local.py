@@ -45,6 +45,8 @@ FIT_BATCHES = 128
 """A codec is fitted, or refitted, to at most this many batches of BATCH images, spread over the source ..."""
 FIT_FEATURE_BATCHES = 16
 """... or of FEATURE_BATCH feature vectors, which cost nothing to compute."""
+OTHER_NORM = 0.05
+"""A norm this far from 1 is another: what codes features of norm 1 would not give it back."""
 Features = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]
 Watch = Callable[[Codec, Features], None]
@@ -224,7 +226,7 @@ def encode_source(
     if note := left_out(source):
         say(note)
     with writer:
-        clipped = _encode_batches(batches, used, writer, names, progress, watch)
+        clipped, stretched = _encode_batches(batches, used, writer, names, progress, watch)
         if writer.finish().samples == 0:
             failures = Store(place, load).failures["status"].to_pylist()
             reason = f" (the first: {failures[0]})" if failures else ""
@@ -233,6 +235,11 @@ def encode_source(
         say(
             f"warning: {source.name}: {len(clipped)} samples lie beyond what can be coded and were clipped, such as "
             f"{clipped[0]}: look at what made them"
+        )
+    if stretched:
+        say(
+            f"warning: {source.name}: {stretched} samples are not of norm 1, as those were that the codec was fitted "
+            "to: it gives all back with norm 1; encode these into a store of their own"
         )
     if names is not None and names.changed:
         say(f"{source.name}: {names.changed} of its names were in use; these samples are NAME#2, NAME#3, ... now")
@@ -249,9 +256,9 @@ def _encode_batches(
     names: Names | None,
     progress: Progress | None,
     watch: Watch | None,
-) -> list[str]:
-    """Encode what the writer lacks; the ids of samples with symbols at their limit."""
-    clipped: list[str] = []
+) -> tuple[list[str], int]:
+    """Encode what the writer lacks; the ids of samples with symbols at their limit, and how many lose their length."""
+    clipped, stretched = list[str](), 0
     total, first = len(batches.source), batches.first_index
     next_index = max(writer.resume_point + 1, first)
     for batch in batches.run(range((next_index - first) // batches.size, len(batches))):
@@ -262,13 +269,16 @@ def _encode_batches(
         if names is not None:
             records = [replace(record, id=names.give(readable(record.id))) for record in records]
         symbols = _encode(codec, batch)[np.array(coded, bool)]
+        if codec.transform.unit_norm and len(batch.features):
+            norms = np.linalg.norm(batch.features, axis=1)[np.array(coded, bool)]
+            stretched += int((np.abs(norms - 1) > OTHER_NORM).sum())
         if max(symbols.max(initial=0), -symbols.min(initial=0)) >= MAX_SYMBOL:
             names_of = [record.id for record in records if record.status == OK]
             clipped += [names_of[row] for row in np.flatnonzero((abs(symbols) >= MAX_SYMBOL).any(axis=1)).tolist()]
         writer.append(symbols, records)
         if progress is not None:
             progress(min((batch.number + 1) * batches.size, total), total)
-    return clipped
+    return clipped, stretched
 
 
 def _encode(codec: Codec, batch: Batch) -> npt.NDArray[np.int32]:

@@ -22,6 +22,9 @@ SHARED_TABLES = 32
 """Tables that columns share, at most: with more, other samples take as many bits (measured at 4 to 512 samples)."""
 SPREAD_WEIGHT = 4.0
 """How many samples of the mean spread each column's own is shrunk by, where columns share tables."""
+SURPRISE, SURPRISED = 0.5, 25
+"""Of fewer samples than the second number, symbols of all columns count for so many samples in every shared table: a
+column that was silent in eight samples speaks in others, and each such symbol would take 32 raw bits."""
 SILENT_SPREAD = 0.02
 """Columns of less spread than this share of a step are alike."""
 MAX_RANGE = 2048
@@ -93,16 +96,23 @@ def freeze_shared(latent: Latent, step: float, rounding: float) -> Frozen:
     numbers, index = np.unique(group, return_inverse=True)
     residual = latent / np.float32(step) - symbols
     first, pmfs, points = [], [], []
+    surprise = SURPRISE / (n + SURPRISE) if n < SURPRISED else 0.0
+    every = (int(symbols.min()), int(symbols.max())) if surprise else (0, 0)
     for number in range(len(numbers)):
         values, drift = symbols[:, index == number].ravel(), residual[:, index == number].ravel()
-        low = min(max(int(values.min()) - MARGIN, -MAX_RANGE // 2), MAX_RANGE // 2 - 1)
-        high = max(min(int(values.max()) + MARGIN, MAX_RANGE // 2 - 1), -MAX_RANGE // 2)
+        least, most = min(int(values.min()), every[0]), max(int(values.max()), every[1])
+        low = min(max(least - MARGIN, -MAX_RANGE // 2), MAX_RANGE // 2 - 1)
+        high = max(min(most + MARGIN, MAX_RANGE // 2 - 1), -MAX_RANGE // 2)
         size = high - low + 1
         inside = (values >= low) & (values <= high)
         counts = np.bincount(values[inside] - low, minlength=size).astype(np.float64)
         blurred = _blur(counts, float(values[inside].std()) * len(values) ** -0.2 if inside.any() else 0.0)
         first.append(low)
-        pmfs.append((blurred + PRIOR_WEIGHT * _geometric(values, low, size)) / (blurred.sum() + PRIOR_WEIGHT))
+        pmf = (blurred + PRIOR_WEIGHT * _geometric(values, low, size)) / (blurred.sum() + PRIOR_WEIGHT)
+        if surprise:
+            others = np.bincount(np.clip(symbols.ravel() - low, 0, size - 1), minlength=size) / symbols.size
+            pmf = (1 - surprise) * pmf + surprise * others
+        pmfs.append(pmf)
         points.append(np.bincount(values[inside] - low, drift[inside], size) / (counts + POINT_WEIGHT))
     escape = 0.25 / (latent.size / len(numbers) + PRIOR_WEIGHT)
     shared = SharedTables(freeze_pmf(np.array(first, np.int32), pmfs, escape), index.astype(np.int32))

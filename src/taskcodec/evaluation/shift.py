@@ -28,7 +28,12 @@ MATERIAL_RATE = 0.10
 """Tables count as shifted where a refit would save this share of the rate. Unseen samples of the fitted collection
 come to 0, other collections of photographs to 0.03 and 0.09, digits to 0.66 (measured, docs/shift.md)."""
 MATERIAL_VARIANCE = 0.25
-"""Directions count as shifted where this share more of the variance lies outside them than did on the fit data."""
+"""Directions count as shifted where this share more of the variance lies outside them than did on the fit data ..."""
+MATERIAL_KEPT, MORE_LOST = 0.5, 0.1
+"""... or where less than the first share is kept of what was kept of those, and the second more lies outside: a codec
+of few axes keeps little anyway, and most of that may be gone."""
+FEWEST = 8
+"""So many samples tell that directions are others; of tables only MIN_ADAPT_SAMPLES do."""
 SIMULATIONS = 4
 TOTAL = 1 << TABLE_BITS
 
@@ -69,9 +74,14 @@ class Shift:
 
     @property
     def directions_shifted(self) -> bool:
-        """MATERIAL_VARIANCE more is lost than on the fit data. False where the samples are too few to tell."""
+        """MATERIAL_VARIANCE more is lost than on the fit data, or most of what was kept of these.
+
+        False where the samples are too few to tell.
+        """
         lost_more = self.outside_share - self.fitted_outside_share
-        return self.samples >= MIN_ADAPT_SAMPLES and lost_more > MATERIAL_VARIANCE
+        little_kept = 1 - self.outside_share < MATERIAL_KEPT * (1 - self.fitted_outside_share)
+        shifted = lost_more > MATERIAL_VARIANCE or (lost_more > MORE_LOST and little_kept)
+        return self.samples >= FEWEST and shifted
 
     @property
     def warning(self) -> str | None:

@@ -13,8 +13,8 @@ chosen: on sets and seeds apart from those that are reported (benchmarks/README.
 """
 
 import math
-from dataclasses import replace
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ from taskcodec.fitting.given import centre_of, checked, is_unit_norm
 from taskcodec.fitting.leading import covariance_of, leading_axes, shrink
 from taskcodec.fitting.likeness import Likeness, likeness
 from taskcodec.fitting.outliers import without_outliers
-from taskcodec.transforms.affine import AffineTransform
+from taskcodec.transforms.affine import AffineTransform, outside_share
 from taskcodec.transforms.companding import compand
 from taskcodec.transforms.spec import BackboneSpec
 
@@ -75,6 +75,28 @@ TRIED = 256
 Features = npt.NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """What is kept of samples held back, and the share of their variance outside the directions that are kept."""
+
+    likeness: Likeness
+    outside: float
+
+
+@dataclass(frozen=True)
+class _Least:
+    """What features as they are keep: of the variance of all, and of the median feature, whatever its unit."""
+
+    variance: float
+    of_median_feature: float
+
+    def is_kept(self, kept: _Kept) -> bool:
+        like = kept.likeness
+        return (like.variance_kept or 0.0) >= self.variance and (
+            like.of_median_feature or 0.0
+        ) >= self.of_median_feature
+
+
 def fit_usual(
     features: Features,
     samples: int,
@@ -92,8 +114,9 @@ def fit_usual(
         quality: "small", "usual" or "safe": more bits for less loss.
         backbone: what computed the features.
 
-    The codec's provenance records how many samples were held back from a like fit, `held_back`, and what that kept of
-    them: `variance_kept` and `cosine` (see `Likeness`; missing where none were held back).
+    The codec's provenance records `variance_kept`, `cosine` and `outside_share` of samples that were held back from a
+    like fit (of all where there are fewer than LEAST_SAMPLES; null where these do not vary, or are all zero), and how
+    many these were, `held_back`.
 
     Raises:
         UsageError: no such quality, or a rate that cannot be met.
@@ -102,15 +125,18 @@ def fit_usual(
     if quality not in QUALITIES:
         raise UsageError(f"quality {quality!r} is none of {', '.join(QUALITIES)}")
     x = without_outliers(checked(features))
-    if bits is None:
-        codec, kept = _chosen(x, samples, quality, backbone)
-    else:
-        codec = fit(x, bits=bits, backbone=backbone)
+    if bits is not None:
+        codec = _at_rate(x, bits, backbone)
         kept = _kept_of_others(codec, x)
-    found: dict[str, Any] = {"held_back": 0}
-    if kept is not None:
-        shares = {"variance_kept": kept.variance_kept, "cosine": kept.mean_cosine}
-        found = {"held_back": len(x[::HELD_BACK]), **{name: _rounded(share) for name, share in shares.items()}}
+    else:
+        codec, kept = _chosen(x, samples, quality, backbone)
+    held = len(_held(x)) if len(x) >= LEAST_SAMPLES else 0
+    found = {
+        "variance_kept": _rounded(kept.likeness.variance_kept),
+        "cosine": _rounded(kept.likeness.mean_cosine),
+        "outside_share": _rounded(kept.outside),
+        "held_back": held,
+    }
     # Nobody asks a store for another rate: the density that could give one stays out of it.
     sketch = np.empty((0, codec.columns), np.float32)
     return replace(codec, sketch=sketch, provenance={**codec.provenance, **found, "fitted": True})
@@ -125,26 +151,71 @@ def axes_bits(samples: int, dimension: int, quality: Quality = "usual") -> float
     return min(RATES[quality] * usual, MOST_BITS_PER_FEATURE * dimension)
 
 
-def _chosen(
-    features: Features, samples: int, quality: Quality, backbone: BackboneSpec | None
-) -> tuple[Codec, Likeness | None]:
+def _at_rate(features: Features, bits: float, backbone: BackboneSpec | None) -> Codec:
+    """The codec at a rate; features as they are where the axes of so few samples cannot take it."""
+    try:
+        return fit(features, bits=bits, backbone=backbone)
+    except UsageError:
+        return fit(features, bits=bits, method="dimensionwise", backbone=backbone)
+
+
+def _chosen(features: Features, samples: int, quality: Quality, backbone: BackboneSpec | None) -> tuple[Codec, _Kept]:
     d, bits = features.shape[1], axes_bits(samples, features.shape[1], quality)
     few = features[:: max(1, len(features) // TRIED)]
     tried = _plain(few, quality, None)
-    plain_bits = float(tried.tables.code_length(tried.encode(few)).mean())
+    symbols = tried.encode(few)
+    plain_bits, as_they_are = float(tried.tables.code_length(symbols).mean()), likeness(few, tried.decode(symbols))
+    least = _Least(1 - LOST[quality], (as_they_are.of_median_feature or 0.0) - LOST[quality])
     without = samples * plain_bits / 8 + PLAIN_BYTES * d
-    within = samples * bits / 8 + min(AXES_PER_BIT * bits, d) * (d * BITS_PER_NUMBER / 8 + TABLE_BYTES)
+    within = _axes_bytes(samples, d, bits)
+    narrow = bits >= plain_bits or within > WORTH * without
+    if narrow:  # axes are worth something only if they keep as much in fewer bits
+        bits = plain_bits / 2
+        within = _axes_bytes(samples, d, bits)
     if within <= WORTH * without and len(features) * FEW_SAMPLES >= bits:
         found = _axes(features, bits, plain_bits, quality, backbone)
-        if found is not None:
-            return found
+        enough = found is not None and least.is_kept(found[1])
+        if found is not None and (enough or not narrow):
+            found = _fewer_bits(features, found, least, backbone) if enough else found
+            if _store_bytes(found[0], features, samples) <= without:
+                return found
     codec = _plain(features, quality, backbone)
     return codec, _kept_of_others(codec, features)
 
 
+def _axes_bytes(samples: int, dimension: int, bits: float) -> float:
+    """About what a store of leading axes takes, records apart."""
+    axes = min(AXES_PER_BIT * bits, dimension)
+    return samples * bits / 8 + axes * (dimension * BITS_PER_NUMBER / 8 + TABLE_BYTES)
+
+
+def _store_bytes(codec: Codec, features: Features, samples: int) -> float:
+    """What a store takes, records apart: codes, and the codec, whose tables the array has once more."""
+    few = features[:: max(1, len(features) // TRIED)]
+    rate = float(codec.tables.code_length(codec.encode(few)).mean())
+    return samples * rate / 8 + len(codec.to_bytes()) - codec.sketch.nbytes / 2 + 4 / 3 * len(codec.tables.to_bytes())
+
+
+def _fewer_bits(
+    features: Features, found: tuple[Codec, _Kept], least: _Least, backbone: BackboneSpec | None
+) -> tuple[Codec, _Kept]:
+    """Axes at the least rate that keeps what features as they are would: of data with few directions."""
+    bits = float(found[0].tables.code_length(found[0].encode(features[:TRIED])).mean())
+    while (bits := bits / MORE) >= 1:
+        try:
+            codec = fit(features, bits=bits, method="bottleneck", backbone=backbone)
+        except UsageError:
+            break
+        kept = _kept_of_others(codec, features)
+        if not least.is_kept(kept):
+            break
+        found = codec, kept
+    return found
+
+
 def _axes(
     features: Features, bits: float, most_bits: float, quality: Quality, backbone: BackboneSpec | None
-) -> tuple[Codec, Likeness | None] | None:
+) -> tuple[Codec, _Kept] | None:
     """Leading axes at the least rate from `bits` on that keeps what it should; None where that takes `most_bits`."""
     in_units = _one_step(features, quality) is None
     while True:
@@ -153,13 +224,14 @@ def _axes(
         except UsageError:  # so many bits are not to be had
             return None
         kept = _kept_of_others(codec, features)
-        if kept is None or kept.variance_kept is None or kept.of_median_feature is None:
+        like = kept.likeness
+        if like.variance_kept is None or like.of_median_feature is None:
             return codec, kept
-        if in_units and kept.of_median_feature < FORGOTTEN:
+        if in_units and like.of_median_feature < FORGOTTEN:
             return None
-        if kept.variance_kept >= ISOTROPIC:
+        if like.variance_kept >= ISOTROPIC:
             return codec, kept
-        bits *= MORE if kept.variance_kept > ISOTROPIC / 2 else MORE**2
+        bits *= MORE if like.variance_kept > ISOTROPIC / 2 else MORE**2
         if bits >= most_bits:
             return None
 
@@ -198,16 +270,16 @@ def _power(away: Features) -> npt.NDArray[np.float64]:
     return np.asarray(np.einsum("nd,nd->d", away, away, dtype=np.float64) / len(away), dtype=np.float64)
 
 
-def _kept_of_others(codec: Codec, features: Features) -> Likeness | None:
-    """What a codec like this one, of the other samples, keeps of those held back; None where none are."""
-    if len(features) < LEAST_SAMPLES:
-        return None
-    held, like = features[::HELD_BACK], _like(codec, features)
-    return likeness(held, like.decode(like.encode(held)))
+def _kept_of_others(codec: Codec, features: Features) -> _Kept:
+    """What a codec like this one, of the other samples, keeps of those held back."""
+    held, like = _held(features), _like(codec, features)
+    return _Kept(likeness(held, like.decode(like.encode(held))), outside_share(like.transform, held))
 
 
 def _like(codec: Codec, features: Features) -> Codec:
     """The codec as samples other than those held back would have it: its step and tables, their centre and axes."""
+    if len(features) < LEAST_SAMPLES:
+        return codec
     transform, learned = codec.transform, features[np.arange(len(features)) % HELD_BACK != 0]
     companded = compand(learned, transform.companding)
     centre = companded.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -221,6 +293,10 @@ def _like(codec: Codec, features: Features) -> Codec:
         transform.companding, centre, transform.scale, axes, np.ascontiguousarray(axes.T), unit_norm=transform.unit_norm
     )
     return replace(codec, transform=like)
+
+
+def _held(features: Features) -> Features:
+    return features if len(features) < LEAST_SAMPLES else features[::HELD_BACK]
 
 
 def _rounded(share: float | None) -> float | None:

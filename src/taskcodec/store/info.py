@@ -23,7 +23,7 @@ class StoreInfo:
         codec_bytes: the store's copy of its codec.
         fitted: whether that codec was fitted to what the store was made of.
         variance_kept: the share of the variance that a like fit kept of samples held back from it; None where the codec
-            was not fitted here, none were held back, or they do not vary.
+            was not fitted here, where none were held back, or they do not vary.
         cosine: between such samples and their decoded selves, in the mean; None likewise.
     """
 

@@ -256,7 +256,7 @@ class Store:
         code_bytes, store_bytes = sum(sizes[key] for key in keys), sum(sizes.values())
         source_bytes = int(pc.sum(self.samples["source_bytes"]).as_py() or 0)
         fitted = self.manifest.source.get("fit") is True  # a codec that comes from elsewhere was measured there
-        found = self.codec.provenance if fitted else {}
+        found = self.codec.provenance if fitted and self.codec.provenance.get("held_back") else {}
         return StoreInfo(
             samples=len(self),
             failures=sum(part.failures for part in self.manifest.parts),
