@@ -79,11 +79,12 @@ def test_a_sample_far_from_the_rest_moves_no_step():
 
 @pytest.mark.parametrize(("n", "d"), [(50, 64), (500, 64), (60, 256)])
 def test_axes_are_taken_only_where_the_store_becomes_smaller(n, d):
-    """Axes of narrow features, at their usual rate, take tens of kilobytes: more than all their codes."""
+    """Axes of narrow features, at their rate, take tens of kilobytes: more than all their codes, unless few directions
+    vary and axes take few bits."""
     x = low_rank(n, d)
     codec = fit_usual(x, n)
     assert size(codec, x) < 4000 + n * d / 2
-    assert codec.provenance["method"] == "dimensionwise" or kept_of(codec, x).variance_kept > 0.98
+    assert size(codec, x) <= 1.05 * size(fit(x, bits=1.7 * d, method="dimensionwise"), x)
 
 
 def test_a_large_collection_has_axes():
@@ -197,7 +198,7 @@ def test_many_samples_of_any_features_give_a_codec(n, d):
         codec = Codec.from_bytes(fit_usual(x, n).to_bytes())
         usual = without_outliers(x)
         kept = kept_of(codec, usual).variance_kept
-        assert kept is None or kept > 0.5, kind
+        assert kept is None or kept > 0.25, kind  # where nothing leads, axes keep little
         assert bits(codec, x) < 5.5 * d, kind
 
 

@@ -16,7 +16,8 @@ from taskcodec.cli import benchmark_verb, demo_verb, evaluate_verb, report_verb,
 from taskcodec.cli.entry import INTERRUPTED
 from taskcodec.cli.output import JsonOption, human_bytes, printable, progress_bar, show, times_smaller
 from taskcodec.codec import BUNDLED, Codec
-from taskcodec.engines.local import Features, Progress, write_npy
+from taskcodec.engines.local import Features, Progress
+from taskcodec.engines.npy import write_npy
 from taskcodec.errors import TERMINATED, SourceError, TaskcodecError, UnfinishedWarning, UsageError, missing_package
 from taskcodec.store import Store, StoreInfo
 from taskcodec.store.atomic import replacing

@@ -26,6 +26,7 @@ from taskcodec.codec import Codec
 from taskcodec.data.sources import FeatureSource, ImageSource, Source
 from taskcodec.engines.ledger import Names, as_fitted, check_fits, names_for, own_codec, plan, request_of, with_appended
 from taskcodec.engines.notes import left_out, noted, noted_in
+from taskcodec.engines.npy import write_npy
 from taskcodec.engines.records import BackboneLike, read_item, records_of
 from taskcodec.errors import MismatchError, SourceError, StorageError, UsageError
 from taskcodec.fitting.rate import adapt
@@ -378,25 +379,3 @@ def feature_blocks(
 
 def _silent(line: str) -> None:
     pass
-
-
-def write_npy(path: Path, blocks: Iterable[Features], width: int = 0) -> int:
-    """Write blocks (m, d) below one another to a .npy file, in constant memory; the number of rows.
-
-    `width` is d where there may be no block to tell it.
-    """
-    rows = 0
-    with open(path, "wb") as file:
-        file.write(b"\0" * 128)
-        for block in blocks:
-            rows, width = rows + len(block), block.shape[1]
-            file.write(np.ascontiguousarray(block, dtype="<f4").data)
-        file.seek(0)
-        file.write(_npy_header(rows, width))
-    return rows
-
-
-def _npy_header(rows: int, width: int) -> bytes:
-    """A version 1.0 header of exactly 128 bytes, written when the number of rows is known."""
-    content = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {width}), }}".encode()
-    return b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + content.ljust(117) + b"\n"

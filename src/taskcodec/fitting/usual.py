@@ -38,7 +38,7 @@ FEW, BITS_PER_SAMPLE, FEW_BITS = 1000, 0.45, (330.0, 420.0)
 bounds. What a few tell of which axes count is less certain, and beside the axes their codes weigh little ..."""
 AXES_BITS, AXES_SAMPLES = 290.0, 3000
 """... from there on this rate, up to so many ..."""
-FEWER_BITS, LEAST_BITS = 82.0, 165.0
+FEWER_BITS, LEAST_BITS = 85.0, 160.0
 """... and then less so many bits for each tenfold of them, down to the second number: predictors that learn from more
 samples feel less of the noise, and at such numbers a picture's own record takes nearly as much as its code."""
 RATES: dict[Quality, float] = {"small": 0.45, "usual": 1.0, "safe": 3.0}
@@ -55,7 +55,7 @@ AXES_PER_BIT, BITS_PER_NUMBER = 0.33, 3.6
 PLAIN_BYTES, TABLE_BYTES = 11, 60
 """What a store of features as they are takes for each feature beside codes and records, and one of axes for each axis
 beside its numbers: tables in codec and array."""
-ISOTROPIC, MORE = 0.25, 1.5
+ISOTROPIC, MORE = 0.15, 1.5
 """Where leading axes keep less than this share of the variance of samples held back, nothing leads: the rate is raised
 by the second factor until they do; where that takes as many bits as features as they are, those are taken."""
 FORGOTTEN = 0.05
