@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taskcodec.coding.tables import TOTAL
+from taskcodec.coding.tables import TOTAL, Tables
 from taskcodec.entropy_models.empirical import (
     MARGIN,
+    MAX_COUNTS,
     MAX_RANGE,
     POINT_WEIGHT,
     SHARED_TABLES,
@@ -119,6 +120,15 @@ def test_whatever_the_samples_are_tables_code_them(frozen_by, latent):
     decoded = dequantize(quantize(x, 1.0, ROUNDING), 1.0, frozen.tables, frozen.points)
     near = np.abs(x) < 2**20
     assert np.abs(decoded - x)[near].max(initial=0) < 1
+
+
+@pytest.mark.parametrize("frozen_by", [freeze, freeze_shared])
+def test_tables_of_very_many_columns_are_such_as_files_hold(frozen_by):
+    x = laplace(6, 20_000)
+    x[:, 7] *= 1e4
+    tables = frozen_by(x, 0.2, ROUNDING).tables
+    assert tables.sizes.sum() <= MAX_COUNTS
+    assert np.array_equal(Tables.from_bytes(tables.to_bytes()).counts, tables.counts)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 30), st.floats(1e-3, 1e3))

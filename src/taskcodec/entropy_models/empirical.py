@@ -28,7 +28,9 @@ column that was silent in eight samples speaks in others, and each such symbol w
 SILENT_SPREAD = 0.02
 """Columns of less spread than this share of a step are alike."""
 MAX_RANGE = 2048
-"""Longest in-range run of one column's symbols; what lies outside is escaped."""
+"""Longest in-range run of one column's symbols; what lies outside is escaped ..."""
+MAX_COUNTS = 2**24
+"""... as is what would take more than about so many counts in all, which files still hold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +59,8 @@ def freeze(latent: Latent, step: float, rounding: float, prior: Latent | None = 
     if prior is not None:
         prior_symbols = quantize(prior, step, rounding)
         low, high = np.minimum(low, prior_symbols.min(axis=0)), np.maximum(high, prior_symbols.max(axis=0))
-    first, last = np.maximum(low - MARGIN, -MAX_RANGE // 2), np.minimum(high + MARGIN, MAX_RANGE // 2 - 1)
-    first, last = np.minimum(first, MAX_RANGE // 2 - 1), np.maximum(last, -MAX_RANGE // 2)
+    reach = _reach(latent.shape[1])
+    first, last = np.clip(low - MARGIN, -reach, reach - 1), np.clip(high + MARGIN, -reach, reach - 1)
     residual = latent / np.float32(step) - symbols
     pmfs, points = [], []
     for j in range(symbols.shape[1]):
@@ -96,13 +98,12 @@ def freeze_shared(latent: Latent, step: float, rounding: float) -> Frozen:
     numbers, index = np.unique(group, return_inverse=True)
     residual = latent / np.float32(step) - symbols
     first, pmfs, points = [], [], []
-    surprise = SURPRISE / (n + SURPRISE) if n < SURPRISED else 0.0
+    surprise, reach = SURPRISE / (n + SURPRISE) if n < SURPRISED else 0.0, _reach(latent.shape[1])
     every = (int(symbols.min()), int(symbols.max())) if surprise else (0, 0)
     for number in range(len(numbers)):
         values, drift = symbols[:, index == number].ravel(), residual[:, index == number].ravel()
         least, most = min(int(values.min()), every[0]), max(int(values.max()), every[1])
-        low = min(max(least - MARGIN, -MAX_RANGE // 2), MAX_RANGE // 2 - 1)
-        high = max(min(most + MARGIN, MAX_RANGE // 2 - 1), -MAX_RANGE // 2)
+        low, high = (int(np.clip(end, -reach, reach - 1)) for end in (least - MARGIN, most + MARGIN))
         size = high - low + 1
         inside = (values >= low) & (values <= high)
         counts = np.bincount(values[inside] - low, minlength=size).astype(np.float64)
@@ -125,6 +126,11 @@ def sketch_shared(latent: Latent, size: int, shares: SharedTables) -> Latent:
     index = shares.index
     parts = [sketch(latent[:, index == number].reshape(-1, 1), size) for number in range(shares.bank.columns)]
     return np.concatenate(parts, axis=1)[:, index]
+
+
+def _reach(columns: int) -> int:
+    """How far from 0 the runs of so many columns reach: symbols from -reach to reach - 1."""
+    return max(1, min(MAX_RANGE, MAX_COUNTS // columns) // 2)
 
 
 def _blur(counts: npt.NDArray[np.float64], width: float) -> npt.NDArray[np.float64]:
