@@ -109,7 +109,7 @@ def test_evaluate_gives_the_rows_of_the_command(folder):
     plan = Plan(predictors=("ridge",), folds=3, repeats=1)
     found = taskcodec.evaluate(folder / "x.tcz", source=folder / "x.npy", plan=plan)
     command = ("evaluate", folder / "x.tcz", "--source", folder / "x.npy", "--predictors", "ridge")
-    rows = json.loads(run(*command, "--folds", "3", "--repeats", "1", "--json").stdout)["rows"]
+    rows = json.loads(run(*command, "--folds", "3", "--repeats", "1", "--json").stdout)
     assert [(row.task, row.metric, row.value) for row in found.rows] == [
         (row["task"], row["metric"], row["value"]) for row in rows
     ]

@@ -181,7 +181,7 @@ def test_encode_and_evaluate_take_a_codec_of_vectors(tmp_path):
     asked = ("--labels", tmp_path / "l.csv", "--source", tmp_path / "x.npy", "--predictors", "ridge", "--json")
     judged = run("evaluate", tmp_path / "x.tcz", *asked)
     assert judged.returncode == 0, judged.stderr
-    assert json.loads(judged.stdout)["rows"][0]["samples"] == 300
+    assert json.loads(judged.stdout)[0]["samples"] == 300
 
 
 def test_encode_takes_a_codec_of_images_and_appends_with_it(tmp_path):
