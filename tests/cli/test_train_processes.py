@@ -51,6 +51,7 @@ def run(folder, *arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, timeout=120)
 
 
+@pytest.mark.slow
 def test_they_stop_on_the_clock_and_go_on(folder):
     stopped = run(folder, "c.yaml", "-o", "x.codec", "--minutes", "0.001")
     assert (stopped.returncode, stopped.stderr) == (75, "")
@@ -61,6 +62,7 @@ def test_they_stop_on_the_clock_and_go_on(folder):
     assert taskcodec.load_codec(folder / "x.codec").provenance["schedule"]["devices"] == 2
 
 
+@pytest.mark.slow
 def test_the_clock_of_the_first_one_decides(folder):
     """The second one's has run out when it starts: alone it stopped, and the first one died waiting for it."""
     (folder / "script.py").write_text(TWO_CLOCKS)
@@ -70,6 +72,7 @@ def test_the_clock_of_the_first_one_decides(folder):
     assert sorted(found.stdout.splitlines()) == ["20 False", "20 True"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_where_one_is_lost_the_command_says_so_in_one_line(folder, number):
     (folder / "c.yaml").write_text(CONFIG.replace("steps: 40", "steps: 100000"))
@@ -92,6 +95,7 @@ def test_where_one_is_lost_the_command_says_so_in_one_line(folder, number):
     assert told.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_loss_that_one_of_them_finds_not_finite_stops_both(folder):
     points = np.load(folder / "points.npy")
     points[1234] = 1e30

@@ -14,6 +14,7 @@ import pytest
 
 import taskcodec
 from taskcodec.data.toy import banana_source
+from tests.cli.test_encode import run as run_here
 
 ROOT = Path(__file__).parents[2]
 if any(find_spec(name) is None for name in ("lightning", "kornia", "yaml")):
@@ -41,6 +42,19 @@ def folder(tmp_path_factory):
     return root
 
 
+def test_a_training_stops_goes_on_and_gives_a_codec_that_encodes(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    command = ("train", "c.yaml", "--beta", "0.1", "-o", "one.codec")
+    stopped = run_here(*command, "--minutes", "0", code=75)
+    assert "one.codec: beta 0.1, stopped after 10 of 20 steps: --resume goes on" in stopped.stdout
+    assert "go on (--resume)" in run_here(*command, code=2).stderr
+    points = json.loads(run_here(*command, "--resume", "--json").stdout)
+    assert [(point["codec"], point["step"]) for point in points] == [("one.codec", 20)]
+    run_here("encode", "points.npy", "one.tcz", "--codec", "one.codec")
+    assert taskcodec.open("one.tcz").features[:].shape == (2000, 1)
+
+
+@pytest.mark.slow
 def test_a_sweep_stops_goes_on_and_gives_codecs_that_encode(folder):
     stopped = run(folder, "train", "c.yaml", "-o", "my.codec", "--minutes", "0")
     assert stopped.returncode == 75, stopped.stderr  # there is no codec yet, and what follows would want one
@@ -60,6 +74,7 @@ def test_a_sweep_stops_goes_on_and_gives_codecs_that_encode(folder):
     assert (folder / "my-beta0.1.codec.training" / "metrics.csv").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_training_that_is_told_to_stop_says_so(folder, tmp_path, number, code):
     text = CONFIG.replace("[0.1, 0.4]", "0.1").replace("steps: 20", "steps: 100000")
@@ -88,6 +103,7 @@ def test_a_wrong_key_is_one_line(folder):
     assert found.stderr == "taskcodec: bad.yaml: training.stepz: no such key; did you mean steps?\n"
 
 
+@pytest.mark.slow
 def test_the_banana_benchmark_writes_the_rows_it_promises(tmp_path):
     pytest.importorskip("matplotlib")
     script = ROOT / "benchmarks" / "banana" / "run.py"
@@ -115,6 +131,7 @@ def test_the_banana_benchmark_writes_the_rows_it_promises(tmp_path):
         assert len(within) >= 5, objective
 
 
+@pytest.mark.slow
 def test_the_digits_benchmark_runs_on_a_part(tmp_path, data_dir):
     script = ROOT / "benchmarks" / "augmented_mnist" / "run.py"
     command = [sys.executable, script, data_dir / "mnist", "--work", tmp_path / "work", "--out", tmp_path]

@@ -104,6 +104,7 @@ def test_another_input_is_not_mixed_with_old_points(tmp_path):
     assert len(list((tmp_path / "out" / "points").iterdir())) == 4
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(tmp_path):
     """kill -9 once a point is there: the workers end as well, the next run does only the rest."""
     (tmp_path / "slow.py").write_text(

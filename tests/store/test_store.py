@@ -225,8 +225,15 @@ def test_a_full_disk_is_named_and_resumed(tmp_path, codec, x, monkeypatch):
     assert taskcodec.open(place).verify() == []
 
 
-@pytest.mark.parametrize("style", ["map", "iterable"])
-@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize(
+    ("start", "style"),
+    [
+        ("fork", "map"),
+        ("fork", "iterable"),
+        ("spawn", "map"),
+        pytest.param("spawn", "iterable", marks=pytest.mark.slow),
+    ],
+)
 def test_torch_loaders(store, style, start):
     torch_data = pytest.importorskip("torch.utils.data")
     dataset = store.torch(style=style, **({"shuffle": True} if style == "iterable" else {}))

@@ -183,6 +183,7 @@ def in_a_run(rank, place, meeting, results):
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_of_a_run(tmp_path):
     stored(tmp_path / "x.tcz", [None] * 75)
     context = multiprocessing.get_context("spawn")
