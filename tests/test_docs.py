@@ -6,8 +6,6 @@ import importlib
 import importlib.util
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +16,13 @@ import taskcodec
 from taskcodec.coding import encode_block, encode_sample, tables_from_symbols
 from taskcodec.fitting.usual import fit_usual
 from taskcodec.store import SampleRecord, StoreWriter
+from tests.cli.test_encode import run
 from tests.coding.make_golden import golden_conditional
 from tests.conditional import conditional, conditional_tables
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MODULES = ["taskcodec", "taskcodec.codec", "taskcodec.store.writer", "taskcodec.fitting.feature_codec"]
-COMMAND = [sys.executable, "-m", "taskcodec.cli.main"]
 
 
 def blocks(page, language):
@@ -43,8 +41,8 @@ def folder(tmp_path_factory):
     (root / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
     vectors = (rng.normal(size=(2000, 8)) @ rng.normal(size=(8, 64))).astype("float32")
     np.save(root / "vectors.npy", vectors)
-    for arguments in (["photos/", "photos.tcz"], ["vectors.npy", "vectors.tcz", "--bits", "100"]):
-        subprocess.run([*COMMAND, "encode", *arguments], cwd=root, check=True, capture_output=True)
+    run("encode", root / "photos", root / "photos.tcz")
+    run("encode", root / "vectors.npy", root / "vectors.tcz", "--bits", "100")
     return root
 
 
@@ -75,7 +73,7 @@ def test_commands_in_the_documents_exist():
                     used.setdefault(words[1], set()).update(word for word in words[2:] if word.startswith("-"))
     assert {"encode", "fit", "decode", "info", "verify"} <= set(used)
     for verb, flags in used.items():
-        found = subprocess.run([*COMMAND, verb, "--help"], capture_output=True, text=True, check=True)
+        found = run(verb, "--help")
         for flag in flags:
             assert flag in found.stdout, f"taskcodec {verb} {flag}"
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.cli.test_main import run
+from tests.cli.test_encode import run
 from tests.evaluation.test_benchmark import image_folder, save_features, save_image
 
 

@@ -4,8 +4,6 @@ import io
 import json
 import resource
 import shutil
-import subprocess
-import sys
 from contextlib import redirect_stderr, redirect_stdout
 from types import SimpleNamespace
 
@@ -50,13 +48,12 @@ def inputs(tmp_path_factory):
 
 def stopped(*arguments, file_bytes):
     """Run a command that stops because no file may grow beyond so many bytes: a disk that is full."""
-    found = subprocess.run(
-        [sys.executable, "-m", "taskcodec.cli.main", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes)),
-    )
-    assert found.returncode == 1, found.stderr
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, before[1]))
+    try:
+        found = run(*arguments, code=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert len(found.stderr.strip().splitlines()) == 1
     assert found.stderr.startswith("taskcodec: ")
     assert "File too large" in found.stderr
@@ -349,24 +346,15 @@ def test_a_store_in_memory_is_told_to_be_lost(inputs):
 # resuming
 
 
-def test_resuming_takes_the_codec_of_the_unfinished_store(inputs, tmp_path):
+def test_resuming_takes_the_codec_of_the_unfinished_store(inputs, tmp_path, monkeypatch):
     store = tmp_path / "s.tcz"
     command = ["--bits", "50", "--chunk", "32"]
     stopped("encode", inputs / "a.npy", store, *command, file_bytes=16_000)
     half = taskcodec.open(store)
     assert 0 < len(half) < 4000
     # A machine that rounds otherwise would fit a codec with another fingerprint: so nothing may be fitted again.
-    script = f"""
-import sys, dataclasses, taskcodec.engines.encoding as encoding
-def never(*arguments, **options): raise AssertionError("fitted again")
-assert encoding.fit_usual
-encoding.fit_usual = never
-from taskcodec.cli.main import main
-sys.argv = ["taskcodec", "encode", {str(inputs / "a.npy")!r}, {str(store)!r}, *{command!r}]
-main()
-"""
-    again = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert again.returncode == 0, again.stderr
+    monkeypatch.setattr("taskcodec.engines.encoding.fit_usual", None)  # which would fail
+    run("encode", inputs / "a.npy", store, *command)
     opened = taskcodec.open(store)
     assert opened.codec.fingerprint == half.codec.fingerprint
     assert np.array_equal(opened.symbols[:], half.codec.encode(np.load(inputs / "a.npy")))

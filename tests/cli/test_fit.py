@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import taskcodec
-from tests.cli.test_main import run
+from tests.cli.test_encode import run
 
 pytest.importorskip("torch")
 

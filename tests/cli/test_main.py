@@ -1,4 +1,4 @@
-"""The commands as a shell sees them."""
+"""The commands as a shell sees them; what is not about the shell runs in this process."""
 
 import json
 import subprocess
@@ -6,6 +6,8 @@ import sys
 
 import numpy as np
 import pytest
+
+from tests.cli import test_encode as here
 
 
 def run(*arguments, code=0):
@@ -48,22 +50,24 @@ def test_the_whole_way(vectors):
 
 
 def test_endings_in_capitals(vectors, tmp_path):
-    run("encode", vectors / "x.npy", tmp_path / "x.tcz", "--bits", "60")
+    here.run("encode", vectors / "x.npy", tmp_path / "x.tcz", "--bits", "60")
     for name in ("X.NPY", "X.PARQUET"):
-        run("decode", tmp_path / "x.tcz", "-o", tmp_path / name)
+        here.run("decode", tmp_path / "x.tcz", "-o", tmp_path / name)
     assert np.load(tmp_path / "X.NPY").shape == (3000, 40)
-    run("features", vectors / "x.npy", "-o", tmp_path / "Y.Npy")
+    here.run("features", vectors / "x.npy", "-o", tmp_path / "Y.Npy")
 
 
 def test_zip_store_and_automatic_fit(vectors):
-    run("encode", vectors / "x.npy", vectors / "z.zip", "--bits", "60")
+    here.run("encode", vectors / "x.npy", vectors / "z.zip", "--bits", "60")
     before = (vectors / "z.zip").read_bytes()
-    assert "already; nothing was done" in run("encode", vectors / "x.npy", vectors / "z.zip", "--bits", "60").stderr
-    assert "exists" in run("encode", vectors / "x.npy", vectors / "z.zip", "--bits", "50", code=1).stderr
+    assert (
+        "already; nothing was done" in here.run("encode", vectors / "x.npy", vectors / "z.zip", "--bits", "60").stderr
+    )
+    assert "exists" in here.run("encode", vectors / "x.npy", vectors / "z.zip", "--bits", "50", code=1).stderr
     assert (vectors / "z.zip").read_bytes() == before
     assert not (vectors / "z.zip.partial").exists()
-    assert json.loads(run("info", vectors / "z.zip", "--json").stdout)["samples"] == 3000
-    run("verify", vectors / "z.zip")
+    assert json.loads(here.run("info", vectors / "z.zip", "--json").stdout)["samples"] == 3000
+    here.run("verify", vectors / "z.zip")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +98,7 @@ def test_zip_store_and_automatic_fit(vectors):
     ],
 )
 def test_nonsense_gives_one_clear_line(vectors, arguments, code, says):
-    found = run(*[argument.replace("{}", str(vectors)) for argument in arguments], code=code)
+    found = here.run(*[argument.replace("{}", str(vectors)) for argument in arguments], code=code)
     lines = found.stderr.strip().splitlines()
     assert len(lines) <= 1
     assert says in found.stderr

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from taskcodec.fitting import fit
-from tests.cli.test_main import run
+from tests.cli.test_encode import run
 
 D = 24
 

@@ -12,7 +12,7 @@ from taskcodec.codec import Codec
 from taskcodec.data import FeatureSource, ImageSource, open_source
 from taskcodec.engines.local import encode_source, write_features
 from taskcodec.errors import SourceError
-from tests.cli.test_main import run
+from tests.cli.test_encode import run
 from tests.data.pictures import as_bytes, noise, put, statuses
 
 X = np.random.default_rng(0).normal(size=(3000, 6)).astype("f4")

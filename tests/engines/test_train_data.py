@@ -2,8 +2,6 @@
 
 import gzip
 import json
-import subprocess
-import sys
 import warnings
 from importlib.util import find_spec
 
@@ -14,6 +12,7 @@ import pytest
 
 from taskcodec.engines.train_config import read_config
 from taskcodec.errors import UsageError
+from tests.cli.test_encode import run
 
 if any(find_spec(name) is None for name in ("lightning", "kornia", "yaml", "PIL")):
     pytest.skip("the train extra is not installed", allow_module_level=True)
@@ -33,15 +32,15 @@ def read(folder, source, old="", new=""):
     return training_set(read_config(folder / "c.yaml"))
 
 
-def test_rows_that_are_not_finite_are_left_out_and_told(tmp_path):
+def test_rows_that_are_not_finite_are_left_out_and_told(tmp_path, monkeypatch):
     points = np.random.default_rng(0).normal(size=(20, 3)).astype("f4")
     points[[7, 9], 1] = np.nan
     np.save(tmp_path / "x.npy", points)
     data, left_out = read(tmp_path, "x.npy")
     assert data.samples.shape == (18, 3)
     assert (left_out.count, left_out.first) == (2, "7")
-    command = [sys.executable, "-m", "taskcodec.cli.main", "train", "c.yaml", "-o", "x.codec", "--json"]
-    found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    found = run("train", "c.yaml", "-o", "x.codec", "--json")
     told = "2 samples were left out; the first: 7 (not all of its numbers are finite)"
     assert found.stderr.splitlines()[-1] == f"taskcodec: {told}"
     assert json.loads(found.stdout)[0]["left_out"]["count"] == 2

@@ -15,6 +15,7 @@ import taskcodec
 from taskcodec.codec import Codec
 from taskcodec.codec_file import read
 from taskcodec.errors import BackboneError, CorruptFileError, MismatchError, SourceError
+from tests.cli.test_encode import run
 
 torch = pytest.importorskip("torch")
 
@@ -44,11 +45,6 @@ def image_codec():
     sizes = {"channels": 1, "outputs": 3, "widths": [8, 16]}
     plain = taskcodec.fit(RNG.normal(size=(300, 3)).astype("f4"), step=0.01, method="dimensionwise")
     return replace(plain, networks=Networks(pack("resnet_small", sizes, make("resnet_small", sizes)), None, GREY))
-
-
-def run(*arguments):
-    command = [sys.executable, "-m", "taskcodec.cli.main", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_a_codec_is_written_in_the_oldest_version_that_can_express_it(tmp_path):
@@ -166,21 +162,18 @@ def test_a_store_keeps_what_decoding_needs():
 def test_encode_and_evaluate_take_a_codec_of_vectors(tmp_path):
     vector_codec().save(tmp_path / "v.codec")
     np.save(tmp_path / "x.npy", VECTORS)
-    done = run("encode", tmp_path / "x.npy", tmp_path / "x.tcz", "--codec", tmp_path / "v.codec")
-    assert done.returncode == 0, done.stderr
+    run("encode", tmp_path / "x.npy", tmp_path / "x.tcz", "--codec", tmp_path / "v.codec")
     store = taskcodec.open(tmp_path / "x.tcz")
     features = vector_codec().analyse(list(VECTORS))
     assert store.features[:].shape == (300, 3)
     assert np.abs(store.features[:] - features).max() < 1
     np.save(tmp_path / "y.npy", VECTORS[:, :5])
-    wrong = run("encode", tmp_path / "y.npy", tmp_path / "y.tcz", "--codec", tmp_path / "v.codec")
-    assert wrong.returncode == 1
+    wrong = run("encode", tmp_path / "y.npy", tmp_path / "y.tcz", "--codec", tmp_path / "v.codec", code=1)
     assert "vectors of 5 numbers, a codec for 8" in wrong.stderr
     labels = "id,label\n" + "".join(f"{i},{'a' if row[0] > 0 else 'b'}\n" for i, row in enumerate(VECTORS))
     (tmp_path / "l.csv").write_text(labels)
     asked = ("--labels", tmp_path / "l.csv", "--source", tmp_path / "x.npy", "--predictors", "ridge", "--json")
     judged = run("evaluate", tmp_path / "x.tcz", *asked)
-    assert judged.returncode == 0, judged.stderr
     assert json.loads(judged.stdout)[0]["samples"] == 300
 
 
@@ -190,14 +183,12 @@ def test_encode_takes_a_codec_of_images_and_appends_with_it(tmp_path):
         (tmp_path / part).mkdir()
         for i in range(5):
             Image.fromarray(RNG.integers(0, 256, (28, 28), dtype=np.uint8)).save(tmp_path / part / f"{part}{i}.png")
-    done = run("encode", tmp_path / "one", tmp_path / "one.tcz", "--codec", tmp_path / "i.codec")
-    assert done.returncode == 0, done.stderr
+    run("encode", tmp_path / "one", tmp_path / "one.tcz", "--codec", tmp_path / "i.codec")
     store, codec = taskcodec.open(tmp_path / "one.tcz"), image_codec()
     expected = codec.analyse([tmp_path / "one" / f"one{i}.png" for i in range(5)])
     assert np.abs(store.features[:] - expected).max() < 0.011
     assert store.codec.g_a is None
-    added = run("encode", tmp_path / "two", tmp_path / "one.tcz", "--append")
-    assert added.returncode == 0, added.stderr
+    run("encode", tmp_path / "two", tmp_path / "one.tcz", "--append")
     assert len(taskcodec.open(tmp_path / "one.tcz")) == 10
     # Grey pictures give what their bytes give, without a picture's detour over RGB files.
     pixels = np.asarray(Image.open(tmp_path / "one" / "one0.png").convert("RGB"))
