@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -132,14 +133,20 @@ def labelled_by_folders(items: Sequence[Item]) -> list[Item]:
 
 
 def distinct(items: list[Item]) -> list[Item]:
-    """Give a second item of the same id the id `NAME#2`, and so on."""
-    taken = {item.id for item in items}
-    seen: set[str] = set()
-    result = []
-    for item in items:
-        name, number = item.id, 2
-        while name in seen or (name != item.id and name in taken):
-            name, number = f"{item.id}#{number}", number + 1
-        seen.add(name)
-        result.append(item if name == item.id else replace(item, id=name))
-    return result
+    """The items with ids as `distinct_names` makes them."""
+    names = distinct_names([item.id for item in items])
+    return [item if name == item.id else replace(item, id=name) for item, name in zip(items, names, strict=True)]
+
+
+def distinct_names(names: Sequence[str]) -> list[str]:
+    """Give a second NAME the name `NAME#2`, and so on; names that are there already are passed over."""
+    taken, seen, last = set(names), set[str](), Counter[str]()
+    found = []
+    for name in names:
+        given = name
+        while given in seen or (given != name and given in taken):
+            last[name] += 1
+            given = f"{name}#{last[name] + 1}"
+        seen.add(given)
+        found.append(given)
+    return found

@@ -14,7 +14,7 @@ from pathlib import Path
 from taskcodec.data.arrays import FeatureSource
 from taskcodec.data.folders import IMAGES, STORE_FILE, Files, Tree, looks_like_image, walk
 from taskcodec.data.idx import idx_items, is_idx_folder
-from taskcodec.data.items import ImageSource, Item, distinct, faulty, file_item, labelled_by_folders
+from taskcodec.data.items import ImageSource, Item, distinct, distinct_names, faulty, file_item, labelled_by_folders
 from taskcodec.data.left_behind import told
 from taskcodec.data.shards import SHARDS, shard_items
 from taskcodec.data.tables import ARRAYS, PARQUET, TABLES, holds_samples, open_table, open_tables
@@ -175,8 +175,8 @@ def _list(path: Path, files: Files) -> Source:
     if not names:
         raise SourceError(f"{path}: an empty list of images")
     if any(_all_end(names, kind) for kind in (SHARDS, ARRAYS, PARQUET)):
-        known = distinct([faulty(name, "") for name in names])
-        paths = {item.id: os.path.join(path.parent, name) for item, name in zip(known, names, strict=True)}
+        known = distinct_names(names)
+        paths = {given: os.path.join(path.parent, name) for given, name in zip(known, names, strict=True)}
         return _several(replace(files, paths=paths))
     _refuse_column(files.name, files.column)
     items = distinct([file_item(os.path.join(path.parent, name), name) for name in names])

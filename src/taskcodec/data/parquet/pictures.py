@@ -4,7 +4,7 @@ Bytes are read when a picture is asked for, by a stream through the column: memo
 """
 
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from taskcodec.data.folders import Files
-from taskcodec.data.items import MAX_ITEM_BYTES, ImageSource, Item
+from taskcodec.data.items import MAX_ITEM_BYTES, ImageSource, Item, distinct_names, faulty
 from taskcodec.data.parquet.columns import choose, id_column, label_column, opened, texts
 from taskcodec.errors import SourceError
 
@@ -42,7 +42,7 @@ def open_pictures(files: Files, numbered: bool = False) -> ImageSource:
             tables.append(_open(path, "" if numbered else f"{name}:", files.column))
         except SourceError as error:
             first = first or error
-            beside.append(Item(name, 0, None, bytes, str(error).removeprefix(f"{path}: ")))
+            beside.append(faulty(name, str(error).removeprefix(f"{path}: ")))
     if not tables:
         raise first or SourceError(f"{files.name}: no files of pictures")
     return ImageSource(
@@ -103,7 +103,7 @@ class _Items(Sequence[Item]):
         self._starts = np.concatenate([[0], np.cumsum([len(table) for table in tables])])
         names = pa.chunked_array([table.names for table in tables], pa.large_string())
         alike = len(pc.unique(names)) < len(names)
-        self._names: Any = _distinct(names.to_pylist()) if alike else names
+        self._names: Any = distinct_names(names.to_pylist()) if alike else names
         self._reader = lru_cache(_OPEN_FILES)(lambda number: _Reader(tables[number]))
 
     def __len__(self) -> int:
@@ -127,20 +127,6 @@ class _Items(Sequence[Item]):
 
     def _read(self, number: int, row: int) -> bytes:
         return self._reader(number).read(row)
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """Names as `items.distinct` makes them: a second NAME becomes NAME#2, and so on."""
-    taken, seen, last = set(names), set[str](), Counter[str]()
-    found = []
-    for name in names:
-        given = name
-        while given in seen or (given != name and given in taken):
-            last[name] += 1
-            given = f"{name}#{last[name] + 1}"
-        seen.add(given)
-        found.append(given)
-    return found
 
 
 class _Reader:
