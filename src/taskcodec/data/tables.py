@@ -3,13 +3,11 @@
 from functools import partial
 from pathlib import Path
 
-import pyarrow as pa
-
 from taskcodec.data.arrays import FeatureSource, open_npy
 from taskcodec.data.folders import Files
 from taskcodec.data.items import ImageSource
 from taskcodec.data.joined import join
-from taskcodec.data.parquet.columns import choose, opened
+from taskcodec.data.parquet.columns import choose, opened, telling_faults
 from taskcodec.data.parquet.pictures import open_pictures
 from taskcodec.data.parquet.vectors import open_parquet
 from taskcodec.errors import SourceError
@@ -58,7 +56,5 @@ def holds_samples(path: Path) -> bool:
 
 
 def _kind(path: Path, column: str | None) -> str:
-    try:
+    with telling_faults(path):
         return choose(str(path), opened(path).schema_arrow, column).kind
-    except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{path}: not a Parquet file that can be read ({type(error).__name__})") from error

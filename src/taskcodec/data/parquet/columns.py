@@ -3,7 +3,8 @@
 import json
 import uuid
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -75,6 +76,15 @@ def choose(name: str, schema: pa.Schema, column: str | None = None) -> Choice:
 def opened(path: Path | str, buffer_bytes: int = _BUFFER_BYTES) -> pq.ParquetFile:
     """A Parquet file whose columns are read page by page: as it is, Arrow reads a row group's whole column at once."""
     return pq.ParquetFile(path, buffer_size=buffer_bytes, pre_buffer=False)
+
+
+@contextmanager
+def telling_faults(path: Path | str) -> Iterator[None]:
+    """Raise SourceError instead where a file is no Parquet file, or one that is damaged in what tells of it."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"{path}: not a Parquet file that can be read ({type(error).__name__})") from error
 
 
 def id_column(schema: pa.Schema, taken: Collection[str]) -> str | None:

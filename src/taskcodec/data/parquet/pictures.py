@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from taskcodec.data.folders import Files
 from taskcodec.data.items import MAX_ITEM_BYTES, ImageSource, Item, distinct_names, faulty
-from taskcodec.data.parquet.columns import choose, id_column, label_column, opened, texts
+from taskcodec.data.parquet.columns import choose, id_column, label_column, opened, telling_faults, texts
 from taskcodec.errors import SourceError
 
 _READ_ROWS = 16
@@ -74,7 +74,7 @@ class _Table:
 
 
 def _open(path: str, prefix: str, column: str | None) -> _Table:
-    try:
+    with telling_faults(path):
         file = opened(path)
         schema = file.schema_arrow
         chosen = choose(path, schema, column)
@@ -88,8 +88,6 @@ def _open(path: str, prefix: str, column: str | None) -> _Table:
             ids = pc.struct_field(paths, "path").cast(pa.large_string()).to_pylist()
         labels = texts(file, path, label_column(schema, [name]))
         groups = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-    except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{path}: not a Parquet file that can be read ({type(error).__name__})") from error
     starts = np.cumsum([0, *groups])
     known = (f"{prefix}{row}" if ids is None or ids[row] is None else ids[row] for row in range(starts[-1]))
     return _Table(path, name, is_struct, starts, pa.array(known, pa.large_string()), labels)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from taskcodec.data.arrays import Block, FeatureSource
-from taskcodec.data.parquet.columns import choose, id_column, label_column, opened, texts
+from taskcodec.data.parquet.columns import choose, id_column, label_column, opened, telling_faults, texts
 from taskcodec.errors import SourceError
 
 _READ_ROWS = 1024
@@ -32,15 +32,13 @@ def open_parquet(path: Path, column: str | None = None) -> FeatureSource:
         SourceError: no Parquet file, or none with such columns.
     """
     name = str(path) if column is None else f"{path}:{column}"
-    try:
+    with telling_faults(path):
         file = opened(path)
         schema = file.schema_arrow
         columns = choose(str(path), schema, column).columns
         dimension = len(columns) if len(columns) > 1 else _dimension(path, file, columns[0])
         ids, labels = (texts(file, str(path), found(schema, columns)) for found in (id_column, label_column))
         groups = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-    except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{path}: not a Parquet file that can be read ({type(error).__name__})") from error
     block = _Blocks(path, columns, dimension, groups)
     return FeatureSource(
         name,
