@@ -64,20 +64,10 @@ def freeze(latent: Latent, step: float, rounding: float, prior: Latent | None = 
     residual = latent / np.float32(step) - symbols
     pmfs, points = [], []
     for j in range(symbols.shape[1]):
-        size = int(last[j] - first[j]) + 1
-        index = symbols[:, j] - first[j]
-        inside = (index >= 0) & (index < size)
-        index = index[inside]
-        counts = np.bincount(index, minlength=size).astype(np.float64)
-        spread = float(index.std()) if index.size else 0.0
-        drift = np.bincount(index, weights=residual[inside, j], minlength=size)
-        density = _geometric(symbols[:, j], int(first[j]), size)
-        if prior is not None:
-            seen = np.bincount(np.clip(prior_symbols[:, j] - first[j], 0, size - 1), minlength=size)
-            density = 0.5 * density + 0.5 * seen / len(prior_symbols)
-        blurred = _blur(counts, spread * len(symbols) ** -0.2)
-        pmfs.append((blurred + PRIOR_WEIGHT * density) / (blurred.sum() + PRIOR_WEIGHT))
-        points.append(drift / (counts + POINT_WEIGHT))
+        others = None if prior is None else prior_symbols[:, j]
+        pmf, point = _counted(symbols[:, j], residual[:, j], int(first[j]), int(last[j]), others)
+        pmfs.append(pmf)
+        points.append(point)
     tables = freeze_pmf(first.astype(np.int32), pmfs, 0.25 / (len(symbols) + PRIOR_WEIGHT))
     return Frozen(tables, np.concatenate(points).astype(np.float16).astype(np.float32))
 
@@ -104,21 +94,46 @@ def freeze_shared(latent: Latent, step: float, rounding: float) -> Frozen:
         values, drift = symbols[:, index == number].ravel(), residual[:, index == number].ravel()
         least, most = min(int(values.min()), every[0]), max(int(values.max()), every[1])
         low, high = (int(np.clip(end, -reach, reach - 1)) for end in (least - MARGIN, most + MARGIN))
-        size = high - low + 1
-        inside = (values >= low) & (values <= high)
-        counts = np.bincount(values[inside] - low, minlength=size).astype(np.float64)
-        blurred = _blur(counts, float(values[inside].std()) * len(values) ** -0.2 if inside.any() else 0.0)
-        first.append(low)
-        pmf = (blurred + PRIOR_WEIGHT * _geometric(values, low, size)) / (blurred.sum() + PRIOR_WEIGHT)
+        pmf, point = _counted(values, drift, low, high)
         if surprise:
-            others = np.bincount(np.clip(symbols.ravel() - low, 0, size - 1), minlength=size) / symbols.size
-            pmf = (1 - surprise) * pmf + surprise * others
+            pmf = (1 - surprise) * pmf + surprise * _shares(symbols, low, high)
+        first.append(low)
         pmfs.append(pmf)
-        points.append(np.bincount(values[inside] - low, drift[inside], size) / (counts + POINT_WEIGHT))
+        points.append(point)
     escape = 0.25 / (latent.size / len(numbers) + PRIOR_WEIGHT)
     shared = SharedTables(freeze_pmf(np.array(first, np.int32), pmfs, escape), index.astype(np.int32))
     each = np.concatenate(points).astype(np.float16).astype(np.float32)
     return Frozen(shared.tables(), shared.spread(each), shared)
+
+
+def _counted(
+    symbols: npt.NDArray[np.int32],
+    residual: Latent,
+    low: int,
+    high: int,
+    prior: npt.NDArray[np.int32] | None = None,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Probabilities and points of the symbols from low to high, as (n,) samples and what rounding took of them tell.
+
+    `prior`: further symbols, whose density is half of what counts of symbols are smoothed by.
+    """
+    size = high - low + 1
+    inside = (symbols >= low) & (symbols <= high)
+    index = symbols[inside] - low
+    counts = np.bincount(index, minlength=size).astype(np.float64)
+    spread = float(index.std()) if index.size else 0.0
+    density = _geometric(symbols, low, size)
+    if prior is not None:
+        density = 0.5 * density + 0.5 * _shares(prior, low, high)
+    blurred = _blur(counts, spread * len(symbols) ** -0.2)
+    drift = np.bincount(index, weights=residual[inside], minlength=size)
+    return (blurred + PRIOR_WEIGHT * density) / (blurred.sum() + PRIOR_WEIGHT), drift / (counts + POINT_WEIGHT)
+
+
+def _shares(symbols: npt.NDArray[np.int32], low: int, high: int) -> npt.NDArray[np.float64]:
+    """The share of each symbol from low to high; those beyond count for the nearest."""
+    counts = np.bincount(np.clip(symbols.ravel() - low, 0, high - low), minlength=high - low + 1)
+    return np.asarray(counts / symbols.size, dtype=np.float64)
 
 
 def sketch_shared(latent: Latent, size: int, shares: SharedTables) -> Latent:
