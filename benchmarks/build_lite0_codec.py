@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from taskcodec.data import open_source
-from taskcodec.engines.local import Batches, sample_features
+from taskcodec.engines.encode.local import Batches, sample_features
 from taskcodec.fitting import fit
 from taskcodec.transforms.backbones import load_backbone
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from taskcodec.codec import load_codec
 from taskcodec.coding import encode_block, encode_sample
 from taskcodec.fitting import adapt
+from taskcodec.loading import load_codec
 
 RATES, CHUNK, SINGLES = (500.0, 850.0, 1200.0), 4096, 512
 

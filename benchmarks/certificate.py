@@ -16,12 +16,12 @@ import numpy as np
 
 import taskcodec
 from taskcodec.coding import encode_block
-from taskcodec.data.augment import AUGMENTATIONS
+from taskcodec.data.augmentations.draws import AUGMENTATIONS
 from taskcodec.data.sources import open_source
-from taskcodec.engines.local import Batches
-from taskcodec.engines.views import views_of_squares
-from taskcodec.evaluation.certificate import bound_excess, draw_items, fit_posterior, identity_bits
-from taskcodec.evaluation.certify_store import CALIBRATION
+from taskcodec.engines.encode.local import Batches
+from taskcodec.engines.encode.views import views_of_squares
+from taskcodec.evaluation.certificate.bound import bound_excess, draw_items, fit_posterior, identity_bits
+from taskcodec.evaluation.certificate.of_store import CALIBRATION
 from taskcodec.fitting import default_bits
 from taskcodec.transforms.backbones import load_backbone
 

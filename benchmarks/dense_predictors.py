@@ -15,11 +15,11 @@ import matplotlib
 import PIL
 
 from taskcodec.cli.output import progress_bar
-from taskcodec.evaluation.dense import ORIGINAL, dense_pixel_codecs, limits, run_dense
-from taskcodec.evaluation.detection import coco256_task
-from taskcodec.evaluation.plot import COLOURS, MARKERS
-from taskcodec.evaluation.predictors import load_detector, load_segmenter
-from taskcodec.evaluation.segmentation import camvid_task
+from taskcodec.evaluation.dense.detection import coco256_task
+from taskcodec.evaluation.dense.frozen import load_detector, load_segmenter
+from taskcodec.evaluation.dense.run import ORIGINAL, dense_pixel_codecs, limits, run_dense
+from taskcodec.evaluation.dense.segmentation import camvid_task
+from taskcodec.evaluation.report.colours import COLOURS, MARKERS
 
 matplotlib.use("Agg")
 from matplotlib import pyplot

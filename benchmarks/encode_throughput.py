@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from taskcodec.codec import Codec, load_codec
 from taskcodec.data import open_source
-from taskcodec.engines.local import BATCH, encode_source
+from taskcodec.engines.encode.local import BATCH, encode_source
+from taskcodec.loading import load_codec
 from taskcodec.transforms.backbones import load_backbone
 
 ROUNDS = 3
@@ -39,7 +39,7 @@ def main():
             backbone(pixels[i : i + BATCH])
         middle = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
-            encode_source(source, codec, f"{folder}/x.tcz", Codec.from_bytes, backbone=backbone, bits=850)
+            encode_source(source, codec, f"{folder}/x.tcz", backbone=backbone, bits=850)
         if round_number:  # the first round warms up
             alone.append(len(source) / (middle - start))
             whole.append(len(source) / (time.perf_counter() - middle))

@@ -12,9 +12,9 @@ import argparse
 
 import numpy as np
 
-from taskcodec.evaluation.evaluate import Coded, Plan, evaluate_features
-from taskcodec.evaluation.targets import make_target
-from taskcodec.evaluation.verdict import LOSSY, widening
+from taskcodec.evaluation.scores.verdict import LOSSY, widening
+from taskcodec.evaluation.survival.of_features import Coded, Plan, evaluate_features
+from taskcodec.evaluation.tasks.targets import make_target
 
 USEFUL, USELESS = 10, 20
 

@@ -17,12 +17,12 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from taskcodec.data.augment import augment
+from taskcodec.data.augmentations.draws import augment
 from taskcodec.data.idx import read_idx
 from taskcodec.data.sources import ImageSource, Item, open_source
-from taskcodec.engines.local import Batches
+from taskcodec.engines.encode.local import Batches
 from taskcodec.transforms.backbones import load_backbone
-from taskcodec.transforms.images import open_image
+from taskcodec.transforms.pictures.images import open_image
 
 VIEWS = 3
 FOLDERS = ("ants_bees", "caltech101_25x30", "houses_price_room", "eurosat_rgb_2400")

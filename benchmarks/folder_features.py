@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from taskcodec.data import open_source, read_labels
-from taskcodec.engines.local import Batches
+from taskcodec.engines.encode.local import Batches
 from taskcodec.store import OK
 from taskcodec.transforms.backbones import load_backbone
 

@@ -69,7 +69,7 @@ def draw(rows, file, title):
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    from taskcodec.evaluation.plot import COLOURS
+    from taskcodec.evaluation.report.colours import COLOURS
 
     figure, axes = plt.subplots(figsize=(7, 4.4), layout="constrained")
     shown = [row for row in rows if row["metric"] == "accuracy" and row["probe"] == PREDICTORS[0]]

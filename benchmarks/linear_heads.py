@@ -9,7 +9,7 @@ whitens by the covariance within augmented views of the images of --fit-on (the 
 on the set's own training images.
 """
 
-from taskcodec.evaluation.own import OwnCodec
+from taskcodec.evaluation.peers.own import OwnCodec
 from taskcodec.fitting import fit
 
 RATES = (128.0, 256.0, 512.0, 900.0)

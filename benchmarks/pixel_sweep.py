@@ -17,7 +17,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import StratifiedKFold
 
 from taskcodec.data import open_source
-from taskcodec.evaluation.pixels import PillowCodec, available, pixel_features
+from taskcodec.evaluation.peers.pixels import PillowCodec, available, pixel_features
 from taskcodec.transforms.backbones import load_backbone
 
 SIDES = (32, 48, 64, 96, 128, 160, 224)

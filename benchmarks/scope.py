@@ -16,15 +16,16 @@ from pathlib import Path
 
 import numpy as np
 
-from taskcodec.data.augment import STRONG, augment
+from taskcodec.data.augmentations.draws import STRONG, augment
 from taskcodec.data.sources import open_source
-from taskcodec.evaluation.intervals import bootstrap, paired_difference
-from taskcodec.evaluation.own import FittedCodec
-from taskcodec.evaluation.shift import measure_shift
-from taskcodec.evaluation.tasks import LabelledSet, Task, make_splits, probe_scores
+from taskcodec.evaluation.peers.own import FittedCodec
+from taskcodec.evaluation.predictors.probing import probe_scores
+from taskcodec.evaluation.scores.intervals import bootstrap, paired_difference
+from taskcodec.evaluation.survival.shift import measure_shift
+from taskcodec.evaluation.tasks.labelled import LabelledSet, Task, make_splits
 from taskcodec.fitting import fit
 from taskcodec.transforms.backbones import load_backbone
-from taskcodec.transforms.images import open_image
+from taskcodec.transforms.pictures.images import open_image
 
 SEED = 0
 FITTED = 600

@@ -17,9 +17,9 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from taskcodec.data.toy import banana_source, disjoint_orbits, permuted_bits, shifted_strings
-from taskcodec.evaluation.certificate import bound_excess, draw_items
-from taskcodec.evaluation.plot import COLOURS
-from taskcodec.evaluation.theory import (
+from taskcodec.evaluation.certificate.bound import bound_excess, draw_items
+from taskcodec.evaluation.report.colours import COLOURS
+from taskcodec.theory.rate_invariance import (
     Coded,
     code_table,
     erasure_code,

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from taskcodec.evaluation.tasks import LabelledSet, Task, make_splits, probe_scores
+from taskcodec.evaluation.predictors.probing import probe_scores
+from taskcodec.evaluation.tasks.labelled import LabelledSet, Task, make_splits
 from taskcodec.fitting import fit
 
 SAMPLES = 1000

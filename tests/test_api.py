@@ -15,8 +15,8 @@ from zarr.storage import MemoryStore
 
 import taskcodec
 from taskcodec.errors import SkippedWarning, SourceError, UsageError
-from taskcodec.evaluation.benchmark import BenchmarkPlan
-from taskcodec.evaluation.evaluate import Plan
+from taskcodec.evaluation.benchmark.run import BenchmarkPlan
+from taskcodec.evaluation.survival.of_features import Plan
 from taskcodec.store import SampleRecord, StoreWriter, pack_zip
 from tests.cli.test_encode import run
 
@@ -46,7 +46,7 @@ def test_every_name_is_there():
 
 def test_a_feature_codec_is_imported_by_its_name():
     from taskcodec import FeatureCodec
-    from taskcodec.fitting.feature_codec import FeatureCodec as home
+    from taskcodec.fitting.closed_form.feature_codec import FeatureCodec as home
 
     assert FeatureCodec is home
 
@@ -163,7 +163,7 @@ def test_a_data_frame_without_labels(folder):
 
 
 def test_pandas_that_is_missing_is_told(folder, monkeypatch):
-    monkeypatch.delitem(sys.modules, "taskcodec.store.frame", raising=False)
+    monkeypatch.delitem(sys.modules, "taskcodec.store.views.frame", raising=False)
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(UsageError, match=r"pandas is not installed; run: pip install pandas$"):
         taskcodec.open(folder / "x.tcz").to_pandas()

@@ -17,7 +17,7 @@ from taskcodec.coding import SharedTables, freeze_pmf
 from taskcodec.coding.varint import write_varints
 from taskcodec.errors import CorruptFileError, MismatchError, TaskcodecError
 from taskcodec.fitting import fit
-from taskcodec.fitting.usual import fit_usual
+from taskcodec.fitting.closed_form.usual import fit_usual
 from taskcodec.transforms.affine import AffineTransform
 from tests.test_codec import opened, signed
 
@@ -262,8 +262,8 @@ def test_a_store_of_few_samples_opens_where_zlib_is_another_build(tmp_path, monk
 
 
 def encoded(folder):
-    from taskcodec.engines.encoding import EncodeOptions, encode_job
-    from taskcodec.evaluation.own import SILENT
+    from taskcodec.engines.encode.decide import EncodeOptions, encode_job
+    from taskcodec.evaluation.peers.own import SILENT
 
     encode_job(str(folder / "x.npy"), str(folder / "x.tcz"), EncodeOptions(), *SILENT)
     return folder / "x.tcz"

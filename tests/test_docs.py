@@ -14,7 +14,7 @@ from PIL import Image
 
 import taskcodec
 from taskcodec.coding import encode_block, encode_sample, tables_from_symbols
-from taskcodec.fitting.usual import fit_usual
+from taskcodec.fitting.closed_form.usual import fit_usual
 from taskcodec.store import SampleRecord, StoreWriter
 from tests.cli.test_encode import run
 from tests.coding.make_golden import golden_conditional
@@ -22,7 +22,7 @@ from tests.conditional import conditional, conditional_tables
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-MODULES = ["taskcodec", "taskcodec.codec", "taskcodec.store.writer", "taskcodec.fitting.feature_codec"]
+MODULES = ["taskcodec", "taskcodec.codec", "taskcodec.store.writer", "taskcodec.fitting.closed_form.feature_codec"]
 
 
 def blocks(page, language):
@@ -213,7 +213,7 @@ def test_the_limits_are_those_of_the_code():
     from taskcodec import codec_file
     from taskcodec.coding import ans, shared, tables, varint
     from taskcodec.quantization import uniform
-    from taskcodec.store import manifest
+    from taskcodec.store.format import manifest
     from taskcodec.transforms import axes
 
     text = (ROOT / "docs" / "store-format.md").read_text(encoding="utf-8")

@@ -15,13 +15,16 @@ import taskcodec
 ROOT = Path(taskcodec.__file__).parent
 FLOORS = [
     {"errors"},
-    {"coding", "codec_file", "samples"},
-    {"store", "transforms", "quantization", "entropy_models", "distortions"},
+    {"atomic", "coding", "codec_file", "samples"},
+    {"transforms", "quantization", "entropy_models", "distortions"},
     {"codec_parts"},
     {"codec"},
+    {"store"},
+    {"loading"},
     {"fitting"},
     {"data"},
     {"engines"},
+    {"theory"},
     {"evaluation"},
     {"api"},
     {"cli"},
@@ -32,6 +35,8 @@ OUTSIDE = {
     "errors": set(),
     "coding": {"numpy", "constriction"},
     "store": {"numpy", "zarr", "pyarrow", "fsspec", "google_crc32c"},
+    "atomic": set(),
+    "loading": set(),
     "quantization": {"numpy"},
     "entropy_models": {"numpy"},
     "codec_file": {"numpy", "safetensors"},
@@ -50,27 +55,27 @@ EXTRAS = {
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 TORCH_FREE = [
     *("coding", "store", "quantization", "entropy_models", "fitting"),
-    *("codec.py", "codec_file.py", "codec_parts.py", "errors.py", "samples.py"),
+    *("codec.py", "codec_file.py", "codec_parts.py", "loading.py", "atomic.py", "errors.py", "samples.py"),
 ]
 TORCH_ALLOWED = {
-    "store/torch_data.py",
+    "store/views/torch_data.py",
     "entropy_models/autoregressive.py",
     "entropy_models/factorized.py",
     "entropy_models/gaussian.py",
     "entropy_models/hyperprior.py",
     "entropy_models/integer_network.py",
     "entropy_models/model.py",
-    "fitting/checkpoints.py",
-    "fitting/compressor.py",
-    "fitting/conditional.py",
-    "fitting/learned_bottleneck.py",
-    "fitting/processes.py",
-    "fitting/training.py",
-    "fitting/training_data.py",
+    "fitting/gradient/checkpoints.py",
+    "fitting/gradient/compressor.py",
+    "fitting/gradient/conditional.py",
+    "fitting/gradient/learned_bottleneck.py",
+    "fitting/gradient/processes.py",
+    "fitting/gradient/training.py",
+    "fitting/gradient/data.py",
     "quantization/noise.py",
     "quantization/straight_through.py",
 }
-PANDAS_ALLOWED = {"store/frame.py"}
+PANDAS_ALLOWED = {"store/views/frame.py"}
 
 
 def files():
@@ -123,6 +128,71 @@ def test_what_the_lower_floors_import_is_required():
     assert {name.replace("_", "-") for names in OUTSIDE.values() for name in names} <= required
 
 
+def modules():
+    """Each module's file, by its dotted name."""
+    found = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path for path in ROOT.rglob("*.py")}
+    return {name.removesuffix(".__init__"): path for name, path in found.items()}
+
+
+def graph():
+    """Of each module those that it imports, anywhere in it, for its types too."""
+    known, found = modules(), {}
+    for name, path in known.items():
+        found[name] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found[name] |= {alias.name for alias in node.names if alias.name in known}
+            elif isinstance(node, ast.ImportFrom) and node.module in known:
+                whole = {f"{node.module}.{alias.name}" for alias in node.names}
+                found[name] |= {each if each in known else node.module for each in whole}
+    return found
+
+
+def rooms(depth):
+    """The graph of the folders, and of the files among them, at a depth; what lies in a folder is one with it."""
+    found = {}
+    for name, others in graph().items():
+        here = name.split(".")[:depth]
+        there = {tuple(other.split(".")[:depth]) for other in others}
+        found.setdefault(tuple(here), set()).update(there - {tuple(here)})
+    # A folder's own __init__ stands before or above what lies in it: it is of no room.
+    return {room: {other for other in others if len(other) == depth} for room, others in found.items()}
+
+
+def circle(edges):
+    """Names along a circle, or None."""
+    done, path = set(), []
+
+    def walk(name):
+        if name in path:
+            return path[path.index(name) :]
+        if name in done:
+            return None
+        path.append(name)
+        for other in sorted(edges.get(name, ())):
+            if found := walk(other):
+                return found
+        done.add(path.pop())
+        return None
+
+    return next(filter(None, map(walk, sorted(edges))), None)
+
+
+def test_no_module_needs_itself():
+    edges = {name: others - {"taskcodec"} for name, others in graph().items()}
+    assert circle(edges) is None
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_no_room_needs_itself(depth):
+    assert circle(rooms(depth)) is None
+
+
+def test_rooms_stay_small():
+    for folder in {path.parent for path in ROOT.rglob("*.py")}:
+        assert len(list(folder.glob("*.py"))) <= 12, folder.relative_to(ROOT)
+
+
 def test_files_stay_short():
     assert max(len(path.read_text(encoding="utf-8").splitlines()) for path in files()) <= 400
 
@@ -132,12 +202,11 @@ def test_opening_and_decoding_leaves_torch_unimported(tmp_path):
     np.save(tmp_path / "x.npy", x)
     script = f"""
 import sys, numpy, taskcodec
-from taskcodec.codec import Codec
 from taskcodec.data import open_source
-from taskcodec.engines.local import encode_source
+from taskcodec.engines.encode.local import encode_source
 x = numpy.load({str(tmp_path / "x.npy")!r})
 codec = taskcodec.fit(x, bits=40)
-encode_source(open_source({str(tmp_path / "x.npy")!r}), codec, {str(tmp_path / "s.tcz")!r}, Codec.from_bytes)
+encode_source(open_source({str(tmp_path / "x.npy")!r}), codec, {str(tmp_path / "s.tcz")!r})
 store = taskcodec.open({str(tmp_path / "s.tcz")!r})
 assert store.features[:].shape == (300, 16) and store.verify() == []
 codec.decompress(codec.compress(x[0]))
@@ -201,15 +270,14 @@ def test_functions_that_need_an_extra_name_it(tmp_path):
     np.save(tmp_path / "x.npy", np.eye(20, 8, dtype="f4"))
     script = """
 import importlib, taskcodec
-from taskcodec.codec import Codec
 from taskcodec.data import open_source
-from taskcodec.engines.local import encode_source
-store = encode_source(open_source("x.npy"), taskcodec.load_codec("x.codec"), "s.tcz", Codec.from_bytes)
+from taskcodec.engines.encode.local import encode_source
+store = encode_source(open_source("x.npy"), taskcodec.load_codec("x.codec"), "s.tcz")
 for call in (
     lambda: taskcodec.load_codec("lite0").compress("a.jpg"),
     store.torch,
     lambda: taskcodec.FeatureCodec,
-    lambda: importlib.import_module("taskcodec.fitting.feature_codec"),
+    lambda: importlib.import_module("taskcodec.fitting.closed_form.feature_codec"),
 ):
     try:
         call()

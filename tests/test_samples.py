@@ -13,7 +13,7 @@ from zarr.storage import MemoryStore
 
 import taskcodec
 from taskcodec.errors import MismatchError, SourceError
-from taskcodec.fitting.feature_codec import FeatureCodec
+from taskcodec.fitting.closed_form.feature_codec import FeatureCodec
 from taskcodec.samples import as_features
 from taskcodec.store import SampleRecord, StoreWriter
 

@@ -9,12 +9,12 @@ from PIL import Image
 
 import taskcodec
 from taskcodec.coding import encode_block
-from taskcodec.data.augmentations import views
+from taskcodec.data.augmentations.kinds import views
 from taskcodec.data.idx import read_idx_folder
 from taskcodec.fitting import adapt
-from taskcodec.fitting.conditional import with_conditional_tables
-from taskcodec.fitting.training import seeded
-from taskcodec.transforms.networks import unpack
+from taskcodec.fitting.gradient.conditional import with_conditional_tables
+from taskcodec.fitting.gradient.training import seeded
+from taskcodec.transforms.networks.build import unpack
 
 BLOCK = 4096
 MEAN, STD = 0.1307, 0.3081

@@ -19,11 +19,11 @@ from measuring import MEAN, STD
 
 import taskcodec
 from taskcodec.coding.tables import TABLE_BITS
-from taskcodec.data.augmentations import views
+from taskcodec.data.augmentations.kinds import views
 from taskcodec.data.idx import read_idx_folder
-from taskcodec.evaluation.plot import COLOURS
-from taskcodec.fitting.training import seeded
-from taskcodec.transforms.networks import unpack
+from taskcodec.evaluation.report.colours import COLOURS
+from taskcodec.fitting.gradient.training import seeded
+from taskcodec.transforms.networks.build import unpack
 
 VIEWS = 3
 NEIGHBOURS = 8

@@ -36,9 +36,9 @@ from measuring import (
 )
 
 import taskcodec
-from taskcodec.data.augmentations import views
-from taskcodec.fitting.recipe import NetworkChoice, Recipe, Schedule
-from taskcodec.fitting.training import TrainingSet, train
+from taskcodec.data.augmentations.kinds import views
+from taskcodec.fitting.gradient.recipe import NetworkChoice, Recipe, Schedule
+from taskcodec.fitting.gradient.training import TrainingSet, train
 
 COLUMNS = 32
 PREPROCESSING = {"resize": 28, "crop": 28, "interpolation": "bicubic", "mean": [MEAN] * 3, "std": [STD] * 3}
@@ -111,7 +111,7 @@ def draw(rows, file):
     from matplotlib import pyplot as plt
     from matplotlib.ticker import LogFormatter
 
-    from taskcodec.evaluation.plot import COLOURS
+    from taskcodec.evaluation.report.colours import COLOURS
 
     figure, panels = plt.subplots(1, 3, figsize=(18, 4.4), layout="constrained")
     titles = {"digit": "test images as they are", MOVED: "all images augmented"}

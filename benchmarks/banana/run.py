@@ -25,13 +25,13 @@ from matplotlib import pyplot as plt
 
 import taskcodec
 from taskcodec.coding import encode_block
-from taskcodec.data.augmentations import jittered, radius, rotations
+from taskcodec.data.augmentations.kinds import jittered, radius, rotations
 from taskcodec.data.toy import banana_source
-from taskcodec.evaluation.plot import COLOURS
-from taskcodec.evaluation.theory import BLOCK, quantization_point
+from taskcodec.evaluation.report.colours import COLOURS
 from taskcodec.fitting import adapt
-from taskcodec.fitting.recipe import NetworkChoice, Recipe, Schedule
-from taskcodec.fitting.training import TrainingSet, train
+from taskcodec.fitting.gradient.recipe import NetworkChoice, Recipe, Schedule
+from taskcodec.fitting.gradient.training import TrainingSet, train
+from taskcodec.theory.rate_invariance import BLOCK, quantization_point
 
 MLP = NetworkChoice("mlp", {"hidden": [64, 64]})
 VIC_BETAS = (0.6, 0.3, 0.15, 0.08, 0.05, 0.03)

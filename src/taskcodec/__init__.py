@@ -16,18 +16,19 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from taskcodec.api import benchmark, encode, features
-    from taskcodec.codec import Codec, load_codec
+    from taskcodec.codec import Codec
     from taskcodec.errors import TaskcodecError
-    from taskcodec.evaluation.evaluate_store import evaluate
+    from taskcodec.evaluation.survival.of_store import evaluate
     from taskcodec.fitting import adapt, at_bits, at_step, fit
-    from taskcodec.fitting.feature_codec import FeatureCodec
+    from taskcodec.fitting.closed_form.feature_codec import FeatureCodec
+    from taskcodec.loading import load_codec
     from taskcodec.store import Store
     from taskcodec.transforms.spec import BackboneSpec
 
 _HOMES = {
     "BackboneSpec": "taskcodec.transforms.spec",
     "Codec": "taskcodec.codec",
-    "FeatureCodec": "taskcodec.fitting.feature_codec",
+    "FeatureCodec": "taskcodec.fitting.closed_form.feature_codec",
     "Store": "taskcodec.store",
     "TaskcodecError": "taskcodec.errors",
     "adapt": "taskcodec.fitting",
@@ -35,10 +36,10 @@ _HOMES = {
     "at_step": "taskcodec.fitting",
     "benchmark": "taskcodec.api",
     "encode": "taskcodec.api",
-    "evaluate": "taskcodec.evaluation.evaluate_store",
+    "evaluate": "taskcodec.evaluation.survival.of_store",
     "features": "taskcodec.api",
     "fit": "taskcodec.fitting",
-    "load_codec": "taskcodec.codec",
+    "load_codec": "taskcodec.loading",
 }
 
 
@@ -99,13 +100,12 @@ def decode(place: Any) -> "npt.NDArray[np.float32]":
 def _found(place: Any) -> "Store":
     from pathlib import Path
 
-    from taskcodec.codec import Codec
     from taskcodec.errors import SourceError
     from taskcodec.store import Store
 
     if isinstance(place, str | Path) and "://" not in str(place) and str(place) and not Path(place).exists():
         raise SourceError(f"{place}: no such file or folder")
-    return Store(place, Codec.from_bytes)
+    return Store(place)
 
 
 __all__ = [

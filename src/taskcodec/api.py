@@ -13,16 +13,16 @@ import numpy.typing as npt
 
 from taskcodec.data import open_source
 from taskcodec.data.arrays import array_source
-from taskcodec.engines.encoding import EncodeOptions, encode_job, fitted_here
-from taskcodec.engines.local import Progress, feature_blocks
-from taskcodec.engines.sources import backbone_for, check_device
+from taskcodec.engines.encode.decide import EncodeOptions, encode_job, fitted_here
+from taskcodec.engines.encode.local import Progress, feature_blocks
+from taskcodec.engines.encode.sources import backbone_for, check_device
 from taskcodec.errors import EncodeWarning, MismatchError, SkippedWarning, UsageError
-from taskcodec.evaluation.shift import ShiftWatch
+from taskcodec.evaluation.survival.shift import ShiftWatch
 from taskcodec.samples import as_features
 from taskcodec.store import CHUNK_ROWS, OK, SampleRecord, Store
 
 if TYPE_CHECKING:
-    from taskcodec.evaluation.benchmark import BenchmarkPlan, Outcome
+    from taskcodec.evaluation.benchmark.run import BenchmarkPlan, Outcome
 
 
 def encode(
@@ -153,13 +153,13 @@ def benchmark(
     Args:
         places: labelled folders of images, or files of features; one or several.
         out: folder for results.json, report.html, its plots, and what lets a stopped run go on.
-        plan: what to measure and how, a `taskcodec.evaluation.benchmark.BenchmarkPlan`.
+        plan: what to measure and how, a `taskcodec.evaluation.benchmark.run.BenchmarkPlan`.
         jobs: processes; one a core by default.
 
-    Raises what `taskcodec.evaluation.benchmark.benchmark` raises.
+    Raises what `taskcodec.evaluation.benchmark.run.benchmark` raises.
     """
-    from taskcodec.evaluation.benchmark import benchmark as measure
-    from taskcodec.evaluation.benchmark_report import write_benchmark_report
+    from taskcodec.evaluation.benchmark.extras import write_benchmark_report
+    from taskcodec.evaluation.benchmark.run import benchmark as measure
 
     several = [places] if isinstance(places, str | Path) else places
     outcome = measure([str(place) for place in several], out, plan, jobs=jobs or os.cpu_count() or 1)

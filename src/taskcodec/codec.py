@@ -13,7 +13,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec import codec_file
-from taskcodec.codec_file import MAX_BYTES
+from taskcodec.atomic import replacing
 from taskcodec.codec_parts import (
     plain_tensors,
     read_coding,
@@ -31,18 +30,12 @@ from taskcodec.codec_parts import (
     transform_tensors,
 )
 from taskcodec.coding import AnyTables, SharedTables, Tables, decode_sample, encode_sample
-from taskcodec.errors import CorruptFileError, ForeignFileError, MismatchError, SourceError, needing_packages
+from taskcodec.errors import CorruptFileError, MismatchError, needing_packages
 from taskcodec.quantization.uniform import HasRuns, Runs, dequantize, quantize
 from taskcodec.samples import are_images, as_features, batch_of, preprocessed, settled, stacked
-from taskcodec.store.atomic import replacing
-from taskcodec.store.backend import is_zip, open_blobs
-from taskcodec.store.manifest import CODEC_KEY
 from taskcodec.transforms.affine import AffineTransform
-from taskcodec.transforms.carried import Network, Networks
+from taskcodec.transforms.networks.carried import Network, Networks
 from taskcodec.transforms.spec import BackboneSpec
-
-BUNDLED = ("lite0",)
-"""Names of the codecs shipped in the package."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -240,10 +233,10 @@ class Codec:
     def _backbone(self) -> Any:
         with needing_packages():
             from taskcodec.transforms.backbones import load_backbone_for
-            from taskcodec.transforms.backbones.learned import backbone_of
+            from taskcodec.transforms.backbones.load import analysis_of
 
         if self.networks is not None and self.g_a is not None:
-            return backbone_of(self.networks, self.backbone, "codec")
+            return analysis_of(self.networks, self.backbone, "codec")
         assert self.backbone is not None
         return load_backbone_for(self.backbone)
 
@@ -320,31 +313,6 @@ class Codec:
         except CorruptFileError as error:
             raise CorruptFileError(f"{name}: {error}") from error
         return codec
-
-
-def load_codec(path: str | Path) -> Codec:
-    """Load a codec from its file, from a store (folder, zip file or URL), or by the name of a bundled one ("lite0").
-
-    Raises SourceError when there is no such file; ForeignFileError, FutureVersionError, CorruptFileError as found.
-    """
-    if str(path) in BUNDLED and not Path(path).exists():
-        data = resources.files("taskcodec").joinpath(f"bundled/{path}.codec").read_bytes()
-        return Codec.from_bytes(data, name=f"bundled codec {path}")
-    file = Path(path)
-    if "://" in str(path) or file.is_dir() or (file.is_file() and is_zip(file)):
-        found = open_blobs(path if "://" in str(path) else file).get(CODEC_KEY)
-        if found is None:
-            raise ForeignFileError(f"{path}: without {CODEC_KEY}, it is not a taskcodec store")
-        return Codec.from_bytes(found, name=f"{path}/{CODEC_KEY}")
-    try:
-        if file.stat().st_size > MAX_BYTES:
-            raise CorruptFileError(f"{path}: larger than any codec (at most {MAX_BYTES} bytes)")
-        return Codec.from_bytes(file.read_bytes(), name=str(path))
-    except FileNotFoundError as error:
-        names = ", ".join(BUNDLED)
-        raise SourceError(f"{path}: no such codec file, nor a bundled codec ({names})") from error
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _object(value: Any) -> dict[str, Any]:

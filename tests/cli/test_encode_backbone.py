@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from taskcodec.engines.encoding import EncodeOptions, encode_job
+from taskcodec.engines.encode.decide import EncodeOptions, encode_job
 from taskcodec.errors import BackboneError
 
 

@@ -11,10 +11,10 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 import taskcodec
-from taskcodec.engines.encoding import EncodeOptions, encode_job
+from taskcodec.engines.encode.decide import EncodeOptions, encode_job
 from taskcodec.errors import StorageError
 from taskcodec.store.backend import open_blobs
-from taskcodec.store.manifest import read_manifest, write_manifest
+from taskcodec.store.format.manifest import read_manifest, write_manifest
 from tests.cli.test_encode import contents, refused, run
 
 
@@ -325,7 +325,7 @@ def test_an_append_after_another_version_of_the_fit_takes_the_store_as_it_is(tmp
     np.save(tmp_path / "y.npy", low_rank(300, seed=0)[::-1])
     run("encode", tmp_path / "x.npy", tmp_path / "s.tcz")
     fingerprint = taskcodec.open(tmp_path / "s.tcz").manifest.fingerprint
-    monkeypatch.setattr("taskcodec.engines.encoding.fit_usual", None)
+    monkeypatch.setattr("taskcodec.engines.encode.decide.fit_usual", None)
     run("encode", tmp_path / "y.npy", tmp_path / "s.tcz", "--append")
     assert taskcodec.open(tmp_path / "s.tcz").manifest.fingerprint == fingerprint
     with pytest.raises(StorageError, match="no store to append to"):

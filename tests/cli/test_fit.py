@@ -14,8 +14,8 @@ from tests.cli.test_encode import run
 
 pytest.importorskip("torch")
 
-from taskcodec.evaluation.probes import probe_accuracy
-from taskcodec.evaluation.tolerance import GRID_BITS
+from taskcodec.evaluation.predictors.linear import probe_accuracy
+from taskcodec.evaluation.survival.tolerance import GRID_BITS
 
 
 @pytest.fixture(scope="module")

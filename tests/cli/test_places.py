@@ -114,7 +114,7 @@ def fail_into(monkeypatch, target):
             raise OSError(16, "Device or resource busy")
         replace(source, to)
 
-    monkeypatch.setattr("taskcodec.engines.places.os.replace", refuse)
+    monkeypatch.setattr("taskcodec.engines.encode.places.os.replace", refuse)
 
 
 def test_a_replace_that_fails_leaves_the_old_store_where_it_was(folder, monkeypatch):
@@ -141,7 +141,7 @@ import os, sys
 os.replace = lambda *_: os._exit(9)
 import taskcodec.store.backend as backend, types
 backend.os = types.SimpleNamespace(**{**vars(os), "replace": os.rename})  # what writes the files is not stopped
-import taskcodec.store.atomic as atomic
+import taskcodec.atomic as atomic
 atomic.os = backend.os
 from taskcodec.cli.main import main
 main()

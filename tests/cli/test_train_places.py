@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from taskcodec.data.toy import banana_source
-from taskcodec.engines.train_config import read_config
+from taskcodec.engines.train.config import read_config
 from taskcodec.errors import StorageError, TaskcodecError, UsageError
 
 if any(find_spec(name) is None for name in ("lightning", "kornia", "yaml")):
     pytest.skip("the train extra is not installed", allow_module_level=True)
-from taskcodec.engines.train_job import train_all
+from taskcodec.engines.train.job import train_all
 
 CONFIG = """
 data: {source: points.npy}

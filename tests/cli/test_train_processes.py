@@ -13,7 +13,7 @@ import pytest
 
 import taskcodec
 from taskcodec.data.toy import banana_source
-from taskcodec.engines.train_config import read_config
+from taskcodec.engines.train.config import read_config
 from taskcodec.errors import UsageError
 
 if any(find_spec(name) is None for name in ("lightning", "kornia", "yaml")):
@@ -28,8 +28,8 @@ training: {steps: 40, batch: 64, checkpoint_every: 5, accelerator: cpu, devices:
 TWO_CLOCKS = """
 import os
 import numpy as np, torch
-from taskcodec.fitting.recipe import NetworkChoice, Recipe, Schedule
-from taskcodec.fitting.training import TrainingSet, train
+from taskcodec.fitting.gradient.recipe import NetworkChoice, Recipe, Schedule
+from taskcodec.fitting.gradient.training import TrainingSet, train
 mlp = NetworkChoice("mlp", {"hidden": [8]})
 schedule = Schedule(20, 64, checkpoint_every=5, accelerator="cpu", devices=2)
 late = {"0": 1e6, "1": 0.0}[os.environ.get("LOCAL_RANK", "0")]
@@ -110,7 +110,7 @@ def test_a_loss_that_one_of_them_finds_not_finite_stops_both(folder):
 
 
 def test_several_devices_leave_no_room_for_jobs(folder, monkeypatch):
-    from taskcodec.engines.train_job import train_all
+    from taskcodec.engines.train.job import train_all
 
     monkeypatch.chdir(folder)
     with pytest.raises(UsageError, match="--jobs 2: a training on 2 devices runs alone"):

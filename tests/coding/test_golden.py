@@ -89,7 +89,7 @@ def test_codec():
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_store(threads):
-    store, symbols = Store(FOLDER / "golden.tcz", Codec.from_bytes, threads), golden_symbols(300, 40, 1)
+    store, symbols = Store(FOLDER / "golden.tcz", threads), golden_symbols(300, 40, 1)
     records = golden_records(300)
     assert np.array_equal(store.symbols[:], symbols)
     assert np.array_equal(store.features[:], golden_features(symbols).astype(np.float32))
@@ -145,7 +145,7 @@ def test_the_bundled_codec_is_written_as_it_was(monkeypatch):
 def test_stores_of_later_versions(kind, monkeypatch):
     monkeypatch.setattr(zlib, "compress", lambda raw, level: b"another build")
     _, symbols, features = KINDS[kind]
-    store, records = Store(FOLDER / f"{kind}.tcz", Codec.from_bytes), golden_records(150)
+    store, records = Store(FOLDER / f"{kind}.tcz"), golden_records(150)
     assert np.array_equal(store.symbols[:], symbols)
     np.testing.assert_allclose(store.features[:], features, rtol=1e-6, atol=1e-7)
     assert np.array_equal(zarr.open(FOLDER / f"{kind}.tcz", mode="r")["codes"][:], symbols)

@@ -6,11 +6,10 @@ import numpy as np
 from PIL import Image
 
 import taskcodec
-from taskcodec.codec import Codec
 from taskcodec.data import open_source
-from taskcodec.engines.local import encode_source
-from taskcodec.engines.records import read_item
-from taskcodec.transforms.images import Preprocessing
+from taskcodec.engines.encode.local import encode_source
+from taskcodec.engines.encode.records import read_item
+from taskcodec.transforms.pictures.images import Preprocessing
 
 
 class Eyes:
@@ -51,5 +50,5 @@ def encoded(place, store, **options):
     source = open_source(place) if not hasattr(place, "descriptor") else place
     codec = taskcodec.fit(np.random.default_rng(0).uniform(0, 255, (300, 4)).astype("f4"), bits=20)
     said = []
-    made = encode_source(source, codec, store, Codec.from_bytes, backbone=Eyes(), say=said.append, **options)
+    made = encode_source(source, codec, store, backbone=Eyes(), say=said.append, **options)
     return made, said

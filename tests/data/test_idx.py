@@ -6,7 +6,7 @@ import pytest
 from taskcodec.data.idx import read_idx, read_idx_folder
 from taskcodec.data.sources import open_source
 from taskcodec.errors import SourceError
-from taskcodec.transforms.images import open_image
+from taskcodec.transforms.pictures.images import open_image
 
 
 def idx(array):

@@ -8,9 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import taskcodec
-from taskcodec.codec import Codec
 from taskcodec.data import FeatureSource, ImageSource, open_source
-from taskcodec.engines.local import encode_source, write_features
+from taskcodec.engines.encode.local import encode_source, write_features
 from taskcodec.errors import SourceError
 from tests.cli.test_encode import run
 from tests.data.pictures import as_bytes, noise, put, statuses
@@ -72,11 +71,11 @@ def test_the_layout_of_public_data_sets(folder):
 def test_encode_and_resume_by_the_same_command(folder):
     source = open_source(folder / "v")
     codec = taskcodec.fit(X, bits=30)
-    store = encode_source(source, codec, folder / "s.tcz", Codec.from_bytes, refit=False)
+    store = encode_source(source, codec, folder / "s.tcz", refit=False)
     np.testing.assert_array_equal(store.symbols[:], codec.encode(X))
     assert store.ids[1105] == "c.npy:4"
     said = []
-    encode_source(open_source(folder / "v"), codec, folder / "s.tcz", Codec.from_bytes, refit=False, say=said.append)
+    encode_source(open_source(folder / "v"), codec, folder / "s.tcz", refit=False, say=said.append)
     assert said == [f"{folder / 'v'}: in {folder / 's.tcz'} already; nothing was done"]
     np.save(folder / "v" / "b.npy", X[:1])
     assert open_source(folder / "v").descriptor() != source.descriptor()

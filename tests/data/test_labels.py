@@ -5,7 +5,7 @@ import pytest
 from taskcodec.data import read_labels
 from taskcodec.data.labels import LabelTable
 from taskcodec.errors import SourceError
-from taskcodec.evaluation.targets import label_columns
+from taskcodec.evaluation.tasks.targets import label_columns
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", ", "])

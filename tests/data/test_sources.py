@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from taskcodec.data import open_source, read_labels
-from taskcodec.engines.local import write_features
-from taskcodec.engines.records import read_item
+from taskcodec.engines.encode.local import write_features
+from taskcodec.engines.encode.records import read_item
 from taskcodec.errors import SourceError
-from taskcodec.transforms.images import Preprocessing, open_image
+from taskcodec.transforms.pictures.images import Preprocessing, open_image
 
 PREPROCESS = Preprocessing(64, 56, "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 

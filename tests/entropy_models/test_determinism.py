@@ -37,7 +37,7 @@ else:
     torch.set_num_threads(2)
 import hashlib, pickle
 import numpy as np
-from taskcodec.codec import load_codec
+from taskcodec.loading import load_codec
 from taskcodec.coding import block_shape, decode_block, decode_sample, encode_block
 for name in sys.argv[3:]:
     codec = load_codec(f"{folder}/{name}.codec")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from taskcodec.errors import UsageError
-from taskcodec.evaluation.benchmark import benchmark
-from taskcodec.evaluation.benchmark_report import extras_of
-from tests.evaluation.test_benchmark import CHEAP, RAW_ONLY
+from taskcodec.evaluation.benchmark.extras import extras_of
+from taskcodec.evaluation.benchmark.run import benchmark
+from tests.evaluation.benchmark.test_run import CHEAP, RAW_ONLY
 
 
 def test_gaps_in_one_column_thin_out_that_task_alone(tmp_path):

@@ -12,8 +12,8 @@ if find_spec("lightning") is None:  # not by importing it: taskcodec does that i
 torch = pytest.importorskip("torch")
 
 from taskcodec.errors import CorruptFileError, UsageError  # noqa: E402
-from taskcodec.fitting.recipe import LAST, NetworkChoice, Recipe, Schedule  # noqa: E402
-from taskcodec.fitting.training import TrainingSet, train  # noqa: E402
+from taskcodec.fitting.gradient.recipe import LAST, NetworkChoice, Recipe, Schedule  # noqa: E402
+from taskcodec.fitting.gradient.training import TrainingSet, train  # noqa: E402
 
 MLP = NetworkChoice("mlp", {"hidden": [8]})
 VC = Recipe("VC", 0.05, 2, MLP, MLP)

@@ -191,7 +191,7 @@ def test_what_is_no_store_is_named(tmp_path, codec, x):
 
 
 def test_a_newer_store_is_named(tmp_path, codec, x, monkeypatch):
-    monkeypatch.setattr("taskcodec.store.manifest.VERSION", 2)
+    monkeypatch.setattr("taskcodec.store.format.manifest.VERSION", 2)
     place = write(tmp_path / "n.tcz", codec, x[:10])
     monkeypatch.undo()
     with pytest.raises(FutureVersionError, match="upgrade"):

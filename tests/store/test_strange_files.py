@@ -13,7 +13,7 @@ import taskcodec
 from taskcodec.coding import encode_block
 from taskcodec.errors import CorruptFileError, FutureVersionError, StorageError, TaskcodecError, UsageError
 from taskcodec.store import AnsCodec, SampleRecord, StoreWriter
-from taskcodec.store.manifest import canonical, sha256
+from taskcodec.store.format.manifest import canonical, sha256
 
 ODD = [None, True, -1, 0, 7, 2**39, 2**70, 10**400, 1.5, "", "x", "\ud800", [], [1], {}, {"a": 1}]
 

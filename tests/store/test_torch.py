@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import taskcodec
 from taskcodec.errors import UsageError
 from taskcodec.store import SampleRecord, StoreWriter
-from taskcodec.store.labels import classes_of
-from taskcodec.store.shares import Order, Share, part_of
+from taskcodec.store.views.labels import classes_of
+from taskcodec.store.views.shares import Order, Share, part_of
 
 torch = pytest.importorskip("torch")
 from torch.utils.data import DataLoader  # noqa: E402

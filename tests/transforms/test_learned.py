@@ -20,8 +20,8 @@ from tests.cli.test_encode import run
 torch = pytest.importorskip("torch")
 
 from taskcodec.transforms.backbones import load_backbone  # noqa: E402
-from taskcodec.transforms.carried import Networks  # noqa: E402
-from taskcodec.transforms.networks import make, pack  # noqa: E402
+from taskcodec.transforms.networks.build import make, pack  # noqa: E402
+from taskcodec.transforms.networks.carried import Networks  # noqa: E402
 
 RNG = np.random.default_rng(0)
 VECTORS = RNG.normal(size=(300, 8)).astype("f4")

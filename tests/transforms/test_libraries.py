@@ -14,7 +14,7 @@ from tests.cli.test_encode import run
 torch = pytest.importorskip("torch")
 
 from taskcodec.transforms.backbones import base, load_backbone, load_backbone_for  # noqa: E402
-from taskcodec.transforms.images import Preprocessing  # noqa: E402
+from taskcodec.transforms.pictures.images import Preprocessing  # noqa: E402
 from tests.transforms import tiny_models  # noqa: E402
 
 INSTALLED = {library for library in tiny_models.MAKERS if find_spec(library) and find_spec("torchvision")}

@@ -8,7 +8,7 @@ import json
 
 import torch
 
-from taskcodec.transforms.backbones.libraries import import_torchvision
+from taskcodec.transforms.torchvision import import_torchvision
 
 SIDE = 32
 

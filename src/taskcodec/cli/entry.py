@@ -2,8 +2,7 @@
 
 import sys
 
-INTERRUPTED = 130
-"""What shells give a command that Ctrl-C ended."""
+from taskcodec.cli.exit_codes import INTERRUPTED
 
 
 def run() -> None:

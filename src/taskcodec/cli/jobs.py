@@ -9,15 +9,15 @@ import numpy as np
 
 from taskcodec.codec import Codec
 from taskcodec.data import ImageSource, open_source
-from taskcodec.engines.local import Batches, Progress, sample_features
-from taskcodec.engines.notes import left_out, noted
-from taskcodec.engines.sources import backbone_for, check_bits, check_device, labelled, missed, unmatched
+from taskcodec.engines.encode.local import Batches, Progress, sample_features
+from taskcodec.engines.encode.notes import left_out, noted
+from taskcodec.engines.encode.sources import backbone_for, check_bits, check_device, labelled, missed, unmatched
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.fitting import fit as fit_codec
-from taskcodec.fitting.closed_form import FEW_SAMPLES
-from taskcodec.fitting.usual import axes_bits
+from taskcodec.fitting.closed_form.fit import FEW_SAMPLES
+from taskcodec.fitting.closed_form.usual import axes_bits
 from taskcodec.store import OK
-from taskcodec.store.samples import readable
+from taskcodec.store.format.samples import readable
 
 FIT_SAMPLES = 20_000
 METHODS = ("bottleneck", "dimensionwise")
@@ -61,7 +61,7 @@ def fit_job(
     if own_views:
         if method == "dimensionwise" or not isinstance(source, ImageSource):
             raise UsageError("--views needs a folder of images, and the bottleneck method")
-        from taskcodec.engines.views import view_features  # which needs Pillow
+        from taskcodec.engines.encode.views import view_features  # which needs Pillow
 
         options["views"] = view_features(source, backbone, backbone.preprocess.crop, progress)
     records = [record for number in sorted(batches.kept) for record in batches.kept[number].records]
@@ -83,8 +83,8 @@ def fit_job(
                 "many times that; give more samples, or fewer bits"
             )
         return codec
-    from taskcodec.evaluation.holdout import LABELLED_SOURCE
-    from taskcodec.evaluation.tolerance import cheapest_within
+    from taskcodec.evaluation.survival.tolerance import cheapest_within
+    from taskcodec.evaluation.tasks.holdout import LABELLED_SOURCE
 
     targets = np.array([record.label for record in records if record.status == OK], dtype=object)
     known = np.array([target is not None for target in targets])

@@ -15,12 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.progress import Task as RichTask
 from rich.text import Text
 
-from taskcodec.engines.local import Progress as Report
+from taskcodec.cli.exit_codes import BROKEN_PIPE
+from taskcodec.engines.encode.local import Progress as Report
 from taskcodec.errors import StorageError
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON")]
-BROKEN_PIPE = 141
-"""What shells give a command whose reader went away."""
 
 
 class _Rate(TextColumn):
@@ -54,6 +53,12 @@ def show(result: Any, as_json: bool, lines: list[str]) -> None:
         if isinstance(error, BrokenPipeError):  # `| head` has read what it wanted
             raise typer.Exit(BROKEN_PIPE) from error
         raise StorageError(f"standard output: cannot be written ({error.strerror})") from error
+
+
+def tell(notes: list[str]) -> None:
+    """Say on stderr what a verb has to say beside its result."""
+    for note in notes:
+        print(f"taskcodec: {printable(note)}", file=sys.stderr)
 
 
 def printable(line: str) -> str:

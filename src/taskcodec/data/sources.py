@@ -16,7 +16,7 @@ from taskcodec.data.folders import IMAGES, STORE_FILE, Files, Tree, looks_like_i
 from taskcodec.data.idx import idx_items, is_idx_folder
 from taskcodec.data.items import ImageSource, Item, distinct, distinct_names, faulty, file_item, labelled_by_folders
 from taskcodec.data.left_behind import told
-from taskcodec.data.shards import SHARDS, shard_items
+from taskcodec.data.shards.source import SHARDS, shard_items
 from taskcodec.data.tables import ARRAYS, PARQUET, TABLES, holds_samples, open_table, open_tables
 from taskcodec.errors import SourceError, UsageError
 

@@ -17,8 +17,8 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import StorePath
 
+from taskcodec.atomic import replacing
 from taskcodec.errors import CorruptFileError, ForeignFileError, SourceError, StorageError, UsageError
-from taskcodec.store.atomic import replacing
 
 
 class Blobs(Protocol):

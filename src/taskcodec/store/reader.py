@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from taskcodec.atomic import replacing
+from taskcodec.codec import Codec
 from taskcodec.coding import AnyTables
 from taskcodec.errors import (
     CorruptFileError,
@@ -25,12 +27,9 @@ from taskcodec.errors import (
     UsageError,
     needing_packages,
 )
-from taskcodec.store.atomic import replacing
 from taskcodec.store.backend import absolute, open_blobs
-from taskcodec.store.chunks import read_chunk
-from taskcodec.store.info import StoreInfo
-from taskcodec.store.labels import numbers_of_labels
-from taskcodec.store.manifest import (
+from taskcodec.store.format.chunks import read_chunk
+from taskcodec.store.format.manifest import (
     CODEC_KEY,
     CODES_KEY,
     Manifest,
@@ -43,10 +42,11 @@ from taskcodec.store.manifest import (
     sha256,
     shapeless,
 )
+from taskcodec.store.format.samples import OK, SCHEMA, parquet_to_table
+from taskcodec.store.info import StoreInfo
 from taskcodec.store.rows import Rows
-from taskcodec.store.samples import OK, SCHEMA, parquet_to_table
-from taskcodec.store.shares import Share
-from taskcodec.store.writer import CodecLike
+from taskcodec.store.views.labels import numbers_of_labels
+from taskcodec.store.views.shares import Share
 
 CACHED_CHUNKS = 8
 _NO_ARRAY = (
@@ -54,7 +54,6 @@ _NO_ARRAY = (
     "store.features[0], or take a data set for a DataLoader, store.torch()"
 )
 Array = npt.NDArray[Any]
-CodecLoader = Callable[[bytes, str], CodecLike]
 
 
 class Store:
@@ -63,15 +62,15 @@ class Store:
     Every file is checked before it is used: the first damaged one raises CorruptFileError, naming it.
     """
 
-    def __init__(self, place: Any, load: CodecLoader, threads: int | None = None) -> None:
-        self.place, self._load, self._threads = place, load, threads or os.cpu_count() or 1
+    def __init__(self, place: Any, threads: int | None = None) -> None:
+        self.place, self._threads = place, threads or os.cpu_count() or 1
         self._where, self._blobs = absolute(place), open_blobs(place)
         self.manifest: Manifest = read_manifest(self._blobs)
         self._cache: OrderedDict[int, npt.NDArray[np.int32]] = OrderedDict()
         self._lock = Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopened, (self._where, self._load, self._threads, digest(self.manifest))
+        return _reopened, (self._where, self._threads, digest(self.manifest))
 
     def close(self) -> None:
         """Let go of open files and decoded chunks; what is read after that is opened again."""
@@ -101,11 +100,11 @@ class Store:
         return f"<taskcodec store {self._blobs.name}: {len(self)} samples of {self.manifest.dimension} features>"
 
     @cached_property
-    def codec(self) -> CodecLike:
+    def codec(self) -> Codec:
         """The codec the samples were coded with."""
         with self._telling_changes():
             data = checked_bytes(self._blobs, CODEC_KEY, self.manifest.codec_sha256)
-        codec = self._load(data, f"{self._blobs.name}/{CODEC_KEY}")
+        codec = Codec.from_bytes(data, f"{self._blobs.name}/{CODEC_KEY}")
         expected = (self.manifest.columns, self.manifest.dimension, self.manifest.fingerprint)
         if (codec.columns, codec.dimension, codec.fingerprint) != expected:
             raise MismatchError(f"{self._blobs.name}/{CODEC_KEY}: not the codec of these symbols")
@@ -184,7 +183,7 @@ class Store:
         Raises UsageError where pandas is not installed.
         """
         with needing_packages():
-            from taskcodec.store.frame import data_frame
+            from taskcodec.store.views.frame import data_frame
 
         return data_frame(self)
 
@@ -230,7 +229,7 @@ class Store:
                 where torch is not installed.
         """
         with needing_packages():
-            from taskcodec.store.torch_data import IterableFeatures, MapFeatures
+            from taskcodec.store.views.torch_data import IterableFeatures, MapFeatures
 
         if target not in ("class", "number"):
             raise UsageError(f"target {target!r} is neither 'class' nor 'number'")
@@ -377,9 +376,9 @@ class Store:
         return out
 
 
-def _reopened(place: Any, load: CodecLoader, threads: int, expected: str) -> Store:
+def _reopened(place: Any, threads: int, expected: str) -> Store:
     """A store in another process. Raises MismatchError where it is not the one that was sent there."""
-    store = Store(place, load, threads)
+    store = Store(place, threads)
     if digest(store.manifest) != expected:
         raise MismatchError(f"{place}: replaced or added to since it was opened: open it again")
     return store

@@ -5,11 +5,11 @@ what it names is still there: a part that grows gets a new name, and a chunk tha
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,12 @@ import zarr
 from zarr.codecs import Crc32cCodec
 from zarr.storage import MemoryStore
 
+from taskcodec.codec import Codec
 from taskcodec.coding import AnyTables
 from taskcodec.errors import CorruptFileError, MismatchError, StorageError, UsageError
 from taskcodec.store.backend import Blobs, ZarrBlobs, open_blobs, writer_lock
-from taskcodec.store.chunks import read_chunk, write_chunk
-from taskcodec.store.manifest import (
+from taskcodec.store.format.chunks import read_chunk, write_chunk
+from taskcodec.store.format.manifest import (
     CODEC_KEY,
     CODES_KEY,
     GROUP_KEY,
@@ -34,28 +35,11 @@ from taskcodec.store.manifest import (
     shapeless,
     write_manifest,
 )
-from taskcodec.store.samples import OK, SampleRecord, parquet_to_table, records_to_parquet
-from taskcodec.store.zarr_codec import AnsCodec
+from taskcodec.store.format.samples import OK, SampleRecord, parquet_to_table, records_to_parquet
+from taskcodec.store.format.zarr_codec import AnsCodec
 
 CHUNK_ROWS = 1024
 """Samples in a chunk: the unit of random access and of commit. Longer chunks save bytes (0.1 % from here on)."""
-
-
-class CodecLike(Protocol):
-    """What a store needs of a codec."""
-
-    @property
-    def tables(self) -> AnyTables: ...
-    @property
-    def dimension(self) -> int: ...
-    @property
-    def columns(self) -> int: ...
-    @property
-    def fingerprint(self) -> str: ...
-    @property
-    def provenance(self) -> Mapping[str, Any]: ...
-    def to_bytes(self) -> bytes: ...
-    def decode(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float32]: ...
 
 
 class StoreWriter:
@@ -83,7 +67,7 @@ class StoreWriter:
 
     @classmethod
     def create(
-        cls, place: Any, codec: CodecLike, *, chunk_rows: int = CHUNK_ROWS, source: dict[str, Any] | None = None
+        cls, place: Any, codec: Codec, *, chunk_rows: int = CHUNK_ROWS, source: dict[str, Any] | None = None
     ) -> Self:
         """Start a store where there is none. Raises StorageError where something lies in the way."""
         longest = max_chunk_rows(codec.columns)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from taskcodec.data import open_source
-from taskcodec.engines.local import write_features
+from taskcodec.engines.encode.local import write_features
 from taskcodec.errors import SourceError
 
 LISTS = pa.list_(pa.float32())

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from taskcodec.transforms.images import Pixels, Preprocessing
+from taskcodec.transforms.pictures.images import Pixels, Preprocessing
 from taskcodec.transforms.spec import BackboneSpec
 
 MICRO_BATCH = 4

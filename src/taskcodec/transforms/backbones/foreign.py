@@ -18,15 +18,14 @@ from taskcodec.transforms.backbones.base import Backbone
 from taskcodec.transforms.backbones.libraries import (
     check_preprocessing,
     fetch,
-    has_torchvision,
     import_library,
-    import_torchvision,
     load_body,
     read_state,
     wrap,
 )
-from taskcodec.transforms.images import Preprocessing
+from taskcodec.transforms.pictures.images import Preprocessing
 from taskcodec.transforms.spec import BackboneSpec
+from taskcodec.transforms.torchvision import has_torchvision, import_torchvision
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _LOCAL = "local-dir:"  # timm's and OpenCLIP's own prefix for a folder of config and weights

@@ -9,41 +9,21 @@ To the rest of the house it is a backbone like any other, named by the codec's f
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from taskcodec import codec_file
-from taskcodec.errors import BackboneError, CorruptFileError, TaskcodecError
+from taskcodec.errors import BackboneError, CorruptFileError
 from taskcodec.transforms.backbones.base import Backbone, pick_device
-from taskcodec.transforms.carried import Network, Networks
-from taskcodec.transforms.images import Preprocessing
-from taskcodec.transforms.networks import unpack
+from taskcodec.transforms.networks.build import unpack
+from taskcodec.transforms.networks.carried import Network, Networks
+from taskcodec.transforms.pictures.images import Preprocessing
 from taskcodec.transforms.spec import BackboneSpec
 
 Vectors = npt.NDArray[np.float32]
 BATCH = 1024
-
-
-def load(rest: str, device: str | None) -> Backbone:
-    """`codec:FILE`: the analysis of a learned codec. Raises BackboneError where the file has none for images."""
-    name = f"codec:{rest}"
-    try:
-        manifest, tensors = codec_file.read(Path(rest).read_bytes(), rest)
-        networks = Networks.read(manifest["networks"], tensors) if "networks" in manifest else None
-        below = None if manifest["backbone"] is None else BackboneSpec(**manifest["backbone"])
-    except OSError as error:
-        raise BackboneError(
-            f"{rest}: cannot be read ({error.strerror}): the codec that a store was made with"
-        ) from error
-    except (TaskcodecError, KeyError, TypeError) as error:
-        raise BackboneError(f"{rest}: not a learned codec ({error})") from error
-    if networks is None or networks.g_a is None:
-        raise BackboneError(f"{rest}: a codec without a learned analysis")
-    return backbone_of(networks, below, name, device)
 
 
 def spec_of(networks: Networks, below: BackboneSpec | None, name: str) -> BackboneSpec:
@@ -56,7 +36,7 @@ def spec_of(networks: Networks, below: BackboneSpec | None, name: str) -> Backbo
     return BackboneSpec(name, g_a.sha256, int(g_a.sizes["outputs"]), before)
 
 
-def backbone_of(networks: Networks, below: BackboneSpec | None, name: str, device: str | None = None) -> Backbone:
+def backbone_of(networks: Networks, below: Backbone | None, name: str, device: str | None = None) -> Backbone:
     """The analysis of a codec as a backbone.
 
     Args:
@@ -65,15 +45,12 @@ def backbone_of(networks: Networks, below: BackboneSpec | None, name: str, devic
         name: what the backbone is called in stores.
         device: "cpu", "cuda", ...; CUDA where there is one by default.
     """
-    from taskcodec.transforms.backbones import load_backbone_for
-
     assert networks.g_a is not None
-    spec = spec_of(networks, below, name)
+    spec = spec_of(networks, None if below is None else below.spec, name)
     if below is not None:
-        base = load_backbone_for(below, device)
-        head = _unpacked(networks.g_a, name).to(base.device)
-        frozen = base.network
-        return replace(base, spec=spec, network=lambda x: _exact(head, frozen(x)))
+        head = _unpacked(networks.g_a, name).to(below.device)
+        frozen = below.network
+        return replace(below, spec=spec, network=lambda x: _exact(head, frozen(x)))
     if not networks.takes_images:
         raise BackboneError(f"{name}: its analysis takes vectors of {networks.inputs} numbers, not images")
     where = pick_device(device)

@@ -2,11 +2,9 @@
 
 import logging
 import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -17,42 +15,13 @@ from PIL import Image
 
 from taskcodec.errors import BackboneError
 from taskcodec.transforms.backbones.base import Backbone, channels_last, hash_state, pick_device
-from taskcodec.transforms.images import Preprocessing
+from taskcodec.transforms.pictures.images import Preprocessing
 from taskcodec.transforms.spec import BackboneSpec
 
 CHECK_SIZES = ((301, 200), (190, 190), (97, 260))
 """Width and height of the pictures on which our preprocessing is held against the library's, odd numbers among them."""
 CHECK_TOLERANCE = 0.05
 """Largest difference of a normalised pixel: two levels of 256 or so, where a library does not resample with Pillow."""
-_declared: list[Any] = []  # torch forgets an operator when the library that declared it is collected
-
-
-def import_torchvision() -> None:
-    """Import torchvision even where its compiled operators do not fit this torch.
-
-    A processor-only torch cannot load operators that were built for CUDA, and torchvision then stops on the first
-    one it wants to describe. The models need none of them, so the missing names are declared, and calling one fails.
-    """
-    for _ in range(64):
-        try:
-            import_module("torchvision")
-            return
-        except ImportError as error:
-            raise BackboneError("this backbone needs torchvision; run: pip install 'taskcodec[backbones]'") from error
-        except RuntimeError as error:
-            missing = re.search(r"operator torchvision::(\w+) does not exist", str(error))
-            if missing is None:
-                raise BackboneError(f"torchvision does not fit this torch: {error}") from error
-            if not _declared:
-                _declared.append(torch.library.Library("torchvision", "DEF"))  # type: ignore[no-untyped-call]
-            _declared[0].define(f"{missing[1]}(Tensor x) -> Tensor")
-            for module in [m for m in sys.modules if m.split(".")[0] == "torchvision"]:
-                del sys.modules[module]
-
-
-def has_torchvision() -> bool:
-    """Whether torchvision is installed, without importing it."""
-    return find_spec("torchvision") is not None
 
 
 def import_library(module: str, package: str) -> Any:

@@ -15,7 +15,7 @@ from torch import nn
 
 from taskcodec.errors import BackboneError
 from taskcodec.transforms.backbones.base import Backbone, channels_last, has_fast_bfloat16, pick_device
-from taskcodec.transforms.images import Preprocessing
+from taskcodec.transforms.pictures.images import Preprocessing
 from taskcodec.transforms.spec import BackboneSpec
 
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"

@@ -1,0 +1,74 @@
+"""What a store or a codec is, in words for people and in plain values for machines."""
+
+from pathlib import Path
+from typing import Any
+
+from taskcodec.cli.output import human_bytes, times_smaller
+from taskcodec.codec import Codec
+from taskcodec.loading import BUNDLED
+from taskcodec.store import StoreInfo
+from taskcodec.store.backend import is_zip
+
+
+def is_codec(place: str) -> bool:
+    path = Path(place)
+    if place in BUNDLED and not path.exists():
+        return True
+    if not path.is_file() or path.suffix.lower() == ".zip":
+        return False
+    return not is_zip(path)
+
+
+def codec_info(place: str, codec: Codec) -> dict[str, Any]:
+    return {
+        "kind": "codec",
+        "path": place,
+        "fingerprint": codec.fingerprint,
+        "codec_fingerprint": codec.fingerprint,
+        "dimension": codec.dimension,
+        "columns": codec.columns,
+        "step": codec.step,
+        "bytes": len(codec.to_bytes()),
+        "backbone": None if codec.backbone is None else codec.backbone.name,
+        "provenance": dict(codec.provenance),
+    }
+
+
+def codec_lines(place: str, codec: Codec) -> list[str]:
+    content = codec_info(place, codec)
+    g_a = codec.g_a
+    own = None if g_a is None else f"its own {g_a.name}, of {'images' if codec.inputs is None else 'vectors'}"
+    backbone = ", then ".join(filter(None, (content["backbone"], own))) or "none (features are given)"
+    lines = [
+        f"codec {place}: {content['dimension']} features -> {content['columns']} symbols, step {codec.step:.4g}",
+        f"  backbone     {backbone}",
+        f"  size         {human_bytes(content['bytes'])}",
+        f"  fingerprint  {codec.fingerprint}",
+    ]
+    return lines + [f"  {key:<12} {_plain(value)}" for key, value in codec.provenance.items()]
+
+
+def _plain(value: Any) -> str:
+    """A value of a codec's record as one line for people."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
+    return str(value)
+
+
+def info_lines(place: str, info: StoreInfo) -> list[str]:
+    rate = ", ".join(filter(None, (f"{info.bits_per_sample:.1f} bits a sample", times_smaller(info.ratio))))
+    return [
+        f"{place}: {info.samples} samples, {info.failures} not coded" + (" (unfinished)" * (info.state != "complete")),
+        f"  source   {human_bytes(info.source_bytes):>10}",
+        f"  codes    {human_bytes(info.code_bytes):>10}   {rate}",
+        f"  codec    {human_bytes(info.codec_bytes):>10}   {_codec_words(info)}",
+        f"  store    {human_bytes(info.store_bytes):>10}   {times_smaller(info.store_ratio)}",
+    ]
+
+
+def _codec_words(info: StoreInfo) -> str:
+    """What the codec is and keeps, where it was measured."""
+    words = f"{info.fingerprint[:12]}, fitted here" if info.fitted else info.fingerprint[:12]
+    if info.variance_kept is None or info.cosine is None:
+        return words
+    return f"{words}: keeps {max(info.variance_kept, 0):.0%} of the variance of like samples, cosine {info.cosine:.3f}"

@@ -1,0 +1,23 @@
+"""Arguments and options that several verbs take."""
+
+from typing import Annotated
+
+import typer
+
+SourceArgument = Annotated[
+    str,
+    typer.Argument(help="Folder, list (.txt), shards (.zip, .tar), .npy or .parquet (FILE.parquet:COLUMN), or pattern"),
+]
+StoreArgument = Annotated[str, typer.Argument(help="Store: folder, .zip or URL")]
+CodecOption = Annotated[str | None, typer.Option("--codec", help="Codec file, store, or name of a bundled codec")]
+BackboneOption = Annotated[
+    str | None, typer.Option("--backbone", help="lite0, timm:..., open_clip:..., hf:..., torchvision:..., onnx:FILE")
+]
+BitsOption = Annotated[float | None, typer.Option("--bits", help="Rate to meet, in bits per sample")]
+LabelsOption = Annotated[
+    str | None, typer.Option("--labels", help="CSV file of labels, FILE.csv or FILE.csv:COLUMN; default: folder names")
+]
+TruncatedOption = Annotated[
+    str, typer.Option("--truncated", help="keep or skip JPEG files that lack their end, where most of it is there")
+]
+DeviceOption = Annotated[str | None, typer.Option("--device", help="cpu, cuda, ...; default: CUDA where there is one")]

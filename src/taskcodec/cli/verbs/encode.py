@@ -1,0 +1,66 @@
+"""`taskcodec encode`."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from taskcodec.cli.describe import info_lines
+from taskcodec.cli.options import (
+    BackboneOption,
+    BitsOption,
+    CodecOption,
+    DeviceOption,
+    LabelsOption,
+    SourceArgument,
+    StoreArgument,
+    TruncatedOption,
+)
+from taskcodec.cli.output import JsonOption, progress_bar, show, tell
+
+EXAMPLE = "Example: taskcodec encode photos/ photos.tcz"
+
+
+def encode(
+    source: SourceArgument,
+    store: StoreArgument,
+    codec: CodecOption = None,
+    backbone: BackboneOption = None,
+    bits: BitsOption = None,
+    quality: Annotated[
+        str | None, typer.Option("--quality", help="small, usual or safe, instead of a rate; default: usual")
+    ] = None,
+    labels: LabelsOption = None,
+    fit: Annotated[
+        bool, typer.Option("--fit/--no-fit", help="Fit the codec to this source, or take the one that ships with lite0")
+    ] = True,
+    refit: Annotated[
+        bool, typer.Option(help="Refit a codec that is named, or ships, to this source, without labels")
+    ] = True,
+    append: Annotated[bool, typer.Option("--append", help="Add to a finished store, with its codec")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a store that lies there")] = False,
+    chunk: Annotated[int, typer.Option(help="Samples in a chunk", min=1, max=2**20)] = 1024,
+    truncated: TruncatedOption = "keep",
+    device: DeviceOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Encode images or features into a store; run the same command again to resume."""
+    from taskcodec.engines.encode.decide import EncodeOptions, encode_job, fitted_here
+    from taskcodec.evaluation.survival.shift import ShiftWatch
+
+    watch, notes = ShiftWatch(), list[str]()
+    options = EncodeOptions(
+        codec, backbone, bits, labels, quality, fit, refit, append, overwrite, chunk, device, truncated
+    )
+    with progress_bar("encoding") as report:
+        result = encode_job(source, store, options, report, watch, notes.append)
+    info, shift = result.info(), watch.measure()
+    lines = info_lines(store, info)
+    if info.failures:
+        reasons = result.failures.select(["id", "status"]).slice(0, 5).to_pylist()
+        lines += [f"not coded: {row['id']}: {row['status']}" for row in reasons]
+        lines += [f"... and {info.failures - 5} more; see `taskcodec info {store} --failures`"] * (info.failures > 5)
+    if shift is not None and shift.warning is not None and not fitted_here(options):
+        notes.append(f"warning: {shift.warning}")
+    tell(notes)
+    show({**asdict(info), "shift": None if shift is None else asdict(shift)}, json_, lines)

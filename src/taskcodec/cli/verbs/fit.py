@@ -1,0 +1,70 @@
+"""`taskcodec fit`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from taskcodec.cli.describe import codec_info, codec_lines
+from taskcodec.cli.options import (
+    BackboneOption,
+    BitsOption,
+    DeviceOption,
+    LabelsOption,
+    SourceArgument,
+    TruncatedOption,
+)
+from taskcodec.cli.output import JsonOption, progress_bar, show, tell
+
+EXAMPLE = "Example: taskcodec fit photos/ -o photos.codec --bits 500"
+
+
+def fit(
+    source: SourceArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The codec's file")],
+    backbone: BackboneOption = None,
+    bits: BitsOption = None,
+    step: Annotated[float | None, typer.Option("--step", help="Quantization step instead of a rate")] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option("--tolerance", help="Cheapest of 8 to 4096 bits that loses at most so many points (needs labels)"),
+    ] = None,
+    labels: LabelsOption = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="What they are: classification or regression; default: as they look")
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="bottleneck or dimensionwise; default: by the number of samples and the rate")
+    ] = None,
+    views: Annotated[
+        bool, typer.Option("--views", help="Spend few bits on what crops, mirroring and colours change in these images")
+    ] = False,
+    truncated: TruncatedOption = "keep",
+    device: DeviceOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Fit a codec to a collection, without labels, in closed form."""
+    from taskcodec.cli.jobs import fit_job
+    from taskcodec.engines.encode.outputs import check_output
+
+    check_output(source, output, "codec")
+    notes = list[str]()
+    with progress_bar("fitting") as report:
+        codec = fit_job(
+            source,
+            backbone,
+            bits,
+            step,
+            tolerance,
+            labels,
+            kind,
+            method,
+            views,
+            device,
+            report,
+            notes.append,
+            truncated,
+        )
+    tell(notes)
+    codec.save(output)
+    show(codec_info(str(output), codec), json_, codec_lines(str(output), codec))

@@ -1,0 +1,41 @@
+"""`taskcodec info`."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from taskcodec import load_codec
+from taskcodec import open as open_store
+from taskcodec.cli.describe import codec_info, codec_lines, info_lines, is_codec
+from taskcodec.cli.output import JsonOption, show
+from taskcodec.errors import UsageError
+
+EXAMPLE = "Example: taskcodec info photos.tcz --json"
+
+
+def info(
+    place: Annotated[str, typer.Argument(help="Store or codec")],
+    failures: Annotated[
+        bool, typer.Option("--failures", help="List the samples that could not be coded, and notes on those that were")
+    ] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Print counts, sizes and rates of a store, or what a codec is."""
+    if is_codec(place):
+        if failures:
+            raise UsageError(f"--failures: {place} is a codec, and has no samples; name a store, or leave it out")
+        codec = load_codec(place)
+        show(codec_info(place, codec), json_, codec_lines(place, codec))
+        return
+    store = open_store(place)
+    found = store.info()
+    content: dict[str, Any] = {"kind": "store", **asdict(found), "codec_fingerprint": found.fingerprint}
+    lines = info_lines(place, found)
+    if failures:
+        rows = store.failures.select(["id", "status"]).to_pylist()
+        content["failed"] = rows
+        lines += [f"not coded: {row['id']}: {row['status']}" for row in rows]
+        content["noted"] = [row for row in store.samples.select(["id", "note"]).to_pylist() if row["note"] is not None]
+        lines += [f"coded, with {row['note']}: {row['id']}" for row in content["noted"]]
+    show(content, json_, lines)

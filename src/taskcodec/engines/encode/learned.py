@@ -1,0 +1,43 @@
+"""Sources of vectors seen through the analysis network of a learned codec.
+
+vectors (n, inputs) --g_a--> features (n, d), which the codec quantizes and a store decodes to
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from taskcodec.codec import Codec
+from taskcodec.data.sources import FeatureSource, Source
+from taskcodec.errors import MismatchError
+from taskcodec.loading import load_codec
+from taskcodec.transforms.spec import BackboneSpec
+
+PREFIX = "codec:"
+"""What the names of learned analyses begin with, where stores record them as backbones; the codec's file follows."""
+
+
+def through(source: Source, codec: Codec | None) -> Source:
+    """A source of vectors as one of a codec's features; any other source, and any other codec's, as it is.
+
+    Raises MismatchError where the vectors are not of the length that g_a reads.
+    """
+    if codec is None or codec.g_a is None or codec.inputs is None or not isinstance(source, FeatureSource):
+        return source
+    if source.dimension != codec.inputs:
+        raise MismatchError(f"{source.name}: vectors of {source.dimension} numbers, a codec for {codec.inputs}")
+    return replace(
+        source, dimension=codec.dimension, block=lambda start, stop: codec.analyse(list(source.block(start, stop)))
+    )
+
+
+def through_recorded(source: Source, spec: BackboneSpec | None) -> Source:
+    """The same for the analysis that a store records, whose codec is read again from its file.
+
+    Raises MismatchError where the file holds another codec by now.
+    """
+    if spec is None or not spec.name.startswith(PREFIX) or not isinstance(source, FeatureSource):
+        return source
+    codec = load_codec(Path(spec.name.removeprefix(PREFIX)))
+    if codec.g_a is None or codec.g_a.sha256 != spec.weights_sha256:
+        raise MismatchError(f"{spec.name}: not the codec that the store was made with")
+    return through(source, codec)

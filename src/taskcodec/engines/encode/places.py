@@ -1,0 +1,139 @@
+"""Where `encode` writes: what lies there, whether it may be replaced, and doing so only once the new is whole."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from taskcodec.errors import StorageError, TaskcodecError, UsageError
+from taskcodec.store import Store
+from taskcodec.store.backend import FolderBlobs, ZipBlobs, open_blobs, writer_lock
+from taskcodec.store.format.manifest import CODEC_KEY, GROUP_KEY
+
+OWN = (GROUP_KEY, CODEC_KEY, "codes/", "samples/")
+
+
+def settled(place: str) -> str:
+    """The one name of a place, however it was typed, which other names beside it can be made of; URLs as they are.
+
+    Links are followed, so that what is written beside a store lies where the store itself does.
+    """
+    if "://" in place:
+        return place
+    path = Path(place)  # without slashes at its end and dots between
+    return os.path.realpath(path) if path.name in ("", "..") or path.is_symlink() else str(path)
+
+
+def is_zipped(place: str) -> bool:
+    """Whether a store of this name is one zip file. Raises UsageError on a URL: those are written file by file."""
+    zipped = place.lower().endswith(".zip")
+    if zipped and "://" in place:
+        raise UsageError(f"{place}: a zip file is written to a folder of this machine, not to a URL; copy it there")
+    return zipped
+
+
+def stored_at(place: str) -> Store | None:
+    """The store at a place, or None where there is none (yet)."""
+    return None if open_blobs(place).get(GROUP_KEY) is None else Store(place)
+
+
+def place_of_the_new(store: str, goes_on: Callable[[Store], bool]) -> str:
+    """Where to write a store that is to replace what lies at `store`, as `settled`: a folder beside it, to be swapped.
+
+    It is `store` itself where nothing lies there, where an unfinished one goes on, and where places have no names to
+    swap (URLs). Raises StorageError where what lies there is no store: that is never replaced.
+    """
+    found = _replaceable(store)
+    partial = f"{store}.partial"
+    if "://" in store or (found is None and not os.path.lexists(partial) and not is_zipped(store)):
+        return store
+    if found is not None and found.manifest.state == "writing" and goes_on(found):
+        return store
+    _is_folder_of_ours(_aside(store))  # what is in the way there is told before anything is encoded
+    return partial
+
+
+def _aside(store: str) -> Path:
+    return Path(f"{os.path.realpath(store)}.replaced")
+
+
+def put_in_place(new: str, store: str) -> None:
+    """Give a finished store (folder or zip file) its name; what had that name goes only then.
+
+    Raises StorageError where that fails; what had the name has it still.
+    """
+    target, aside = Path(os.path.realpath(store)), _aside(store)
+    try:
+        if not os.path.lexists(target):
+            os.replace(new, target)
+        elif target.is_dir():
+            with writer_lock(open_blobs(target)):
+                _swap(new, target, aside)
+        else:
+            _swap(new, target, aside)
+    except OSError as error:
+        raise StorageError(
+            f"{store}: cannot be replaced ({error.strerror}), and is as it was; the new store is {new}"
+        ) from error
+    _remove_remains(aside)
+
+
+def _swap(new: str, target: Path, aside: Path) -> None:
+    _remove_remains(aside)
+    os.rename(target, aside)
+    try:
+        os.replace(new, target)
+    except BaseException:
+        os.rename(aside, target)
+        raise
+
+
+def _remove_remains(aside: Path) -> None:
+    """Remove what was replaced, also where a kill left only a part of it. Raises StorageError on anything else."""
+    if _is_folder_of_ours(aside):
+        shutil.rmtree(aside)
+    elif os.path.lexists(aside):
+        remove_store(str(aside))
+
+
+def _is_folder_of_ours(aside: Path) -> bool:
+    if not aside.is_dir() or aside.is_symlink():
+        return False
+    if (foreign := _foreign(str(aside))) is not None:
+        raise StorageError(f"{aside}: {foreign} in it is no part of a taskcodec store: move it away, then try again")
+    return True
+
+
+def remove_store(place: str) -> None:
+    """Remove a store, and only a store. Raises StorageError where it is none."""
+    if _replaceable(place) is None:
+        return
+    blobs = open_blobs(place)
+    if isinstance(blobs, ZipBlobs):
+        Path(place).unlink()
+    elif isinstance(blobs, FolderBlobs):
+        with writer_lock(blobs):
+            shutil.rmtree(blobs.root)
+    else:
+        for key in sorted(blobs.sizes(), key=lambda key: key != GROUP_KEY):  # the manifest first: readers then see none
+            blobs.delete(key)
+
+
+def _replaceable(place: str) -> Store | None:
+    """The store at a place, None where there is nothing. Raises StorageError where something else lies there."""
+    try:
+        found = stored_at(place)
+        foreign = _foreign(place)
+    except TaskcodecError as error:
+        raise StorageError(
+            f"{place}: not a taskcodec store that can be read, so it is not replaced ({error})"
+        ) from error
+    if foreign is not None:
+        raise StorageError(f"{place}: {foreign} in it is no part of a taskcodec store, so it is not replaced")
+    return found
+
+
+def _foreign(place: str) -> str | None:
+    """A file in a folder or zip file that no store has, None where there is none."""
+    keys = (key for key in open_blobs(place).sizes() if not key.startswith(OWN) and not key.endswith(".partial"))
+    return next(keys, None)

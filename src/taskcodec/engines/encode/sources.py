@@ -1,0 +1,118 @@
+"""Sources as verbs take them: with labels, a backbone and a device, each checked before anything is computed."""
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from taskcodec.data import FeatureSource, ImageSource, Source, open_source, read_labels
+from taskcodec.data.labels import LabelTable
+from taskcodec.engines.encode.local import Progress, write_features
+from taskcodec.errors import UsageError
+from taskcodec.store import SampleRecord
+from taskcodec.store.format.samples import readable
+from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
+
+NO_BACKBONE = "none"
+"""What may stand for a backbone where features are given."""
+MISSED_SHARE = 0.05
+"""A rate this far from the one asked for is worth a word; usual collections come within 0.02."""
+
+
+def missed(bits: float | None, reached: float, asked: bool = True) -> str | None:
+    """What to say where another rate came out than the one to meet, or next to none; None where all is well.
+
+    `asked`: whether the user asked for that rate, or it is the usual one.
+    """
+    if bits is None:
+        return f"warning: {reached:.2f} bits a sample: such a step keeps next to nothing" if reached < 1 else None
+    if abs(reached - bits) <= MISSED_SHARE * bits:
+        return None
+    rate = f"--bits {bits:g}" if asked else f"the usual rate of {bits:g} bits"
+    return f"warning: {rate} was not met: {reached:.1f} bits a sample (too few samples, or too much alike)"
+
+
+def features_job(
+    source_name: str,
+    output: Path,
+    backbone_name: str | None,
+    device: str | None,
+    progress: Progress,
+    say: Callable[[str], None],
+    truncated: str = "keep",
+) -> tuple[int, list[SampleRecord]]:
+    """See `taskcodec features`."""
+    check_device(device)
+    source = open_source(source_name, truncated)
+    return write_features(source, output, backbone_for(source, backbone_name, device), progress, say)
+
+
+def backbone_for(source: Source, name: str | None, device: str | None) -> Any:
+    """The backbone of that name, or the default one; None where the source has features already."""
+    check_no_backbone(source, name)
+    if isinstance(source, FeatureSource):
+        return None
+    from taskcodec.transforms.backbones import load_backbone
+
+    return load_backbone(name or DEFAULT_BACKBONE, device)
+
+
+def check_no_backbone(source: Source, name: str | None) -> None:
+    """Raise UsageError where a backbone is named for vectors, which it would never see."""
+    if name not in (None, NO_BACKBONE) and isinstance(source, FeatureSource):
+        raise UsageError(f"--backbone {name}: {source.name} holds vectors; a backbone makes vectors of images")
+
+
+def labelled(source: Source, labels: str | None) -> tuple[Source, dict[str, str]]:
+    """The source with the labels of a table, and that table. Raises UsageError where they match none of it."""
+    if labels is None:
+        return source, {}
+    table = read_labels(labels)
+    found = source.with_labels(table)
+    matched = (
+        any(item.label is not None for item in found.items)
+        if isinstance(found, ImageSource)
+        else any(label is not None for label in found.labels or ())
+    )
+    if not matched:
+        raise UsageError(f"{labels}: none of its {len(table)} ids is in {source.name}")
+    return found, table
+
+
+def unmatched(spec: str, table: dict[str, str], source: Source, failed: Collection[str]) -> str | None:
+    """What to say of ids in a table that name no sample, and of samples without a label; None where all match.
+
+    `failed` are the ids, as a store has them, of samples that are none: the table itself often lies among its images.
+    """
+    if isinstance(source, ImageSource):
+        pairs = [(item.id, item.label) for item in source.items]
+    else:
+        pairs = [(source.id_of(row), label) for row, label in enumerate(source.labels or ())]
+    names = {name for name, _ in pairs}
+    numbered = isinstance(source, FeatureSource) and source.ids is None  # these are looked up as they stand
+    unused = table.keys() - names if numbered else LabelTable(table).unused(names)
+    samples = [label for name, label in pairs if readable(name) not in failed]
+    without = sum(label is None for label in samples)
+    parts = [f"{len(unused):,} of {len(table):,} ids name no sample"] * bool(unused)
+    parts += [f"{without:,} of {len(samples):,} samples have no label"] * bool(without)
+    return f"warning: {spec}: {'; '.join(parts)}" if parts else None
+
+
+def check_device(device: str | None) -> None:
+    """Raise UsageError on a device that is none, or that is not to be had here."""
+    if device is None:
+        return
+    import torch
+
+    try:
+        torch.empty(0, device=device).cpu()  # "meta" makes tensors, but holds nothing
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].split(": ", 1)[0]
+        raise UsageError(f"--device {device}: cannot be used here ({reason})") from error
+
+
+def check_bits(bits: float | None) -> None:
+    """Raise UsageError on a rate that is none."""
+    if bits is not None and not (np.isfinite(bits) and bits > 0):
+        raise UsageError(f"--bits must be positive, found {bits:g}")

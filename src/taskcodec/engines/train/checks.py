@@ -1,0 +1,84 @@
+"""What in a configuration would have no effect, or could only fail once the data are loaded: refused before that."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from taskcodec.data.idx import is_idx_folder
+from taskcodec.errors import UsageError
+from taskcodec.fitting.gradient.recipe import RECONSTRUCTING, Recipe, Schedule
+from taskcodec.transforms.networks.carried import ANALYSES, SYNTHESES
+
+SIZES: Mapping[str, tuple[str, ...]] = {
+    "mlp": ("hidden",),
+    "head": ("hidden",),
+    "resnet_small": ("widths", "blocks", "stem_stride"),
+    "resnet18": (),
+    "resnet50": (),
+    "deconv": ("width",),
+}
+"""The sizes of each network that the data leave open (a test compares them with the networks' own)."""
+SETTLED = ("inputs", "outputs", "channels", "side")
+"""Sizes that follow from the data and from model.columns."""
+LOGS = ("csv", "tensorboard")
+
+
+def check_network(where: str, section: Mapping[str, Any]) -> None:
+    """Raise UsageError on an unknown network, or on sizes that it does not have or that the data settle."""
+    known = ANALYSES if where.endswith("analysis") else SYNTHESES
+    name = section["name"]
+    if name not in known:
+        raise UsageError(f"{where}.name: {name!r} is none of {', '.join(known)}")
+    sizes = ", ".join(SIZES[name]) or "none"
+    for key in section:
+        if key in SETTLED:
+            raise UsageError(f"{where}.{key}: follows from the data and model.columns; leave it out")
+        if key != "name" and key not in SIZES[name]:
+            raise UsageError(f"{where}.{key}: no size of {name}; it has {sizes}")
+
+
+def check_log(names: tuple[str, ...]) -> None:
+    """Raise UsageError on a log that is unknown or not installed."""
+    for name in names:
+        if name not in LOGS:
+            raise UsageError(f"log: {name!r} is neither {' nor '.join(LOGS)}")
+        if name == "tensorboard" and all(find_spec(found) is None for found in ("tensorboard", "tensorboardX")):
+            raise UsageError("log: tensorboard is not installed; run: pip install tensorboard")
+
+
+def check_negatives(recipe: Recipe, schedule: Schedule) -> None:
+    """Raise UsageError where BINCE would have nothing to tell a sample from: it would learn nothing."""
+    if recipe.objective == "BINCE" and schedule.batch == 1 and recipe.queue == 0:
+        raise UsageError("training.batch: 1 leaves BINCE no other sample to tell one from; take more, or model.queue")
+
+
+def check_used(data: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    """Raise UsageError on a key that the source or the objective has no use for."""
+    kind, unused = _unused_of(data)
+    for key in unused:
+        if key in data:
+            raise UsageError(f"data.{key}: has no effect on {kind}; leave it out")
+    objective = model["objective"]
+    if "target" in data and objective != "VIC":
+        raise UsageError(f"data.target: has no effect with objective {objective}, only with VIC; leave it out")
+    for key, of in (("queue", ("BINCE",)), ("projection", ("BINCE", "supervised"))):
+        if key in model and objective not in of:
+            raise UsageError(f"model.{key}: has no effect with objective {objective}; leave it out")
+    if objective not in RECONSTRUCTING and "synthesis" in model:
+        raise UsageError(f"model.synthesis: has no effect with objective {objective}; leave it out")
+
+
+def _unused_of(data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """What kind of source it is, in words, and the keys that it has no use for."""
+    source = Path(data["source"])
+    images = ("side", "grey", "backbone")
+    if data["source"] == "banana":
+        return "the toy source banana", images
+    if source.name.lower().endswith((".npy", ".parquet")):
+        return "vectors, which are taken as they are", ("seed", *images)
+    if is_idx_folder(source):
+        return "IDX files, which have their own size", ("seed", *images)
+    if "backbone" in data:
+        return "features of a backbone, which has its own size of images", ("seed", "side", "grey")
+    return "images", ("seed",)

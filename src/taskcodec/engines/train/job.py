@@ -1,0 +1,176 @@
+"""A training from its configuration: one codec file for each beta, one after the other or side by side."""
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from taskcodec.atomic import replacing
+from taskcodec.engines.encode.outputs import check_output, held
+from taskcodec.engines.train.config import LeftOut, TrainConfig
+from taskcodec.errors import StorageError, UsageError
+from taskcodec.fitting.gradient.recipe import LAST
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Point:
+    """What became of one beta.
+
+    Attributes:
+        beta: as in the recipe.
+        codec: file that was written, or would have been.
+        step, steps: gradient steps done, and in all.
+        trained_bits: the entropy model's bits for rounded latents; None where the training was stopped.
+        fingerprint: of the codec, likewise.
+        left_out: samples that could not be read, where there were any.
+    """
+
+    beta: float
+    codec: str
+    step: int
+    steps: int
+    trained_bits: float | None = None
+    fingerprint: str | None = None
+    left_out: LeftOut | None = None
+
+
+def output_of(output: Path, beta: float, several: bool) -> Path:
+    """my.codec for one beta; my-beta0.1.codec for each of several."""
+    return output.with_name(f"{output.stem}-beta{beta:g}{output.suffix}") if several else output
+
+
+def work_of(output: Path) -> Path:
+    """The folder of a codec's checkpoints and logs: beside it."""
+    return output.with_name(f"{output.name}.training")
+
+
+def is_first_process() -> bool:
+    """False in the further processes of DDP, which Lightning starts with the command of the first."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def train_all(
+    config: TrainConfig,
+    output: Path,
+    *,
+    resume: bool = False,
+    seconds: float | None = None,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+) -> list[Point]:
+    """Train the codecs of a configuration.
+
+    Args:
+        config: as read.
+        output: the codec's file; of several betas each has its own (`output_of`).
+        resume: go on from the checkpoints that lie there.
+        seconds: stop each training at the first checkpoint after so long.
+        jobs: trainings side by side; None for all of them where there is a GPU, one otherwise, or on several devices.
+        progress: called with (steps done, steps in all) where one runs at a time.
+        overwrite: begin anew where codecs, or trainings that were begun, lie there.
+
+    Raises:
+        UsageError: something was begun there and `resume` is not given; or what the configuration says does not fit.
+        StorageError: the codec's file exists, or cannot be written, or another process trains it.
+    """
+    import torch
+
+    several = len(config.recipes) > 1
+    outputs = [output_of(output, recipe.beta, several) for recipe in config.recipes]
+    if len(set(outputs)) < len(outputs):
+        raise UsageError(f"{config.name}: beta: one of them is given twice")
+    if resume and overwrite:
+        raise UsageError("--resume goes on with a training and --overwrite begins it anew: give one of them")
+    devices = config.schedule.devices
+    if devices > 1 and (jobs or 1) > 1:
+        raise UsageError(f"--jobs {jobs}: a training on {devices} devices runs alone: leave --jobs out, or the devices")
+    if is_first_process():
+        for path in outputs:
+            _check_place(path, config.data.source, resume, overwrite)
+    usual = len(outputs) if torch.cuda.is_available() and devices == 1 else 1
+    side_by_side = min(jobs or usual, len(outputs))
+    if side_by_side == 1:
+        return [_one(config, k, path, resume, seconds, progress) for k, path in enumerate(outputs)]
+    with ProcessPoolExecutor(side_by_side, multiprocessing.get_context("spawn")) as pool:
+        running = [pool.submit(_one, config, k, path, resume, seconds, None) for k, path in enumerate(outputs)]
+        return [future.result() for future in running]
+
+
+def _check_place(output: Path, source: str, resume: bool, overwrite: bool) -> None:
+    """Refuse, before anything is trained, to write where it cannot be done or where something lies."""
+    check_output(source, output, "codec")
+    begun = (work_of(output) / LAST).exists()
+    if overwrite or (resume and begun):
+        return
+    if begun:
+        raise UsageError(
+            f"{work_of(output)}: a training was begun there; go on (--resume), begin anew (--overwrite) or name "
+            "another output"
+        )
+    if output.exists():
+        raise StorageError(f"{output}: exists; replace it (--overwrite) or name another output")
+
+
+def _one(
+    config: TrainConfig, number: int, output: Path, resume: bool, seconds: float | None, progress: Progress | None
+) -> Point:
+    """Train one codec, alone in its folder."""
+    if not is_first_process():  # of DDP: the first one holds the folder for all, and says what is wrong for all
+        try:
+            return _trained(config, number, output, resume, seconds, progress)
+        except UsageError:  # as of a training that diverged: all processes find it at the same step
+            raise SystemExit(0) from None
+    with held(work_of(output), "another process trains this codec"):
+        return _trained(config, number, output, resume, seconds, progress)
+
+
+def _section(message: str) -> str:
+    """Where in the configuration to look for what training found wrong."""
+    if message.startswith(("diverged", "training.", "views:")):
+        return ""
+    return "training." if message.startswith(("accelerator:", "strategy:", "devices:")) else "model: "
+
+
+def _trained(
+    config: TrainConfig, number: int, output: Path, resume: bool, seconds: float | None, progress: Progress | None
+) -> Point:
+    from taskcodec.engines.train.data import training_set
+    from taskcodec.fitting.gradient.training import train
+
+    recipe = config.recipes[number]
+    provenance: dict[str, Any] = {
+        "augmentations": config.augmentations,
+        "jitter": config.jitter,
+        "target": config.data.target,
+        "source": Path(config.data.source).name,
+    }
+    data, left_out = training_set(config)
+    try:
+        trained = train(
+            data,
+            recipe,
+            config.schedule,
+            folder=work_of(output),
+            resume=resume,
+            seconds=seconds,
+            loggers=config.log,
+            provenance=provenance,
+            progress=progress,
+        )
+    except UsageError as error:
+        if str(error).startswith(config.name):
+            raise
+        raise UsageError(f"{config.name}: {_section(str(error))}{error}") from error
+    point = Point(recipe.beta, str(output), trained.step, trained.steps, left_out=left_out)
+    if trained.codec is None:
+        return point
+    with replacing(output) as temporary:
+        temporary.write_bytes(trained.codec.to_bytes())
+    bits = float(trained.codec.provenance["trained_bits"])
+    return replace(point, trained_bits=bits, fingerprint=trained.codec.fingerprint)

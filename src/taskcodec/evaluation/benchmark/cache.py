@@ -1,0 +1,146 @@
+"""What the benchmark keeps between its stages and between runs, each file named by the content it comes from.
+
+    cache/part-KEY.npz     features of some images of a set         KEY: backbone, bytes of the images
+    cache/views-KEY.npz    features of their augmented views        the same
+    cache/pixels-KEY.npz   features of images after a pixel codec   see `taskcodec.evaluation.peers.pixels`
+    cache/set-KEY.npz      a set ready to be measured               features, labels, splits
+    cache/fit-KEY.npz      what zero-shot codecs are fitted on      features
+    points/NAME-KEY.npz    one codec setting on one set             the set's KEY, the fit's KEY, codec, probe
+
+Nothing is ever looked up by name or time alone: other images, weights, labels, splits or settings are other files. All
+are written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.evaluation.peers.pixels import write_arrays
+from taskcodec.evaluation.peers.protocol import FitSet
+from taskcodec.evaluation.scores.intervals import Scores
+from taskcodec.evaluation.tasks.labelled import LabelledSet, Split, Task
+
+Float32s = npt.NDArray[np.float32]
+Arrays = dict[str, npt.NDArray[Any]]
+Metric = Literal["accuracy", "r2"]
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A set ready to be measured.
+
+    Attributes:
+        labelled: features and tasks.
+        splits: rows to train on and to test on.
+        names: of the classes of each task by their numbers; empty for numbers.
+        place: where its images lie; None for a set of features.
+        ids: (n,) names of the samples.
+        words: how it was split.
+    """
+
+    labelled: LabelledSet
+    splits: tuple[Split, ...]
+    names: tuple[tuple[str, ...], ...]
+    place: str | None
+    ids: tuple[str, ...]
+    words: str
+
+
+def key_of(*parts: Any) -> str:
+    """24 hex digits that stand for arrays, bytes and plain values."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            head, body = f"{part.dtype} {part.shape}", np.ascontiguousarray(part).tobytes()
+        else:
+            head, body = "value", json.dumps(part, sort_keys=True).encode()
+        digest.update(f"{head} {len(body)}\n".encode())
+        digest.update(body)
+    return digest.hexdigest()[:24]
+
+
+def read_arrays(path: Path, names: Collection[str] | None = None) -> Arrays | None:
+    """The arrays of a file (all, or those of these names), or None where it is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files if names is None or name in names}
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+
+
+def write_ready(ready: Ready, folder: Path) -> Path:
+    """Write a set under a name made of all that a measurement sees of it."""
+    labelled = ready.labelled
+    arrays: Arrays = {"features": labelled.features}
+    if labelled.groups is not None:
+        arrays["groups"] = labelled.groups
+    for number, task in enumerate(labelled.tasks):
+        arrays[f"targets-{number}"] = task.targets
+        if task.rows is not None:
+            arrays[f"rows-{number}"] = task.rows
+    for number, split in enumerate(ready.splits):
+        arrays[f"train-{number}"], arrays[f"test-{number}"] = split.train, split.test
+    record = {
+        "name": labelled.name, "tasks": [[task.name, task.metric] for task in labelled.tasks], "names": ready.names,
+        "place": ready.place, "ids": ready.ids, "words": ready.words,
+    }  # fmt: skip
+    path = folder / f"set-{key_of(*(part for pair in sorted(arrays.items()) for part in pair), record)}.npz"
+    if read_arrays(path) is None:
+        write_arrays(path, {**arrays, "record": np.frombuffer(json.dumps(record).encode(), np.uint8)})
+    return path
+
+
+def read_ready(path: Path) -> Ready:
+    """Invert `write_ready`."""
+    with np.load(path, allow_pickle=False) as file:
+        record = json.loads(file["record"].tobytes())
+        rows = [file[key] if (key := f"rows-{i}") in file.files else None for i in range(len(record["tasks"]))]
+        tasks = [Task(task, metric, file[f"targets-{i}"], rows[i]) for i, (task, metric) in enumerate(record["tasks"])]
+        groups = file["groups"] if "groups" in file.files else None
+        labelled = LabelledSet(record["name"], file["features"], tuple(tasks), groups)
+        count = sum(name.startswith("train-") for name in file.files)
+        splits = tuple(Split(file[f"train-{i}"], file[f"test-{i}"]) for i in range(count))
+    names = tuple(tuple(found) for found in record["names"])
+    return Ready(labelled, splits, names, record["place"], tuple(record["ids"]), record["words"])
+
+
+def write_fit_set(fit_set: FitSet, folder: Path) -> Path:
+    """Write what codecs are fitted on, under a name made of it."""
+    path = folder / f"fit-{key_of(fit_set.features, fit_set.views)}.npz"
+    if read_arrays(path) is None:
+        write_arrays(path, {"features": fit_set.features, "views": fit_set.views})
+    return path
+
+
+def read_fit_set(path: Path) -> FitSet:
+    """Invert `write_fit_set`."""
+    with np.load(path, allow_pickle=False) as file:
+        features, views = file["features"], file["views"]
+    return FitSet(features, features[:0], views)
+
+
+def point_arrays(bits: float, scores: Sequence[Scores]) -> Arrays:
+    """What a point's file holds: its mean bits and, for each task, the parts of its scores."""
+    arrays: Arrays = {"bits": np.array(bits)}
+    for number, found in enumerate(scores):
+        parts = {"units": found.units, "targets": found.targets, "predictions": found.predictions}
+        arrays |= {f"{name}-{number}": part for name, part in parts.items()}
+    return arrays
+
+
+def scores_of(arrays: Mapping[str, npt.NDArray[Any]], metrics: Sequence[Metric]) -> tuple[float, list[Scores]]:
+    """Invert `point_arrays`."""
+    found = [
+        Scores(arrays[f"units-{number}"], arrays[f"targets-{number}"], arrays[f"predictions-{number}"], metric)
+        for number, metric in enumerate(metrics)
+    ]
+    return float(arrays["bits"]), found

@@ -1,0 +1,188 @@
+"""What a benchmark's report shows beside the curves: where our codec spends its bits, neighbours, worst-hit classes.
+
+All of it is about our codec at one setting, the cheapest that stays within a point of the raw features' mean accuracy
+(else its most accurate one), fitted once more as it was for its point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.errors import TaskcodecError
+from taskcodec.evaluation.benchmark.cache import Ready, read_fit_set
+from taskcodec.evaluation.benchmark.jobs import alone
+from taskcodec.evaluation.benchmark.roster import Key, roster
+from taskcodec.evaluation.benchmark.run import Outcome
+from taskcodec.evaluation.benchmark.sets import items_of
+from taskcodec.evaluation.peers.codec_files import ImageCodecFile
+from taskcodec.evaluation.peers.own import OwnCodec
+from taskcodec.evaluation.peers.protocol import FitSet, Float32s
+from taskcodec.evaluation.predictors.linear import Predictor, probe_accuracy
+from taskcodec.evaluation.predictors.probing import split_of
+from taskcodec.evaluation.rates.curves import Point
+from taskcodec.evaluation.rates.regimes import FITTED
+from taskcodec.evaluation.report.extras import (
+    ClassChange,
+    Extras,
+    NeighbourStrip,
+    extras_of_codec,
+    neighbour_strips,
+    spread,
+    worst_classes,
+)
+from taskcodec.evaluation.report.rebuilt import rebuilt_strips
+from taskcodec.evaluation.report.write import write_report
+from taskcodec.evaluation.tasks.labelled import Task
+from taskcodec.fitting import adapt
+from taskcodec.loading import load_codec
+
+OURS = "taskcodec"
+NEAR = 0.01
+WORST = 10
+REFIT_SAMPLES = 1000
+Labels = npt.NDArray[Any]
+
+
+def write_benchmark_report(outcome: Outcome, out: str | Path, title: str = "Rate and accuracy") -> Path:
+    """Write report.html, its plots and table.csv into `out`; the page."""
+    record = outcome.record
+    return write_report(
+        outcome.rows,
+        Path(out),
+        title=title,
+        command=record["command"],
+        versions=record["versions"],
+        extras=extras_of(outcome),
+    )
+
+
+def extras_of(outcome: Outcome) -> Extras:
+    """The extras of a benchmark; notes alone where ours was not measured or no task is one of classes."""
+    extras = _of_trained(outcome, Extras(notes=outcome.notes))
+    chosen = _chosen(outcome)
+    if chosen is None:
+        return extras
+    codec = roster(outcome.choice)[chosen]
+    assert isinstance(codec, OwnCodec)
+    general = None if outcome.fit_file is None else read_fit_set(outcome.fit_file)
+    classes: list[ClassChange] = []
+    strips: tuple[NeighbourStrip, ...] = ()
+    for ready in outcome.sets:
+        coded, decoded = _coded(codec, chosen, ready, general)
+        if ready is outcome.sets[0]:
+            name = f"{codec.name}, {codec.setting} bits, {chosen[0]}, on {ready.labelled.name}"
+            dimensions = (*extras_of_codec(coded, name).dimensions, *extras.dimensions)
+            extras = replace(extras, dimensions=dimensions)
+        classes += _class_changes(ready, decoded, outcome.record["probe"], len(outcome.sets) > 1)
+        if not strips and ready.place is not None:
+            strips = _strips(ready, decoded)
+    worst = sorted(classes, key=lambda change: (change.decoded - change.raw, change.name))[:WORST]
+    return replace(extras, classes=tuple(worst), neighbours=strips)
+
+
+def _of_trained(outcome: Outcome, extras: Extras) -> Extras:
+    """With where the first trained codec of images spends its bits, and what the first with a synthesis rebuilds."""
+    trained = [codec for codec in roster(outcome.choice).values() if isinstance(codec, ImageCodecFile)]
+    place = next((ready for ready in outcome.sets if ready.place is not None), None)
+    if not trained or place is None:
+        return extras
+    codecs = [load_codec(Path(codec.path)) for codec in trained]
+    images, captions = _images(place)
+    try:
+        # Refitted, as it was measured.
+        shown = adapt(codecs[0], codecs[0].analyse([images[row] for row in spread(len(images), REFIT_SAMPLES)]))
+        name = f"{trained[0].name}, {trained[0].setting}, on {place.labelled.name}"
+        extras = replace(extras, dimensions=extras_of_codec(shown, name).dimensions)
+        strips = (rebuilt_strips(codec, images, captions) for codec in codecs)
+        return replace(extras, rebuilt=next(filter(None, strips), ()))
+    except (TaskcodecError, OSError):  # gone since they were measured: the report does without
+        return extras
+
+
+def _chosen(outcome: Outcome) -> Key | None:
+    """Our setting that the extras are about: zero-shot where there is one."""
+    if not outcome.raw.accuracies:
+        return None
+    own = [point for point in outcome.complete if point.codec == OURS]
+    first = [point for point in own if point.regime == own[0].regime]
+    near = [point for point in first if _mean(point) >= _mean(outcome.raw) - NEAR]
+    best = min(near, key=lambda point: point.mean_bits) if near else max(first, key=_mean, default=None)
+    return None if best is None else (best.regime, best.codec, best.setting)
+
+
+def _mean(point: Point) -> float:
+    return float(np.mean([scores.value for scores in point.accuracies]))
+
+
+def _coded(codec: OwnCodec, key: Key, ready: Ready, general: FitSet | None) -> tuple[Any, Float32s]:
+    """The codec as it codes a set, and the set's features as they come back."""
+    features = ready.labelled.features
+    own = alone(features[ready.splits[0].train])
+    if general is not None:
+        own = replace(own, background=general.features, views=general.views)
+    fitted = codec.fit(own if key[0] == FITTED else general or own)
+    used = fitted.codec if fitted.refit_bits is None else adapt(fitted.codec, features, fitted.refit_bits)
+    return used, fitted.encode_decode(features)[0]
+
+
+def _class_changes(ready: Ready, decoded: Float32s, probe: Predictor, several: bool) -> list[ClassChange]:
+    found: list[ClassChange] = []
+    for task, names in zip(ready.labelled.tasks, ready.names, strict=True):
+        if task.metric == "accuracy":
+            truth, raw, after = (np.concatenate(part) for part in _predictions(ready, task, decoded, probe))
+            shown = [f"{ready.labelled.name}: {name}" for name in names] if several else list(names)
+            found += worst_classes(truth, raw, after, shown, WORST)
+    return found
+
+
+def _predictions(
+    ready: Ready, task: Task, decoded: Float32s, probe: Predictor
+) -> tuple[list[Labels], list[Labels], list[Labels]]:
+    truth, raw, after = list[Labels](), list[Labels](), list[Labels]()
+    targets = task.targets
+    for split in (split_of(task, split) for split in ready.splits):
+        groups = None if ready.labelled.groups is None else ready.labelled.groups[split.train]
+        for features, into in ((ready.labelled.features, raw), (decoded, after)):
+            parts = features[split.train], targets[split.train], features[split.test], targets[split.test]
+            into.append(probe_accuracy(*parts, predictor=probe, groups=groups).predictions)
+        truth.append(targets[split.test])
+    return truth, raw, after
+
+
+def _strips(ready: Ready, decoded: Float32s) -> tuple[NeighbourStrip, ...]:
+    images, captions = _images(ready)
+    try:
+        return neighbour_strips(images, ready.labelled.features, decoded, captions)
+    except (TaskcodecError, OSError):  # gone since they were measured: the report does without
+        return ()
+
+
+def _images(ready: Ready) -> tuple[_Images, list[str]]:
+    """The images of a set, and their labels in words."""
+    assert ready.place is not None
+    task, names = ready.labelled.tasks[0], ready.names[0]
+    captions = [""] * len(ready.ids)
+    for row in range(len(ready.ids)) if task.rows is None else task.rows:
+        captions[row] = names[task.targets[row]] if names else f"{task.targets[row]:g}"
+    return _Images(items_of(ready.place, ready.ids)), captions
+
+
+class _Images(Sequence[Any]):
+    """The images of items, each opened when it is asked for."""
+
+    def __init__(self, items: Sequence[Any]) -> None:
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: Any) -> Any:
+        from taskcodec.transforms.pictures.images import open_image
+
+        return open_image(self._items[index].read(), 96, keep_truncated=True)

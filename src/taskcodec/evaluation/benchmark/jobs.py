@@ -1,0 +1,292 @@
+"""The benchmark's jobs, and the processes that do them.
+
+Each process runs one thread of arithmetic, so that figures do not depend on how many there are, and holds one set and
+one codec at a time, so that memory is bounded by their number. A job writes files named by content (see
+`taskcodec.evaluation.benchmark.cache`) and leaves alone what is there: whatever stops a run, the next goes on.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from taskcodec.data.items import ImageSource
+from taskcodec.engines.encode.local import Progress
+from taskcodec.errors import MismatchError, StorageError, TaskcodecError
+from taskcodec.evaluation.benchmark.cache import (
+    Ready,
+    key_of,
+    point_arrays,
+    read_arrays,
+    read_fit_set,
+    read_ready,
+)
+from taskcodec.evaluation.benchmark.roster import Choice, Key, is_pixel_codec, roster
+from taskcodec.evaluation.benchmark.sets import items_of
+from taskcodec.evaluation.peers.codec_files import FeatureCodecFile, ImageCodecFile
+from taskcodec.evaluation.peers.pixels import pixel_features, write_arrays
+from taskcodec.evaluation.peers.protocol import FitSet, FittedPeer, Float32s
+from taskcodec.evaluation.predictors.linear import Predictor
+from taskcodec.evaluation.predictors.probing import probe_scores
+from taskcodec.evaluation.rates.regimes import ZERO_SHOT
+from taskcodec.evaluation.tasks.labelled import Split
+from taskcodec.store import OK
+
+VIEWS = 3
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+Failures = list[tuple[str, str]]
+"""Of a job: the set and the reason, for what could not be measured."""
+
+
+class Job(Protocol):
+    """Something to do in another process."""
+
+    def __call__(self) -> Failures: ...
+    @property
+    def words(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Extract:
+    """Features of some images of a source, and of VIEWS augmented views of each where a file for them is given.
+
+    The file holds `features` (m, d) of the images that could be read, `good` (n,) which these are, and `reasons` (n,).
+    """
+
+    place: str
+    ids: tuple[str, ...]
+    backbone: str
+    file: Path
+    views: bool = False
+
+    @property
+    def words(self) -> str:
+        return f"features of {self.place}"
+
+    def __call__(self) -> Failures:
+        from taskcodec.transforms.backbones import load_backbone
+
+        if read_arrays(self.file) is None:
+            backbone, items = load_backbone(self.backbone), items_of(self.place, self.ids)
+            if self.views:
+                write_arrays(self.file, {"views": _views(items, backbone)})
+            else:
+                write_arrays(self.file, _features(ImageSource(self.place, items), backbone))
+        return []
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One codec setting on some sets; a zero-shot codec is fitted once for all of them.
+
+    sets: (the set's file, the point's file) for each.
+    """
+
+    choice: Choice
+    key: Key
+    sets: tuple[tuple[Path, Path], ...]
+    fit_file: Path | None
+    cache: Path
+    probe: Predictor
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.key)
+
+    def __call__(self) -> Failures:
+        codec: Any = roster(self.choice)[self.key]
+        general = None if self.fit_file is None else read_fit_set(self.fit_file)
+        fitted: FittedPeer | None = None
+        failures: Failures = []
+        for set_file, point_file in self.sets:
+            if read_arrays(point_file) is not None:
+                continue
+            ready = read_ready(set_file)
+            try:
+                if is_pixel_codec(codec):
+                    bits, decoded = self._pixels(codec, ready)
+                else:
+                    if fitted is None and self.key[0] == ZERO_SHOT:
+                        fitted = codec.fit(general or alone(ready.labelled.features))
+                    bits, decoded = _coded(codec, fitted, ready, general)
+                scores = [
+                    probe_scores(ready.labelled, task, ready.splits, decoded, self.probe)
+                    for task in ready.labelled.tasks
+                ]
+            except (StorageError, MemoryError):
+                raise
+            except (Exception, SystemExit) as error:  # one codec's fault, perhaps of the user's own: told, not fatal
+                failures.append((ready.labelled.name, _reason(error)))
+            else:
+                if math.isfinite(bits) and bits > 0:
+                    write_arrays(point_file, point_arrays(bits, scores))
+                else:
+                    failures.append((ready.labelled.name, f"{bits:g} bits a sample are no rate"))
+        return failures
+
+    def _pixels(self, codec: Any, ready: Ready) -> tuple[float, list[Float32s]]:
+        from taskcodec.transforms.backbones import load_backbone
+
+        assert ready.place is not None
+        if isinstance(codec, ImageCodecFile):
+            decoded, size = codec.encode_decode_images(ImageSource(ready.place, items_of(ready.place, ready.ids)))
+            return size, [decoded] * len(ready.splits)
+        # Named by what is in them, so that the cache serves only these very images.
+        source = ImageSource(key_of(ready.labelled.features), items_of(ready.place, ready.ids))
+        features, bits = pixel_features(codec, source, load_backbone(self.choice.backbone), self.cache)
+        return float(bits.mean()), [features] * len(ready.splits)
+
+
+def _coded(codec: Any, fitted: FittedPeer | None, ready: Ready, general: FitSet | None) -> tuple[float, list[Float32s]]:
+    """The mean bits and, for each split, all features as they come back; fitted: None where each split has its own."""
+    features = ready.labelled.features
+    if fitted is not None:
+        decoded, bits = _checked(codec, fitted.encode_decode(features), features)
+        return bits, [decoded] * len(ready.splits)
+
+    def of_split(split: Split) -> tuple[Float32s, float]:
+        own = alone(features[split.train])
+        fit_set = own if general is None else replace(own, background=general.features, views=general.views)
+        return _checked(codec, codec.fit(fit_set).encode_decode(features), features)
+
+    coded = [of_split(split) for split in ready.splits]
+    return float(np.mean([bits for _, bits in coded])), [decoded for decoded, _ in coded]
+
+
+def _checked(codec: Any, found: Any, features: Float32s) -> tuple[Float32s, float]:
+    """What `encode_decode` of features gave back; raises MismatchError where it is not what every codec must give."""
+    if not isinstance(found, tuple) or len(found) != 2:
+        raise MismatchError(f"encode_decode must return features and bits, found {type(found).__name__}")
+    decoded, bits = found
+    if not isinstance(decoded, np.ndarray) or decoded.dtype.kind != "f":
+        what = decoded.dtype if isinstance(decoded, np.ndarray) else type(decoded).__name__
+        raise MismatchError(f"encode_decode must return features as a numpy array of floats, found {what}")
+    own = isinstance(codec, FeatureCodecFile) and decoded.ndim == 2  # its network may make fewer or more of them
+    shape = (len(features), decoded.shape[1] if own else features.shape[1])
+    if decoded.shape != shape:
+        raise MismatchError(f"encode_decode must return features of shape {shape}, found {decoded.shape}")
+    if not isinstance(bits, int | float | np.integer | np.floating) or isinstance(bits, bool):
+        raise MismatchError(f"encode_decode must return the mean bits a sample as a number, found {bits!r:.40}")
+    return decoded, float(bits)
+
+
+def alone(features: Float32s) -> FitSet:
+    """A fit set of features without background and views."""
+    return FitSet(features, features[:0], features[None, :0])
+
+
+def _features(source: ImageSource, backbone: Any) -> dict[str, Any]:
+    from taskcodec.engines.encode.local import Batches
+
+    batches = Batches(source, backbone, readers=2)
+    found, statuses = [], []
+    for batch in batches.run(range(len(batches))):
+        statuses += [record.status for record in batch.records]
+        if len(batch.features):
+            found.append(batch.features)
+    features = np.concatenate(found) if found else np.empty((0, backbone.spec.dimension), np.float32)
+    finite = np.isfinite(features).all(axis=1)
+    good = np.array([status == OK for status in statuses], dtype=np.bool_)
+    reasons = np.array(statuses, dtype=np.str_)
+    reasons[np.flatnonzero(good)[~finite]] = "NaN or infinity (as float32) among its features"
+    good[np.flatnonzero(good)[~finite]] = False
+    return {"features": features[finite], "good": good, "reasons": reasons}
+
+
+def _views(items: Sequence[Any], backbone: Any) -> Float32s:
+    from taskcodec.data.augmentations.draws import augment
+    from taskcodec.engines.encode.local import BATCH
+    from taskcodec.errors import SourceError
+    from taskcodec.transforms.pictures.images import open_image
+
+    side, squares = backbone.preprocess.crop, []
+    for number, item in enumerate(items):
+        try:
+            image = open_image(item.read(), 2 * side, keep_truncated=True) if item.fault is None else None
+        except (SourceError, OSError):
+            image = None  # its features' file has the reason
+        if image is not None:
+            squares += [augment(image, np.random.default_rng([view, number]), side) for view in range(VIEWS)]
+    parts = [backbone(np.stack(squares[i : i + BATCH])) for i in range(0, len(squares), BATCH)]
+    found = np.concatenate(parts) if parts else np.empty((0, backbone.spec.dimension), np.float32)
+    return np.ascontiguousarray(found.reshape(-1, VIEWS, backbone.spec.dimension).transpose(1, 0, 2))
+
+
+def _reason(error: Exception | SystemExit) -> str:
+    """One line that says what went wrong; faiss puts its own file and line in front."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    text = text.rpartition("failed: ")[2] if " at /" in text or " at faiss/" in text else text
+    return text if isinstance(error, TaskcodecError) else f"{type(error).__name__}: {text}"
+
+
+def _start() -> None:
+    """A worker whose parent was killed would go on with the jobs it has been handed."""
+    parent = parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _call(job: Job) -> Failures:
+    return job()
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """One thread for every process started inside."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+class Workers:
+    """Processes that do jobs, kept from one stage to the next.
+
+    Raises TaskcodecError where a process dies, as it does when memory runs out.
+    """
+
+    def __init__(self, processes: int) -> None:
+        self._pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_start)
+
+    def run(self, jobs: Sequence[Job], progress: Progress, done: Callable[[Job, Failures], None]) -> None:
+        """Do all jobs, in any order; `done` is called in this process as each ends."""
+        progress(0, len(jobs))
+        with _environment():
+            futures = {self._pool.submit(_call, job): job for job in jobs}
+            try:
+                for count, future in enumerate(as_completed(futures), 1):
+                    done(futures[future], future.result())
+                    progress(count, len(jobs))
+            except BrokenProcessPool as error:
+                raise TaskcodecError(
+                    "a worker process was killed, perhaps for want of memory: the same command with fewer --jobs or "
+                    "--samples goes on where this one stopped"
+                ) from error
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)

@@ -1,0 +1,206 @@
+"""`taskcodec evaluate`: a store, or a folder of images or vectors, from its bytes to verdicts.
+
+    store  --decode--> decoded features --+--> what_is_kept --> recall@10, variance, cosine
+    source --backbone--> raw features ----+
+    labels (the store's own, or CSV) -----+--> evaluate_features --> rows
+
+A source that is no store is encoded as `taskcodec encode` does by itself, into a store that is thrown away afterwards.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.data import FeatureSource, ImageSource, open_source
+from taskcodec.engines.encode.local import Progress, encode_source
+from taskcodec.errors import SourceError, UsageError
+from taskcodec.evaluation.survival.of_features import Coded, JudgedRow, Plan, evaluate_features
+from taskcodec.evaluation.survival.raw_features import all_finite, kept_features, out_of_order, raw_of_store
+from taskcodec.evaluation.survival.unlabelled import Kept, what_is_kept
+from taskcodec.evaluation.tasks.holdout import refuse_labelled_fit, unit_numbers
+from taskcodec.evaluation.tasks.targets import Column, Target, label_columns, make_targets
+from taskcodec.fitting.closed_form.usual import fit_usual
+from taskcodec.loading import load_codec
+from taskcodec.store import Store
+from taskcodec.store.backend import open_blobs
+from taskcodec.store.format.manifest import GROUP_KEY
+from taskcodec.transforms.spec import DEFAULT, BackboneSpec
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured.
+
+    Attributes:
+        name: of the store or source.
+        samples: how many the store holds.
+        bits_per_sample: from real bytes.
+        kept: what needs no labels.
+        rows: one for each (task, predictor, metric), a task's headline first; none without labels.
+        notes: what the reader should know: where raw features came from, duplicates, doubts.
+    """
+
+    name: str
+    samples: int
+    bits_per_sample: float
+    kept: Kept
+    rows: tuple[JudgedRow, ...]
+    notes: tuple[str, ...]
+
+
+def evaluate(
+    place: str | Path,
+    *,
+    labels: str | Sequence[str] = (),
+    kinds: str | Sequence[str] = (),
+    groups: str | None = None,
+    raw: str | Path | None = None,
+    source: str | Path | None = None,
+    cache: str | Path | None = None,
+    plan: Plan | None = None,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Say whether prediction survives in a store, or in images or vectors through the codec that `encode` fits to them.
+
+    What `taskcodec evaluate` does.
+
+    Args:
+        place: store or source.
+        labels: "FILE.csv" or "FILE.csv:COLUMN", one task a column, one or several; the labels in the store by default.
+            Without any, and where those in the store are no task, there are no rows.
+        kinds: "KIND" for all tasks or "COLUMN=KIND" for one, one or several.
+        groups: "FILE.csv:COLUMN"; samples of one value are never on both sides of a split.
+        raw, source, cache: where raw features are, or come from, or are kept (see `raw_of_store`).
+        plan: predictors, splits and deltas.
+        device: for the backbone.
+        progress: called with (steps done, steps in all).
+
+    Raises:
+        UsageError: no raw features or such in another order, kinds or groups without labels, labels that are no task,
+            leakage (samples on both sides of folders, a codec that was fitted with the labels of these samples), or too
+            little to measure.
+        MismatchError: raw features that are not of these samples.
+    """
+    place = str(place)
+    labels, kinds = ([one] if isinstance(one, str) else one for one in (labels, kinds))
+    raw, source, cache = (None if one is None else str(one) for one in (raw, source, cache))
+    if is_store(place):
+        store = Store(place)
+        if store.manifest.state != "complete":
+            raise SourceError(f"{place}: unfinished; run the same encode command again to resume it")
+        found = raw_of_store(store, raw, source, cache, device, progress)
+        return _evaluate(store, place, found.features, found.words, labels, kinds, groups, plan, progress)
+    if raw is not None or source is not None:
+        raise UsageError(f"{place}: --raw and --source go with a store; a source is encoded here and now")
+    opened = open_source(place)
+    words, spec = opened.name, None
+    if isinstance(opened, ImageSource):
+        spec = load_codec(DEFAULT).backbone
+        assert spec is not None
+        opened, words = kept_features(opened, spec, cache, device, progress)
+    with tempfile.TemporaryDirectory(prefix="taskcodec-evaluate-") as folder:
+        store = _encoded(opened, spec, f"{folder}/store.tcz", progress)
+        features = all_finite(opened)[1]
+        return _evaluate(store, place, features, words, labels, kinds, groups, plan, progress)
+
+
+def is_store(place: str) -> bool:
+    """Whether a store lies there, rather than a source."""
+    path = Path(place)
+    if "://" not in place and not path.is_dir() and not zipfile.is_zipfile(path):
+        return False
+    return open_blobs(place).get(GROUP_KEY) is not None
+
+
+def _evaluate(
+    store: Store,
+    name: str,
+    raw: npt.NDArray[np.float32],
+    words: str,
+    labels: Sequence[str],
+    kinds: Sequence[str],
+    groups: str | None,
+    plan: Plan | None,
+    progress: Progress | None,
+) -> Evaluation:
+    codec: Any = store.codec
+    ids = store.ids.tolist()
+    targets, doubts = _targets(store, name, labels, kinds)
+    if targets:
+        refuse_labelled_fit(codec.provenance, _sources(store), name)
+    elif groups is not None:
+        raise UsageError(f"--groups: {name} has no task to split; give --labels FILE.csv or FILE.csv:COLUMN")
+    group_of = None if groups is None else _one_column(groups, ids)
+    decoded, info = store.to_numpy(), store.info()
+    if out_of_order(raw, decoded):  # shuffled raw features predict nothing, and nothing would seem to be lost
+        raise UsageError(
+            f"{name}: its decoded features do not follow the raw ones row by row ({words}): give those of the same "
+            "samples in the same order, as `taskcodec features` writes them"
+        )
+    coded = Coded(name, "taskcodec", info.fingerprint[:16], info.bits_per_sample)
+    rows = evaluate_features(raw, decoded, targets, ids, coded, groups=group_of, plan=plan, progress=progress)
+    units = unit_numbers(raw, ids)
+    kept = what_is_kept(raw, decoded, units, seed=(plan or Plan()).seed, progress=progress)
+    notes = [f"raw features: {words}", *doubts]
+    copies = len(ids) - len(np.unique(units))
+    if copies:
+        notes.append(
+            f"{copies} samples are copies of others (one id, or equal raw features): kept on one side together"
+        )
+    return Evaluation(name, len(ids), info.bits_per_sample, kept, tuple(rows), tuple(notes))
+
+
+def _encoded(source: FeatureSource, backbone: BackboneSpec | None, place: str, progress: Progress | None) -> Store:
+    """The store that `taskcodec encode` writes of these features by itself."""
+    return encode_source(
+        source,
+        None,
+        place,
+        make=lambda features: fit_usual(features, len(source), backbone=backbone),
+        quality="usual",
+        progress=progress,
+    )
+
+
+def _sources(store: Store) -> list[str]:
+    """The SHA-256 of each source that a store was encoded from."""
+    found = store.manifest.source
+    entries = [found, *found.get("appended", [])]
+    return [str(entry["sha256"]) for entry in entries if isinstance(entry, dict) and "sha256" in entry]
+
+
+def _targets(
+    store: Store, name: str, labels: Sequence[str], kinds: Sequence[str]
+) -> tuple[list[Target], tuple[str, ...]]:
+    """The tasks, and what to note where there are none: nobody asked for those of the labels that a store holds."""
+    if labels:
+        columns: dict[str, Column] = {}
+        for spec in labels:
+            columns.update(label_columns(spec, store.ids.tolist()))
+        return make_targets(columns, kinds), ()
+    if store.labels is None:
+        if kinds:
+            raise UsageError(f"--kind: {name} holds no labels; give --labels FILE.csv or FILE.csv:COLUMN")
+        return [], ("no labels, so no predictors: --labels FILE.csv or FILE.csv:COLUMN gives them tasks",)
+    try:
+        return make_targets({"label": store.labels.tolist()}, kinds), ()
+    except UsageError as error:
+        if kinds:
+            raise
+        return [], (f"no predictors: the labels in it are no task ({error})",)
+
+
+def _one_column(spec: str, ids: Sequence[str]) -> Column:
+    columns = label_columns(spec, ids)
+    if len(columns) != 1:
+        raise UsageError(f"--groups {spec}: name one column (FILE.csv:COLUMN) of {', '.join(columns)}")
+    return next(iter(columns.values()))

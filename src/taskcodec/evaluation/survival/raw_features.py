@@ -1,0 +1,215 @@
+"""The raw features that a store's decoded ones are held against: given, kept from an earlier run, or computed.
+
+Computed features are kept as a .npy file beside the store (or in the folder that the user names), under a name made of
+what they depend on: the source's SHA-256, the backbone's weights and the number of samples. So stores of one source at
+different rates share them, and another run needs neither the source nor the backbone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.atomic import replacing
+from taskcodec.data import FeatureSource, ImageSource, open_source
+from taskcodec.data.arrays import open_npy
+from taskcodec.engines.encode.learned import through_recorded
+from taskcodec.engines.encode.local import Batches, Progress, write_features
+from taskcodec.errors import MismatchError, SourceError, UsageError
+from taskcodec.store import OK, Store
+from taskcodec.transforms.spec import BackboneSpec
+
+Float32s = npt.NDArray[np.float32]
+FEWEST_ORDERED, ORDER_SAMPLES = 20, 1000
+"""Of fewer rows than this nothing is said of their order; of more than this, so many are looked at."""
+FOLLOWS = 0.25
+"""Decoded features that follow the raw ones of their rows less than this are those of other rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class RawFeatures:
+    """Raw features (n, d) of samples, and where they come from, in words."""
+
+    features: Float32s
+    words: str
+
+
+def raw_of_store(
+    store: Store,
+    raw: str | None = None,
+    source: str | None = None,
+    cache: str | None = None,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> RawFeatures:
+    """The raw features of a store's samples, in its order.
+
+    Args:
+        store: a finished store.
+        raw: a .npy file as `taskcodec features` writes it.
+        source: what the store was encoded from.
+        cache: folder for computed features; beside the store by default.
+        device: for the backbone.
+        progress: called with (samples done, samples in all).
+
+    Raises:
+        UsageError: neither raw nor source is given, and no earlier run kept any.
+        MismatchError: not the features, or not the source, of this store.
+    """
+    name, n, d = str(store.place), len(store), store.manifest.dimension
+    if raw is not None:
+        return RawFeatures(_read(Path(raw), n, d, name), raw)
+    codec: Any = store.codec
+    described = store.manifest.source.get("sha256") or store.manifest.codec_sha256
+    kept = _kept_at(name, cache, str(described), codec.backbone, n)
+    opened = None if source is None else through_recorded(open_source(source), codec.backbone)
+    if isinstance(opened, ImageSource):
+        _check_files(opened, store)
+    if kept.exists():
+        return RawFeatures(_read(kept, n, d, name), f"{kept}, kept from an earlier run")
+    if opened is None:
+        raise UsageError(
+            f"{name}: needs the raw features to compare with; give --source FOLDER (what it was encoded from) or "
+            "--raw FEATURES.npy (from `taskcodec features`)"
+        )
+    if isinstance(opened, FeatureSource):
+        ids, features = all_finite(opened)
+        return RawFeatures(_in_order(features, ids, store, opened.name), opened.name)
+    if codec.backbone is None:
+        raise UsageError(f"{name}: holds features, not images; give --source FEATURES.npy or --raw FEATURES.npy")
+    # Kept under its name only in the store's order: what fails before must not be found by the next run.
+    unordered = kept.with_suffix(".unordered.npy")
+    try:
+        features, ids = compute(opened, codec.backbone, unordered, device, progress)
+        ordered = _in_order(features, ids, store, opened.name)
+        with replacing(kept) as temporary, open(temporary, "wb") as file:
+            np.save(file, ordered)
+    finally:
+        unordered.unlink(missing_ok=True)
+    return RawFeatures(ordered, f"computed, kept as {kept}")
+
+
+def _check_files(source: ImageSource, store: Store) -> None:
+    """Raise MismatchError where the source lacks files of the store, or has others of another size by their names."""
+    size_of = {item.id: item.size for item in source.items}
+    known = store.samples.select(["id", "source_bytes"]).to_pylist()
+    lost = [row["id"] for row in known if row["id"] not in size_of]
+    _refuse_lost(lost, source.name, store)
+    other = [row["id"] for row in known if size_of[row["id"]] not in (None, row["source_bytes"])]
+    if other:
+        raise MismatchError(
+            f"{source.name}: {len(other)} files are not those in {store.place}, for instance {other[0]}"
+        )
+
+
+def _refuse_lost(lost: Sequence[str], source: str, store: Store) -> None:
+    if lost:
+        raise MismatchError(f"{source}: lacks {len(lost)} of the samples of {store.place}, for instance {lost[0]}")
+
+
+def compute(
+    source: ImageSource,
+    spec: BackboneSpec,
+    path: Path,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> tuple[Float32s, list[str]]:
+    """Features of all images that can be read, written to a .npy file, and their ids."""
+    from taskcodec.transforms.backbones import load_backbone_for
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _, failures = write_features(source, path, load_backbone_for(spec, device), progress)
+    failed = {record.id for record in failures}
+    return np.load(path), [item.id for item in source.items if item.id not in failed]
+
+
+def kept_features(
+    source: ImageSource,
+    spec: BackboneSpec,
+    cache: str | None = None,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> tuple[FeatureSource, str]:
+    """A source of images as one of features, with ids and labels: from an earlier run, or computed now; and in words.
+
+    Raises:
+        SourceError: no image could be read.
+    """
+    path = _kept_at(source.name, cache, source.descriptor()["sha256"], spec, len(source))
+    listed = path.with_suffix(".json")
+    if path.exists() and listed.exists():
+        ids, words = json.loads(listed.read_text()), f"{path}, kept from an earlier run"
+    else:
+        _, ids = compute(source, spec, path, device, progress)
+        listed.write_text(json.dumps(ids))
+        words = f"computed, kept as {path}"
+    label_of = {item.id: item.label for item in source.items}
+    features = open_npy(path)
+    if len(ids) != len(features):
+        raise MismatchError(f"{path}: {len(features)} rows for {len(ids)} names; delete it to compute it again")
+    return replace(features, ids=ids, labels=[label_of.get(name) for name in ids]), words
+
+
+def out_of_order(raw: Float32s, decoded: Float32s, seed: int = 0) -> bool:
+    """Whether decoded features (n, d) vary, but not as the raw features (n, d) of their own rows do.
+
+    The measure is sum(raw * decoded) / sum(decoded ** 2), both centred: near 1 where rows belong together (0.3 or more
+    for 20 rows at a fraction of a bit, measured), 0 give or take 1 / sqrt(n) where they do not. A codec that kept
+    nothing decodes to a constant, which says nothing of the order.
+    """
+    if len(raw) < FEWEST_ORDERED:
+        return False
+    rows = np.random.default_rng(seed).permutation(len(raw))[:ORDER_SAMPLES]
+    with np.errstate(over="ignore", invalid="ignore"):  # of features that are not finite, which others refuse
+        own = raw[rows] - raw[rows].mean(axis=0, dtype=np.float64)
+        kept = decoded[rows] - decoded[rows].mean(axis=0, dtype=np.float64)
+        varies, follows = float(np.sum(kept**2)), float(np.sum(own * kept))
+        return varies > 1e-9 * float(np.sum(own**2)) and follows < FOLLOWS * varies
+
+
+def _kept_at(place: str, cache: str | None, described: str, spec: BackboneSpec | None, samples: int) -> Path:
+    weights = "" if spec is None else f"{spec.weights_sha256} {sorted(spec.preprocessing.items())}"
+    key = hashlib.sha256(f"{described} {weights} {samples}".encode()).hexdigest()[:16]
+    beside = Path() if "://" in place else Path(os.path.abspath(place)).parent
+    return (beside if cache is None else Path(cache)) / f"taskcodec-raw-{key}.npy"
+
+
+def _read(path: Path, rows: int, dimension: int, store: str) -> Float32s:
+    found = open_npy(path)
+    if (len(found), found.dimension) != (rows, dimension):
+        raise MismatchError(
+            f"{path}: {len(found)} rows of {found.dimension} features, but {store} holds {rows} of {dimension}"
+        )
+    return found.block(0, rows)
+
+
+def all_finite(source: FeatureSource) -> tuple[list[str], Float32s]:
+    """Ids and features of the rows that a store of the source holds: those without NaN and infinity."""
+    batches = list(Batches(source, None).run(range(len(Batches(source, None)))))
+    ids = [record.id for batch in batches for record in batch.records if record.status == OK]
+    features = [batch.features for batch in batches if len(batch.features)]
+    if not features:
+        raise SourceError(f"{source.name}: no row without NaN or infinity")
+    return ids, np.concatenate(features)
+
+
+def _in_order(features: Float32s, ids: Sequence[str], store: Store, source: str) -> Float32s:
+    """The rows of a source's features that a store holds, in its order."""
+    wanted = store.ids.tolist()
+    if features.shape[1] != store.manifest.dimension:
+        raise MismatchError(
+            f"{source}: {features.shape[1]} features a sample, but {store.place} holds {store.manifest.dimension}"
+        )
+    if list(ids) == wanted:
+        return features
+    row_of = {name: row for row, name in enumerate(ids)}
+    _refuse_lost([name for name in wanted if name not in row_of], source, store)
+    return features[[row_of[name] for name in wanted]]

@@ -1,0 +1,265 @@
+"""A codec while it is trained: networks, entropy model and distortion, in one loss.
+
+    x --views--> v --g_a--> y --noise--> y_hat --g_s or projection--> distortion
+                              \\--entropy model--> rate_bits            loss = distortion + beta * rate_bits
+
+"Lossy Compression for Lossless Prediction" (Dubois et al., NeurIPS 2021), section 4, with beta on the rate.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from taskcodec.codec import Codec
+from taskcodec.coding import Tables
+from taskcodec.distortions.bince import BINCE
+from taskcodec.distortions.feature_l1 import feature_l1
+from taskcodec.distortions.feature_l2 import feature_l2
+from taskcodec.distortions.supervised import supervised
+from taskcodec.distortions.vc import vc
+from taskcodec.distortions.vic import vic
+from taskcodec.entropy_models.autoregressive import Autoregressive
+from taskcodec.entropy_models.empirical import sketch
+from taskcodec.entropy_models.factorized import Factorized
+from taskcodec.entropy_models.hyperprior import Hyperprior
+from taskcodec.entropy_models.model import EntropyModel
+from taskcodec.errors import UsageError
+from taskcodec.fitting.closed_form.fit import SKETCH_SIZE
+from taskcodec.fitting.gradient.recipe import NetworkChoice, Recipe
+from taskcodec.transforms.affine import AffineTransform
+from taskcodec.transforms.networks.build import make, pack
+from taskcodec.transforms.networks.carried import ANALYSES, OF_VECTORS, SYNTHESES, Networks
+from taskcodec.transforms.networks.head import Head
+from taskcodec.transforms.spec import BackboneSpec
+
+Map = Callable[[Tensor], Tensor]
+FREEZE_SAMPLES = 16_384
+"""Tables are frozen, and the density is sketched, from at most this many samples of the training data."""
+BATCH = 512
+
+
+class Losses(NamedTuple):
+    """Means over a batch: distortion in its own unit, bits a sample, distortion + beta * rate_bits."""
+
+    distortion: Tensor
+    rate_bits: Tensor
+    loss: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """What is trained on, in memory.
+
+    Attributes:
+        samples: (n, d) float32 vectors, or (n, C, H, W) uint8 images.
+        views: a batch of samples (vectors, or images as float32 in [0, 1]) -> a random view of each. It draws from
+            torch's global generator, which is seeded for each step.
+        target: for VIC, the batch of samples -> what is to be reconstructed; None for the samples themselves.
+        labels: (n,) class numbers, for the supervised objective.
+        preprocessing: JSON of what is done to an image before g_a; empty for vectors.
+        backbone: what computed the vectors, where they are features.
+    """
+
+    samples: Tensor
+    views: Map | None = None
+    target: Map | None = None
+    labels: Tensor | None = None
+    preprocessing: Mapping[str, Any] | None = None
+    backbone: BackboneSpec | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UsageError where samples or labels are not of the shape and type that they must have."""
+        x, y = self.samples, self.labels
+        if not isinstance(x, Tensor) or (x.ndim, x.dtype) not in ((2, torch.float32), (4, torch.uint8)):
+            raise UsageError(f"samples: (n, d) float32 vectors or (n, C, H, W) uint8 images, found {_kind(x)}")
+        if y is None:
+            return
+        if not isinstance(y, Tensor) or (y.shape, y.dtype) != (x.shape[:1], torch.int64) or bool((y < 0).any()):
+            raise UsageError(f"labels: a class number from 0 on, int64, for each of {len(x)} samples; found {_kind(y)}")
+
+    @property
+    def is_images(self) -> bool:
+        """Whether the samples are images."""
+        return self.samples.ndim == 4
+
+    def prepared(self, samples: Tensor) -> Tensor:
+        """Vectors as they are; images as float32 in [0, 1]."""
+        return samples.float() / 255 if self.is_images else samples
+
+
+class Compressor(nn.Module):
+    """All that is trained.
+
+    Args:
+        recipe: what to build.
+        data: settles the sizes that the recipe leaves open.
+    """
+
+    def __init__(self, recipe: Recipe, data: TrainingSet) -> None:
+        super().__init__()
+        self.recipe, self.data = recipe, data
+        self.analysis_sizes = analysis_sizes(recipe, data)
+        self.g_a = make(recipe.analysis.name, self.analysis_sizes)
+        if isinstance(self.g_a, Head):
+            self.g_a.standardise(data.samples)
+        self.entropy = entropy_model(recipe)
+        self.synthesis_sizes = {} if recipe.synthesis is None else synthesis_sizes(recipe.synthesis, recipe, data)
+        self.g_s = None if recipe.synthesis is None else make(recipe.synthesis.name, self.synthesis_sizes)
+        hidden, outputs = recipe.projection
+        self.bince = BINCE(recipe.columns, hidden, outputs, recipe.queue) if recipe.objective == "BINCE" else None
+        self.classifier: nn.Module | None = None
+        if recipe.objective == "supervised":
+            if data.labels is None:
+                raise UsageError("the supervised objective needs labels")
+            if bool((data.labels == data.labels[0]).all()):
+                raise UsageError("the supervised objective needs samples of at least 2 classes, found one")
+            sizes = {"inputs": recipe.columns, "outputs": int(data.labels.max()) + 1, "hidden": [hidden]}
+            self.classifier = make("mlp", sizes)
+        mean, std = (0.0, 1.0) if not data.is_images else _mean_and_std(data)
+        self.mean, self.std = mean, std
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a tenth quicker on a processor
+
+    def analyse(self, x: Tensor) -> Tensor:
+        """Prepared samples or views -> (n, k) latent."""
+        return torch.as_tensor(self.g_a((x - self.mean) / self.std))
+
+    def forward(self, samples: Tensor, labels: Tensor, ids: Tensor) -> Losses:
+        """A batch of samples, their classes and what tells them apart -> its losses, with fresh views and noise."""
+        x = self.data.prepared(samples)
+        first = self._view(x)
+        if self.bince is not None:
+            y_hat, bits = self._coded(torch.cat([first, self._view(x)]))
+            distortion = self.bince(*y_hat.chunk(2), ids)
+        else:
+            y_hat, bits = self._coded(first)
+            distortion = self._distortion(y_hat, x, first, labels)
+        mean, rate = distortion.mean(), bits.mean()
+        return Losses(mean, rate, mean + self.recipe.beta * rate)
+
+    def _view(self, x: Tensor) -> Tensor:
+        if self.data.views is None:
+            return x
+        with torch.autocast(x.device.type, enabled=False):  # bf16 is for networks: it would shift pixels of a warp
+            view = self.data.views(x.clone())  # theirs to change: x itself is the target, or a second view's source
+        if not isinstance(view, Tensor) or (view.shape, view.dtype) != (x.shape, x.dtype):
+            raise UsageError(f"views: must give what they are given, {_kind(x)}, and gave {_kind(view)}")
+        return view
+
+    def _coded(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        y = self.analyse(x)
+        with torch.autocast(y.device.type, enabled=False):
+            latent, bits = self.entropy(y.float())
+        return latent, bits
+
+    def _distortion(self, y_hat: Tensor, x: Tensor, view: Tensor, labels: Tensor) -> Tensor:
+        objective = self.recipe.objective
+        if self.classifier is not None:
+            return supervised(self.classifier(y_hat), labels)
+        assert self.g_s is not None
+        decoded = self.g_s(y_hat).float()
+        if objective == "VC":
+            return vc(decoded, view)
+        if objective == "VIC":
+            return vic(decoded, x if self.data.target is None else self.data.target(x))
+        return (feature_l1 if objective == "feature_l1" else feature_l2)(decoded, x)
+
+    @torch.no_grad()
+    def latents(self, samples: Tensor) -> Tensor:
+        """(n, ...) samples -> (n, k) latents without noise or augmentation, on the processor."""
+        self.eval()
+        device = next(self.g_a.parameters()).device
+        parts = (samples[i : i + BATCH].to(device) for i in range(0, len(samples), BATCH))
+        return torch.cat([self.analyse(self.data.prepared(part)).float().cpu() for part in parts])
+
+    @torch.no_grad()
+    def to_codec(self, provenance: Mapping[str, Any]) -> Codec:
+        """The trained codec, frozen. `trained_bits`, the entropy model's bits for rounded latents, is added."""
+        self.eval()
+        every = self.data.samples[:: max(1, -(-len(self.data.samples) // FREEZE_SAMPLES))]
+        latent = self.latents(every)
+        self.entropy.cpu()
+        frozen = self.entropy.freeze(latent)
+        bits = float(self.entropy(latent).bits.mean())
+        recipe = self.recipe
+        g_s = (
+            None
+            if recipe.synthesis is None or self.g_s is None
+            else pack(recipe.synthesis.name, self.synthesis_sizes, self.g_s)
+        )
+        networks = Networks(
+            pack(recipe.analysis.name, self.analysis_sizes, self.g_a), g_s, dict(self.data.preprocessing or {})
+        )
+        centred: npt.NDArray[np.float32] = latent.numpy() - frozen.centre
+        return Codec(
+            transform=AffineTransform("identity", frozen.centre, np.ones_like(frozen.centre)),
+            step=1.0,
+            rounding=0.5,
+            tables=frozen.tables,
+            points=frozen.points,
+            # What codes a column by the columns before it has no density of its own to be taken at another step.
+            sketch=sketch(centred, SKETCH_SIZE) if isinstance(frozen.tables, Tables) else centred[:0],
+            backbone=self.data.backbone,
+            provenance={**provenance, "trained_bits": bits},
+            networks=networks,
+        )
+
+
+def entropy_model(recipe: Recipe) -> EntropyModel:
+    """The entropy model of a recipe, untrained."""
+    k, relaxation = recipe.columns, recipe.relaxation
+    if recipe.entropy_model == "factorized":
+        return Factorized(k, relaxation)
+    if recipe.entropy_model == "autoregressive":
+        return Autoregressive(k, relaxation=relaxation)
+    return Hyperprior(k, means=recipe.entropy_model == "mean_scale_hyperprior", relaxation=relaxation)
+
+
+def analysis_sizes(recipe: Recipe, data: TrainingSet) -> dict[str, Any]:
+    """The sizes of g_a, completed from the data. Raises UsageError where network and data do not go together."""
+    choice, shape = recipe.analysis, data.samples.shape
+    if choice.name not in ANALYSES:
+        raise UsageError(f"analysis {choice.name!r} is none of {', '.join(ANALYSES)}")
+    if (choice.name in OF_VECTORS) == data.is_images:
+        have = "images" if data.is_images else "vectors"
+        raise UsageError(f"analysis {choice.name} does not take {have}, which the data are")
+    sizes: dict[str, Any] = {"outputs": recipe.columns}
+    sizes |= {"channels": int(shape[1])} if data.is_images else {"inputs": int(shape[1])}
+    if choice.name in ("resnet18", "resnet50"):
+        sizes["side"] = int(shape[-1])
+    return {**choice.sizes, **sizes}
+
+
+def synthesis_sizes(choice: NetworkChoice, recipe: Recipe, data: TrainingSet) -> dict[str, Any]:
+    """The sizes of g_s, completed from what it has to reconstruct."""
+    if choice.name not in SYNTHESES:
+        raise UsageError(f"synthesis {choice.name!r} is none of {', '.join(SYNTHESES)}")
+    example = data.prepared(data.samples[:2])
+    shape = (data.target(example) if data.target is not None and recipe.objective == "VIC" else example).shape
+    sizes: dict[str, Any] = {**choice.sizes, "inputs": recipe.columns}
+    if choice.name == "deconv":
+        if len(shape) != 4 or shape[2] != shape[3]:
+            raise UsageError(f"synthesis deconv makes square images, the data are {tuple(shape[1:])}")
+        return {**sizes, "channels": int(shape[1]), "side": int(shape[2])}
+    if len(shape) != 2:
+        raise UsageError(f"synthesis mlp makes vectors, the data are {tuple(shape[1:])}")
+    return {**sizes, "outputs": int(shape[1])}
+
+
+def _kind(value: Any) -> str:
+    """Shape and type, for a message."""
+    return f"{tuple(value.shape)} {value.dtype!s}" if hasattr(value, "dtype") else type(value).__name__
+
+
+def _mean_and_std(data: TrainingSet) -> tuple[float, float]:
+    """Of the pixels, as the codec's preprocessing has them: one value for all channels."""
+    described = data.preprocessing or {}
+    mean, std = described.get("mean", [0.0]), described.get("std", [1.0])
+    if len(set(mean)) != 1 or len(set(std)) != 1 or not all(math.isfinite(v) for v in (*mean, *std)):
+        raise UsageError("learned codecs take one mean and one spread for all channels")
+    return float(mean[0]), float(std[0])

@@ -1,0 +1,38 @@
+"""Codecs by name: a file, the copy that a store keeps, or one of those that come with the package."""
+
+from importlib import resources
+from pathlib import Path
+
+from taskcodec.codec import Codec
+from taskcodec.codec_file import MAX_BYTES
+from taskcodec.errors import CorruptFileError, ForeignFileError, SourceError
+from taskcodec.store.backend import is_zip, open_blobs
+from taskcodec.store.format.manifest import CODEC_KEY
+
+BUNDLED = ("lite0",)
+"""Names of the codecs shipped in the package."""
+
+
+def load_codec(path: str | Path) -> Codec:
+    """Load a codec from its file, from a store (folder, zip file or URL), or by the name of a bundled one ("lite0").
+
+    Raises SourceError when there is no such file; ForeignFileError, FutureVersionError, CorruptFileError as found.
+    """
+    if str(path) in BUNDLED and not Path(path).exists():
+        data = resources.files("taskcodec").joinpath(f"bundled/{path}.codec").read_bytes()
+        return Codec.from_bytes(data, name=f"bundled codec {path}")
+    file = Path(path)
+    if "://" in str(path) or file.is_dir() or (file.is_file() and is_zip(file)):
+        found = open_blobs(path if "://" in str(path) else file).get(CODEC_KEY)
+        if found is None:
+            raise ForeignFileError(f"{path}: without {CODEC_KEY}, it is not a taskcodec store")
+        return Codec.from_bytes(found, name=f"{path}/{CODEC_KEY}")
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise CorruptFileError(f"{path}: larger than any codec (at most {MAX_BYTES} bytes)")
+        return Codec.from_bytes(file.read_bytes(), name=str(path))
+    except FileNotFoundError as error:
+        names = ", ".join(BUNDLED)
+        raise SourceError(f"{path}: no such codec file, nor a bundled codec ({names})") from error
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror})") from error

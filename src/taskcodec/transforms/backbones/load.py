@@ -1,0 +1,81 @@
+"""Backbones by name: whichever library they come from, or the codec that carries them."""
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from taskcodec import codec_file
+from taskcodec.errors import BackboneError, TaskcodecError
+from taskcodec.transforms.backbones.base import Backbone
+from taskcodec.transforms.backbones.learned import backbone_of
+from taskcodec.transforms.networks.carried import Networks
+from taskcodec.transforms.spec import DEFAULT, BackboneSpec, check_name
+
+
+@lru_cache(maxsize=2)
+def load_backbone(name: str, device: str | None = None) -> Backbone:
+    """Load a backbone.
+
+    Args:
+        name: "lite0", "timm:MODEL[@FILE]", "timm:local-dir:FOLDER", "torchvision:MODEL[@FILE]",
+            "open_clip:MODEL/PRETRAINED", "open_clip:local-dir:FOLDER", "hf:REPOSITORY_OR_FOLDER", "onnx:FILE" or
+            "codec:FILE" (the analysis of a learned codec).
+        device: "cpu", "cuda", ...; CUDA where there is one by default.
+
+    Raises:
+        BackboneError: unknown, not installed, or not to be had offline.
+    """
+    check_name(name)
+    from taskcodec.transforms.backbones import foreign, lite0
+
+    loaders = {
+        "timm": foreign.load_timm,
+        "torchvision": foreign.load_torchvision,
+        "open_clip": foreign.load_open_clip,
+        "hf": foreign.load_transformers,
+        "onnx": foreign.load_onnx,
+        "codec": _load_carried,
+    }
+    if name == DEFAULT:
+        return lite0.load(device)
+    kind, _, rest = name.partition(":")
+    return loaders[kind](rest, device)
+
+
+def load_backbone_for(spec: BackboneSpec, device: str | None = None) -> Backbone:
+    """Load the backbone a codec was fitted on. Raises BackboneError where weights or preprocessing are others now."""
+    backbone = load_backbone(spec.name, device)
+    if backbone.spec.weights_sha256 != spec.weights_sha256 or backbone.spec.dimension != spec.dimension:
+        raise BackboneError(
+            f"{spec.name}: its weights (SHA-256 {backbone.spec.weights_sha256[:12]}) are not those the codec "
+            f"was fitted on ({spec.weights_sha256[:12]})"
+        )
+    if spec.preprocessing and spec.preprocessing != backbone.spec.preprocessing:
+        raise BackboneError(
+            f"{spec.name}: its preprocessing ({backbone.spec.preprocessing}) is not the one the codec was fitted with "
+            f"({spec.preprocessing})"
+        )
+    return backbone
+
+
+def analysis_of(networks: Networks, below: BackboneSpec | None, name: str, device: str | None = None) -> Backbone:
+    """The analysis of a learned codec as a backbone, over the frozen one it reads, if any."""
+    base = None if below is None else replace(load_backbone_for(below, device), spec=below)
+    return backbone_of(networks, base, name, device)
+
+
+def _load_carried(rest: str, device: str | None) -> Backbone:
+    """`codec:FILE`: the analysis of a learned codec. Raises BackboneError where the file has none for images."""
+    try:
+        manifest, tensors = codec_file.read(Path(rest).read_bytes(), rest)
+        networks = Networks.read(manifest["networks"], tensors) if "networks" in manifest else None
+        below = None if manifest["backbone"] is None else BackboneSpec(**manifest["backbone"])
+    except OSError as error:
+        raise BackboneError(
+            f"{rest}: cannot be read ({error.strerror}): the codec that a store was made with"
+        ) from error
+    except (TaskcodecError, KeyError, TypeError) as error:
+        raise BackboneError(f"{rest}: not a learned codec ({error})") from error
+    if networks is None or networks.g_a is None:
+        raise BackboneError(f"{rest}: a codec without a learned analysis")
+    return analysis_of(networks, below, f"codec:{rest}", device)
