@@ -13,6 +13,7 @@ import os
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
+from threadpoolctl import threadpool_limits
 
 from taskcodec.atomic import replacing
 from taskcodec.codec import Codec
@@ -234,7 +236,8 @@ def encode_source(
     if note := left_out(source):
         say(note)
     with writer:
-        clipped, stretched = _encode_batches(batches, used, writer, names, progress, watch)
+        with _few_blas_threads(source):
+            clipped, stretched = _encode_batches(batches, used, writer, names, progress, watch)
         if writer.finish().samples == 0:
             failures = Store(place).failures["status"].to_pylist()
             reason = f" (the first: {failures[0]})" if failures else ""
@@ -287,6 +290,11 @@ def _encode_batches(
         if progress is not None:
             progress(min((batch.number + 1) * batches.size, total), total)
     return clipped, stretched
+
+
+def _few_blas_threads(source: Source) -> AbstractContextManager[Any]:
+    """One thread for the products of a batch of images: more would wait for the next at the cost of the backbone's."""
+    return threadpool_limits(1, user_api="blas") if isinstance(source, ImageSource) else nullcontext()
 
 
 def _encode(codec: Codec, batch: Batch) -> npt.NDArray[np.int32]:

@@ -26,6 +26,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from taskcodec.atomic import replacing
 from taskcodec.engines.encode.local import Progress
 from taskcodec.errors import SourceError, StorageError, UsageError
@@ -303,8 +305,6 @@ def _refuse_unmet(rates: Sequence[float], points: Sequence[Point], failures: dic
 
 
 def _rows(points: Sequence[Point], raw: Point, probe: str, ready: Sequence[Ready], progress: Progress) -> list[Row]:
-    from threadpoolctl import threadpool_limits  # comes with scikit-learn
-
     split = {found.labelled.name: found.words for found in ready}
     result: list[Row] = []
     with threadpool_limits(1):  # the same sums whatever the machine's number of cores
