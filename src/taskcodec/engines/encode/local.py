@@ -32,7 +32,6 @@ from taskcodec.engines.encode.ledger import (
     as_fitted,
     check_fits,
     names_for,
-   
     plan,
     request_of,
     with_appended,
