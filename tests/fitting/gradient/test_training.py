@@ -19,7 +19,7 @@ from taskcodec.errors import CorruptFileError, MismatchError, UsageError  # noqa
 from taskcodec.fitting.gradient.data import rows_of  # noqa: E402
 from taskcodec.fitting.gradient.recipe import ENTROPY_MODELS, LAST, NetworkChoice, Recipe, Schedule  # noqa: E402
 from taskcodec.fitting.gradient.training import TrainingSet, train  # noqa: E402
-from tests import ROOT
+from tests import ROOT  # noqa: E402
 
 MLP = NetworkChoice("mlp", {"hidden": [16]})
 VC = Recipe("VC", 0.05, 3, MLP, MLP)
