@@ -29,7 +29,7 @@ def main() -> None:
     arguments.output.mkdir(parents=True, exist_ok=True)
     file = arguments.output / "lite0.codec"
     codec.save(file)
-    print(f"{file}: {file.stat().st_size} bytes, step {codec.step:.4f}, {codec.fingerprint[:12]}")
+    print(f"{file}: {file.stat().st_size} bytes, step {codec.base.quantizer.step:.4f}, {codec.fingerprint[:12]}")
 
 
 if __name__ == "__main__":

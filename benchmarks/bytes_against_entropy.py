@@ -32,9 +32,9 @@ def main():
     for bits in RATES:
         codec = adapt(load_codec("lite0"), features, bits)
         symbols = np.resize(codec.encode(features), (CHUNK, codec.columns))
-        ideal = codec.tables.code_length(symbols)
-        block = 8 * (len(encode_block(symbols, codec.tables)) + 4)  # + the chunk's CRC-32C
-        singles = [8 * len(encode_sample(row, codec.tables)) for row in symbols[:SINGLES]]
+        ideal = codec.code_length(symbols)
+        block = 8 * (len(encode_block(symbols, codec.base.model)) + 4)  # + the chunk's CRC-32C
+        singles = [8 * len(encode_sample(row, codec.base.model)) for row in symbols[:SINGLES]]
         rows.append(
             {
                 "bits_asked": bits,

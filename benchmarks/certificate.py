@@ -60,7 +60,7 @@ def main():
             found = bound_excess(posterior, fresh, tested, n)
             row = {
                 "augmentations": strength,
-                "bits_file": 8 * len(encode_block(codes, used.tables)) / n,
+                "bits_file": 8 * len(encode_block(codes, used.base.model)) / n,
                 "excess_risk_bound_bits": found.bound_bits,
                 "estimate_bits": found.mean_bits,
                 "confidence": found.confidence,

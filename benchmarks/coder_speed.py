@@ -22,7 +22,7 @@ from taskcodec.coding import (
     ConditionalTables,
     Group,
     IntegerNetwork,
-    Layer,
+    Linear,
     decode_block,
     encode_block,
     freeze_pmf,
@@ -49,7 +49,7 @@ def conditional_tables(side=COLUMNS // 5, hidden=128, levels=48, fraction_bits=4
     own = [np.exp(-np.abs(run)) + 1e-6] * side
 
     def layer(into, out, shift, bias):
-        return Layer(rng.integers(-256, 257, (out, into)), bias, shift)
+        return Linear(rng.integers(-256, 257, (out, into)), bias, shift)
 
     network = IntegerNetwork(
         inputs=side,
@@ -147,7 +147,7 @@ def main():
         coder = own_words()
         columns = np.ascontiguousarray(coded.T)
         for j in range(COLUMNS - 1, -1, -1):
-            coder.encode_reverse(columns[j] - codec.tables.first[j], codec.tables.models[j])
+            coder.encode_reverse(columns[j] - codec.base.model.plain.first[j], codec.base.model.plain.models[j])
         store_words = coder.get_compressed()
         jobs = {
             "bare encode": lambda: bare_encode(symbols, tables),
@@ -156,7 +156,7 @@ def main():
             "our decode": lambda: decode_block(block, ROWS, tables),
             "conditional encode": lambda: encode_block(symbols, conditional),
             "conditional decode": lambda: decode_block(conditional_block, ROWS, conditional),
-            "bare decode of the store's symbols": lambda: bare_decode(store_words, codec.tables),
+            "bare decode of the store's symbols": lambda: bare_decode(store_words, codec.base.model),
             "features from the store": lambda: taskcodec.open(f"{folder}/x.tcz").features[:],
         }
         rows = dict.fromkeys(jobs, ROWS)

@@ -64,7 +64,7 @@ def drawn(labels, size, generator):
 
 
 def rate_of(codec, features):
-    return float(codec.tables.code_length(codec.encode(features)).mean())
+    return float(codec.code_length(codec.encode(features)).mean())
 
 
 def stored(features, quality):

@@ -37,8 +37,8 @@ def read(file, seed):
 def axes_alone(codec, train, features):
     """Features as they come back through the codec's columns in use, without quantization."""
     used = (codec.encode(train) != 0).mean(axis=0) > USED
-    latent = codec.transform.analyse(features)
-    return codec.transform.synthesise(np.where(used, latent, 0).astype(np.float32)), int(used.sum())
+    latent = codec.base.transform.analyse(features)
+    return codec.base.transform.synthesise(np.where(used, latent, 0).astype(np.float32)), int(used.sum())
 
 
 def variants(train, features, bits):

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from taskcodec.coding import ConditionalTables, Group, freeze_pmf
-from taskcodec.quantization.uniform import Runs
-from tests.coding.test_integer_network import random_network
+from tests.coding.models.test_integer_network import random_network
 
 LEVELS = 5
 
@@ -24,8 +23,4 @@ def conditional_tables(columns, side=2, seed=0):
 
 def conditional(codec):
     """The same transform and quantizer with such tables; reconstruction points stay."""
-    return replace(
-        codec,
-        tables=conditional_tables(codec.transform.columns),
-        point_runs=Runs(codec.tables.first, codec.tables.sizes),
-    )
+    return codec.with_base(replace(codec.base, model=conditional_tables(codec.base.transform.columns)))

@@ -89,7 +89,12 @@ def test_a_codec_in_use_can_be_copied(codec, x, copied):
 def test_the_repr_is_one_short_line(codec):
     shown = repr(codec)
     assert len(shown) < 120
-    for part in (codec.fingerprint[:12], "20 features", f"{codec.columns} columns", f"step {codec.step:.4g}"):
+    for part in (
+        codec.fingerprint[:12],
+        "20 features",
+        f"{codec.columns} columns",
+        f"step {codec.base.quantizer.step:.4g}",
+    ):
         assert part in shown
     assert "no backbone" in shown
     assert "backbone lite0" in repr(taskcodec.load_codec("lite0"))
@@ -290,7 +295,7 @@ def test_a_packet_takes_about_24_bits_more_than_the_rate(bits):
     rng = np.random.default_rng(0)
     x = (rng.normal(size=(2000, 32)) @ rng.normal(size=(32, 64)) + rng.normal(size=(2000, 64))).astype("f4")
     codec = taskcodec.fit(x, bits=bits)
-    rate = codec.tables.code_length(codec.encode(x))
+    rate = codec.code_length(codec.encode(x))
     more = 8.0 * np.array([len(packet) for packet in codec.compress(x)]) - rate
     assert 22.5 < more.mean() < 25.5
     assert more.max() < 31

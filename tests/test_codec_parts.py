@@ -12,7 +12,7 @@ from safetensors.numpy import load
 
 import taskcodec
 from taskcodec.codec import Codec
-from taskcodec.codec_parts import read_coding, read_transform, transform_manifest, transform_tensors
+from taskcodec.codec_parts import read_transform, transform_manifest, transform_tensors
 from taskcodec.coding import SharedTables, freeze_pmf
 from taskcodec.coding.varint import write_varints
 from taskcodec.errors import CorruptFileError, MismatchError, TaskcodecError
@@ -58,7 +58,7 @@ def test_what_is_written_is_read(kind):
 @EACH
 def test_the_version_is_the_oldest_that_has_the_parts(kind):
     manifest, tensors = opened(CODECS[kind])
-    transform = CODECS[kind].transform
+    transform = CODECS[kind].base.transform
     assert manifest["version"] == VERSIONS.get(kind, 3)
     assert manifest["transform"].get("unit_norm", False) == transform.unit_norm == ("norm 1" in kind)
     ones = bool((transform.scale == 1).all())
@@ -67,7 +67,7 @@ def test_the_version_is_the_oldest_that_has_the_parts(kind):
     assert ("unit_scale" in manifest["transform"]) == (newest and ones)
     assert ("axes" in tensors) == ("axes_exponents" in tensors) == kind.startswith("axes")
     assert ("analysis" in tensors) == ("synthesis" in tensors) == (kind == "matrices")
-    assert ("shares" in tensors) == (CODECS[kind].shares is not None)
+    assert ("shares" in tensors) == (CODECS[kind].base.model.kind == "shared")
     assert tensors["centre"].dtype in ((np.float32, np.float16) if newest else (np.float32,))
 
 
@@ -89,7 +89,7 @@ def test_a_centre_takes_16_bits_where_they_hold_it():
         tensors = transform_tensors(transform, 3)
         assert tensors["centre"].dtype.str == dtype
         assert transform_tensors(transform, 1)["centre"].dtype.str == "<f4"
-        again = read_transform({"transform": transform_manifest(transform, 3)}, tensors)
+        again = read_transform(transform_manifest(transform, 3), tensors)
         assert np.array_equal(again.centre, transform.centre)
         assert np.array_equal(again.scale, transform.scale)
 
@@ -98,27 +98,26 @@ def test_a_centre_takes_16_bits_where_they_hold_it():
 def test_shared_parts_are_held_once(kind):
     codec = CODECS[kind]
     _, tensors = opened(codec)
-    tables, shares, points, sketch = read_coding(tensors)
-    m = shares.bank.columns
-    assert 1 < m < codec.columns == tables.columns
-    assert tensors["points"].size == int(shares.bank.sizes.sum()) < codec.points.size
-    assert tensors["sketch"].shape == (len(codec.sketch), m)
-    assert np.array_equal(points, codec.points)
-    assert np.array_equal(sketch, codec.sketch)
-    assert shares.are(codec.tables)
+    base, again = codec.base, Codec.from_bytes(codec.to_bytes()).base
+    m = base.model.distinct.columns
+    assert 1 < m < codec.columns == again.model.columns
+    assert tensors["points"].size == int(base.model.distinct.sizes.sum()) < base.quantizer.points.size
+    assert tensors["sketch"].shape == (len(base.sketch), m)
+    assert np.array_equal(again.quantizer.points, base.quantizer.points)
+    assert np.array_equal(again.sketch, base.sketch)
+    assert np.array_equal(again.model.plain.counts, base.model.plain.counts)
 
 
 def test_columns_that_share_a_table_share_its_points():
-    codec = CODECS["shares"]
-    points = codec.points.copy()
+    codec, base = CODECS["shares"], CODECS["shares"].base
+    points = base.quantizer.points.copy()
     points[-1] += 0.25
-    for changed in (replace(codec, points=points), replace(codec, sketch=codec.sketch + np.arange(20, dtype="f4"))):
+    other = replace(base, quantizer=replace(base.quantizer, points=points))
+    for changed in (other, replace(base, sketch=base.sketch + np.arange(20, dtype="f4"))):
         with pytest.raises(MismatchError, match="should share its points and sketch"):
-            changed.to_bytes()
-    with pytest.raises(CorruptFileError, match="not those they have"):
-        replace(codec, tables=codec.tables.take(np.arange(20)[::-1]))
-    alone = replace(codec, points=points, shares=None)
-    assert np.array_equal(Codec.from_bytes(alone.to_bytes()).points, points)
+            codec.with_base(changed).to_bytes()
+    alone = codec.with_base(replace(other, model=base.model.plain))
+    assert np.array_equal(Codec.from_bytes(alone.to_bytes()).base.quantizer.points, points)
 
 
 def use(data):
@@ -181,7 +180,7 @@ def faults():
         "shares of fewer columns": ("shares", {"shares": shares["shares"][:-1]}, ""),
         "points of fewer tables": ("shares", {"points": shares["points"][:-1]}, "points or sketch"),
         "a sketch of every column": ("shares", {"sketch": np.zeros((2, 20), "<f2")}, "points or sketch"),
-        "runs of points as well": ("shares", {"point_runs": np.ones((2, 20), "<i4")}, "not those they have|do not fit"),
+        "runs of points as well": ("shares", {"point_runs": np.ones((2, 20), "<i4")}, "do not fit"),
         "exponents too small": ("axes", {"axes_exponents": np.full_like(exponents, -25)}, "exponents that are not"),
         "exponents too large": ("axes", {"axes_exponents": np.full_like(exponents, 2)}, "exponents that are not"),
         "exponents that wrap": ("axes", {"axes_exponents": exponents.astype("<i4") + 256}, "not a flat array of"),
@@ -203,9 +202,10 @@ def test_each_fault_is_named(fault):
 
 def test_singular_axes_are_told_when_they_should_encode():
     codec = CODECS["axes"]
-    axes = codec.transform.axes
+    base, axes = codec.base, codec.base.transform.axes
     twice = replace(axes, integers=np.repeat(axes.integers[:, :1], axes.columns, axis=1))
-    strange = Codec.from_bytes(replace(codec, transform=replace(codec.transform, axes=twice)).to_bytes())
+    strange = codec.with_base(replace(base, transform=replace(base.transform, axes=twice)))
+    strange = Codec.from_bytes(strange.to_bytes())
     assert np.isfinite(strange.decode(codec.encode(X[:3]))).all()
     with pytest.raises(CorruptFileError, match="span fewer directions"):
         strange.encode(X)
@@ -217,7 +217,7 @@ def huge():
     widest = SharedTables(freeze_pmf([0], [np.ones(2**14)], 0.01), np.zeros(2, np.int32))
     many = np.zeros(2**20, "<u2")
     of_shares = {
-        "tables": np.frombuffer(widest.bank.to_bytes(), np.uint8),
+        "tables": np.frombuffer(widest.distinct.to_bytes(), np.uint8),
         "points": np.zeros(2**14, "<f2"),
         "sketch": np.zeros((0, 1), "<f2"),
         "shares": many,
@@ -256,7 +256,7 @@ def test_a_store_of_few_samples_opens_where_zlib_is_another_build(tmp_path, monk
     taskcodec.open(encoded(tmp_path))
     monkeypatch.setattr(zlib, "compress", lambda raw, level: b"another build")
     store = taskcodec.open(tmp_path / "x.tcz")
-    assert store.codec.shares is not None
+    assert store.codec.base.model.kind == "shared"
     assert store.verify() == []
     assert store.features[:].shape == (30, 20)
 

@@ -145,7 +145,7 @@ def test_second_reader_reads_a_block_with_escapes_and_a_sample(second_reader):
 
 def test_second_reader_reads_conditional_tables(second_reader):
     for tables in (golden_conditional(), conditional_tables(9, side=3, seed=4)):
-        y = np.round(np.random.default_rng(0).laplace(size=(40, tables.columns - tables.side_columns)) * 2)
+        y = np.round(np.random.default_rng(0).laplace(size=(40, tables.columns - tables.groups[0].columns)) * 2)
         y[3, 2], y[30, 8] = -2_000_000_000, 2**31 - 1
         symbols, theirs = tables.with_side(y.astype(np.int32)), second_reader.read_any_tables(tables.to_bytes())
         assert second_reader.read_block(encode_block(symbols, tables), theirs) == symbols.tolist()

@@ -16,7 +16,9 @@ ROOT = Path(taskcodec.__file__).parent
 FLOORS = [
     {"errors"},
     {"atomic", "coding", "codec_file", "samples"},
+    {"codec_upgrade"},
     {"transforms", "quantization", "entropy_models", "distortions"},
+    {"layer"},
     {"codec_parts"},
     {"codec"},
     {"store"},
@@ -41,6 +43,8 @@ OUTSIDE = {
     "entropy_models": {"numpy"},
     "codec_file": {"numpy", "safetensors"},
     "samples": {"numpy"},
+    "codec_upgrade": set(),
+    "layer": {"numpy"},
     "codec_parts": {"numpy"},
     "codec": {"numpy"},
 }
@@ -55,7 +59,17 @@ EXTRAS = {
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 TORCH_FREE = [
     *("coding", "store", "quantization", "entropy_models", "fitting"),
-    *("codec.py", "codec_file.py", "codec_parts.py", "loading.py", "atomic.py", "errors.py", "samples.py"),
+    *(
+        "codec.py",
+        "codec_file.py",
+        "codec_parts.py",
+        "codec_upgrade.py",
+        "layer.py",
+        "loading.py",
+        "atomic.py",
+        "errors.py",
+        "samples.py",
+    ),
 ]
 TORCH_ALLOWED = {
     "store/views/torch_data.py",

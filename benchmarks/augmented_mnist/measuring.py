@@ -120,7 +120,8 @@ def coded(codec, cells, train, test, steps):
     if cells is None:
         raw = {"entropy_model": None, "bits_file": 32.0 * codec.columns, "bits_model": None, "step": None}
         return train, test, [raw]
-    coarser = replace(codec, step=cells * codec.step)
+    quantizer = replace(codec.base.quantizer, step=cells * codec.base.quantizer.step)
+    coarser = codec.with_base(replace(codec.base, quantizer=quantizer))
     own, conditional = adapt(coarser, train), with_conditional_tables(coarser, train, steps=steps)
     symbols = own.encode(test)
     np.testing.assert_array_equal(conditional.encode(test), symbols)
@@ -129,7 +130,7 @@ def coded(codec, cells, train, test, steps):
             "step": cells, "entropy_model": name, "bits_file": block_bits(tables, symbols),
             "bits_model": float(tables.code_length(symbols).mean()), "bits_trained": codec.provenance["trained_bits"],
         }
-        for name, tables in (("factorized", own.tables), (CONDITIONAL, conditional.tables))
+        for name, tables in (("factorized", own.base.model), (CONDITIONAL, conditional.base.model))
     ]  # fmt: skip
     return own.decode(own.encode(train)), own.decode(symbols), rates
 
@@ -198,8 +199,8 @@ def zero_shot_rows(digits, epochs, common):
         symbols = [own.encode(part) for part in features]
         share = accuracy(*(own.decode(part) for part in symbols), classes[:count], truth, 4 * epochs)
         yield {
-            **common, **about, "bits_file": block_bits(own.tables, symbols[1]),
-            "bits_model": float(own.tables.code_length(symbols[1]).mean()), "task": "digit", "accuracy": share,
+            **common, **about, "bits_file": block_bits(own.base.model, symbols[1]),
+            "bits_model": float(own.code_length(symbols[1]).mean()), "task": "digit", "accuracy": share,
         }  # fmt: skip
     share = accuracy(*features, classes[:count], truth, 4 * epochs)
     raw = {"objective": "lite0, raw features", "entropy_model": None, "bits_file": 32.0 * codec.dimension}

@@ -18,7 +18,7 @@ from matplotlib import pyplot as plt
 from measuring import MEAN, STD
 
 import taskcodec
-from taskcodec.coding.tables import TABLE_BITS
+from taskcodec.coding.models.tables import TABLE_BITS
 from taskcodec.data.augmentations.kinds import views
 from taskcodec.data.idx import read_idx_folder
 from taskcodec.evaluation.report.colours import COLOURS
@@ -36,7 +36,7 @@ def decoded(codec, images):
     """(n, 28, 28) in [0, 1] -> (n, k): what comes back of their codes."""
     x = torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))[:, None]
     with torch.no_grad():
-        return codec.decode(codec.encode(unpack(codec.g_a)((x - MEAN) / STD).numpy()))
+        return codec.decode(codec.encode_features(unpack(codec.g_a)((x - MEAN) / STD).numpy()))
 
 
 def pictures(codec, features):
@@ -71,7 +71,7 @@ def prototypes(codec, digits, moved, file):
 
 def traversals(codec, digits, file):
     """The columns with the most bits, moved alone by whole steps from the code of one digit."""
-    start = codec.encode(unpacked(codec, digits[:1]))
+    start = codec.encode_features(unpacked(codec, digits[:1]))
     busiest = np.argsort(-column_bits(codec))[:TRAVERSED]
     rows = []
     for column in busiest:
@@ -101,7 +101,7 @@ def column_bits(codec):
     """(k,) mean bits of each column under its own table."""
     return np.array(
         [np.sum(p * (TABLE_BITS - np.log2(p * 2**TABLE_BITS))) for p in (
-            codec.tables.column(j) / 2**TABLE_BITS for j in range(codec.columns)
+            codec.base.model.plain.column(j) / 2**TABLE_BITS for j in range(codec.columns)
         )]
     )  # fmt: skip
 

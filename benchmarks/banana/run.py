@@ -66,7 +66,7 @@ def fitted(setting, points, seed, steps):
 
 def block_bits(codec, symbols):
     """Bits a sample of blocks of BLOCK samples."""
-    size = sum(len(encode_block(symbols[i : i + BLOCK], codec.tables)) for i in range(0, len(symbols), BLOCK))
+    size = sum(len(encode_block(symbols[i : i + BLOCK], codec.base.model)) for i in range(0, len(symbols), BLOCK))
     return 8 * size / len(symbols)
 
 
@@ -164,7 +164,7 @@ def main():
                 "jitter": jitter,
                 "seed": options.seed,
                 "bits_file": bits,
-                "bits_model": float(codec.tables.code_length(symbols).mean()),
+                "bits_model": float(codec.code_length(symbols).mean()),
                 "mse": mse,
                 "task": TASKS[task],
                 "bits_scalar_quantization": least,

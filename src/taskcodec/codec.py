@@ -1,41 +1,41 @@
-"""`Codec`: everything needed to go from features to bytes and back, as one artefact.
+"""`Codec`: everything needed to go from data to bytes and back, as one artefact.
 
-    features (n, d) --analyse--> latent (n, k) --quantize--> symbols (n, k) --tables--> bytes     encode, compress
-    features (n, d) <-synthesise- latent (n, k) <-dequantize- symbols (n, k) <--tables-- bytes     decode, decompress
+    sample --backbone, g_a--> features (n, d) --layers--> symbols (n, columns) --models--> bytes     encode, compress
+                              features (n, d) <--layers-- symbols (n, columns) <--models-- bytes     decode, decompress
 
-A codec is saved as one safetensors file. Its metadata is a versioned JSON manifest, its tensors are the transform, the
-frozen integer tables, the reconstruction points and a sketch of the latent's density (from which the fitting floor can
-derive the same codec at another step). Loading runs no code from the file and needs only numpy. A learned codec carries
-networks too: its features are what its analysis network g_a makes of a sample, and decoding still needs only numpy.
+A codec is one layer, or several: a base and enhancement layers on top of it (`taskcodec.layer`). It is saved as one
+safetensors file. Its metadata is a versioned JSON manifest, its tensors are transforms, frozen integer tables,
+reconstruction points and a sketch of each latent's density (from which the fitting floor can derive the same codec at
+another step). Loading runs no code from the file and needs only numpy. A learned codec carries networks too: its
+features are what its analysis network g_a makes of a sample, and decoding still needs only numpy.
 """
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from taskcodec import codec_file
 from taskcodec.atomic import replacing
-from taskcodec.codec_parts import (
-    plain_tensors,
-    read_coding,
-    read_transform,
-    shared_tensors,
-    transform_manifest,
-    transform_tensors,
-)
-from taskcodec.coding import AnyTables, SharedTables, Tables, decode_sample, encode_sample
-from taskcodec.errors import CorruptFileError, MismatchError, needing_packages
-from taskcodec.quantization.uniform import HasRuns, Runs, dequantize, quantize
+from taskcodec.codec_parts import has_own_runs, layer_manifest, layer_tensors, read_layer
+from taskcodec.codec_upgrade import LAYERED, domain_of, flattened, json_object, upgraded
+from taskcodec.coding import SharedTables, decode_sample, encode_sample
+from taskcodec.coding.packet import join_layers, split_layers
+from taskcodec.errors import CorruptFileError, MismatchError, UsageError, needing_packages
+from taskcodec.layer import BASE, Choose, Floats, Layer, nearest
 from taskcodec.samples import are_images, as_features, batch_of, preprocessed, settled, stacked
 from taskcodec.transforms.affine import AffineTransform
+from taskcodec.transforms.chain import Chain
 from taskcodec.transforms.networks.carried import Network, Networks
 from taskcodec.transforms.spec import BackboneSpec
+
+Domain = Literal["vectors", "images"]
+DOMAINS = ("vectors", "images")
+Symbols = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,48 +49,67 @@ class Codec:
     (32,)
     """
 
-    transform: AffineTransform
-    step: float
-    rounding: float
-    tables: AnyTables
-    points: npt.NDArray[np.float32]
-    sketch: npt.NDArray[np.float32]
+    domain: Domain
+    """What a sample is; of images also the features that the backbone makes of them are taken."""
+    layers: tuple[Layer, ...]
+    """From the lowest to the highest; each comes after those that condition it."""
     backbone: BackboneSpec | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    networks: Networks | None = None
-    point_runs: Runs | None = None
-    shares: SharedTables | None = None
-    """Which columns have one table and its points, and the file holds each once; None: all have their own."""
 
     def __post_init__(self) -> None:
-        k = self.transform.columns
-        if self.columns - self.tables.side_columns != k or self.sketch.ndim != 2 or self.sketch.shape[1] != k:
-            raise CorruptFileError(f"the tables or the sketch of the codec do not have its {k} columns")
-        runs = self.runs
-        if runs.sizes.shape != (k,) or self.points.shape != (int(runs.sizes.sum(dtype=np.int64)),):
-            raise CorruptFileError("the reconstruction points of the codec do not fit its tables")
-        if self.shares is not None and (self.point_runs is not None or not self.shares.are(self.tables)):
-            raise CorruptFileError("the tables that columns of the codec share are not those they have")
-        if not (math.isfinite(self.step) and self.step > 0 and 0 <= self.rounding <= 0.5):
-            raise CorruptFileError(f"step {self.step} and rounding {self.rounding} are not a quantizer's")
+        names = [layer.name for layer in self.layers]
+        if not names or len(set(names)) < len(names) or self.domain not in DOMAINS:
+            raise CorruptFileError("a codec without layers, with two of one name, or of samples of no known kind")
+        for place, layer in enumerate(self.layers):
+            below = [self.layers[names.index(name)] for name in layer.given if name in names[:place]]
+            if len(below) < len(layer.given) or layer.model.given_columns not in (0, _columns(below)):
+                raise CorruptFileError(
+                    f"layer {layer.name}: the layers that condition it are not below it, or not these"
+                )
+            if layer.transform.dimension != self.dimension:
+                raise CorruptFileError(
+                    f"layer {layer.name}: {layer.transform.dimension} features, not {self.dimension}"
+                )
         if self.backbone is not None and self.backbone.dimension != self.inputs:
             raise CorruptFileError(f"the backbone gives {self.backbone.dimension} features, not {self.inputs}")
 
+    @classmethod
+    def of_layer(
+        cls, base: Layer, backbone: BackboneSpec | None = None, provenance: Mapping[str, Any] | None = None
+    ) -> "Codec":
+        """A codec of one layer. What it takes follows from its backbone and networks: images, or vectors."""
+        domain = _domain_of(base, backbone)
+        return cls(domain, (base,), backbone, {} if provenance is None else provenance)
+
     def __getstate__(self) -> dict[str, Any]:
         # Running networks cannot all be pickled, and lie on a device; a copy makes its own.
-        return {name: value for name, value in vars(self).items() if name not in ("_run_g_a", "_backbone")}
+        return {name: value for name, value in vars(self).items() if name != "_backbone"}
 
     def __repr__(self) -> str:
         backbone = "no backbone" if self.backbone is None else f"backbone {self.backbone.name}"
         return (
             f"<taskcodec codec {self.fingerprint[:12]}: {self.dimension} features, {self.columns} columns, "
-            f"step {self.step:.4g}, {backbone}>"
+            f"step {self.base.quantizer.step:.4g}, {backbone}>"
         )
+
+    @property
+    def base(self) -> Layer:
+        """The lowest layer."""
+        return self.layers[0]
+
+    def with_base(self, base: Layer, **changes: Any) -> "Codec":
+        """The codec with another lowest layer; `changes` are of its backbone or provenance."""
+        return replace(self, layers=(base, *self.layers[1:]), **changes)
 
     @property
     def dimension(self) -> int:
         """d, the number of features of a sample."""
-        return self.transform.dimension
+        return self.base.transform.dimension
+
+    @property
+    def networks(self) -> Networks | None:
+        """The learned networks that the codec carries, if any."""
+        return self.base.transform.networks if isinstance(self.base.transform, Chain) else None
 
     @property
     def g_a(self) -> Network | None:
@@ -104,37 +123,76 @@ class Codec:
 
     @property
     def columns(self) -> int:
-        """The number of symbols of a sample: k, and before them those of its side information, where it has any."""
-        return self.tables.columns
+        """The number of symbols of a sample: those of all layers, with their side information."""
+        return _columns(self.layers)
 
-    @property
-    def runs(self) -> HasRuns:
-        """The symbols that have a reconstruction point: those in the tables, or of `point_runs` where it is given."""
-        if self.point_runs is not None:
-            return self.point_runs
-        none = np.zeros(self.transform.columns, np.int32)
-        return self.tables if isinstance(self.tables, Tables) else Runs(none, none)
+    def needed(self, upto: str | None = None) -> tuple[Layer, ...]:
+        """The layer of this name, or the highest, and those that it depends on. Raises UsageError on another name."""
+        names = [layer.name for layer in self.layers]
+        if upto is not None and upto not in names:
+            raise UsageError(f"layer {upto!r} is none of this codec's: {', '.join(names)}")
+        wanted = {names[-1] if upto is None else upto}
+        for layer in reversed(self.layers):
+            wanted |= set(layer.given) if layer.name in wanted else set()
+        return tuple(layer for layer in self.layers if layer.name in wanted)
 
-    def encode(self, features: Any) -> npt.NDArray[np.int32]:
-        """(n, d) features -> (n, columns) symbols. Raises MismatchError on another dimension or on NaN or infinity.
+    def encode(self, samples: Any, choose: Choose = nearest) -> Symbols:
+        """(n, columns) symbols of samples as `compress` takes them, those of layers side by side; one gives one row.
 
-        Features come in any form that `compress` takes many vectors in; instead of them also images, one or many, as
-        `compress` takes them; one gives one row.
+        Of a codec without g_a vectors are features (n, d), in any form that `compress` takes many in. `choose` is how
+        symbols are chosen, layer by layer. Raises MismatchError on another dimension or on NaN or infinity.
         """
-        given = settled(features)
-        images = are_images(given, self._takes_images)
-        x = self.analyse(self._batch(given) or [given]) if images else as_features(given)
+        given = settled(samples)
+        images = self.g_a is not None or are_images(given, self.domain == "images")
+        return self.encode_features(self.analyse(self._batch(given) or [given]) if images else given, choose)
+
+    def encode_features(self, features: Any, choose: Choose = nearest) -> Symbols:
+        """As `encode`, of (n, d) features: what the backbone and g_a, where there are any, made of samples."""
+        x = as_features(features)
         if not np.isfinite(x).all():
             raise MismatchError("features hold NaN or infinity: nothing sensible can be coded")
-        return self.tables.with_side(quantize(self.transform.analyse(x), self.step, self.rounding))
+        symbols, decoded = dict[str, Symbols](), dict[str, Floats]()
+        below = {name for layer in self.layers for name in layer.given}
+        for layer in self.layers:
+            under = decoded[layer.given[-1]] if layer.given else None
+            found = layer.encode(x, under, [symbols[name] for name in layer.given], choose)
+            symbols[layer.name] = found
+            if layer.name in below:
+                decoded[layer.name] = layer.decode(found, under)
+        return _side_by_side(symbols)
 
-    def decode(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """(n, columns) symbols -> (n, d) features, float32."""
-        s = np.asarray(symbols, dtype=np.int32)
-        if s.ndim != 2 or s.shape[1] != self.columns:
-            raise MismatchError(f"expected symbols of shape (n, {self.columns}), found {s.shape}")
-        latent = dequantize(s[:, self.tables.side_columns :], self.step, self.runs, self.points)
-        return self.transform.synthesise(latent)
+    def decode(self, symbols: npt.ArrayLike, upto: str | None = None) -> Floats:
+        """(n, columns) symbols -> (n, d) features, float32, of the layer `upto`, or of the highest.
+
+        Symbols are those of all layers, or of those alone that this one needs, side by side.
+        """
+        s, needed = np.asarray(symbols, dtype=np.int32), self.needed(upto)
+        given = needed if s.ndim == 2 and s.shape[1] == _columns(needed) else self.layers
+        parts, decoded = self.by_layer(s, given), dict[str, Floats]()
+        for layer in needed:
+            decoded[layer.name] = layer.decode(parts[layer.name], decoded[layer.given[-1]] if layer.given else None)
+        return decoded[needed[-1].name]
+
+    def by_layer(self, symbols: Symbols, layers: Sequence[Layer] | None = None) -> dict[str, Symbols]:
+        """(n, columns) symbols of layers (all of them, or those given) by their names. Raises MismatchError."""
+        layers = self.layers if layers is None else layers
+        if symbols.ndim != 2 or symbols.shape[1] != _columns(layers):
+            raise MismatchError(f"expected symbols of shape (n, {_columns(layers)}), found {symbols.shape}")
+        ends = np.cumsum([layer.columns for layer in layers]).tolist()
+        starts = [0, *ends[:-1]]
+        return {layer.name: symbols[:, a:b] for layer, a, b in zip(layers, starts, ends, strict=True)}
+
+    def costs(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """(n, columns) symbols -> bits of an ideal coder for each of them."""
+        parts = self.by_layer(np.asarray(symbols, dtype=np.int32))
+        found = [layer.model.costs(parts[layer.name], _given(layer, parts)) for layer in self.layers]
+        return np.concatenate(found, axis=1)
+
+    def code_length(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """(n, columns) symbols -> (n,) bits a sample of an ideal coder."""
+        parts = self.by_layer(np.asarray(symbols, dtype=np.int32))
+        found = [layer.model.code_length(parts[layer.name], _given(layer, parts)) for layer in self.layers]
+        return found[0] if len(found) == 1 else np.sum(found, axis=0)
 
     def compress(self, sample: Any) -> Any:
         """One sample -> bytes, or many samples -> a list of bytes.
@@ -145,23 +203,43 @@ class Codec:
         sequence or iterator of samples, a data frame, the rows of a store, or an array with one axis more: a 4-d array
         or tensor is a batch of images; a 2-d one of uint8 is one grey image where the codec takes images.
 
-        Each result is a stand-alone bitstream with its own check value: it takes about 24 bits more than the rate (16
-        of them the check), a sample in a store next to nothing more. Raises MismatchError on what is no sample of this
-        codec, SourceError on an image that cannot be read, UsageError where a package that images need is missing.
+        Each result is a stand-alone bitstream with its own check value, one for each layer: it takes about 24 bits
+        more than the rate (16 of them the check), a sample in a store next to nothing more. Raises MismatchError on
+        what is no sample of this codec, SourceError on an image that cannot be read, UsageError where a package that
+        images need is missing.
         """
         given = settled(sample)
         batch = self._batch(given)
         if batch is None:
             return self.compress([given])[0]
-        features = self.analyse(batch)
-        return [encode_sample(row, self.tables) for row in self.encode(features)]
+        parts = self.by_layer(self.encode_features(self.analyse(batch)))
+        return [self._packet({name: part[row : row + 1] for name, part in parts.items()}) for row in range(len(batch))]
 
-    def decompress(self, data: Any) -> Any:
-        """Invert `compress`: bytes -> (d,) features, or a list of bytes -> (n, d)."""
+    def decompress(self, data: Any, upto: str | None = None) -> Any:
+        """Invert `compress`: bytes -> (d,) features, or a list of bytes -> (n, d), up to a layer.
+
+        What was cut off behind the bytes of that layer, and of those it needs, may be missing.
+        """
         if isinstance(data, bytes | bytearray | memoryview):
-            return self.decompress([data])[0]
-        symbols = [decode_sample(bytes(item), self.tables) for item in data]
-        return self.decode(np.stack(symbols) if symbols else np.empty((0, self.columns), np.int32))
+            return self.decompress([data], upto)[0]
+        needed = self.needed(upto)
+        symbols = [self._symbols_of(bytes(item), needed) for item in data]
+        return self.decode(np.concatenate(symbols) if symbols else np.empty((0, _columns(needed)), np.int32), upto)
+
+    def _packet(self, parts: Mapping[str, Symbols]) -> bytes:
+        """Of one sample, (1, columns) symbols by layer."""
+        coded = [encode_sample(parts[layer.name][0], layer.model, _given(layer, parts)) for layer in self.layers]
+        return coded[0] if len(coded) == 1 else join_layers(coded)
+
+    def _symbols_of(self, packet: bytes, needed: Sequence[Layer]) -> Symbols:
+        """(1, columns) symbols of the layers that are needed."""
+        found = [packet] if len(self.layers) == 1 else split_layers(packet, len(self.layers))
+        coded, parts = {layer.name: data for layer, data in zip(self.layers, found, strict=True)}, dict[str, Symbols]()
+        for layer in needed:
+            if (data := coded[layer.name]) is None:
+                raise CorruptFileError(f"a packet that ends before its layer {layer.name} does was truncated")
+            parts[layer.name] = decode_sample(data, layer.model, _given(layer, parts))[None]
+        return _side_by_side(parts)
 
     def analyse(self, batch: list[Any]) -> npt.NDArray[np.float32]:
         """Samples, as `compress` takes them -> (n, d) features: what the backbone, g_a or both make of them."""
@@ -177,7 +255,7 @@ class Codec:
         vectors = None if self.inputs is None else stacked(batch)
         if vectors is not None:
             return self._of_vectors(vectors)
-        if not self._takes_images:
+        if self.domain != "images":
             raise MismatchError(f"this codec has no backbone: it takes feature vectors of {self.inputs} numbers")
         backbone = self._backbone
         pixels = np.stack([preprocessed(item, backbone.preprocess) for item in batch])
@@ -204,31 +282,21 @@ class Codec:
             return self
         from taskcodec.transforms.backbones.learned import spec_of
 
-        return replace(self, backbone=spec_of(self.networks, self.backbone, name), networks=self.networks.for_store())
-
-    @property
-    def _takes_images(self) -> bool:
-        return self.backbone is not None or (self.networks is not None and self.networks.takes_images)
+        kept, affine = self.networks.for_store(), self.base.transform.affine
+        base = replace(self.base, transform=affine if kept is None else Chain(kept, affine))
+        return self.with_base(base, backbone=spec_of(self.networks, self.backbone, name))
 
     def _batch(self, given: Any) -> list[Any] | None:
-        return batch_of(given, vectors=self.inputs is not None, images=self._takes_images)
+        return batch_of(given, vectors=self.inputs is not None, images=self.domain == "images")
 
-    def _of_vectors(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        if self.g_a is None:
+    def _of_vectors(self, vectors: Floats) -> Floats:
+        if self.g_a is None or not isinstance(self.base.transform, Chain):
             return vectors
         if vectors.shape[1] != self.inputs:
             raise MismatchError(f"expected vectors of {self.inputs} numbers, found {vectors.shape[1]}")
-        return np.asarray(self._run_g_a(vectors), dtype=np.float32)
+        return self.base.transform.features(vectors)
 
-    # Imported where they are needed, so that decoding, and coding features, never imports torch.
-    @cached_property
-    def _run_g_a(self) -> Any:
-        with needing_packages():
-            from taskcodec.transforms.backbones.learned import on_vectors
-
-        assert self.g_a is not None
-        return on_vectors(self.g_a)
-
+    # Imported where it is needed, so that decoding, and coding features, never imports torch.
     @cached_property
     def _backbone(self) -> Any:
         with needing_packages():
@@ -243,47 +311,46 @@ class Codec:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the canonical content: manifest without fingerprint, then tensors by name. 64 hex digits."""
-        return codec_file.fingerprint(self._manifest(), self._tensors())
+        return codec_file.fingerprint(*self._content())
 
     def to_bytes(self) -> bytes:
         """The codec as the bytes of a safetensors file."""
-        return codec_file.write(self._manifest(), self._tensors())
+        return codec_file.write(*self._content())
 
     def save(self, path: str | Path) -> None:
         """Write the codec's file, whole or not at all. Raises StorageError where it cannot be written."""
         with replacing(path) as temporary:
             temporary.write_bytes(self.to_bytes())
 
-    def _manifest(self) -> dict[str, Any]:
-        return {
+    def _content(self) -> tuple[dict[str, Any], codec_file.Tensors]:
+        """Manifest and tensors of the file."""
+        version = self._version
+        manifest = {
             "format": codec_file.FORMAT,
-            "version": self._version,
-            "transform": transform_manifest(self.transform, self._version),
-            "quantizer": {"kind": "uniform", "step": float(self.step), "rounding": float(self.rounding)},
+            "version": version,
+            "domain": self.domain,
+            "layers": [layer_manifest(layer, version) for layer in self.layers],
             "backbone": None if self.backbone is None else vars(self.backbone),
             "provenance": dict(self.provenance),
-            **({} if self.networks is None else {"networks": self.networks.manifest()}),
         }
+        # safetensors writes the buffer as it lies: it must lie in C order.
+        tensors = {
+            f"{place}/{key}": np.ascontiguousarray(tensor)
+            for place, layer in enumerate(self.layers)
+            for key, tensor in layer_tensors(layer, version).items()
+        }
+        return (manifest, tensors) if version >= LAYERED else flattened(manifest, tensors, version)
 
     @property
     def _version(self) -> int:
         """The oldest version of the format that can express this codec."""
-        if self.shares is not None or self.transform.axes is not None or self.transform.unit_norm:
+        base, transform = self.base, self.base.transform
+        alone = len(self.layers) == 1 and base.name == BASE and isinstance(transform, AffineTransform | Chain)
+        if not alone or self.domain != _domain_of(base, self.backbone):
+            return LAYERED
+        if base.model.kind == SharedTables.kind or transform.affine.axes is not None or transform.affine.unit_norm:
             return 3
-        return 1 if self.networks is None and self.point_runs is None and isinstance(self.tables, Tables) else 2
-
-    def _tensors(self) -> dict[str, npt.NDArray[Any]]:
-        tensors = transform_tensors(self.transform, self._version)
-        if self.shares is None:
-            tensors.update(plain_tensors(self.tables, self.points, self.sketch))
-        else:
-            tensors.update(shared_tensors(self.shares, self.points, self.sketch))
-        if self.point_runs is not None:
-            tensors["point_runs"] = np.stack([self.point_runs.first, self.point_runs.sizes]).astype("<i4")
-        if self.networks is not None:
-            tensors.update(self.networks.tensors())
-        # safetensors writes the buffer as it lies: it must lie in C order.
-        return {key: np.ascontiguousarray(tensor) for key, tensor in tensors.items()}
+        return 1 if self.networks is None and base.model.plain is not None and not has_own_runs(base) else 2
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str = "codec") -> "Codec":
@@ -291,31 +358,47 @@ class Codec:
 
         Raises ForeignFileError, FutureVersionError or CorruptFileError.
         """
-        manifest, tensors = codec_file.read(data, name)
+        content = codec_file.read(data, name)
         try:
+            manifest, tensors = upgraded(*content)
             backbone = manifest["backbone"]
-            tables, shares, points, sketch = read_coding(tensors)
-            codec = cls(
-                transform=read_transform(manifest, tensors),
-                step=float(manifest["quantizer"]["step"]),
-                rounding=float(manifest["quantizer"]["rounding"]),
-                tables=tables,
-                points=points,
-                shares=shares,
-                sketch=sketch,
+            return cls(
+                domain=manifest["domain"],
+                layers=tuple(
+                    read_layer(described, _of_place(place, tensors))
+                    for place, described in enumerate(manifest["layers"])
+                ),
                 backbone=None if backbone is None else BackboneSpec(**backbone),
-                provenance=_object(manifest["provenance"]),
-                networks=Networks.read(manifest["networks"], tensors) if "networks" in manifest else None,
-                point_runs=Runs(*tensors["point_runs"].astype(np.int32)) if "point_runs" in tensors else None,
+                provenance=json_object(manifest["provenance"]),
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise CorruptFileError(f"{name}: the codec lacks or mangles {error}") from error
         except CorruptFileError as error:
             raise CorruptFileError(f"{name}: {error}") from error
-        return codec
 
 
-def _object(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError(f"a JSON object: found {type(value).__name__}")
-    return value
+def _of_place(place: int, tensors: codec_file.Tensors) -> codec_file.Tensors:
+    prefix = f"{place}/"
+    return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+
+
+def _domain_of(base: Layer, backbone: BackboneSpec | None) -> Domain:
+    """What the older files, which do not say what samples are, are read as."""
+    networks = base.transform.networks.manifest() if isinstance(base.transform, Chain) else None
+    found = domain_of(None if backbone is None else vars(backbone), networks)
+    return "images" if found == "images" else "vectors"
+
+
+def _columns(layers: Sequence[Layer]) -> int:
+    return sum(layer.columns for layer in layers)
+
+
+def _given(layer: Layer, parts: Mapping[str, Symbols]) -> list[Symbols]:
+    """The symbols of the layers that condition it."""
+    return [parts[name] for name in layer.given]
+
+
+def _side_by_side(parts: Mapping[str, Symbols]) -> Symbols:
+    """(n, c) symbols of each layer -> (n, columns)."""
+    found = list(parts.values())
+    return found[0] if len(found) == 1 else np.concatenate(found, axis=1)

@@ -18,9 +18,9 @@ from safetensors.numpy import save as save_tensors
 from taskcodec.errors import CorruptFileError, ForeignFileError, FutureVersionError
 
 FORMAT = "taskcodec.codec"
-VERSION = 3
+VERSION = 4
 """The newest version that is read. Version 2 has networks, version 3 coded axes, tables that columns share and features
-of norm 1; what an older version can express is written as such."""
+of norm 1, version 4 layers; what an older version can express is written as such (`taskcodec.codec_upgrade`)."""
 MAX_BYTES = 2**30
 """Codec files larger than this are refused: the largest honest one holds two 16-bit matrices, or a large network."""
 Tensors = dict[str, npt.NDArray[Any]]

@@ -1,62 +1,132 @@
 """The parts of a codec as entries of its manifest and tensors of its file, and back.
 
-AffineTransform          <-> `transform` of the manifest; centre, scale, axes or matrices
-tables, points, sketch   <-> tensors of these names; of tables that columns share each once, `shares` has their numbers
+AffineTransform   <-> centre, scale, axes or matrices          Residual, Chain   <-> the same, and networks
+model             <-> tables, and of tables that columns share their numbers
+quantizer         <-> points, and their runs where these are not the tables'          sketch   <-> sketch
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from taskcodec.codec_file import Tensors, finite_tensor, flat_tensor
-from taskcodec.coding import AnyTables, SharedTables, Tables, read_tables
-from taskcodec.coding.shared import MAX_SPREAD
-from taskcodec.errors import CorruptFileError, MismatchError
+from taskcodec.coding import read_model
+from taskcodec.errors import CorruptFileError
+from taskcodec.layer import Layer, Transform
+from taskcodec.quantization.uniform import Runs, UniformQuantizer
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.axes import Axes
+from taskcodec.transforms.chain import Chain
+from taskcodec.transforms.networks.carried import Networks
+from taskcodec.transforms.residual import Residual
 
-Floats = npt.NDArray[np.float32]
-OF_SHARED = 3
-"""The version from which on files have coded axes, shared tables and scales that are not written."""
-
-
-def transform_manifest(transform: AffineTransform, version: int) -> dict[str, Any]:
-    """Plain JSON for the manifest."""
-    marks = {"unit_norm": transform.unit_norm, "unit_scale": _unit_scale(transform, version)}
-    found = {"kind": "affine", "companding": transform.companding}
-    return {**found, **{mark: True for mark, holds in marks.items() if holds}}
+COMPACT = 3
+"""The version from which on files leave out scales of 1, and keep a centre in 16 bits where they hold it."""
 
 
-def transform_tensors(transform: AffineTransform, version: int) -> Tensors:
-    """What the file holds of it. A centre that 16 bits hold takes 16 from OF_SHARED on."""
-    tensors: Tensors = {"centre": transform.centre.astype("<f4")}
-    if version >= OF_SHARED:
-        with np.errstate(over="ignore"):
-            narrow = transform.centre.astype("<f2")
-        if np.array_equal(narrow, transform.centre):
-            tensors["centre"] = narrow
-    if not _unit_scale(transform, version):
-        tensors["scale"] = transform.scale.astype("<f4")
-    if transform.axes is not None:
-        tensors["axes"] = np.frombuffer(transform.axes.to_bytes(), dtype=np.uint8)
-        tensors["axes_exponents"] = transform.axes.exponents.astype("|i1")
-    if transform.analysis_matrix is not None and transform.synthesis_matrix is not None:
-        tensors["analysis"] = transform.analysis_matrix.astype("<f2")
-        tensors["synthesis"] = transform.synthesis_matrix.astype("<f2")
+def layer_manifest(layer: Layer, version: int) -> dict[str, Any]:
+    """Plain JSON for the manifest of a codec that is written in this version."""
+    quantizer = layer.quantizer
+    return {
+        "name": layer.name,
+        "given": list(layer.given),
+        "transform": transform_manifest(layer.transform, version),
+        "quantizer": {"kind": "uniform", "step": float(quantizer.step), "rounding": float(quantizer.rounding)},
+        "model": {"kind": layer.model.kind},
+    }
+
+
+def layer_tensors(layer: Layer, version: int) -> Tensors:
+    """What the file holds of it. Raises MismatchError where columns that share a table have other points."""
+    tensors, quantizer, model = transform_tensors(layer.transform, version), layer.quantizer, layer.model
+    tensors.update(model.tensors())
+    gathered = model.gathered(quantizer.points, layer.sketch)
+    tensors.update({key: tensor.astype("<f2") for key, tensor in gathered.items()})
+    if has_own_runs(layer):
+        tensors["point_runs"] = np.stack([quantizer.runs.first, quantizer.runs.sizes]).astype("<i4")
     return tensors
 
 
+def has_own_runs(layer: Layer) -> bool:
+    """Whether the runs of its reconstruction points do not follow from its model."""
+    return not layer.quantizer.runs.are(Runs.of(layer.model.plain, layer.transform.columns))
+
+
+def read_layer(described: Mapping[str, Any], tensors: Tensors) -> Layer:
+    """Invert both. Raises KeyError, TypeError, ValueError or CorruptFileError on anything else."""
+    model = read_model(described["model"]["kind"], tensors)
+    coded = model.spread(finite_tensor(tensors, "points", 1), finite_tensor(tensors, "sketch", 2))
+    transform, quantizer = read_transform(described["transform"], tensors), described["quantizer"]
+    if "point_runs" in tensors:
+        runs = Runs(*tensors["point_runs"].astype(np.int32))
+    else:
+        runs = Runs.of(model.plain, transform.columns)
+    return Layer(
+        name=_text(described["name"]),
+        transform=transform,
+        quantizer=UniformQuantizer(float(quantizer["step"]), float(quantizer["rounding"]), coded["points"], runs),
+        model=model,
+        sketch=coded["sketch"],
+        given=tuple(map(_text, described["given"])),
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.isidentifier():
+        raise CorruptFileError(f"a layer named {value!r}: names are letters, digits and underscores")
+    return value
+
+
+def transform_manifest(transform: Transform, version: int) -> dict[str, Any]:
+    """Plain JSON for the manifest."""
+    affine = transform.affine
+    marks = {"unit_norm": affine.unit_norm, "unit_scale": _unit_scale(affine, version)}
+    found: dict[str, Any] = {"kind": "affine", "companding": affine.companding}
+    found = {**found, **{mark: True for mark, holds in marks.items() if holds}}
+    if isinstance(transform, Chain):
+        return {"kind": "chain", "networks": transform.networks.manifest(), "of": found}
+    return {"kind": "residual", "of": found} if isinstance(transform, Residual) else found
+
+
+def transform_tensors(transform: Transform, version: int) -> Tensors:
+    """What the file holds of it. A centre that 16 bits hold takes 16 from COMPACT on."""
+    affine = transform.affine
+    tensors: Tensors = {"centre": affine.centre.astype("<f4")}
+    if version >= COMPACT:
+        with np.errstate(over="ignore"):
+            narrow = affine.centre.astype("<f2")
+        if np.array_equal(narrow, affine.centre):
+            tensors["centre"] = narrow
+    if not _unit_scale(affine, version):
+        tensors["scale"] = affine.scale.astype("<f4")
+    if affine.axes is not None:
+        tensors["axes"] = np.frombuffer(affine.axes.to_bytes(), dtype=np.uint8)
+        tensors["axes_exponents"] = affine.axes.exponents.astype("|i1")
+    if affine.analysis_matrix is not None and affine.synthesis_matrix is not None:
+        tensors["analysis"] = affine.analysis_matrix.astype("<f2")
+        tensors["synthesis"] = affine.synthesis_matrix.astype("<f2")
+    return {**tensors, **(transform.networks.tensors() if isinstance(transform, Chain) else {})}
+
+
 def _unit_scale(transform: AffineTransform, version: int) -> bool:
-    return version >= OF_SHARED and bool((transform.scale == 1).all())
+    return version >= COMPACT and bool((transform.scale == 1).all())
 
 
-def read_transform(manifest: Mapping[str, Any], tensors: Tensors) -> AffineTransform:
+def read_transform(described: Mapping[str, Any], tensors: Tensors) -> Transform:
     """Invert both. Raises KeyError, TypeError or CorruptFileError on anything else."""
-    described, centre, axes = manifest["transform"], finite_tensor(tensors, "centre", 1), None
-    if not isinstance(described, dict):
-        raise TypeError(f"a JSON object: found {type(described).__name__}")
+    kind = described["kind"]
+    if kind == "chain":
+        return Chain(Networks.read(described["networks"], tensors), _read_affine(described["of"], tensors))
+    if kind == "residual":
+        return Residual(_read_affine(described["of"], tensors))
+    if kind != "affine":
+        raise CorruptFileError(f"a transform of the kind {kind!r} is none of affine, chain, residual")
+    return _read_affine(described, tensors)
+
+
+def _read_affine(described: Mapping[str, Any], tensors: Tensors) -> AffineTransform:
+    centre, axes = finite_tensor(tensors, "centre", 1), None
     unit_norm, unit_scale = (described.get(mark, False) for mark in ("unit_norm", "unit_scale"))
     if type(unit_norm) is not bool or type(unit_scale) is not bool:
         raise TypeError("a mark of its transform, which should be true or false")
@@ -76,39 +146,3 @@ def read_transform(manifest: Mapping[str, Any], tensors: Tensors) -> AffineTrans
         axes=axes,
         unit_norm=unit_norm,
     )
-
-
-def shared_tensors(shares: SharedTables, points: Floats, sketch: Floats) -> Tensors:
-    """What the file holds of tables that columns share, of their points and sketch: each once.
-
-    Raises MismatchError where columns share a table, but not its points and sketch.
-    """
-    each, density = shares.gather(points), sketch[:, shares.first_columns]
-    if not (np.array_equal(shares.spread(each), points) and np.array_equal(density[:, shares.index], sketch)):
-        raise MismatchError(
-            "columns of the codec that share a table should share its points and sketch: give each its own"
-        )
-    return {"shares": shares.index.astype("<u2"), **plain_tensors(shares.bank, each, density)}
-
-
-def plain_tensors(tables: AnyTables, points: Floats, sketch: Floats) -> Tensors:
-    """What the file holds of tables, points and sketch."""
-    data = np.frombuffer(tables.to_bytes(), dtype=np.uint8)
-    return {"tables": data, "points": points.astype("<f2"), "sketch": sketch.astype("<f2")}
-
-
-def read_coding(tensors: Tensors) -> tuple[AnyTables, SharedTables | None, Floats, Floats]:
-    """Tables, which of them columns share, points and sketch of every column. Raises KeyError or CorruptFileError."""
-    tables, points = read_tables(tensors["tables"].tobytes()), finite_tensor(tensors, "points", 1)
-    sketch = finite_tensor(tensors, "sketch", 2)
-    if "shares" not in tensors:
-        return tables, None, points, sketch
-    index = flat_tensor(tensors, "shares", "<u2").astype(np.int32)
-    if not isinstance(tables, Tables):
-        raise CorruptFileError("shared tables: conditional ones are shared as they are")
-    shares = SharedTables(tables, index)
-    if points.shape != (int(tables.sizes.sum()),) or sketch.shape[1] != tables.columns:
-        raise CorruptFileError(f"shared tables: points or sketch are not those of {tables.columns} tables")
-    if len(sketch) * index.size > MAX_SPREAD:
-        raise CorruptFileError("shared tables: a sketch larger than any of ours")
-    return shares.tables(), shares, shares.spread(points), sketch[:, index]

@@ -35,7 +35,7 @@ def scenes(tmp_path_factory):
 
 
 def measured(codec, x):
-    return float(codec.tables.code_length(codec.encode(x)).mean())
+    return float(codec.code_length(codec.encode(x)).mean())
 
 
 def test_a_rate_and_a_step_on_images(scenes):
@@ -49,7 +49,7 @@ def test_a_rate_and_a_step_on_images(scenes):
     assert measured(codec, x) == pytest.approx(300, rel=0.05)
     assert codec.backbone.name == "lite0"
     run("fit", scenes / "photos", "-o", scenes / "s.codec", "--step", "3", "--method", "dimensionwise")
-    assert taskcodec.load_codec(scenes / "s.codec").step == 3
+    assert taskcodec.load_codec(scenes / "s.codec").base.quantizer.step == 3
     run("encode", scenes / "photos", scenes / "s.tcz", "--codec", scenes / "b.codec")
     assert json.loads(run("info", scenes / "s.tcz", "--json").stdout)["samples"] == 36
 

@@ -13,13 +13,14 @@ from taskcodec.coding import (
     ConditionalTables,
     Group,
     IntegerNetwork,
-    Layer,
+    Linear,
     SharedTables,
     Tables,
     encode_block,
     encode_sample,
 )
-from taskcodec.quantization.uniform import Runs
+from taskcodec.layer import BASE, Layer
+from taskcodec.quantization.uniform import Runs, UniformQuantizer
 from taskcodec.store import SampleRecord, StoreWriter
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.axes import Axes
@@ -60,8 +61,8 @@ def golden_network(inputs, outputs, shift, seed):
         inputs=inputs,
         clip=20,
         cap=500,
-        hidden=(Layer(values[:a].reshape(6, inputs), 9 * values[a:b], 1),),
-        output=Layer(values[b:c].reshape(outputs, 6 + inputs), 99 * values[c:], shift),
+        hidden=(Linear(values[:a].reshape(6, inputs), 9 * values[a:b], 1),),
+        output=Linear(values[b:c].reshape(outputs, 6 + inputs), 99 * values[c:], shift),
     )
 
 
@@ -84,25 +85,20 @@ def golden_points(tables):
 def golden_codec(columns):
     """Version 1. Halving steps, shifts of sixteenths: every number in it is exact in float16."""
     tables = golden_tables(columns)
-    return Codec(
-        transform=AffineTransform(
-            companding="identity",
-            centre=(np.arange(columns) / 4).astype(np.float32),
-            scale=np.array([2.0 ** (j % 3 - 1) for j in range(columns)], np.float32),
-        ),
-        step=0.5,
-        rounding=0.5,
-        tables=tables,
-        points=golden_points(tables),
-        sketch=np.empty((0, columns), np.float32),
-        provenance={"made by": "tests/coding/make_golden.py"},
+    transform = AffineTransform(
+        companding="identity",
+        centre=(np.arange(columns) / 4).astype(np.float32),
+        scale=np.array([2.0 ** (j % 3 - 1) for j in range(columns)], np.float32),
     )
+    quantizer = UniformQuantizer(0.5, 0.5, golden_points(tables), Runs.of(tables, columns))
+    base = Layer(BASE, transform, quantizer, tables, np.empty((0, columns), np.float32))
+    return Codec.of_layer(base, provenance={"made by": "tests/coding/make_golden.py"})
 
 
 def golden_conditional_codec():
     """Version 2: the same with conditional tables, 4 columns of side information before 36 of the latent."""
     plain = golden_codec(36)
-    return replace(plain, tables=golden_conditional(), point_runs=Runs(plain.tables.first, plain.tables.sizes))
+    return plain.with_base(replace(plain.base, model=golden_conditional()))
 
 
 def golden_axes():
@@ -120,14 +116,16 @@ def golden_axes_codec():
         scale=np.ones(10, np.float32),
         axes=golden_axes(),
     )
-    return replace(golden_codec(10), transform=transform)
+    plain = golden_codec(10)
+    return plain.with_base(replace(plain.base, transform=transform))
 
 
 def golden_shared_codec():
     """Version 3: 40 columns share six tables, a centre that takes 32 bits, scales, features of norm 1."""
     plain, shares = golden_codec(40), SharedTables(golden_tables(6), np.arange(40, dtype=np.int32) % 6)
-    centre = (plain.transform.centre + 2.0**-12).astype(np.float32)
-    return replace(plain, transform=replace(plain.transform, centre=centre, unit_norm=True), shares=shares)
+    centre = (plain.base.transform.centre + 2.0**-12).astype(np.float32)
+    transform = replace(plain.base.transform, centre=centre, unit_norm=True)
+    return plain.with_base(replace(plain.base, transform=transform, model=shares))
 
 
 def golden_latent(symbols):
@@ -174,7 +172,7 @@ def golden_kinds():
     conditional = golden_conditional_codec()
     latent, ten, forty = (golden_symbols(150, columns, 10 + columns) for columns in (36, 10, 40))
     return {
-        "conditional": (conditional, conditional.tables.with_side(latent), golden_features(latent)),
+        "conditional": (conditional, conditional.base.model.with_side(latent), golden_features(latent)),
         "axes": (golden_axes_codec(), ten, golden_axes_features(ten)),
         "shared": (golden_shared_codec(), forty, golden_shared_features(forty)),
     }

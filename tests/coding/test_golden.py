@@ -110,13 +110,13 @@ def test_codecs_of_later_versions(kind):
     codec = taskcodec.load_codec(FOLDER / f"{kind}.codec")
     assert codec.fingerprint == made.fingerprint
     np.testing.assert_allclose(codec.decode(symbols), features, rtol=1e-6, atol=1e-7)
-    packets = [encode_sample(row, codec.tables) for row in symbols[:9]]
+    packets = [encode_sample(row, codec.base.model) for row in symbols[:9]]
     np.testing.assert_allclose(codec.decompress(packets), features[:9], rtol=1e-6, atol=1e-7)
-    assert [encode_sample(row, made.tables) for row in symbols[:9]] == packets
+    assert [encode_sample(row, made.base.model) for row in symbols[:9]] == packets
 
 
 def test_numbers_of_axes():
-    axes, made = taskcodec.load_codec(FOLDER / "axes.codec").transform.axes, golden_axes()
+    axes, made = taskcodec.load_codec(FOLDER / "axes.codec").base.transform.axes, golden_axes()
     assert np.array_equal(axes.integers, made.integers)
     assert np.array_equal(axes.exponents, made.exponents)
     assert np.array_equal(axes.synthesis, (made.integers * 2.0**made.exponents).T)

@@ -16,7 +16,7 @@ def test_a_linear_model_finds_a_linear_mean():
     symbols = symbols_of(frozen, y)
     noise = np.rint(y[:, 1:].numpy() - 0.7 * first.numpy() - frozen.centre[1]).astype(np.int32)
     least = float(tables_from_symbols(noise).code_length(noise).sum() + of_first(symbols))
-    assert frozen.tables.code_length(symbols).sum() < 1.03 * least
+    assert frozen.model.code_length(symbols).sum() < 1.03 * least
 
 
 def of_first(symbols):

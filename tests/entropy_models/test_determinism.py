@@ -14,6 +14,7 @@ from taskcodec.codec import Codec
 from taskcodec.coding import encode_block, encode_sample
 from taskcodec.entropy_models.autoregressive import Autoregressive
 from taskcodec.entropy_models.hyperprior import Hyperprior
+from taskcodec.layer import BASE, Layer
 from taskcodec.transforms.affine import AffineTransform
 from tests.entropy_models.trained import latents, train
 
@@ -45,14 +46,14 @@ for name in sys.argv[3:]:
         coded = pickle.load(file)
     for batch, parts in coded.items():
         if batch == 1:
-            found = [decode_sample(part, codec.tables)[None] for part in parts]
+            found = [decode_sample(part, codec.base.model)[None] for part in parts]
         else:
-            found = [decode_block(part, block_shape(part)[0], codec.tables) for part in parts]
+            found = [decode_block(part, block_shape(part)[0], codec.base.model) for part in parts]
         symbols = np.concatenate(found)
         again = codec.encode(codec.decode(symbols))  # and the encoder's side information is the same, too
         assert np.array_equal(again, symbols), (name, batch)
         if batch == 512:
-            assert encode_block(symbols[:512], codec.tables) == parts[0]
+            assert encode_block(symbols[:512], codec.base.model) == parts[0]
         print(name, batch, hashlib.sha256(symbols.tobytes()).hexdigest())
 """
 
@@ -64,21 +65,16 @@ def coded(tmp_path_factory):
     for name, make in MODELS.items():
         model = train(make(torch.Generator().manual_seed(0)), y, steps=30)
         frozen = model.freeze(y)
-        codec = Codec(
-            transform=AffineTransform("identity", frozen.centre, np.ones(12, np.float32)),
-            step=1.0,
-            rounding=0.5,
-            tables=frozen.tables,
-            points=frozen.points,
-            sketch=np.empty((0, 12), np.float32),
-        )
+        transform = AffineTransform("identity", frozen.centre, np.ones(12, np.float32))
+        sketch = np.empty((0, 12), np.float32)
+        codec = Codec.of_layer(Layer(BASE, transform, frozen.quantizer, frozen.model, sketch))
         codec.save(folder / f"{name}.codec")
         symbols = codec.encode(y.numpy())
         blocks = {}
         for batch, count in CODED.items():
             parts = [symbols[start : min(start + batch, count)] for start in range(0, count, batch)]
             encode = encode_block if batch > 1 else lambda part, tables: encode_sample(part[0], tables)
-            blocks[batch] = [encode(part, codec.tables) for part in parts]
+            blocks[batch] = [encode(part, codec.base.model) for part in parts]
             lines.append(f"{name} {batch} {hashlib.sha256(symbols[:count].tobytes()).hexdigest()}")
         (folder / f"{name}.pickle").write_bytes(pickle.dumps(blocks))
     return folder, lines

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taskcodec.coding.tables import TOTAL, Tables
+from taskcodec.coding.models.tables import TOTAL, Tables
 from taskcodec.entropy_models.empirical import (
     MARGIN,
     MAX_COUNTS,
@@ -16,7 +16,7 @@ from taskcodec.entropy_models.empirical import (
     freeze_shared,
     pseudo_samples,
     sketch,
-    sketch_shared,
+    sketch_of,
 )
 from taskcodec.quantization.uniform import dequantize, quantize
 
@@ -28,7 +28,7 @@ def laplace(n, k, seed=0, spread=1.0):
 
 
 def rate(frozen, latent, step):
-    return float(frozen.tables.code_length(quantize(latent, step, ROUNDING)).mean())
+    return float(frozen.model.code_length(quantize(latent, step, ROUNDING)).mean())
 
 
 def entropy(spread, step):
@@ -52,7 +52,7 @@ def test_the_rate_is_the_entropy_of_the_density(frozen_by, step):
 @pytest.mark.parametrize("frozen_by", [freeze, freeze_shared])
 def test_runs_reach_a_little_beyond_what_was_seen(frozen_by):
     x = np.array([[-3.0], [0.0], [0.0], [5.0]], "f4")
-    tables = frozen_by(x, 1.0, ROUNDING).tables
+    tables = frozen_by(x, 1.0, ROUNDING).model.plain
     assert (tables.first[0], tables.first[0] + tables.sizes[0] - 1) == (-3 - MARGIN, 5 + MARGIN)
     counts = tables.column(0)
     assert counts.sum() == TOTAL
@@ -64,23 +64,25 @@ def test_runs_reach_a_little_beyond_what_was_seen(frozen_by):
 def test_points_are_shrunk_means_of_what_was_quantized(frozen_by):
     x = np.repeat(np.array([1.1, 1.3, -2.2, 0.1], "f4"), [3, 1, 5, 2])[:, None]
     frozen = frozen_by(x, 1.0, ROUNDING)
-    found = dict(zip(range(frozen.tables.first[0], 10), frozen.points.tolist(), strict=False))
+    found = dict(zip(range(frozen.model.plain.first[0], 10), frozen.quantizer.points.tolist(), strict=False))
     wanted = {1: (0.1 * 3 + 0.3) / (4 + POINT_WEIGHT), -2: -0.2 * 5 / (5 + POINT_WEIGHT), 0: 0.2 / (2 + POINT_WEIGHT)}
     for symbol in range(-4, 4):
         assert found[symbol] == pytest.approx(wanted.get(symbol, 0), abs=1e-3)
-    assert np.abs(dequantize(quantize(x, 1.0, ROUNDING), 1.0, frozen.tables, frozen.points) - x).max() < 0.3
+    decoded = frozen.quantizer.dequantize(frozen.quantizer.quantize(x))
+    assert np.abs(decoded - x).max() < 0.3
 
 
 def test_columns_of_one_spread_share_a_table():
     spreads = np.repeat([0.01, 1.0, 30.0], 20)
     frozen = freeze_shared(laplace(60, 60, spread=spreads), 0.5, ROUNDING)
-    index = frozen.shares.index.reshape(3, 20)
+    index = frozen.model.index.reshape(3, 20)
     assert not set(index[0]) & set(index[1])
     assert not set(index[1]) & set(index[2])
     assert len(set(index[0])) == 1  # silent ones, whatever their spread
-    assert frozen.shares.bank.columns <= SHARED_TABLES
-    assert frozen.shares.are(frozen.tables)
-    assert np.array_equal(frozen.shares.spread(frozen.shares.gather(frozen.points)), frozen.points)
+    assert frozen.model.distinct.columns <= SHARED_TABLES
+    points, density = frozen.quantizer.points, np.zeros((0, frozen.model.columns), np.float32)
+    gathered = frozen.model.gathered(points, density)
+    assert np.array_equal(frozen.model.spread(**gathered)["points"], points)
 
 
 @pytest.mark.parametrize("n", [1, 2, 4, 8, 16, 32, 128])
@@ -95,7 +97,7 @@ def test_shared_tables_hold_their_rate_on_other_samples(n, step):
     if n <= 32:
         own = freeze(x, step, ROUNDING)
         assert rate(shared, other, step) < rate(own, other, step)
-        assert len(shared.shares.bank.to_bytes()) < len(own.tables.to_bytes()) / 2
+        assert len(shared.model.distinct.to_bytes()) < len(own.model.to_bytes()) / 2
 
 
 @pytest.mark.parametrize("frozen_by", [freeze, freeze_shared])
@@ -114,10 +116,10 @@ def test_shared_tables_hold_their_rate_on_other_samples(n, step):
 def test_whatever_the_samples_are_tables_code_them(frozen_by, latent):
     x = latent.astype("f4")
     frozen = frozen_by(x, 1.0, ROUNDING)
-    assert np.isfinite(frozen.points).all()
-    assert frozen.tables.sizes.max() <= MAX_RANGE
-    assert np.isfinite(frozen.tables.code_length(quantize(x, 1.0, ROUNDING))).all()
-    decoded = dequantize(quantize(x, 1.0, ROUNDING), 1.0, frozen.tables, frozen.points)
+    assert np.isfinite(frozen.quantizer.points).all()
+    assert frozen.model.plain.sizes.max() <= MAX_RANGE
+    assert np.isfinite(frozen.model.code_length(quantize(x, 1.0, ROUNDING))).all()
+    decoded = dequantize(quantize(x, 1.0, ROUNDING), 1.0, frozen.quantizer.runs, frozen.quantizer.points)
     near = np.abs(x) < 2**20
     assert np.abs(decoded - x)[near].max(initial=0) < 1
 
@@ -126,7 +128,7 @@ def test_whatever_the_samples_are_tables_code_them(frozen_by, latent):
 def test_tables_of_very_many_columns_are_such_as_files_hold(frozen_by):
     x = laplace(6, 20_000)
     x[:, 7] *= 1e4
-    tables = frozen_by(x, 0.2, ROUNDING).tables
+    tables = frozen_by(x, 0.2, ROUNDING).model.plain
     assert tables.sizes.sum() <= MAX_COUNTS
     assert np.array_equal(Tables.from_bytes(tables.to_bytes()).counts, tables.counts)
 
@@ -137,10 +139,10 @@ def test_shared_tables_are_fewer_than_columns_and_samples(seed, n, k, step):
     rng = np.random.default_rng(seed)
     x = (rng.normal(size=(n, k)) * np.exp(3 * rng.normal(size=k))).astype("f4")
     frozen = freeze_shared(x, step, ROUNDING)
-    assert frozen.tables.columns == k
-    assert frozen.shares.bank.columns <= min(k, max(n, 1), SHARED_TABLES)
+    assert frozen.model.columns == k
+    assert frozen.model.distinct.columns <= min(k, max(n, 1), SHARED_TABLES)
     again = freeze_shared(x.copy(), step, ROUNDING)
-    assert np.array_equal(again.tables.counts, frozen.tables.counts)
+    assert np.array_equal(again.model.plain.counts, frozen.model.plain.counts)
 
 
 def test_a_sketch_has_the_density_of_its_samples():
@@ -153,10 +155,10 @@ def test_a_sketch_has_the_density_of_its_samples():
 
 def test_a_shared_sketch_is_one_for_all_columns_of_a_table():
     x = laplace(30, 40, spread=np.repeat([1.0, 20.0], 20))
-    shares = freeze_shared(x, 1.0, ROUNDING).shares
-    found = sketch_shared(x, 66, shares)
+    shares = freeze_shared(x, 1.0, ROUNDING).model
+    found = sketch_of(x, 66, shares)
     assert found.shape == (66, 40)
-    for number in range(shares.bank.columns):
+    for number in range(shares.distinct.columns):
         columns = np.flatnonzero(shares.index == number)
         assert (found[:, columns] == found[:, columns[:1]]).all()
         assert np.array_equal(found[:, columns[0]], sketch(x[:, columns].reshape(-1, 1), 66)[:, 0])

@@ -24,8 +24,8 @@ def rates():
         model = train(make(12, generator=torch.Generator().manual_seed(0)), y)
         frozen = model.freeze(y)
         symbols = symbols_of(frozen, unseen)
-        block = encode_block(symbols, frozen.tables)
-        shipped = read_tables(frozen.tables.to_bytes())
+        block = encode_block(symbols, frozen.model)
+        shipped = read_tables(frozen.model.to_bytes())
         assert np.array_equal(decode_block(block, len(symbols), shipped), symbols)
         with torch.no_grad():
             estimate = float(model(unseen).bits.mean())
@@ -64,4 +64,4 @@ def test_a_hyperprior_of_one_column():
         frozen = Hyperprior(1, means=means, hidden=()).eval().freeze(y)
         symbols = symbols_of(frozen, y)
         assert symbols.shape == (500, 2)
-        assert np.array_equal(decode_block(encode_block(symbols, frozen.tables), 500, frozen.tables), symbols)
+        assert np.array_equal(decode_block(encode_block(symbols, frozen.model), 500, frozen.model), symbols)

@@ -44,7 +44,7 @@ def test_frozen_factorized_bits_are_those_of_evaluation():
     symbols = torch.round(y - torch.from_numpy(frozen.centre)).int().numpy()
     with torch.no_grad():
         bits = float(model(y).bits.sum())
-    block = encode_block(symbols, frozen.tables)
+    block = encode_block(symbols, frozen.model)
     assert abs(8 * len(block) / bits - 1) < 0.01
-    assert (decode_block(block, 3000, frozen.tables) == symbols).all()
-    assert len(frozen.points) == frozen.tables.sizes.sum()
+    assert (decode_block(block, 3000, frozen.model) == symbols).all()
+    assert len(frozen.quantizer.points) == frozen.model.sizes.sum()

@@ -3,8 +3,6 @@
 import numpy as np
 import torch
 
-from taskcodec.coding import ConditionalTables
-
 
 def latents(samples, columns=12, seed=0):
     """(samples, columns): four shared directions and a common scale that varies; one column hardly does."""
@@ -32,4 +30,4 @@ def train(model, y, steps=250, seed=1):
 def symbols_of(frozen, y):
     """What a codec makes of latents."""
     symbols = np.rint(y.numpy() - frozen.centre).astype(np.int32)
-    return frozen.tables.with_side(symbols) if isinstance(frozen.tables, ConditionalTables) else symbols
+    return frozen.model.with_side(symbols)

@@ -122,7 +122,7 @@ def test_another_codec_of_the_same_shape_is_refused(place, x):
 @pytest.mark.parametrize("rows", [65, 2**23, 2**24, 2**24 + 1, 2**62])
 def test_a_chunk_that_claims_too_many_rows_is_refused_before_it_is_decoded(place, codec, rows):
     header = b"".join(_varint(number) for number in (rows, codec.columns))
-    block = header + encode_block(np.zeros((0, codec.columns), np.int32), codec.tables)[2:]
+    block = header + encode_block(np.zeros((0, codec.columns), np.int32), codec.base.model)[2:]
     (place / "codes" / "c" / "0" / "0").write_bytes(block + google_crc32c.value(block).to_bytes(4, "little"))
     with pytest.raises(CorruptFileError, match="codes/c/0/0"):
         taskcodec.open(place).symbols[:]

@@ -20,12 +20,19 @@ from tests.cli.test_encode import run
 torch = pytest.importorskip("torch")
 
 from taskcodec.transforms.backbones import load_backbone  # noqa: E402
+from taskcodec.transforms.chain import Chain  # noqa: E402
 from taskcodec.transforms.networks.build import make, pack  # noqa: E402
 from taskcodec.transforms.networks.carried import Networks  # noqa: E402
 
 RNG = np.random.default_rng(0)
 VECTORS = RNG.normal(size=(300, 8)).astype("f4")
 GREY = {"resize": 28, "crop": 28, "interpolation": "bicubic", "mean": [0.1] * 3, "std": [0.3] * 3}
+
+
+def with_networks(codec, networks):
+    base = codec.base
+    chained = replace(base, transform=Chain(networks, base.transform.affine))
+    return Codec.of_layer(chained, codec.backbone, codec.provenance)
 
 
 def vector_codec():
@@ -37,14 +44,14 @@ def vector_codec():
         for parameter in list(g_a.parameters())[-2:]:
             parameter *= 20
     plain = taskcodec.fit(np.tile(y, (2, 1)), step=1.0, method="dimensionwise")  # of fewer rows, columns share tables
-    return replace(plain, networks=Networks(pack("mlp", sizes, g_a), pack("mlp", back, g_s)))
+    return with_networks(plain, Networks(pack("mlp", sizes, g_a), pack("mlp", back, g_s)))
 
 
 def image_codec():
     torch.manual_seed(0)
     sizes = {"channels": 1, "outputs": 3, "widths": [8, 16]}
     plain = taskcodec.fit(RNG.normal(size=(300, 3)).astype("f4"), step=0.01, method="dimensionwise")
-    return replace(plain, networks=Networks(pack("resnet_small", sizes, make("resnet_small", sizes)), None, GREY))
+    return with_networks(plain, Networks(pack("resnet_small", sizes, make("resnet_small", sizes)), None, GREY))
 
 
 def test_a_codec_is_written_in_the_oldest_version_that_can_express_it(tmp_path):
@@ -66,7 +73,7 @@ def test_networks_that_do_not_fit_are_named_by_their_file(tmp_path):
         ("preprocessing", replace(networks, preprocessing={**GREY, "tilt": 3}), "preprocessing is not known"),
     ):
         path = tmp_path / f"{name}.codec"
-        replace(codec, networks=changed).save(path)
+        with_networks(codec, changed).save(path)
         with pytest.raises((CorruptFileError, BackboneError), match=rf"{name}\.codec: .*{says}"):
             load_backbone(f"codec:{path}")
 

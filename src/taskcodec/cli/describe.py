@@ -27,7 +27,7 @@ def codec_info(place: str, codec: Codec) -> dict[str, Any]:
         "codec_fingerprint": codec.fingerprint,
         "dimension": codec.dimension,
         "columns": codec.columns,
-        "step": codec.step,
+        "step": codec.base.quantizer.step,
         "bytes": len(codec.to_bytes()),
         "backbone": None if codec.backbone is None else codec.backbone.name,
         "provenance": dict(codec.provenance),
@@ -40,7 +40,7 @@ def codec_lines(place: str, codec: Codec) -> list[str]:
     own = None if g_a is None else f"its own {g_a.name}, of {'images' if codec.inputs is None else 'vectors'}"
     backbone = ", then ".join(filter(None, (content["backbone"], own))) or "none (features are given)"
     lines = [
-        f"codec {place}: {content['dimension']} features -> {content['columns']} symbols, step {codec.step:.4g}",
+        f"codec {place}: {content['dimension']} features -> {content['columns']} symbols, step {content['step']:.4g}",
         f"  backbone     {backbone}",
         f"  size         {human_bytes(content['bytes'])}",
         f"  fingerprint  {codec.fingerprint}",

@@ -77,7 +77,7 @@ def fit_job(
         reached = _rate_of(codec, features)
         if note := missed(bits or usual, reached, asked=usual is None):
             say(note)
-        if codec.transform.columns < codec.dimension and reached > FEW_SAMPLES * len(features):
+        if codec.base.transform.columns < codec.dimension and reached > FEW_SAMPLES * len(features):
             say(
                 f"warning: {len(features):,} samples are few for {reached:.0f} bits each: further samples may take "
                 "many times that; give more samples, or fewer bits"
@@ -106,4 +106,4 @@ def fit_job(
 
 
 def _rate_of(codec: Codec, features: Any) -> float:
-    return float(codec.tables.code_length(codec.encode(features)).mean())
+    return float(codec.code_length(codec.encode_features(features)).mean())

@@ -11,7 +11,7 @@ import constriction
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding.conditional import AnyTables
+from taskcodec.coding.symbol_model import SymbolModel, checked_symbols
 from taskcodec.coding.varint import read_varints, write_varints
 from taskcodec.errors import CorruptFileError
 
@@ -20,16 +20,16 @@ START = 0x0001_7A5C
 MAX_ROWS = 1 << 24
 
 
-def encode_block(symbols: npt.ArrayLike, tables: AnyTables) -> bytes:
+def encode_block(symbols: npt.ArrayLike, tables: SymbolModel) -> bytes:
     """(n, d) int symbols -> bytes."""
-    s = tables.checked(symbols)
+    s = checked_symbols(symbols, tables.columns)
     coder = constriction.stream.stack.AnsCoder(np.array([START], dtype=np.uint32))
     tables.push(coder, s)
     header = write_varints(np.array(s.shape, dtype=np.uint64))
     return header + bytes(coder.get_compressed().astype("<u4").tobytes())
 
 
-def decode_block(data: bytes, rows: int, tables: AnyTables) -> npt.NDArray[np.int32]:
+def decode_block(data: bytes, rows: int, tables: SymbolModel) -> npt.NDArray[np.int32]:
     """Invert `encode_block`: bytes -> (rows, d) int32 symbols.
 
     Raises CorruptFileError where the block does not hold `rows` rows of the tables' columns, or ends elsewhere.
@@ -41,7 +41,7 @@ def decode_block(data: bytes, rows: int, tables: AnyTables) -> npt.NDArray[np.in
     if words.size == 0 or words[-1] == 0:
         raise CorruptFileError("a block that ends in a zero word was damaged")
     coder = constriction.stream.stack.AnsCoder(words)
-    symbols = tables.pop(coder, rows)
+    symbols = tables.pop(coder, (rows, columns))
     if not np.array_equal(coder.get_compressed(), [START]):
         raise CorruptFileError("a block whose coder does not end where it began was damaged")
     return symbols

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.coding.ans import block_shape
-from taskcodec.coding.tables import TOTAL, Tables
+from taskcodec.coding.models.tables import TOTAL, Tables
 from taskcodec.coding.varint import write_varints
 from taskcodec.errors import CorruptFileError
 

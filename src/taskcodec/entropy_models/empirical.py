@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.coding import SharedTables, Tables, freeze_pmf
-from taskcodec.quantization.uniform import Latent, quantize
+from taskcodec.quantization.uniform import Latent, Runs, UniformQuantizer, quantize
 
 PRIOR_WEIGHT = 4.0
 """How many samples the smoothing density counts for."""
@@ -38,14 +38,12 @@ class Frozen:
     """What coding needs at one step.
 
     Attributes:
-        tables: integers, one table for each of k columns.
-        points: (sum of table sizes,) in steps.
-        shares: which columns have one table and its points; None where each has its own.
+        quantizer: with reconstruction points for the symbols of the tables.
+        model: tables of each of k columns, or those that they share.
     """
 
-    tables: Tables
-    points: Latent
-    shares: SharedTables | None = None
+    quantizer: UniformQuantizer
+    model: Tables | SharedTables
 
 
 def freeze(latent: Latent, step: float, rounding: float, prior: Latent | None = None) -> Frozen:
@@ -69,7 +67,7 @@ def freeze(latent: Latent, step: float, rounding: float, prior: Latent | None = 
         pmfs.append(pmf)
         points.append(point)
     tables = freeze_pmf(first.astype(np.int32), pmfs, 0.25 / (len(symbols) + PRIOR_WEIGHT))
-    return Frozen(tables, np.concatenate(points).astype(np.float16).astype(np.float32))
+    return Frozen(_quantizer(step, rounding, np.concatenate(points), tables), tables)
 
 
 def freeze_shared(latent: Latent, step: float, rounding: float) -> Frozen:
@@ -102,8 +100,13 @@ def freeze_shared(latent: Latent, step: float, rounding: float) -> Frozen:
         points.append(point)
     escape = 0.25 / (latent.size / len(numbers) + PRIOR_WEIGHT)
     shared = SharedTables(freeze_pmf(np.array(first, np.int32), pmfs, escape), index.astype(np.int32))
-    each = np.concatenate(points).astype(np.float16).astype(np.float32)
-    return Frozen(shared.tables(), shared.spread(each), shared)
+    return Frozen(_quantizer(step, rounding, shared.spread_points(np.concatenate(points)), shared.plain), shared)
+
+
+def _quantizer(step: float, rounding: float, points: npt.NDArray[np.float64], tables: Tables) -> UniformQuantizer:
+    """Points as files hold them: the codec in memory and the one read back are then the same."""
+    narrow = points.astype(np.float16).astype(np.float32)
+    return UniformQuantizer(float(step), rounding, narrow, Runs.of(tables, tables.columns))
 
 
 def _counted(
@@ -136,10 +139,12 @@ def _shares(symbols: npt.NDArray[np.int32], low: int, high: int) -> npt.NDArray[
     return np.asarray(counts / symbols.size, dtype=np.float64)
 
 
-def sketch_shared(latent: Latent, size: int, shares: SharedTables) -> Latent:
+def sketch_of(latent: Latent, size: int, model: Tables | SharedTables) -> Latent:
     """As `sketch`, with one density for all columns that share a table."""
-    index = shares.index
-    parts = [sketch(latent[:, index == number].reshape(-1, 1), size) for number in range(shares.bank.columns)]
+    if isinstance(model, Tables):
+        return sketch(latent, size)
+    index = model.index
+    parts = [sketch(latent[:, index == number].reshape(-1, 1), size) for number in range(model.distinct.columns)]
     return np.concatenate(parts, axis=1)[:, index]
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from taskcodec.coding import IntegerNetwork, Layer
+from taskcodec.coding import IntegerNetwork, Linear
 from taskcodec.quantization.straight_through import pass_through
 
 WEIGHT_BITS = 12
@@ -96,7 +96,7 @@ class TrainableNetwork(nn.Module):
                 bias = bias + weights @ _double(offset) * 2.0**-WEIGHT_BITS
             # Sums are in units of 2**-(fraction + WEIGHT_BITS).
             scaled = np.rint(bias * 2.0 ** (fraction + WEIGHT_BITS)).astype(np.int64)
-            hidden.append(Layer(weights.astype(np.int64), scaled, fraction + WEIGHT_BITS - INNER_BITS))
+            hidden.append(Linear(weights.astype(np.int64), scaled, fraction + WEIGHT_BITS - INNER_BITS))
             fraction = INNER_BITS
         weights, bias = _exact(self.output)
         of_inputs = weights[:, weights.shape[1] - self.inputs :]
@@ -106,7 +106,7 @@ class TrainableNetwork(nn.Module):
         units[weights.shape[1] - self.inputs :] <<= fraction  # inputs are whole, inner values have a fraction
         gains = np.left_shift(1, np.asarray(gain_bits, dtype=np.int64))
         whole = np.rint(bias * 2.0**shift).astype(np.int64) * gains + (1 << (shift - 1))
-        output = Layer(weights.astype(np.int64) * units * gains[:, None], whole, shift)
+        output = Linear(weights.astype(np.int64) * units * gains[:, None], whole, shift)
         return IntegerNetwork(self.inputs, CLIP, CAP, tuple(hidden), output)
 
 

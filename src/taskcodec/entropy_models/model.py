@@ -18,9 +18,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from taskcodec.coding import AnyTables, Tables
+from taskcodec.coding import SymbolModel
 from taskcodec.quantization.noise import add_noise
 from taskcodec.quantization.straight_through import round_through
+from taskcodec.quantization.uniform import UniformQuantizer
 
 Relaxation = Literal["noise", "straight-through"]
 
@@ -37,17 +38,17 @@ class FrozenEntropyModel:
     """What coding needs of a trained model.
 
     Attributes:
-        tables: integer tables of the symbols round(y - centre).
+        model: integer tables of the symbols round(y - centre).
         centre: (k,) float32, the latent that symbol 0 of each column stands for.
     """
 
-    tables: AnyTables
+    model: SymbolModel
     centre: npt.NDArray[np.float32]
 
     @property
-    def points(self) -> npt.NDArray[np.float32]:
-        """The codec's reconstruction points: none of them shifted."""
-        return np.zeros(int(self.tables.sizes.sum()) if isinstance(self.tables, Tables) else 0, np.float32)
+    def quantizer(self) -> UniformQuantizer:
+        """To the nearest whole number, and back to it."""
+        return UniformQuantizer.unshifted(1.0, 0.5, self.model.plain, self.centre.size)
 
 
 class EntropyModel(nn.Module, ABC):

@@ -5,8 +5,9 @@ nearest; less widens the zero cell, which is what entropy-constrained quantizati
 "Efficient scalar quantization of exponential and Laplacian random variables", 1996).
 """
 
+import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,7 @@ class HasRuns(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """Runs of symbols, where they are not the tables': of a codec with conditional tables.
+    """Runs of symbols, for each of k columns.
 
     Attributes:
         first: (k,) int32, the smallest symbol of each column's run.
@@ -44,6 +45,53 @@ class Runs:
     def __post_init__(self) -> None:
         if self.first.ndim != 1 or self.first.shape != self.sizes.shape or (self.sizes < 0).any():
             raise CorruptFileError("runs of reconstruction points that no codec has")
+
+    @classmethod
+    def of(cls, tables: HasRuns | None, columns: int) -> Self:
+        """Those of the tables that so many columns have; without tables no symbol has a point of its own."""
+        none = np.zeros(columns, np.int32)
+        return cls(none, none) if tables is None else cls(tables.first, tables.sizes)
+
+    def are(self, other: HasRuns) -> bool:
+        """Whether the other ones are the same."""
+        return np.array_equal(self.first, other.first) and np.array_equal(self.sizes, other.sizes)
+
+
+@dataclass(frozen=True, eq=False)
+class UniformQuantizer:
+    """A latent in steps, and back to reconstruction points.
+
+    Attributes:
+        step: in units of the latent.
+        rounding: see the module.
+        points: the shift of each reconstruction point from symbol * step, in steps, aligned with the runs' symbols.
+        runs: which symbols have one.
+    """
+
+    step: float
+    rounding: float
+    points: Latent
+    runs: Runs
+
+    def __post_init__(self) -> None:
+        if self.points.shape != (int(self.runs.sizes.sum(dtype=np.int64)),):
+            raise CorruptFileError("the reconstruction points of the codec do not fit its tables")
+        if not (math.isfinite(self.step) and self.step > 0 and 0 <= self.rounding <= 0.5):
+            raise CorruptFileError(f"step {self.step} and rounding {self.rounding} are not a quantizer's")
+
+    @classmethod
+    def unshifted(cls, step: float, rounding: float, tables: HasRuns | None, columns: int) -> Self:
+        """Every symbol, also those with a point, is reconstructed at symbol * step."""
+        runs = Runs.of(tables, columns)
+        return cls(step, rounding, np.zeros(int(runs.sizes.sum()), np.float32), runs)
+
+    def quantize(self, latent: Latent) -> Symbols:
+        """(n, k) latent -> (n, k) symbols."""
+        return quantize(latent, self.step, self.rounding)
+
+    def dequantize(self, symbols: Symbols) -> Latent:
+        """(n, k) symbols -> (n, k) latent."""
+        return dequantize(symbols, self.step, self.runs, self.points)
 
 
 def quantize(latent: Latent, step: float, rounding: float) -> Symbols:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from taskcodec.atomic import replacing
 from taskcodec.codec import Codec
-from taskcodec.coding import AnyTables
+from taskcodec.coding import SymbolModel
 from taskcodec.errors import (
     CorruptFileError,
     ForeignFileError,
@@ -310,8 +310,8 @@ class Store:
         return table
 
     @cached_property
-    def _tables(self) -> AnyTables:
-        return self.codec.tables
+    def _tables(self) -> SymbolModel:
+        return self.codec.base.model
 
     def _decode_chunk(self, index: int) -> npt.NDArray[np.int32]:
         tables = self._tables
@@ -354,7 +354,7 @@ class Store:
         out = np.empty((len(positions), len(range(width)[columns])), dtype)
         if not len(positions):
             return out
-        codec, _ = self.codec, self._tables.bank.models  # made once, before the threads start
+        codec, _ = self.codec, self._tables.choices.models  # made once, before the threads start
         chunk_of = positions // self.manifest.chunk_rows
         order = np.argsort(chunk_of, kind="stable")
         chunks, starts = np.unique(chunk_of[order], return_index=True)

@@ -18,7 +18,7 @@ from zarr.codecs import Crc32cCodec
 from zarr.storage import MemoryStore
 
 from taskcodec.codec import Codec
-from taskcodec.coding import AnyTables
+from taskcodec.coding import SymbolModel
 from taskcodec.errors import CorruptFileError, MismatchError, StorageError, UsageError
 from taskcodec.store.backend import Blobs, ZarrBlobs, open_blobs, writer_lock
 from taskcodec.store.format.chunks import read_chunk, write_chunk
@@ -57,7 +57,7 @@ class StoreWriter:
     1
     """
 
-    def __init__(self, blobs: Blobs, tables: AnyTables, manifest: Manifest, locks: ExitStack) -> None:
+    def __init__(self, blobs: Blobs, tables: SymbolModel, manifest: Manifest, locks: ExitStack) -> None:
         self._blobs, self._tables, self.manifest, self._locks = blobs, tables, manifest, locks
         self._rows: list[npt.NDArray[np.int32]] = []
         self._records: list[SampleRecord] = []
@@ -82,7 +82,7 @@ class StoreWriter:
             own = ("codes/", "samples/", CODEC_KEY, f".{CODEC_KEY}.", f".{GROUP_KEY}.")  # of a run killed at once, too
             if any(not key.startswith(own) for key in blobs.sizes()):
                 raise StorageError(f"{blobs.name}: other files lie there; name an empty place")
-            data, codes = codec.to_bytes(), _codes_metadata(codec.tables, chunk_rows, 0)
+            data, codes = codec.to_bytes(), _codes_metadata(codec.base.model, chunk_rows, 0)
             manifest = Manifest(
                 state="writing",
                 fingerprint=codec.fingerprint,
@@ -97,7 +97,7 @@ class StoreWriter:
             blobs.put(CODEC_KEY, data)
             blobs.put(CODES_KEY, codes)
             write_manifest(blobs, manifest)
-            return cls(blobs, codec.tables, manifest, locks)
+            return cls(blobs, codec.base.model, manifest, locks)
         except BaseException:
             locks.close()
             raise
@@ -212,7 +212,7 @@ def _records_for(records: Sequence[SampleRecord], rows: int) -> int:
     return len(records)
 
 
-def _codes_metadata(tables: AnyTables, chunk_rows: int, samples: int) -> bytes:
+def _codes_metadata(tables: SymbolModel, chunk_rows: int, samples: int) -> bytes:
     """The `zarr.json` that Zarr itself writes for our array."""
     memory = MemoryStore()
     zarr.create_array(

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.coding import encode_block, tables_from_symbols
-from taskcodec.coding.tables import MAX_SIZE
+from taskcodec.coding.models.tables import MAX_SIZE
 from taskcodec.errors import UsageError
 
 Floats = npt.NDArray[np.float64]

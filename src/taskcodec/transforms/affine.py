@@ -70,8 +70,18 @@ class AffineTransform:
         """k, the number of latent columns."""
         return int(self.scale.size)
 
-    def analyse(self, features: npt.ArrayLike) -> Matrix:
-        """(n, d) features -> (n, k) latent. Raises MismatchError on another dimension."""
+    @property
+    def affine(self) -> "AffineTransform":
+        """Itself: the closed-form part that every transform has."""
+        return self
+
+    @property
+    def of_features(self) -> "AffineTransform":
+        """Itself: it has no network before it."""
+        return self
+
+    def analyse(self, features: npt.ArrayLike, below: Matrix | None = None) -> Matrix:
+        """(n, d) features -> (n, k) latent, whatever lies below. Raises MismatchError on another dimension."""
         x = np.asarray(features, dtype=np.float32)
         if x.ndim != 2 or x.shape[1] != self.dimension:
             raise MismatchError(f"expected features of shape (n, {self.dimension}), found {x.shape}")
@@ -81,8 +91,8 @@ class AffineTransform:
             u = u @ matrix
         return np.asarray(u / self.scale, dtype=np.float32)
 
-    def synthesise(self, latent: Matrix) -> Matrix:
-        """(n, k) latent -> (n, d) features."""
+    def synthesise(self, latent: Matrix, below: Matrix | None = None) -> Matrix:
+        """(n, k) latent -> (n, d) features, whatever lies below."""
         u = latent * self.scale
         matrix = self.synthesis_matrix if self.axes is None else self.axes.synthesis
         if matrix is not None:

@@ -10,7 +10,7 @@ so leading axes get a finer step than the rest, each a power of two, and the int
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -43,10 +43,12 @@ class Axes:
     Attributes:
         integers: (d, k) int32, an axis a column, none of them all 0.
         exponents: (k,) int8, of the steps.
+        read_from: the bytes that the integers were read from, where they were.
     """
 
     integers: npt.NDArray[np.int32]
     exponents: npt.NDArray[np.int8]
+    read_from: bytes | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         integers, exponents = self.integers, self.exponents
@@ -92,7 +94,7 @@ class Axes:
 
     def to_bytes(self) -> bytes:
         """Compact bytes of the integers; what was read gives the bytes it was read from (see `Tables.to_bytes`)."""
-        return self._encoded
+        return self._encoded if self.read_from is None else self.read_from
 
     @cached_property
     def _encoded(self) -> bytes:
@@ -115,7 +117,7 @@ class Axes:
         if tables.columns != exponents.size:
             raise CorruptFileError(f"axes: {tables.columns} tables for {exponents.size} exponents")
         found = cls(decode_block(bytes(data[end:]), dimension, tables), exponents)
-        found.__dict__["_encoded"] = bytes(data)
+        object.__setattr__(found, "read_from", bytes(data))
         return found
 
 

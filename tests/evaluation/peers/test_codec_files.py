@@ -58,7 +58,7 @@ def test_a_trained_codec_of_images_is_measured_on_its_own_features_and_shown(ima
     paths = sorted(images.rglob("*.png"))
     symbols = codec.encode(codec.analyse([Image.open(path) for path in paths]))
     assert row.regime == "as is"
-    assert 0 < row.bits_per_sample < 8 + 4 * float(codec.tables.code_length(symbols).mean())
+    assert 0 < row.bits_per_sample < 8 + 4 * float(codec.code_length(symbols).mean())
     page = write_benchmark_report(outcome, tmp_path / "out").read_text()
     assert page.count('alt="rebuilt"') == 4 * 5, "four samples and four views of each"
     assert page.count('alt="a view"') == 4 * 4

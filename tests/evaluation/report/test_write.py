@@ -217,7 +217,7 @@ def test_extras(tmp_path):
     picture = extras.dimensions[0]
     symbols = codec.encode(x)
     assert len(picture.rate_bits) == len(picture.step) == codec.columns
-    assert sum(picture.rate_bits) == pytest.approx(codec.tables.code_length(symbols).mean(), rel=0.05)
+    assert sum(picture.rate_bits) == pytest.approx(codec.code_length(symbols).mean(), rel=0.05)
 
     classes = worst_classes([0, 0, 1, 1], [0, 0, 1, 1], [0, 1, 1, 1], ["<cat>", "dog"])
     assert [(c.name, c.raw, c.decoded) for c in classes] == [("<cat>", 1.0, 0.5), ("dog", 1.0, 1.0)]

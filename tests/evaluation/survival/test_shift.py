@@ -150,7 +150,7 @@ def test_tables_that_depend_on_other_symbols_are_measured_table_by_table():
     rng = np.random.default_rng(0)
     plain = fit(gaussian(2000, 0), bits=60, method="dimensionwise")
     codec = conditional(plain)
-    tables, rows = codec.tables, 3000
+    tables, rows = codec.base.model, 3000
     symbols = np.zeros((rows, codec.columns), np.int32)
     for group, start in zip(tables.groups, (0, 2), strict=True):
         table, added = group.choose(symbols[:, :start])
@@ -168,9 +168,9 @@ def test_tables_that_depend_on_other_symbols_are_measured_table_by_table():
     class Drawn:
         """The codec, were these symbols what it makes of the features."""
 
-        provenance, transform, tables = codec.provenance, codec.transform, codec.tables
+        provenance, base, by_layer = codec.provenance, codec.base, codec.by_layer
 
-        def encode(self, x):
+        def encode_features(self, x):
             return symbols
 
     same = measure_shift(Drawn(), gaussian(rows, 1))

@@ -31,7 +31,7 @@ def error(codec, x):
 
 
 def bits(codec, x):
-    return float(codec.tables.code_length(codec.encode(x)).mean())
+    return float(codec.code_length(codec.encode(x)).mean())
 
 
 @pytest.mark.parametrize("kind", ["signed", "not negative", "norm 1", "far from 0"])
@@ -43,10 +43,10 @@ def test_little_error_is_added_and_many_bytes_saved(with_matrices, kind, rate):
     after = with_coded_axes(before, x, rate)
     assert bits(after, x) == pytest.approx(rate, rel=0.01)
     assert error(after, x) < 1.06 * error(before, x)  # 2 % by the axes, the rest by the codes
-    assert after.transform.unit_norm == before.transform.unit_norm == (kind == "norm 1")
+    assert after.base.transform.unit_norm == before.base.transform.unit_norm == (kind == "norm 1")
     assert after.columns == before.columns
-    both = before.transform.analysis_matrix.size + before.transform.synthesis_matrix.size
-    assert len(after.transform.axes.to_bytes()) < 2 * both / (3 if rate == 800 else 4)
+    both = before.base.transform.analysis_matrix.size + before.base.transform.synthesis_matrix.size
+    assert len(after.base.transform.axes.to_bytes()) < 2 * both / (3 if rate == 800 else 4)
     assert Codec.from_bytes(after.to_bytes()).fingerprint == after.fingerprint
     assert len(after.to_bytes()) < len(before.to_bytes())
 
@@ -54,9 +54,9 @@ def test_little_error_is_added_and_many_bytes_saved(with_matrices, kind, rate):
 def test_a_step_that_was_given_stays(with_matrices):
     before = with_matrices(X, step=2.0)
     after = with_coded_axes(before, X, None)
-    assert after.step == before.step
+    assert after.base.quantizer.step == before.base.quantizer.step
     assert bits(after, X) == pytest.approx(bits(before, X), rel=0.02)
-    assert fit(X, step=2.0).step == before.step
+    assert fit(X, step=2.0).base.quantizer.step == before.base.quantizer.step
 
 
 @pytest.mark.parametrize("unit", [1e4, 1e6])
@@ -70,9 +70,9 @@ def test_one_axis_in_a_far_larger_unit_coarsens_no_other(with_matrices, unit):
 
 
 def test_a_centre_takes_16_bits_where_that_costs_nothing():
-    centre = fit(X, bits=100).transform.centre
+    centre = fit(X, bits=100).base.transform.centre
     assert np.array_equal(centre, centre.astype("f2"))
-    far = fit(X - 1000, bits=800).transform.centre  # steps of 16 bits are 0.5 there
+    far = fit(X - 1000, bits=800).base.transform.centre  # steps of 16 bits are 0.5 there
     assert not np.array_equal(far, far.astype("f2"))
     assert np.abs(far - (X - 1000).mean(axis=0, dtype="f8")).max() < 1e-3
 
@@ -84,13 +84,13 @@ def test_a_codec_without_a_map_is_left_alone():
 
 def test_a_map_of_views_keeps_its_matrices():
     codec = fit(X, bits=60, views=np.stack([X, X + RNG.normal(size=X.shape).astype("f4")]))
-    assert codec.transform.axes is None
-    assert codec.transform.analysis_matrix is not None
+    assert codec.base.transform.axes is None
+    assert codec.base.transform.analysis_matrix is not None
 
 
 def test_a_larger_map_than_files_may_hold_keeps_its_matrices(with_matrices, monkeypatch):
     before = with_matrices(X, bits=60)
     monkeypatch.setattr(
-        "taskcodec.fitting.closed_form.coded_axes.MAX_NUMBERS", before.transform.synthesis_matrix.size - 1
+        "taskcodec.fitting.closed_form.coded_axes.MAX_NUMBERS", before.base.transform.synthesis_matrix.size - 1
     )
     assert with_coded_axes(before, X, 60) is before

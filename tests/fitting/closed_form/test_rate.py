@@ -11,7 +11,7 @@ x = (rng.normal(size=(2000, 4)) @ rng.normal(size=(4, 16))).astype("f4")
 
 
 def measured(codec, x):
-    return float(codec.tables.code_length(codec.encode(x)).mean())
+    return float(codec.code_length(codec.encode(x)).mean())
 
 
 def test_a_refitted_codec_is_re_rated_by_data_and_only_by_enough_of_them():

@@ -19,7 +19,7 @@ def low_rank(n, d, rank=8, noise=0.2, seed=0):
 
 
 def bits(codec, x):
-    return float(codec.tables.code_length(codec.encode(x)).mean())
+    return float(codec.code_length(codec.encode(x)).mean())
 
 
 def kept_of(codec, x):
@@ -236,7 +236,7 @@ def test_sparse_features_are_no_other_unit(quality):
     """Rare words are as large as frequent ones where they are."""
     rng = np.random.default_rng(0)
     x = (rng.random((200, 400)) < 1 / (1 + np.arange(400))) * rng.uniform(0.5, 1, (200, 400))
-    assert (fit_usual(x.astype("f4"), 200, quality=quality).transform.scale == 1).all()
+    assert (fit_usual(x.astype("f4"), 200, quality=quality).base.transform.scale == 1).all()
 
 
 @pytest.mark.parametrize("rate", [512, 1024])
@@ -269,7 +269,7 @@ def test_the_rate_of_axes_falls_with_the_number_of_samples():
 
 def test_nobody_asks_a_store_for_another_rate():
     codec = fit_usual(low_rank(40, 64), 40)
-    assert codec.sketch.shape == (0, codec.columns)
+    assert codec.base.sketch.shape == (0, codec.columns)
     assert len(codec.to_bytes()) < 5000
 
 

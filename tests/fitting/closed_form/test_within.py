@@ -40,7 +40,7 @@ def test_few_samples_meet_the_rate_though_most_columns_are_silent():
     x = np.random.default_rng(4).normal(size=(36, 1280)).astype("f4")
     codec = fit(x, bits=300)
     assert codec.columns < 1280
-    assert float(codec.tables.code_length(codec.encode(x)).mean()) == pytest.approx(300, rel=0.02)
+    assert float(codec.code_length(codec.encode(x)).mean()) == pytest.approx(300, rel=0.02)
 
 
 @pytest.mark.parametrize("unit", [1e-25, 1e-6, 1e-3, 1e6, 1e12])

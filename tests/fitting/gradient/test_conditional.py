@@ -3,7 +3,7 @@ import pytest
 
 from taskcodec import fit
 from taskcodec.codec import Codec
-from taskcodec.coding import ConditionalTables, decode_block, encode_block
+from taskcodec.coding import decode_block, encode_block
 from taskcodec.errors import UsageError
 from taskcodec.fitting import adapt
 from taskcodec.fitting.gradient.conditional import with_conditional_tables
@@ -34,11 +34,11 @@ def test_the_same_symbols_take_fewer_bits_in_files(plain, known):
     symbols = found.encode(new)
     np.testing.assert_array_equal(symbols, own.encode(new))
     np.testing.assert_array_equal(found.decode(symbols), own.decode(symbols))
-    stream = encode_block(symbols, found.tables)
-    np.testing.assert_array_equal(decode_block(stream, len(symbols), found.tables), symbols)
+    stream = encode_block(symbols, found.base.model)
+    np.testing.assert_array_equal(decode_block(stream, len(symbols), found.base.model), symbols)
     # One column settles the prototype, so the others need not say it again.
-    assert len(stream) < 0.8 * len(encode_block(symbols, own.tables))
-    assert 8 * len(stream) / len(symbols) == pytest.approx(found.tables.code_length(symbols).mean(), rel=0.01)
+    assert len(stream) < 0.8 * len(encode_block(symbols, own.base.model))
+    assert 8 * len(stream) / len(symbols) == pytest.approx(found.code_length(symbols).mean(), rel=0.01)
     again = Codec.from_bytes(found.to_bytes())
     assert again.fingerprint == found.fingerprint
     np.testing.assert_array_equal(again.decompress(again.compress(list(new[:5]))), own.decode(symbols[:5]))
@@ -53,7 +53,7 @@ def test_where_columns_tell_nothing_of_one_another_the_counted_tables_stay():
     x = np.random.default_rng(0).laplace(size=(2000, COLUMNS)).astype(np.float32)
     codec = fit(x, bits=14, method="dimensionwise")
     found = with_conditional_tables(codec, x, steps=50)
-    assert not isinstance(found.tables, ConditionalTables)
+    assert found.base.model.plain is not None
     assert found.fingerprint == adapt(codec, x).fingerprint
 
 

@@ -25,14 +25,14 @@ def codec(features):
 
 def test_real_bytes_are_within_one_per_cent_of_the_trained_estimate(codec, features):
     symbols = codec.encode(features)
-    data = encode_block(symbols, codec.tables)
-    np.testing.assert_array_equal(decode_block(data, len(symbols), codec.tables), symbols)
+    data = encode_block(symbols, codec.base.model)
+    np.testing.assert_array_equal(decode_block(data, len(symbols), codec.base.model), symbols)
     assert 8 * len(data) / len(symbols) == pytest.approx(codec.provenance["trained_bits"], rel=0.01)
 
 
 def test_learned_steps_are_what_theory_says(codec):
     """At a fine step the best one under L1 is 4 beta / ln 2, whatever a column's spread."""
-    fine = codec.transform.scale[6:]
+    fine = codec.base.transform.scale[6:]
     np.testing.assert_allclose(fine, 4 * BETA / math.log(2), rtol=0.3)
 
 
@@ -51,11 +51,9 @@ def test_more_for_a_bit_means_fewer_bits(codec, features):
 
 def test_it_is_a_codec_like_any_other(codec, features):
     assert Codec.from_bytes(codec.to_bytes()).fingerprint == codec.fingerprint
-    assert at_bits(codec, 30).tables.code_length(at_bits(codec, 30).encode(features)).mean() == pytest.approx(
-        30, rel=0.1
-    )
+    assert at_bits(codec, 30).code_length(at_bits(codec, 30).encode(features)).mean() == pytest.approx(30, rel=0.1)
     adapted = adapt(codec, features, 40)
-    assert adapted.tables.code_length(adapted.encode(features)).mean() == pytest.approx(40, rel=0.02)
+    assert adapted.code_length(adapted.encode(features)).mean() == pytest.approx(40, rel=0.02)
 
 
 def test_the_same_seed_gives_the_same_codec(features):

@@ -35,8 +35,8 @@ def test_every_entropy_model_trains_to_a_codec_whose_files_keep_the_estimate(ent
     recipe = Recipe("VC", 0.05, 3, MLP, MLP, entropy_model=entropy_model)
     codec = train(TrainingSet(X), recipe, Schedule(60, batch=64, learning_rate=3e-3)).codec
     codec = Codec.from_bytes(codec.to_bytes())
-    symbols = codec.encode(codec.analyse(list(X.numpy())))
-    bits = 8 * len(encode_block(symbols, codec.tables)) / len(X)
+    symbols = codec.encode(list(X.numpy()))
+    bits = 8 * len(encode_block(symbols, codec.base.model)) / len(X)
     assert bits == pytest.approx(codec.provenance["trained_bits"], rel=0.01)
     assert np.abs(codec.decode(symbols) - codec.analyse(list(X.numpy()))).max() < 0.51
 
@@ -56,7 +56,7 @@ def test_it_learns_what_beta_asks_for():
 def test_bince_keeps_what_views_share():
     recipe = Recipe("BINCE", 0.2, 2, NetworkChoice("mlp", {"hidden": [32]}), projection=(32, 8), queue=256)
     codec = train(TrainingSet(X, views=turned), recipe, Schedule(150, 64, 5e-3)).codec
-    first, second = (codec.encode(codec.analyse(list(part.numpy()))) for part in (X[:500], -X[:500]))
+    first, second = (codec.encode(list(part.numpy())) for part in (X[:500], -X[:500]))
     other = np.roll(second, 1, axis=0)
     assert (first == second).mean() > (first == other).mean() + 0.2
 
@@ -103,9 +103,9 @@ def test_half_precision_is_for_networks_alone():
     again = Codec.from_bytes(codec.to_bytes())
     assert again.fingerprint == codec.fingerprint
     pictures = list(np.repeat(images.numpy().transpose(0, 2, 3, 1), 3, axis=3))
-    symbols = again.encode(again.analyse(pictures))
-    np.testing.assert_array_equal(symbols, codec.encode(codec.analyse(pictures)))
-    bits = again.tables.code_length(symbols).mean()
+    symbols = again.encode(pictures)
+    np.testing.assert_array_equal(symbols, codec.encode(pictures))
+    bits = again.code_length(symbols).mean()
     assert bits == pytest.approx(codec.provenance["trained_bits"], rel=0.01, abs=0.05)
 
 

@@ -279,7 +279,7 @@ def _encode_batches(
         if names is not None:
             records = [replace(record, id=names.give(readable(record.id))) for record in records]
         symbols = _encode(codec, batch)[np.array(coded, bool)]
-        if codec.transform.unit_norm and len(batch.features):
+        if codec.base.transform.affine.unit_norm and len(batch.features):
             norms = np.linalg.norm(batch.features, axis=1)[np.array(coded, bool)]
             stretched += int((np.abs(norms - 1) > OTHER_NORM).sum())
         if max(symbols.max(initial=0), -symbols.min(initial=0)) >= MAX_SYMBOL:
@@ -299,7 +299,7 @@ def _few_blas_threads(source: Source) -> AbstractContextManager[Any]:
 def _encode(codec: Codec, batch: Batch) -> npt.NDArray[np.int32]:
     if not len(batch.features):
         return np.empty((0, codec.columns), np.int32)
-    return codec.encode(batch.features)
+    return codec.encode_features(batch.features)
 
 
 def _codec_of_new(

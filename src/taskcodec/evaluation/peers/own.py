@@ -83,7 +83,7 @@ class FittedCodec:
         decoded, size = [], 0
         for start in range(0, len(features), CHUNK_ROWS):
             part = features[start : start + CHUNK_ROWS]
-            data = encode_block(codec.encode(part), codec.tables)
-            decoded.append(codec.decode(decode_block(data, len(part), codec.tables)))
+            data = encode_block(codec.encode(part), codec.base.model)
+            decoded.append(codec.decode(decode_block(data, len(part), codec.base.model)))
             size += len(data)
         return np.concatenate(decoded), 8.0 * size / len(features)

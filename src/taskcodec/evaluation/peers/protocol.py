@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding import Tables, decode_block, encode_block
+from taskcodec.coding import SharedTables, Tables, decode_block, encode_block
 from taskcodec.errors import UsageError
 from taskcodec.fitting.closed_form.rate import search_step
 from taskcodec.quantization.uniform import quantize
@@ -227,7 +227,7 @@ class UniformStep:
         mean = own.mean(axis=0)
         latent = _rotate(part - mean, basis)
         step, frozen = search_step(latent, self.bits, float(latent.std()), ROUNDING)
-        return _FittedStep(self, mean, basis, step, frozen.tables, latent[:PRIOR_ROWS])
+        return _FittedStep(self, mean, basis, step, frozen.model, latent[:PRIOR_ROWS])
 
     def _source(self, features: Float32s) -> Float32s:
         return compand(features, "sqrt") if self.companded else features
@@ -239,7 +239,7 @@ class _FittedStep:
     mean: Float32s
     basis: Float32s | None
     step: float
-    tables: Tables
+    tables: Tables | SharedTables
     prior: Float32s
 
     def encode_decode(self, features: Float32s) -> tuple[Float32s, float]:
@@ -249,7 +249,7 @@ class _FittedStep:
             mean = source.mean(axis=0)
             latent = _rotate(source - mean, self.basis)
             step, frozen = search_step(latent, self.peer.bits, step, ROUNDING, self.prior)
-            tables = frozen.tables
+            tables = frozen.model
         decoded, size = [], 0
         for start in range(0, len(source), CHUNK_ROWS):
             latent = _rotate(source[start : start + CHUNK_ROWS] - mean, self.basis)

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
-from taskcodec.coding.tables import Tables
 from taskcodec.errors import UsageError
 
 THUMBNAIL_PIXELS = 96
@@ -83,14 +82,15 @@ def extras_of_codec(codec: Codec, name: str = "taskcodec") -> Extras:
 
     Empty where tables are chosen sample by sample: the codec alone does not say then what a column costs.
     """
-    if not isinstance(codec.tables, Tables):
+    base = codec.base
+    if base.model.plain is None:
         return Extras()
     rates = []
-    for column in range(codec.tables.columns):
-        counts = codec.tables.column(column).astype(np.float64)
+    for column in range(base.columns):
+        counts = base.model.plain.column(column).astype(np.float64)
         share = counts[counts > 0] / counts.sum()
         rates.append(float(-(share * np.log2(share)).sum()))
-    steps = (float(codec.step) * codec.transform.scale.astype(np.float64)).tolist()
+    steps = (float(base.quantizer.step) * base.transform.affine.scale.astype(np.float64)).tolist()
     return Extras(dimensions=(DimensionPicture(name, tuple(rates), tuple(steps)),))
 
 

@@ -53,6 +53,6 @@ def rebuilt_strips(
 def _rebuilt(codec: Codec, squares: Any) -> Any:
     """(n, H, W, 3) -> the same of what is decoded."""
     features = codec.analyse(list(squares))
-    pictures = codec.synthesise(codec.decode(codec.encode(features)))
+    pictures = codec.synthesise(codec.decode(codec.encode_features(features)))
     pixels = (np.clip(pictures, 0, 1) * 255).round().astype(np.uint8).transpose(0, 2, 3, 1)
     return np.repeat(pixels, 3, axis=3) if pixels.shape[3] == 1 else pixels

@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
-from taskcodec.coding import TABLE_BITS, Tables
+from taskcodec.coding import TABLE_BITS
+from taskcodec.coding.symbol_model import ColumnTables
 from taskcodec.entropy_models.empirical import freeze
 from taskcodec.errors import MismatchError
 from taskcodec.fitting.closed_form.rate import MIN_ADAPT_SAMPLES
@@ -115,12 +116,12 @@ def measure_shift(codec: Codec, features: npt.ArrayLike) -> Shift:
     x = np.asarray(features, dtype=np.float32)
     if x.ndim != 2 or not len(x):
         raise MismatchError(f"shift: expected features of shape (n >= 1, {codec.dimension}), found {x.shape}")
-    symbols = codec.encode(x)
-    bank = codec.tables.bank
-    counts = codec.tables.slot_counts(symbols)
+    base = codec.base
+    symbols = codec.by_layer(codec.encode_features(x))[base.name]
+    bank, counts = base.model.choices, base.model.slot_counts(symbols)
     escapes = int(counts[bank.starts[1:] - 1].sum())
-    rate = float(codec.tables.code_length(symbols).mean())
-    plain = isinstance(codec.tables, Tables)
+    rate = float(base.model.code_length(symbols).mean())
+    plain = base.model.plain is not None
     share, used = bank.counts / TOTAL, _used(bank, counts)
     own = _held_out_bits(symbols) if plain else (_entropy_bits(bank, counts) + _chance_bits(bank, used)) / len(x)
     table_bits = -np.add.reduceat(share * np.log2(share), bank.starts[:-1])
@@ -130,14 +131,14 @@ def measure_shift(codec: Codec, features: npt.ArrayLike) -> Shift:
         expected_rate_bits=float((used * table_bits).sum() / len(x)),
         escape_share=escapes / symbols.size,
         kl_bits=max(0.0, rate - own),
-        outside_share=outside_share(codec.transform, x),
+        outside_share=outside_share(base.transform.affine, x),
         fitted_outside_share=_fitted_outside_share(codec),
         refitted="adapted_from" in codec.provenance or codec.provenance.get("fitted") is True,
         conditional=not plain,
     )
 
 
-def _used(bank: Tables, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _used(bank: ColumnTables, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """How many symbols were coded with each table of the bank, from the counts of all its slots."""
     return np.asarray(np.add.reduceat(counts, bank.starts[:-1]))
 
@@ -151,19 +152,19 @@ def _held_out_bits(symbols: npt.NDArray[np.int32]) -> float:
     if len(symbols) < 2:
         return math.inf  # nothing to learn from
     halves = symbols[::2], symbols[1::2]
-    tables = [freeze(half.astype(np.float32), 1.0, 0.5).tables for half in halves]
+    tables = [freeze(half.astype(np.float32), 1.0, 0.5).model for half in halves]
     found = [table.code_length(half).sum() for table, half in zip(tables, reversed(halves), strict=True)]
     return float(sum(found) / len(symbols))
 
 
-def _entropy_bits(bank: Tables, counts: npt.NDArray[np.int64]) -> float:
+def _entropy_bits(bank: ColumnTables, counts: npt.NDArray[np.int64]) -> float:
     """Empirical entropy of the slots of each table, times the symbols coded with it, summed over the tables."""
     seen = counts > 0
     share = counts[seen] / np.repeat(_used(bank, counts), np.diff(bank.starts))[seen]
     return float(-(counts[seen] * np.log2(share)).sum())
 
 
-def _chance_bits(bank: Tables, used: npt.NDArray[np.int64]) -> float:
+def _chance_bits(bank: ColumnTables, used: npt.NDArray[np.int64]) -> float:
     """The divergence that symbols drawn from the tables show by chance, in bits; `used` symbols from each.
 
     About (size - 1) / (2 ln 2) for each table (Miller 1955); simulated, because most slots of a table expect less

@@ -1,13 +1,12 @@
 """A fitted codec's linear map as coded integers, which take a tenth of two matrices in 16 bits."""
 
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
 from taskcodec.entropy_models.empirical import freeze, sketch
 from taskcodec.fitting.closed_form.rate import search_step
+from taskcodec.layer import Layer
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.axes import MAX_NUMBERS, round_axes
 from taskcodec.transforms.companding import compand
@@ -26,7 +25,8 @@ def with_coded_axes(codec: Codec, x: npt.NDArray[np.float32], bits: float | None
 
     `bits` is the rate to meet; None keeps the step.
     """
-    transform, companding = codec.transform, codec.transform.companding
+    transform, quantizer = codec.base.transform.affine, codec.base.quantizer
+    companding = transform.companding
     if transform.synthesis_matrix is None or transform.synthesis_matrix.size > MAX_NUMBERS:
         return codec
     axes = transform.synthesis_matrix.T.astype(np.float64)
@@ -43,14 +43,8 @@ def with_coded_axes(codec: Codec, x: npt.NDArray[np.float32], bits: float | None
     transform = AffineTransform(companding, centre, transform.scale, axes=rounded, unit_norm=transform.unit_norm)
     latent = transform.analyse(x)
     if bits is None:
-        step, frozen = codec.step, freeze(latent, codec.step, codec.rounding)
+        frozen = freeze(latent, quantizer.step, quantizer.rounding)
     else:
-        step, frozen = search_step(latent, bits, codec.step, codec.rounding)
-    return replace(
-        codec,
-        step=step,
-        transform=transform,
-        tables=frozen.tables,
-        points=frozen.points,
-        sketch=sketch(latent, len(codec.sketch)),
-    )
+        frozen = search_step(latent, bits, quantizer.step, quantizer.rounding)[1]
+    density = sketch(latent, len(codec.base.sketch))
+    return codec.with_base(Layer(codec.base.name, transform, frozen.quantizer, frozen.model, density))

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
-from taskcodec.entropy_models.empirical import Frozen, freeze, freeze_shared, sketch, sketch_shared
+from taskcodec.entropy_models.empirical import Frozen, freeze, freeze_shared, sketch_of
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting.closed_form.coded_axes import with_coded_axes
 from taskcodec.fitting.closed_form.given import centre_of, checked, is_unit_norm
@@ -29,6 +29,7 @@ from taskcodec.fitting.closed_form.outliers import without_outliers
 from taskcodec.fitting.closed_form.rate import check_rate, check_step, search_step
 from taskcodec.fitting.closed_form.units import companded_unit, in_unit, rescaled, unit_of
 from taskcodec.fitting.closed_form.within import near_one, within_covariance
+from taskcodec.layer import BASE, Layer
 from taskcodec.quantization.uniform import MAX_SYMBOL, quantize
 from taskcodec.samples import as_features
 from taskcodec.transforms.affine import AffineTransform, outside_share
@@ -177,24 +178,15 @@ def fit(
                 # Silent columns too: with few samples their smoothed tables take a share of the rate.
                 step, frozen = search_step(latent[:, worth], rate, step, ROUNDING)
                 transform, latent = transform.take(worth), latent[:, worth]
-    shares = frozen.shares
-    codec = Codec(
-        transform=transform,
-        step=float(step),
-        rounding=ROUNDING,
-        tables=frozen.tables,
-        points=frozen.points,
-        sketch=sketch(latent, SKETCH_SIZE) if shares is None else sketch_shared(latent, SKETCH_SIZE, shares),
-        backbone=backbone,
-        provenance={"method": method, "samples": len(x), **(provenance or {})},
-        shares=shares,
-    )
+    density = sketch_of(latent, SKETCH_SIZE, frozen.model)
+    base = Layer(BASE, transform, frozen.quantizer, frozen.model, density)
+    codec = Codec.of_layer(base, backbone, {"method": method, "samples": len(x), **(provenance or {})})
     if method == "dimensionwise":
         return codec
     smaller = drop_silent_columns(codec, latent)
     if views is None:
         smaller = with_coded_axes(smaller, x, None if fixed else rate)
-    lost = round(outside_share(smaller.transform, x), 4)
+    lost = round(outside_share(smaller.base.transform.affine, x), 4)
     return replace(smaller, provenance={**smaller.provenance, "outside_share": lost})
 
 
@@ -271,7 +263,7 @@ def _share_in_range(latent: npt.NDArray[np.float32], step: float) -> npt.NDArray
 
 
 def _bits(latent: npt.NDArray[np.float32], step: float, frozen: Frozen) -> float:
-    return float(frozen.tables.code_length(quantize(latent, step, ROUNDING)).mean())
+    return float(frozen.model.code_length(quantize(latent, step, ROUNDING)).mean())
 
 
 def _worth_their_bits(latent: npt.NDArray[np.float32], step: float, dispensable: float) -> npt.NDArray[np.intp]:
@@ -293,18 +285,14 @@ def default_bits(dimension: int) -> float:
 
 def drop_silent_columns(codec: Codec, latent: npt.NDArray[np.float32]) -> Codec:
     """Remove the latent columns that are zero for all of these samples at this step: they cost matrices, not bits."""
-    symbols = quantize(latent, codec.step, codec.rounding)
+    base, quantizer = codec.base, codec.base.quantizer
+    symbols = quantizer.quantize(latent)
     keep = np.flatnonzero((symbols != 0).any(axis=0))
     if len(keep) in (0, codec.columns):
         return codec
-    frozen = freeze(latent[:, keep], codec.step, codec.rounding)
-    return replace(
-        codec,
-        transform=codec.transform.take(keep),
-        tables=frozen.tables,
-        points=frozen.points,
-        sketch=codec.sketch[:, keep],
-    )
+    frozen = freeze(latent[:, keep], quantizer.step, quantizer.rounding)
+    transform = base.transform.affine.take(keep)
+    return codec.with_base(Layer(base.name, transform, frozen.quantizer, frozen.model, base.sketch[:, keep]))
 
 
 def _whitened(

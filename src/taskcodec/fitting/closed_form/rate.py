@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
-from taskcodec.coding import ConditionalTables
 from taskcodec.entropy_models.empirical import Frozen, freeze, pseudo_samples
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting.closed_form.outliers import without_outliers
@@ -37,14 +36,14 @@ def at_step(codec: Codec, step: float) -> Codec:
         raise UsageError(f"the step must be a positive number, found {step}")
     samples = _sketch_samples(codec)
     check_step(samples, step)
-    return _with(codec, step, freeze(samples, step, codec.rounding))
+    return _with(codec, freeze(samples, step, codec.base.quantizer.rounding))
 
 
 def at_bits(codec: Codec, bits: float) -> Codec:
     """The codec at the step where data like those it was fitted on take `bits` per sample."""
     samples = _sketch_samples(codec)
-    step, frozen = search_step(samples, bits, codec.step, codec.rounding)
-    return _with(codec, step, frozen)
+    quantizer = codec.base.quantizer
+    return _with(codec, search_step(samples, bits, quantizer.step, quantizer.rounding)[1])
 
 
 def adapt(codec: Codec, features: npt.ArrayLike, bits: float | None = None) -> Codec:
@@ -64,7 +63,8 @@ def adapt(codec: Codec, features: npt.ArrayLike, bits: float | None = None) -> C
         MismatchError: features of another dimension, or that hold NaN or infinity.
         UsageError: a rate that cannot be met, or that this codec cannot be set to.
     """
-    if isinstance(codec.tables, ConditionalTables) and bits is None:
+    base, quantizer, transform = codec.base, codec.base.quantizer, codec.base.transform.affine
+    if bits is None and (base.model.plain is None or len(codec.layers) > 1):
         return codec  # what its tables depend on was trained: there is nothing to count anew
     x = as_features(features)
     if x.ndim != 2 or x.shape[1] != codec.dimension:
@@ -75,22 +75,21 @@ def adapt(codec: Codec, features: npt.ArrayLike, bits: float | None = None) -> C
         return codec if bits is None else at_bits(codec, bits)
     _check_plain(codec)
     x = without_outliers(x)
-    companded = compand(x, codec.transform.companding)
+    companded = compand(x, transform.companding)
     weight = CENTRE_WEIGHT / (len(x) + CENTRE_WEIGHT)
-    centre = (1 - weight) * companded.mean(axis=0, dtype=np.float64) + weight * codec.transform.centre
-    if codec.networks is None:
-        transform = replace(codec.transform, centre=centre.astype(np.float32))
-    else:  # a learned latent has its modes where the cells were when it was trained
-        transform = codec.transform
+    centre = (1 - weight) * companded.mean(axis=0, dtype=np.float64) + weight * transform.centre
+    if codec.networks is None:  # a learned latent has its modes where the cells were when it was trained
+        transform = replace(transform, centre=centre.astype(np.float32))
+        base = replace(base, transform=transform)
     latent = transform.analyse(x)
-    prior = pseudo_samples(codec.sketch, SKETCH_SAMPLES) if len(codec.sketch) else None
+    prior = pseudo_samples(base.sketch, SKETCH_SAMPLES) if len(base.sketch) else None
     if bits is None:
-        step, frozen = codec.step, freeze(latent, codec.step, codec.rounding, prior)
+        frozen = freeze(latent, quantizer.step, quantizer.rounding, prior)
     else:
-        step, frozen = search_step(latent, bits, codec.step, codec.rounding, prior)
-    empty = np.empty((0, codec.columns), np.float32)
+        frozen = search_step(latent, bits, quantizer.step, quantizer.rounding, prior)[1]
+    base = replace(base, quantizer=frozen.quantizer, model=frozen.model, sketch=base.sketch[:0])
     provenance = {**codec.provenance, "adapted_from": codec.fingerprint, "adapted_to_samples": len(x)}
-    return replace(_with(codec, step, frozen), transform=transform, sketch=empty, provenance=provenance)
+    return codec.with_base(base, provenance=provenance)
 
 
 def check_step(latent: Latent, step: float, scale: float = 1.0) -> None:
@@ -137,7 +136,7 @@ def search_step(
     closest: tuple[float, float, Frozen] | None = None
     for _ in range(_MAX_SEARCH):
         frozen = frozen_at(math.exp(point))
-        rate = float(frozen.tables.code_length(quantize(latent, math.exp(point), rounding)).mean())
+        rate = float(frozen.model.code_length(quantize(latent, math.exp(point), rounding)).mean())
         error = math.log(max(rate, 1e-9)) - target
         if abs(error) < _RATE_TOLERANCE:
             return math.exp(point), frozen
@@ -167,20 +166,22 @@ def search_step(
 
 
 def _check_plain(codec: Codec) -> None:
-    if isinstance(codec.tables, ConditionalTables):
+    if len(codec.layers) > 1:
+        raise UsageError("this codec has several layers: a new rate of one would not fit those above; fit another")
+    if codec.base.model.plain is None:
         raise UsageError("this codec's tables are conditional: its rate was set when it was trained; train another")
 
 
 def _sketch_samples(codec: Codec) -> Latent:
     _check_plain(codec)
-    if not len(codec.sketch):
+    if not len(codec.base.sketch):
         origin = str(codec.provenance.get("adapted_from", "unknown"))[:12]
         raise UsageError(
             "this codec was refitted to one store and keeps no density to set a rate by: keep its own rate, give "
             f"{MIN_ADAPT_SAMPLES} samples or more, or take the codec it came from (fingerprint {origin})"
         )
-    return pseudo_samples(codec.sketch, SKETCH_SAMPLES)
+    return pseudo_samples(codec.base.sketch, SKETCH_SAMPLES)
 
 
-def _with(codec: Codec, step: float, frozen: Frozen) -> Codec:
-    return replace(codec, step=float(step), tables=frozen.tables, points=frozen.points, shares=frozen.shares)
+def _with(codec: Codec, frozen: Frozen) -> Codec:
+    return codec.with_base(replace(codec.base, quantizer=frozen.quantizer, model=frozen.model))

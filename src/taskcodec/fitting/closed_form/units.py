@@ -50,6 +50,7 @@ def rescaled(transform: AffineTransform, size: float) -> AffineTransform:
 
 def in_unit(codec: Codec, unit: float) -> Codec:
     """A codec of features in this unit, made one of the features themselves."""
-    size = companded_unit(unit, codec.transform.companding)
-    centre = codec.transform.centre * np.float32(size)
-    return replace(codec, transform=replace(rescaled(codec.transform, size), centre=centre))
+    transform = codec.base.transform.affine
+    size = companded_unit(unit, transform.companding)
+    scaled = replace(rescaled(transform, size), centre=transform.centre * np.float32(size))
+    return codec.with_base(replace(codec.base, transform=scaled))

@@ -124,8 +124,8 @@ def fit_usual(
             "outside_share": _rounded(kept.outside),
         }
     # Nobody asks a store for another rate: the density that could give one stays out of it.
-    sketch = np.empty((0, codec.columns), np.float32)
-    return replace(codec, sketch=sketch, provenance={**codec.provenance, **found, "fitted": True})
+    base = replace(codec.base, sketch=codec.base.sketch[:0])
+    return codec.with_base(base, provenance={**codec.provenance, **found, "fitted": True})
 
 
 def axes_bits(samples: int, dimension: int, quality: Quality = "usual") -> float:
@@ -149,7 +149,7 @@ def _chosen(features: Features, samples: int, quality: Quality, backbone: Backbo
     d, bits = features.shape[1], axes_bits(samples, features.shape[1], quality)
     few = features[:: max(1, len(features) // TRIED)]
     tried = _plain(few, quality, None)
-    plain_bits = float(tried.tables.code_length(tried.encode(few)).mean())
+    plain_bits = float(tried.code_length(tried.encode(few)).mean())
     without = samples * plain_bits / 8 + PLAIN_BYTES * d
     within = _axes_bytes(samples, d, bits)
     narrow = bits >= plain_bits or within > WORTH * without
@@ -178,15 +178,16 @@ def _axes_bytes(samples: int, dimension: int, bits: float) -> float:
 def _store_bytes(codec: Codec, features: Features, samples: int) -> float:
     """What a store takes, records apart: codes, and the codec, whose tables the array has once more."""
     few = features[:: max(1, len(features) // TRIED)]
-    rate = float(codec.tables.code_length(codec.encode(few)).mean())
-    return samples * rate / 8 + len(codec.to_bytes()) - codec.sketch.nbytes / 2 + 4 / 3 * len(codec.tables.to_bytes())
+    rate = float(codec.code_length(codec.encode(few)).mean())
+    base = codec.base
+    return samples * rate / 8 + len(codec.to_bytes()) - base.sketch.nbytes / 2 + 4 / 3 * len(base.model.to_bytes())
 
 
 def _fewer_bits(
     features: Features, found: tuple[Codec, _Kept], quality: Quality, backbone: BackboneSpec | None
 ) -> tuple[Codec, _Kept]:
     """Axes at the least rate that keeps what features as they are would: of data with few directions."""
-    bits = float(found[0].tables.code_length(found[0].encode(features[:TRIED])).mean())
+    bits = float(found[0].code_length(found[0].encode(features[:TRIED])).mean())
     while (bits := bits / MORE) >= 1:
         try:
             codec = fit(features, bits=bits, method="bottleneck", backbone=backbone)
@@ -232,13 +233,11 @@ def _plain(features: Features, quality: Quality, backbone: BackboneSpec | None) 
     units = np.maximum(spread, np.abs(features).max(axis=0) * FINEST)
     units = np.exp2(np.round(np.log2(np.maximum(units, np.finfo(np.float32).tiny)))).astype(np.float32)
     codec = fit(features / units, step=math.sqrt(12 * LOST[quality]), method="dimensionwise", backbone=backbone)
+    affine = codec.base.transform.affine
     transform = replace(
-        codec.transform,
-        centre=codec.transform.centre * units,
-        scale=codec.transform.scale * units,
-        unit_norm=is_unit_norm(features),
+        affine, centre=affine.centre * units, scale=affine.scale * units, unit_norm=is_unit_norm(features)
     )
-    return replace(codec, transform=transform)
+    return codec.with_base(replace(codec.base, transform=transform))
 
 
 def _one_step(features: Features, quality: Quality) -> float | None:
@@ -259,18 +258,18 @@ def _power(away: Features) -> npt.NDArray[np.float64]:
 def _kept_of_others(codec: Codec, features: Features) -> _Kept:
     """What a codec like this one, of the other samples, keeps of those held back."""
     held, like = _held(features), _like(codec, features)
-    return _Kept(likeness(held, like.decode(like.encode(held))), outside_share(like.transform, held))
+    return _Kept(likeness(held, like.decode(like.encode(held))), outside_share(like.base.transform.affine, held))
 
 
 def _like(codec: Codec, features: Features) -> Codec:
     """The codec as samples other than those held back would have it: its step and tables, their centre and axes."""
     if len(features) < LEAST_SAMPLES:
         return codec
-    transform, learned = codec.transform, features[np.arange(len(features)) % HELD_BACK != 0]
+    transform, learned = codec.base.transform.affine, features[np.arange(len(features)) % HELD_BACK != 0]
     companded = compand(learned, transform.companding)
     centre = companded.mean(axis=0, dtype=np.float64).astype(np.float32)
     if transform.axes is None or transform.dimension > LARGEST_COVARIANCE:
-        return replace(codec, transform=replace(transform, centre=centre))
+        return codec.with_base(replace(codec.base, transform=replace(transform, centre=centre)))
     k, d = transform.columns, transform.dimension
     # A few more are asked for than are taken: the last ones are not exact.
     found = leading_axes(shrink(covariance_of(companded), len(learned)), min(d, k + k // 4 + 8))[1]
@@ -278,7 +277,7 @@ def _like(codec: Codec, features: Features) -> Codec:
     like = AffineTransform(
         transform.companding, centre, transform.scale, axes, np.ascontiguousarray(axes.T), unit_norm=transform.unit_norm
     )
-    return replace(codec, transform=like)
+    return codec.with_base(replace(codec.base, transform=like))
 
 
 def _held(features: Features) -> Features:

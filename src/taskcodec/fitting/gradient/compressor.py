@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from taskcodec.codec import Codec
-from taskcodec.coding import Tables
 from taskcodec.distortions.bince import BINCE
 from taskcodec.distortions.feature_l1 import feature_l1
 from taskcodec.distortions.feature_l2 import feature_l2
@@ -32,7 +31,9 @@ from taskcodec.entropy_models.model import EntropyModel
 from taskcodec.errors import UsageError
 from taskcodec.fitting.closed_form.fit import SKETCH_SIZE
 from taskcodec.fitting.gradient.recipe import NetworkChoice, Recipe
+from taskcodec.layer import BASE, Layer
 from taskcodec.transforms.affine import AffineTransform
+from taskcodec.transforms.chain import Chain
 from taskcodec.transforms.networks.build import make, pack
 from taskcodec.transforms.networks.carried import ANALYSES, OF_VECTORS, SYNTHESES, Networks
 from taskcodec.transforms.networks.head import Head
@@ -196,18 +197,11 @@ class Compressor(nn.Module):
             pack(recipe.analysis.name, self.analysis_sizes, self.g_a), g_s, dict(self.data.preprocessing or {})
         )
         centred: npt.NDArray[np.float32] = latent.numpy() - frozen.centre
-        return Codec(
-            transform=AffineTransform("identity", frozen.centre, np.ones_like(frozen.centre)),
-            step=1.0,
-            rounding=0.5,
-            tables=frozen.tables,
-            points=frozen.points,
-            # What codes a column by the columns before it has no density of its own to be taken at another step.
-            sketch=sketch(centred, SKETCH_SIZE) if isinstance(frozen.tables, Tables) else centred[:0],
-            backbone=self.data.backbone,
-            provenance={**provenance, "trained_bits": bits},
-            networks=networks,
-        )
+        transform = Chain(networks, AffineTransform("identity", frozen.centre, np.ones_like(frozen.centre)))
+        # What codes a column by the columns before it has no density of its own to be taken at another step.
+        density = centred[:0] if frozen.model.plain is None else sketch(centred, SKETCH_SIZE)
+        base = Layer(BASE, transform, frozen.quantizer, frozen.model, density)
+        return Codec.of_layer(base, self.data.backbone, {**provenance, "trained_bits": bits})
 
 
 def entropy_model(recipe: Recipe) -> EntropyModel:

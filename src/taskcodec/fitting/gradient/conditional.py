@@ -8,7 +8,6 @@ decoded, and so every prediction, is the same to the last bit.
 """
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +15,9 @@ import torch
 from torch import Tensor
 
 from taskcodec.codec import Codec
-from taskcodec.coding import ConditionalTables
 from taskcodec.entropy_models.autoregressive import Autoregressive
 from taskcodec.errors import UsageError
 from taskcodec.fitting.closed_form.rate import adapt
-from taskcodec.quantization.uniform import Runs
 from taskcodec.samples import as_features
 
 GROUPS = 8
@@ -59,7 +56,7 @@ def with_conditional_tables(
     Raises:
         UsageError: too few samples, or a codec whose tables are conditional already.
     """
-    if isinstance(codec.tables, ConditionalTables):
+    if codec.base.model.plain is None:
         raise UsageError("this codec's tables are conditional already")
     x = as_features(features)
     if len(x) < MIN_SAMPLES:
@@ -67,16 +64,14 @@ def with_conditional_tables(
     own = adapt(codec, x)
     if own.columns < 2:
         return own
-    symbols = own.encode(x)
+    symbols = own.encode_features(x)
     test = np.arange(len(x)) % HELD_OUT == HELD_OUT - 1
     model = _trained(symbols[~test], min(groups, own.columns), steps, seed)
     frozen = model.freeze(torch.from_numpy(symbols[~test].astype(np.float32)))
-    if frozen.tables.code_length(symbols[test]).mean() >= own.tables.code_length(symbols[test]).mean():
+    if frozen.model.code_length(symbols[test]).mean() >= own.code_length(symbols[test]).mean():
         return own
-    tables: Any = own.tables
-    runs = own.point_runs or Runs(tables.first, tables.sizes)
     provenance = {**own.provenance, "conditional_tables_of": own.fingerprint}
-    return replace(own, tables=frozen.tables, point_runs=runs, provenance=provenance)
+    return own.with_base(replace(own.base, model=frozen.model), provenance=provenance)
 
 
 def _trained(symbols: npt.NDArray[np.int32], groups: int, steps: int, seed: int) -> Autoregressive:

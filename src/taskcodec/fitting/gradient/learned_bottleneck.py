@@ -23,6 +23,8 @@ from taskcodec.entropy_models.empirical import sketch
 from taskcodec.entropy_models.factorized import FactorizedDensity
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting.closed_form.fit import SKETCH_SIZE
+from taskcodec.layer import BASE, Layer
+from taskcodec.quantization.uniform import UniformQuantizer
 from taskcodec.samples import as_features
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.spec import BackboneSpec
@@ -130,13 +132,6 @@ def _to_codec(
     tables = model.density.freeze(median, symbols)
     bits = model.density.rate_bits(median + torch.from_numpy(symbols.astype(np.float32)))
     record = {"method": "learned bottleneck", "beta": beta, "samples": samples, "trained_bits": float(bits.mean())}
-    return Codec(
-        transform=transform,
-        step=1.0,
-        rounding=0.5,
-        tables=tables,
-        points=np.zeros(int(tables.sizes.sum()), np.float32),
-        sketch=sketch(latent, SKETCH_SIZE),
-        backbone=backbone,
-        provenance={**record, **provenance},
-    )
+    quantizer = UniformQuantizer.unshifted(1.0, 0.5, tables, tables.columns)
+    base = Layer(BASE, transform, quantizer, tables, sketch(latent, SKETCH_SIZE))
+    return Codec.of_layer(base, backbone, {**record, **provenance})

@@ -8,21 +8,21 @@ import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding import AnyTables
+from taskcodec.coding import SymbolModel
 from taskcodec.errors import CorruptFileError
 from taskcodec.store.backend import Blobs
 from taskcodec.store.format.manifest import Manifest, chunk_key
 from taskcodec.store.format.zarr_codec import decode_rows, encode_rows
 
 
-def write_chunk(blobs: Blobs, index: int, symbols: npt.NDArray[np.int32], tables: AnyTables) -> int:
+def write_chunk(blobs: Blobs, index: int, symbols: npt.NDArray[np.int32], tables: SymbolModel) -> int:
     """Put chunk `index` of (rows, k) symbols; their CRC-32C, for the manifest."""
     block = encode_rows(symbols, tables)
     blobs.put(chunk_key(index), block + google_crc32c.value(block).to_bytes(4, "little"))
     return symbols_crc32c(symbols)
 
 
-def read_chunk(blobs: Blobs, manifest: Manifest, index: int, tables: AnyTables) -> npt.NDArray[np.int32]:
+def read_chunk(blobs: Blobs, manifest: Manifest, index: int, tables: SymbolModel) -> npt.NDArray[np.int32]:
     """(rows, k) symbols of a chunk: as many as the manifest counts, padding and later rows cut.
 
     Raises CorruptFileError naming the chunk: missing, damaged, or not the one that belongs there.

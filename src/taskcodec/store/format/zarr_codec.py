@@ -16,7 +16,7 @@ from zarr.abc.codec import ArrayBytesCodec
 from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import Buffer, NDBuffer
 
-from taskcodec.coding import AnyTables, Tables, block_shape, decode_block, encode_block, read_tables
+from taskcodec.coding import SymbolModel, block_shape, decode_block, encode_block, read_tables
 from taskcodec.errors import CorruptFileError, FutureVersionError
 
 NAME = "taskcodec.ans"
@@ -28,7 +28,7 @@ VERSION = 2
 class AnsCodec(ArrayBytesCodec):
     """Codes a chunk (rows, d) with frozen tables, one for each column or conditional ones."""
 
-    tables: AnyTables
+    tables: SymbolModel
     is_fixed_size = False
 
     def __eq__(self, other: object) -> bool:
@@ -50,6 +50,8 @@ class AnsCodec(ArrayBytesCodec):
             tables = read_tables(base64.b64decode(configuration["tables"], validate=True))
         except (KeyError, TypeError, ValueError) as error:
             raise CorruptFileError(f"{NAME}: the configuration lacks its tables or mangles them") from error
+        if tables.given_columns:
+            raise CorruptFileError(f"{NAME}: tables that follow from another array")
         if version != _version_of(tables):
             raise CorruptFileError(f"{NAME}: version {version} does not have tables of this kind")
         return cls(tables)
@@ -79,17 +81,17 @@ class AnsCodec(ArrayBytesCodec):
         return chunk_spec.prototype.nd_buffer.from_numpy_array(chunk)
 
 
-def _version_of(tables: AnyTables) -> int:
-    return 1 if isinstance(tables, Tables) else 2
+def _version_of(tables: SymbolModel) -> int:
+    return 2 if tables.plain is None else 1
 
 
-def encode_rows(symbols: npt.NDArray[np.int32], tables: AnyTables) -> bytes:
+def encode_rows(symbols: npt.NDArray[np.int32], tables: SymbolModel) -> bytes:
     """(rows, d) symbols -> a block without the all-zero rows at their end."""
     used = np.flatnonzero(symbols.any(axis=1))
     return encode_block(symbols[: int(used[-1]) + 1 if used.size else 0], tables)
 
 
-def decode_rows(data: bytes, tables: AnyTables, chunk_rows: int) -> npt.NDArray[np.int32]:
+def decode_rows(data: bytes, tables: SymbolModel, chunk_rows: int) -> npt.NDArray[np.int32]:
     """Invert `encode_rows`: the rows up to the last that is not all zero, at most `chunk_rows`."""
     rows = block_shape(data)[0]
     if rows > chunk_rows:

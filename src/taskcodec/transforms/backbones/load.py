@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from taskcodec import codec_file
+from taskcodec.codec_upgrade import upgraded
 from taskcodec.errors import BackboneError, TaskcodecError
 from taskcodec.transforms.backbones.base import Backbone
 from taskcodec.transforms.backbones.learned import backbone_of
@@ -67,8 +68,8 @@ def analysis_of(networks: Networks, below: BackboneSpec | None, name: str, devic
 def _load_carried(rest: str, device: str | None) -> Backbone:
     """`codec:FILE`: the analysis of a learned codec. Raises BackboneError where the file has none for images."""
     try:
-        manifest, tensors = codec_file.read(Path(rest).read_bytes(), rest)
-        networks = Networks.read(manifest["networks"], tensors) if "networks" in manifest else None
+        manifest, tensors = upgraded(*codec_file.read(Path(rest).read_bytes(), rest))
+        networks = Networks.of_codec(manifest, tensors)
         below = None if manifest["backbone"] is None else BackboneSpec(**manifest["backbone"])
     except OSError as error:
         raise BackboneError(

@@ -120,12 +120,15 @@ class Networks:
         }
 
     @classmethod
-    def read(cls, manifest: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> "Networks":
-        """Invert `manifest` and `tensors`. Raises KeyError, TypeError or CorruptFileError on anything else."""
+    def read(cls, manifest: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]], before: str = "") -> "Networks":
+        """Invert `manifest` and `tensors`, whose names begin with `before`.
+
+        Raises KeyError, TypeError or CorruptFileError on anything else.
+        """
         found: dict[str, Network] = {}
         for role, names in (("g_a", ANALYSES), ("g_s", SYNTHESES)):
             if role in manifest:
-                entry, prefix = manifest[role], f"{role}/"
+                entry, prefix = manifest[role], f"{before}{role}/"
                 if entry["name"] not in names:
                     raise CorruptFileError(f"{role}: {entry['name']!r} is none of {', '.join(names)}")
                 weights = {
@@ -135,6 +138,12 @@ class Networks:
                 }
                 found[role] = Network(entry["name"], dict(entry["sizes"]), weights)
         return cls(**found, preprocessing=dict(manifest["preprocessing"]))
+
+    @classmethod
+    def of_codec(cls, manifest: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> "Networks | None":
+        """Those of a codec's lowest layer, None where it has none. Raises KeyError, TypeError or CorruptFileError."""
+        transform = manifest["layers"][0]["transform"]
+        return cls.read(transform["networks"], tensors, "0/") if "networks" in transform else None
 
     def _by_role(self) -> dict[str, Network]:
         pairs = (("g_a", self.g_a), ("g_s", self.g_s))

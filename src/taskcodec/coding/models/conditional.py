@@ -9,10 +9,13 @@ of a shared bank and a whole number to be added to what is decoded with it:
 
 Two groups are a hyperprior (Balle et al., ICLR 2018; with means: Minnen et al., NeurIPS 2018), the first being the side
 information z; more are an autoregressive model over groups of columns. z is computed from the other symbols by another
-integer network, on the encoder's side only. Nothing here uses floats that round.
+integer network, on the encoder's side only. Networks may also read the symbols of layers below, before all others; then
+the first group too may have one. Nothing here uses floats that round.
 """
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -20,18 +23,19 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.coding.escapes import pop_escapes, push_escapes
-from taskcodec.coding.integer_network import MAX_INPUT, Cursor, IntegerNetwork
+from taskcodec.coding.models.integer_network import MAX_INPUT, Cursor, IntegerNetwork
+from taskcodec.coding.models.tables import ESCAPE_BITS, MAX_COLUMNS, TABLE_BITS, Tables
 from taskcodec.coding.packed import pack_numbers, unpack_numbers
-from taskcodec.coding.tables import ESCAPE_BITS, MAX_COLUMNS, TABLE_BITS, Tables, checked_symbols
-from taskcodec.errors import CorruptFileError
+from taskcodec.coding.symbol_model import Bits, Given, SymbolModel, Symbols, as_rows, checked_symbols, from_rows
+from taskcodec.errors import CorruptFileError, MismatchError
 
 MAGIC = b"COND"
 """The bytes of conditional tables begin with it; those of plain tables cannot."""
 MAX_BANK = 1 << 16
 MAX_GROUPS = 1 << 12
 MAX_FRACTION_BITS = 8
-
-Symbols = npt.NDArray[np.int32]
+_SIDE, _GIVEN = 1, 2
+"""Marks: there is a network of side information; networks read layers below."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,23 +77,29 @@ class Group:
 
 
 @dataclass(frozen=True, eq=False)
-class ConditionalTables:
+class ConditionalTables(SymbolModel):
     """See the module.
 
     Attributes:
         bank: the tables, each a "column" of it.
         groups: in the order of the columns, at least one; the first without a network.
         side: computes the symbols of the first group from those of all others; None where they are part of the latent.
+        given_columns: channels of the layers below, which every network reads first.
+        read_from: the bytes that they were read from, where they were.
     """
+
+    kind = "conditional"
 
     bank: Tables
     groups: tuple[Group, ...]
     side: IntegerNetwork | None = None
+    given_columns: int = 0
+    read_from: bytes | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.groups) <= MAX_GROUPS or not self.bank.columns <= MAX_BANK:
             raise CorruptFileError("conditional tables: more groups or tables than any of ours, or none")
-        before = 0
+        before = self.given_columns
         for group in self.groups:
             network, m = group.network, group.columns
             if not (1 <= m <= MAX_COLUMNS and 1 <= group.levels <= MAX_BANK and group.base >= 0):
@@ -102,9 +112,9 @@ class ConditionalTables:
                 raise CorruptFileError("conditional tables: fractions without means")
             before += m
         side, first = self.side, self.groups[0]
-        if before > MAX_COLUMNS or first.network is not None:
+        if before > MAX_COLUMNS or (first.network is not None and not self.given_columns):
             raise CorruptFileError("conditional tables: too many columns, or a first group with a network")
-        if side is not None and (side.outputs, side.inputs) != (first.columns, before - first.columns):
+        if side is not None and (side.outputs, side.inputs) != (first.columns, self.columns - first.columns):
             raise CorruptFileError("conditional tables: the network of the side information does not fit")
 
     @cached_property
@@ -113,30 +123,29 @@ class ConditionalTables:
         return sum(group.columns for group in self.groups)
 
     @property
-    def side_columns(self) -> int:
-        """How many of them, the first, are side information."""
-        return 0 if self.side is None else self.groups[0].columns
+    def choices(self) -> Tables:
+        """The bank."""
+        return self.bank
 
-    def with_side(self, symbols: Symbols) -> Symbols:
-        """(n, k) symbols of the latent -> (n, columns): the side information before them."""
+    def with_side(self, latent: Symbols) -> Symbols:
+        """(n, k, *space) symbols of the latent -> (n, columns, *space): the side information before them."""
         if self.side is None:
-            return symbols
-        z = np.clip(self.side(symbols), -MAX_INPUT, MAX_INPUT).astype(np.int32)
-        return np.concatenate([z, symbols], axis=1)
+            return latent
+        z = np.clip(self.side(as_rows(latent)), -MAX_INPUT, MAX_INPUT).astype(np.int32)
+        return np.concatenate([from_rows(z, (len(latent), z.shape[1], *latent.shape[2:])), latent], axis=1)
 
-    def checked(self, symbols: npt.ArrayLike) -> Symbols:
-        """(n, columns) integers -> int32. Raises ValueError on another shape, and on what int32 does not hold."""
-        return checked_symbols(symbols, self.columns)
+    def without_side(self, symbols: Symbols) -> Symbols:
+        """Invert `with_side`."""
+        return symbols if self.side is None else symbols[:, self.groups[0].columns :]
 
-    def push(self, coder: Any, symbols: Symbols) -> None:
-        """Push (n, columns) symbols onto an ANS coder so that `pop` reads them group by group.
+    def push(self, coder: Any, symbols: Symbols, given: Given = ()) -> None:
+        """Push (n, columns, *space) symbols onto an ANS coder so that `pop` reads them group by group.
 
         In a group the symbols are read table by table, so that the coder sees long runs; of each table first the
         slots, rows from first to last and columns from first to last in each, and then its escaped symbols.
         """
         sizes, models = self.bank.sizes.tolist(), self.bank.models
-        for group, start in reversed(list(zip(self.groups, self._starts, strict=True))):
-            table, residual = self._residuals(group, start, symbols)
+        for table, residual in reversed(list(self._residuals(symbols, given))):
             slots = _slots(residual, table, self.bank).ravel()
             runs, order = _runs(table)
             slots, residual = slots[order], residual.ravel()[order]
@@ -146,10 +155,11 @@ class ConditionalTables:
                     push_escapes(coder, residual[begin:end][run == sizes[t]])
                 coder.encode_reverse(run, models[t])
 
-    def pop(self, coder: Any, rows: int) -> Symbols:
-        """Pop (rows, columns) symbols."""
+    def pop(self, coder: Any, shape: Sequence[int], given: Given = ()) -> Symbols:
+        """Pop symbols of a shape (n, columns, *space)."""
         sizes, first, models = self.bank.sizes.tolist(), self.bank.first, self.bank.models
-        symbols = np.empty((rows, self.columns), np.int32)
+        rows = math.prod(shape[2:], start=shape[0])
+        symbols = self._after(given, np.empty((rows, self.columns), np.int32))
         for group, start in zip(self.groups, self._starts, strict=True):
             table, added = group.choose(symbols[:, :start])
             runs, order = _runs(table)
@@ -164,35 +174,47 @@ class ConditionalTables:
             residual = np.empty(order.size, np.int32)
             residual[order] = found
             symbols[:, start : start + group.columns] = residual.reshape(table.shape) + added
-        return symbols
+        return from_rows(symbols[:, self.given_columns :], shape)
 
-    def slot_counts(self, symbols: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    def slot_counts(self, symbols: npt.ArrayLike, given: Given = ()) -> npt.NDArray[np.int64]:
         """(n, columns) symbols -> how often each slot of the bank was used, aligned with its `counts`."""
-        s, found = self.checked(symbols), np.zeros(len(self.bank.counts), np.int64)
-        for group, start in zip(self.groups, self._starts, strict=True):
-            table, residual = self._residuals(group, start, s)
+        found = np.zeros(len(self.bank.counts), np.int64)
+        for table, residual in self._residuals(checked_symbols(symbols, self.columns), given):
             slots = _slots(residual, table, self.bank) + self.bank.starts[table]
             found += np.bincount(slots.ravel(), minlength=found.size)
         return found
 
-    def code_length(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def costs(self, symbols: npt.ArrayLike, given: Given = ()) -> Bits:
+        """(n, columns, *space) symbols -> bits of an ideal coder for each, side information's too."""
+        s = checked_symbols(symbols, self.columns, space=True)
+        parts = [bits + ESCAPE_BITS * escaped for bits, escaped in self._costs(s, given)]
+        return from_rows(np.concatenate(parts, axis=1), s.shape)
+
+    def code_length(self, symbols: npt.ArrayLike, given: Given = ()) -> Bits:
         """(n, columns) symbols -> (n,) bits of an ideal coder, escapes and side information included."""
-        s = self.checked(np.atleast_2d(np.asarray(symbols)))
-        bits, each = np.zeros(len(s)), TABLE_BITS - np.log2(self.bank.counts)
-        for group, start in zip(self.groups, self._starts, strict=True):
-            table, residual = self._residuals(group, start, s)
+        s = checked_symbols(np.atleast_2d(np.asarray(symbols)), self.columns)
+        total = np.zeros(len(s))
+        for bits, escaped in self._costs(s, given):
+            total += bits.sum(axis=1)
+            total += ESCAPE_BITS * escaped.sum(axis=1)
+        return total
+
+    def _costs(self, symbols: Symbols, given: Given) -> Iterator[tuple[Bits, npt.NDArray[np.bool_]]]:
+        """For each group the bits of its symbols without what escapes add, and which of them are escaped."""
+        each = TABLE_BITS - np.log2(self.bank.counts)
+        for table, residual in self._residuals(symbols, given):
             slots = _slots(residual, table, self.bank)
-            bits += each[slots + self.bank.starts[table]].sum(axis=1)
-            bits += ESCAPE_BITS * (slots == self.bank.sizes[table]).sum(axis=1)
-        return bits
+            yield each[slots + self.bank.starts[table]], slots == self.bank.sizes[table]
 
     def to_bytes(self) -> bytes:
         """Compact bytes; what was read gives the bytes it was read from, as for plain tables."""
-        return self._encoded
+        return self._encoded if self.read_from is None else self.read_from
 
     @cached_property
     def _encoded(self) -> bytes:
-        parts: list[npt.ArrayLike] = [[len(self.groups), int(self.side is not None)]]
+        marks = _SIDE * (self.side is not None) + _GIVEN * bool(self.given_columns)
+        parts: list[npt.ArrayLike] = [[len(self.groups), marks]]
+        parts += [[self.given_columns]] if self.given_columns else []
         for group in self.groups:
             conditional = int(group.network is not None)
             parts.append([group.columns, group.base, group.levels, group.fraction_bits, conditional])
@@ -209,39 +231,46 @@ class ConditionalTables:
         if data[:4] != MAGIC or length > len(data) - 8:
             raise CorruptFileError("conditional tables: damaged or truncated")
         numbers = Cursor(unpack_numbers(data[8 : 8 + length], "conditional tables"))
-        count, has_side = numbers.take(2).tolist()
-        if count > MAX_GROUPS or has_side > 1:
+        count, marks = numbers.take(2).tolist()
+        if count > MAX_GROUPS or marks > _SIDE + _GIVEN:
             raise CorruptFileError("conditional tables: damaged")
-        groups = []
+        given_columns, groups = int(numbers.take(1)[0]) if marks & _GIVEN else 0, []
         for _ in range(count):
             columns, base, levels, fraction_bits, conditional = numbers.take(5).tolist()
             if conditional > 1 or fraction_bits > MAX_FRACTION_BITS or levels > MAX_BANK:
                 raise CorruptFileError("conditional tables: damaged")
             network = IntegerNetwork.read(numbers) if conditional else None
             groups.append(Group(columns, base, network, levels, fraction_bits))
-        side = IntegerNetwork.read(numbers) if has_side else None
+        side = IntegerNetwork.read(numbers) if marks & _SIDE else None
         numbers.finish()
-        tables = cls(Tables.from_bytes(data[8 + length :]), tuple(groups), side)
-        tables.__dict__["_encoded"] = bytes(data)
-        return tables
+        found = cls(Tables.from_bytes(data[8 + length :]), tuple(groups), side, given_columns)
+        object.__setattr__(found, "read_from", bytes(data))
+        return found
+
+    @classmethod
+    def read(cls, tensors: Mapping[str, npt.NDArray[Any]]) -> "ConditionalTables":
+        """Invert `tensors`. Raises KeyError or CorruptFileError on anything else."""
+        return cls.from_bytes(tensors["tables"].tobytes())
 
     @cached_property
     def _starts(self) -> list[int]:
-        return [0, *np.cumsum([group.columns for group in self.groups]).tolist()][:-1]
+        return [sum(group.columns for group in self.groups[:g]) + self.given_columns for g in range(len(self.groups))]
 
-    def _residuals(self, group: Group, start: int, symbols: Symbols) -> tuple[npt.NDArray[np.uint16], Symbols]:
-        table, added = group.choose(symbols[:, :start])
-        # Differences of int32 wrap around, as the sums that undo them do.
-        return table, symbols[:, start : start + group.columns] - added
+    def _after(self, given: Given, rows: Symbols) -> Symbols:
+        """Rows of symbols behind those of the layers below. Raises MismatchError where these are not as many."""
+        if not self.given_columns:
+            return rows
+        if (found := sum(below.shape[1] for below in given)) != self.given_columns:
+            raise MismatchError(f"tables that follow from {self.given_columns} symbols of layers below, {found} given")
+        return np.concatenate([*map(as_rows, given), rows], axis=1)
 
-
-AnyTables = Tables | ConditionalTables
-"""Whatever symbols are coded with."""
-
-
-def read_tables(data: bytes) -> AnyTables:
-    """Invert `to_bytes` of either kind. Raises CorruptFileError on anything else."""
-    return ConditionalTables.from_bytes(data) if data[:4] == MAGIC else Tables.from_bytes(data)
+    def _residuals(self, symbols: Symbols, given: Given) -> Iterator[tuple[npt.NDArray[np.uint16], Symbols]]:
+        """For each group the tables that (n, columns, *space) symbols are coded with, by place, and what remains."""
+        rows = self._after(given, as_rows(symbols))
+        for group, start in zip(self.groups, self._starts, strict=True):
+            table, added = group.choose(rows[:, :start])
+            # Differences of int32 wrap around, as the sums that undo them do.
+            yield table, rows[:, start : start + group.columns] - added
 
 
 def _slots(residual: Symbols, table: npt.NDArray[np.uint16], bank: Tables) -> Symbols:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from taskcodec.coding import IntegerNetwork, Layer
+from taskcodec.coding import IntegerNetwork, Linear
 from taskcodec.errors import CorruptFileError
 
 
@@ -12,7 +12,7 @@ def random_network(inputs, hidden, outputs, seed=0, weight=4000, shift=10, clip=
     rng = np.random.default_rng(seed)
 
     def layer(into, out, shift):
-        return Layer(rng.integers(-weight, weight, (out, into)), rng.integers(-weight, weight, out) << 8, shift)
+        return Linear(rng.integers(-weight, weight, (out, into)), rng.integers(-weight, weight, out) << 8, shift)
 
     layers, width = [], inputs
     for size in hidden:
@@ -61,15 +61,15 @@ def test_sums_near_the_bound_are_exact_in_any_batch():
     ("weights", "bias", "clip"), [([[2**40]], [0], 2**12), ([[1]], [2**53], 1), ([[2**51, 2**51]], [0], 1)]
 )
 def test_sums_that_may_round_are_refused(weights, bias, clip):
-    layer = Layer(np.array(weights), np.array(bias), 0)
+    layer = Linear(np.array(weights), np.array(bias), 0)
     with pytest.raises(CorruptFileError, match="exactly"):
         IntegerNetwork(len(weights[0]), clip, 1, (), layer)
 
 
 def test_layers_that_do_not_fit_are_refused():
     with pytest.raises(CorruptFileError, match="inputs"):
-        IntegerNetwork(3, 1, 1, (), Layer(np.ones((2, 4), np.int64), np.zeros(2, np.int64), 0))
+        IntegerNetwork(3, 1, 1, (), Linear(np.ones((2, 4), np.int64), np.zeros(2, np.int64), 0))
     with pytest.raises(CorruptFileError, match="fit"):
-        Layer(np.ones((2, 4), np.int64), np.zeros(3, np.int64), 0)
+        Linear(np.ones((2, 4), np.int64), np.zeros(3, np.int64), 0)
     with pytest.raises(CorruptFileError, match="shift"):
-        Layer(np.ones((2, 4), np.int64), np.zeros(2, np.int64), 60)
+        Linear(np.ones((2, 4), np.int64), np.zeros(2, np.int64), 60)

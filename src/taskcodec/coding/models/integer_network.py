@@ -30,7 +30,7 @@ Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class Linear:
     """(W x + b) >> shift, rounded down.
 
     Attributes:
@@ -80,8 +80,8 @@ class IntegerNetwork:
     inputs: int
     clip: int
     cap: int
-    hidden: tuple[Layer, ...]
-    output: Layer
+    hidden: tuple[Linear, ...]
+    output: Linear
 
     def __post_init__(self) -> None:
         if not (0 <= self.clip <= MAX_INPUT and 0 <= self.cap <= MAX_INPUT and self.inputs >= 0):
@@ -132,7 +132,7 @@ class IntegerNetwork:
             if index == depth and depth:
                 width += inputs
             weights = unzigzag(numbers.take(out * width)).reshape(out, width)
-            layers.append(Layer(weights, unzigzag(numbers.take(out)), shift))
+            layers.append(Linear(weights, unzigzag(numbers.take(out)), shift))
             width = out
         return cls(inputs, clip, cap, tuple(layers[:-1]), layers[-1])
 
@@ -158,6 +158,6 @@ class Cursor:
             raise CorruptFileError("integer network: numbers left over")
 
 
-def _check_width(layer: Layer, width: int) -> None:
+def _check_width(layer: Linear, width: int) -> None:
     if layer.weights.shape[1] != width:
         raise CorruptFileError(f"integer network: a layer of {layer.weights.shape[1]} inputs gets {width}")

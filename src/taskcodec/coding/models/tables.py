@@ -5,8 +5,9 @@ first, first + 1, ..., and a last one, the escape, for whatever lies outside. Ta
 `freeze_pmf`; from then on they are integers, are shipped as such, and give the same code on every machine.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from taskcodec.coding.escapes import pop_escapes, push_escapes
 from taskcodec.coding.packed import pack_numbers, unpack_numbers, unzigzag, zigzag
+from taskcodec.coding.symbol_model import Given, SymbolModel, as_rows, checked_symbols, from_rows
 from taskcodec.errors import CorruptFileError
 
 TABLE_BITS = 16
@@ -28,18 +30,22 @@ MAX_SIZE = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
-class Tables:
-    """One frozen table for each of d columns.
+class Tables(SymbolModel):
+    """One frozen table for each of d columns, which are the channels of symbols (n, d, *space).
 
     Attributes:
         first: (d,) the smallest symbol of each column's run.
         sizes: (d,) how many symbols the run has, at least 1.
         counts: (sum(sizes) + d,) for each column its run's counts, then its escape's; each at least 1.
+        read_from: the bytes that they were read from, where they were.
     """
+
+    kind = "tables"
 
     first: npt.NDArray[np.int32]
     sizes: npt.NDArray[np.int32]
     counts: npt.NDArray[np.uint32]
+    read_from: bytes | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.first.shape != self.sizes.shape or self.first.ndim != 1 or (self.sizes < 1).any():
@@ -60,18 +66,14 @@ class Tables:
         return int(self.sizes.size)
 
     @property
-    def bank(self) -> "Tables":
+    def choices(self) -> "Tables":
         """The tables themselves: what a symbol is coded with is one of them."""
         return self
 
     @property
-    def side_columns(self) -> int:
-        """None of the columns is side information."""
-        return 0
-
-    def with_side(self, symbols: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-        """(n, d) symbols of a latent -> the same: nothing is coded beside them."""
-        return symbols
+    def plain(self) -> "Tables":
+        """The tables themselves."""
+        return self
 
     @cached_property
     def starts(self) -> npt.NDArray[np.int64]:
@@ -106,13 +108,13 @@ class Tables:
         slots = symbols.astype(np.int64) - self.first
         return np.where((slots < 0) | (slots >= self.sizes), self.sizes, slots).astype(np.int32)
 
-    def push(self, coder: Any, symbols: npt.NDArray[np.int32]) -> None:
-        """Push (n, d) symbols onto an ANS coder so that `pop` reads them first column first.
+    def push(self, coder: Any, symbols: npt.NDArray[np.int32], given: Given = ()) -> None:
+        """Push (n, d, *space) symbols onto an ANS coder so that `pop` reads them first column first.
 
         A symbol outside its table's run is coded as the escape slot, and after its column's slots come the escaped
         symbols themselves, 32 raw bits each.
         """
-        columns = np.ascontiguousarray(symbols.T)
+        columns = np.ascontiguousarray(as_rows(symbols).T)
         low = columns.min(axis=1) if columns.shape[1] else self.first
         high = columns.max(axis=1) if columns.shape[1] else self.first
         clean = (low >= self.first) & (high - self.sizes < self.first)
@@ -127,8 +129,9 @@ class Tables:
             push_escapes(coder, columns[j][slots == size])
             coder.encode_reverse(slots, models[j])
 
-    def pop(self, coder: Any, rows: int) -> npt.NDArray[np.int32]:
-        """Pop (rows, d) symbols."""
+    def pop(self, coder: Any, shape: Sequence[int], given: Given = ()) -> npt.NDArray[np.int32]:
+        """Pop symbols of a shape (n, d, *space)."""
+        rows = math.prod(shape[2:], start=shape[0])
         columns = np.empty((self.columns, rows), dtype=np.int32)
         for j, (model, size) in enumerate(zip(self.models, self.sizes.tolist(), strict=True)):
             columns[j] = coder.decode(model, rows)
@@ -136,15 +139,24 @@ class Tables:
                 escaped = columns[j] == size
                 columns[j][escaped] = pop_escapes(coder, int(escaped.sum())) - self.first[j]
         columns += self.first[:, None]
-        return np.ascontiguousarray(columns.T)
+        return np.ascontiguousarray(from_rows(columns.T, shape))
 
-    def code_length(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """(n, d) symbols -> (n,) bits of an ideal coder: -log2(count / 2**16) each, escapes included."""
-        slots = self.slots(np.atleast_2d(np.asarray(symbols, dtype=np.int32)))
-        bits = (TABLE_BITS - np.log2(self.counts))[slots + self.starts[:-1]]
-        return np.asarray(bits.sum(axis=1) + ESCAPE_BITS * (slots == self.sizes).sum(axis=1), dtype=np.float64)
+    def costs(self, symbols: npt.ArrayLike, given: Given = ()) -> npt.NDArray[np.float64]:
+        """(n, d, *space) symbols -> bits for each of them: -log2(count / 2**16), and 32 more where it is escaped."""
+        s = checked_symbols(symbols, self.columns, space=True)
+        bits, escaped = self._costs(as_rows(s))
+        return from_rows(bits + ESCAPE_BITS * escaped, s.shape)
 
-    def slot_counts(self, symbols: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    def code_length(self, symbols: npt.ArrayLike, given: Given = ()) -> npt.NDArray[np.float64]:
+        """(n, d) symbols -> (n,) bits of an ideal coder, escapes included."""
+        bits, escaped = self._costs(np.atleast_2d(np.asarray(symbols, dtype=np.int32)))
+        return np.asarray(bits.sum(axis=1) + ESCAPE_BITS * escaped.sum(axis=1), dtype=np.float64)
+
+    def _costs(self, symbols: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        slots = self.slots(symbols)
+        return (TABLE_BITS - np.log2(self.counts))[slots + self.starts[:-1]], slots == self.sizes
+
+    def slot_counts(self, symbols: npt.ArrayLike, given: Given = ()) -> npt.NDArray[np.int64]:
         """(n, d) symbols -> how often each slot of the tables was used, aligned with `counts`."""
         slots = self.slots(self.checked(symbols)) + self.starts[:-1]
         return np.bincount(slots.ravel(), minlength=len(self.counts))
@@ -154,7 +166,7 @@ class Tables:
 
         The latter because builds of zlib differ: hashes over these bytes must hold on a machine with another one.
         """
-        return self._encoded
+        return self._encoded if self.read_from is None else self.read_from
 
     @cached_property
     def _encoded(self) -> bytes:
@@ -171,9 +183,14 @@ class Tables:
         first, sizes, counts = np.split(numbers[1:].astype(np.int64), [d, 2 * d])
         if (sizes > MAX_SIZE).any() or (counts > TOTAL).any():
             raise CorruptFileError("tables: a table is larger than any of ours")
-        tables = cls(unzigzag(first).astype(np.int32), sizes.astype(np.int32), counts.astype(np.uint32))
-        tables.__dict__["_encoded"] = bytes(data)
-        return tables
+        found = cls(unzigzag(first).astype(np.int32), sizes.astype(np.int32), counts.astype(np.uint32))
+        object.__setattr__(found, "read_from", bytes(data))
+        return found
+
+    @classmethod
+    def read(cls, tensors: Mapping[str, npt.NDArray[Any]]) -> "Tables":
+        """Invert `tensors`. Raises KeyError or CorruptFileError on anything else."""
+        return cls.from_bytes(tensors["tables"].tobytes())
 
 
 def runs_index(sizes: npt.NDArray[np.int64], columns: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
@@ -181,20 +198,6 @@ def runs_index(sizes: npt.NDArray[np.int64], columns: npt.NDArray[np.integer[Any
     starts, lengths = np.cumsum(sizes) - sizes, sizes[columns]
     before = np.cumsum(lengths) - lengths
     return np.asarray(np.repeat(starts[columns] - before, lengths) + np.arange(int(lengths.sum())), dtype=np.int64)
-
-
-def checked_symbols(symbols: npt.ArrayLike, columns: int) -> npt.NDArray[np.int32]:
-    """(n, columns) integers -> int32. Raises ValueError on another shape, and on what int32 does not hold."""
-    s = np.asarray(symbols)
-    if s.ndim != 2 or s.shape[1] != columns:
-        raise ValueError(f"symbols of shape {s.shape}, {columns} tables")
-    if s.dtype == np.int32:
-        return s
-    with np.errstate(invalid="ignore"):
-        narrow = s.astype(np.int32)
-    if not np.array_equal(narrow, s):
-        raise ValueError("symbols are 32-bit integers")
-    return narrow
 
 
 def join_tables(parts: Sequence[Tables]) -> Tables:

@@ -1,0 +1,80 @@
+"""`Layer`: what turns features into symbols and back, alone or on top of the layers below.
+
+    features (n, d) --analyse--> latent (n, k) --choose--> symbols (n, k) --model--> bits
+    features (n, d) <-synthesise- latent (n, k) <-dequantize- symbols (n, k) <--model-- bits
+
+An enhancement layer may look at the symbols of layers below (its model does) and at what they decode to (its transform
+does); it names them, and is decoded after them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.coding.symbol_model import Given, SymbolModel, Symbols
+from taskcodec.errors import CorruptFileError
+from taskcodec.quantization.uniform import UniformQuantizer
+from taskcodec.transforms.affine import AffineTransform
+from taskcodec.transforms.chain import Chain
+from taskcodec.transforms.residual import Residual
+
+Floats = npt.NDArray[np.float32]
+Transform: TypeAlias = AffineTransform | Residual | Chain
+BASE = "base"
+"""The name of the lowest layer, and of the only one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One layer of a codec.
+
+    Attributes:
+        name: what it is called in files and in `upto=`.
+        transform: features <-> latent.
+        quantizer: latent <-> symbols.
+        model: symbols <-> bits; its side information is its own affair.
+        sketch: (size, k) quantiles of the latent's density, by which another rate can be set; (0, k) where it has none.
+        given: the layers below that its model and its transform are conditional on, in their order; what the last of
+            them decodes to is what lies below.
+    """
+
+    name: str
+    transform: Transform
+    quantizer: UniformQuantizer
+    model: SymbolModel
+    sketch: Floats
+    given: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        k = self.transform.columns
+        side = self.model.columns - self.model.without_side(np.empty((0, self.model.columns), np.int32)).shape[1]
+        if self.model.columns - side != k or self.sketch.ndim != 2 or self.sketch.shape[1] != k:
+            raise CorruptFileError(f"the tables or the sketch of the codec do not have its {k} columns")
+        if self.quantizer.runs.sizes.shape != (k,):
+            raise CorruptFileError("the reconstruction points of the codec do not fit its tables")
+
+    @property
+    def columns(self) -> int:
+        """How many symbols a sample has: those of side information, where it has any, before those of the latent."""
+        return self.model.columns
+
+    def encode(self, features: Floats, below: Floats | None, given: Given, choose: "Choose") -> Symbols:
+        """(n, d) features -> (n, columns) symbols."""
+        latent = self.transform.of_features.analyse(features, below)
+        return self.model.with_side(choose(self, latent, given))
+
+    def decode(self, symbols: Symbols, below: Floats | None) -> Floats:
+        """(n, columns) symbols -> (n, d) features."""
+        return self.transform.synthesise(self.quantizer.dequantize(self.model.without_side(symbols)), below)
+
+
+Choose: TypeAlias = Callable[[Layer, Floats, Given], Symbols]
+"""How symbols are chosen: of a layer, (n, k) latent and symbols of the layers that condition it -> (n, k) symbols."""
+
+
+def nearest(layer: Layer, latent: Floats, given: Given = ()) -> Symbols:
+    """The layer's own quantizer: each number of the latent on its own, whatever it costs."""
+    return layer.quantizer.quantize(latent)
