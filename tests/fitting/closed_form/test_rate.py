@@ -29,3 +29,10 @@ def test_a_refitted_codec_is_re_rated_by_data_and_only_by_enough_of_them():
         assert origin.fingerprint[:12] in str(error.value)
         assert "\n" not in str(error.value)
     assert measured(taskcodec.adapt(origin, x[:63], bits=30), x) == pytest.approx(30, rel=0.05)
+
+
+def test_a_rate_for_samples_that_are_all_alike_is_refused_in_plain_words():
+    features = np.random.default_rng(0).normal(size=(100, 8)).astype("f4")
+    alike = np.repeat(features[:1], 100, axis=0)
+    with pytest.raises(UsageError, match="all alike: there is nothing to spend 20 bits a sample on"):
+        taskcodec.adapt(taskcodec.fit(alike), alike, bits=20)

@@ -1,6 +1,6 @@
 """Gradient training: what it gives, and that a killed one takes the path it would have taken."""
 
-import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,16 +10,17 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
+from taskcodec.fitting.gradient.training import TrainingSet, train
+
 if find_spec("lightning") is None:  # not by importing it: taskcodec does that in the right order
     pytest.skip("no lightning", allow_module_level=True)
 torch = pytest.importorskip("torch")
-
 from taskcodec.codec import Codec  # noqa: E402
 from taskcodec.coding import encode_block  # noqa: E402
 from taskcodec.errors import CorruptFileError, MismatchError, UsageError  # noqa: E402
 from taskcodec.fitting.gradient.data import rows_of  # noqa: E402
 from taskcodec.fitting.gradient.recipe import ENTROPY_MODELS, LAST, NetworkChoice, Recipe, Schedule  # noqa: E402
-from taskcodec.fitting.gradient.training import TrainingSet, train  # noqa: E402
+from tests import ROOT  # noqa: E402
 
 MLP = NetworkChoice("mlp", {"hidden": [16]})
 VC = Recipe("VC", 0.05, 3, MLP, MLP)
@@ -128,7 +129,7 @@ train(TrainingSet(X, views=turned), VC, SCHEDULE, folder=sys.argv[1], progress=l
 def test_a_killed_training_takes_the_path_it_would_have_taken(tmp_path):
     data = TrainingSet(X, views=turned)
     whole = train(data, VC, SCHEDULE, folder=tmp_path / "whole").codec
-    script = SCRIPT.format(tests=os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
+    script = SCRIPT.format(tests=str(ROOT))
     killed = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "killed")])
     for _ in range(1200):
         if (tmp_path / "killed" / LAST).exists() or killed.poll() is not None:
@@ -136,6 +137,8 @@ def test_a_killed_training_takes_the_path_it_would_have_taken(tmp_path):
         time.sleep(0.05)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
+    step = torch.load(tmp_path / "killed" / LAST, weights_only=True)["global_step"]
+    assert SCHEDULE.checkpoint_every <= step < SCHEDULE.steps, "killed between two checkpoints"
     resumed = train(data, VC, SCHEDULE, folder=tmp_path / "killed", resume=True).codec
     for key, weights in whole.networks.tensors().items():
         assert np.allclose(weights, resumed.networks.tensors()[key], atol=1e-5), key
@@ -169,3 +172,60 @@ def test_it_stops_on_the_clock_and_goes_on(tmp_path):
     (tmp_path / LAST).write_bytes((tmp_path / LAST).read_bytes()[:500])
     with pytest.raises(CorruptFileError, match=LAST):
         train(data, VC, SCHEDULE, folder=tmp_path, resume=True)
+
+
+MLP = NetworkChoice("mlp", {"hidden": [8]})
+VC = Recipe("VC", 0.05, 2, MLP, MLP)
+X = torch.from_numpy(np.random.default_rng(0).normal(size=(500, 3)).astype("f4"))
+
+
+@pytest.mark.parametrize("rate", [1e9, 1e30])
+def test_a_training_that_diverges_stops_and_says_where(tmp_path, rate):
+    schedule = Schedule(60, batch=64, learning_rate=rate, warmup=0, checkpoint_every=20, accelerator="cpu")
+    with pytest.raises(UsageError, match=rf"diverged: .* at step [0-9]+, with learning_rate {re.escape(f'{rate:g}')}"):
+        train(TrainingSet(X), VC, schedule, folder=tmp_path)
+    assert not (tmp_path / f"{LAST}.partial").exists()
+
+
+def flipped(v):
+    v[:, :1] *= torch.where(torch.rand(len(v), 1) < 0.5, -1.0, 1.0)
+    return v
+
+
+def test_views_may_change_their_batch_in_place():
+    """The target is what was there before: the sign of the first column cannot be rebuilt."""
+    wide = NetworkChoice("mlp", {"hidden": [32]})
+    recipe = Recipe("VIC", beta=0.01, columns=3, analysis=wide, synthesis=wide)
+    codec = train(TrainingSet(X, views=flipped), recipe, Schedule(200, 128, learning_rate=3e-3)).codec
+    rebuilt = codec.synthesise(codec.decompress(codec.compress(list(X.numpy()))))
+    assert abs(np.corrcoef(rebuilt[:, 0], X[:, 0])[0, 1]) < 0.5
+    assert np.corrcoef(rebuilt[:, 1], X[:, 1])[0, 1] > 0.8
+
+
+@pytest.mark.parametrize(
+    "views", [lambda v: v[:1], lambda v: v[:, :2], lambda v: v.double(), lambda v: v.numpy(), lambda v: None]
+)
+def test_views_of_another_shape_or_type_are_refused(views):
+    with pytest.raises(UsageError, match=r"views: must give what they are given, \(64, 3\) torch.float32, and gave "):
+        train(TrainingSet(X, views=views), VC, Schedule(2, 64))
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"samples": X.double()}, "samples: .* found \\(500, 3\\) torch.float64"),
+        ({"samples": X.numpy()}, "samples: .* found \\(500, 3\\) float32"),
+        ({"samples": torch.rand(4, 1, 8, 8)}, "samples: .* uint8 images, found"),
+        ({"samples": X, "labels": torch.zeros(9, dtype=torch.long)}, "labels: .* 500 samples"),
+        ({"samples": X, "labels": torch.full((500,), -1)}, "labels: a class number from 0 on"),
+        ({"samples": X, "labels": torch.zeros(500)}, "labels: .* torch.float32"),
+    ],
+)
+def test_a_training_set_of_the_wrong_kind_is_refused(given, says):
+    with pytest.raises(UsageError, match=says):
+        TrainingSet(**given)
+
+
+def test_a_batch_of_more_than_all_samples_is_refused():
+    with pytest.raises(UsageError, match=r"training.batch: 501 is more than the 500 samples"):
+        train(TrainingSet(X), VC, Schedule(2, 501))

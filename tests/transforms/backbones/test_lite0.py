@@ -8,8 +8,7 @@ import taskcodec
 from taskcodec.errors import BackboneError
 
 torch = pytest.importorskip("torch")
-
-from taskcodec.transforms.backbones import base, lite0, load_backbone, load_backbone_for  # noqa: E402
+from taskcodec.transforms.backbones import base, lite0  # noqa: E402
 from taskcodec.transforms.backbones.foreign import import_torchvision  # noqa: E402
 from taskcodec.transforms.backbones.lite0 import EfficientNetLite0  # noqa: E402
 
@@ -51,15 +50,6 @@ def test_images_compress_to_packets():
     assert len(packets[0]) < 700
 
 
-def test_unknown_names_and_changed_weights():
-    for name in ("magic", "timm:", "what:ever"):
-        with pytest.raises(BackboneError, match="no such backbone"):
-            load_backbone(name)
-    spec = load_backbone("lite0").spec
-    with pytest.raises(BackboneError, match="SHA-256"):
-        load_backbone_for(type(spec)(spec.name, "0" * 64, spec.dimension))
-
-
 def test_any_input_size_keeps_tensorflow_padding():
     network = EfficientNetLite0().eval()
     with torch.inference_mode():
@@ -85,34 +75,3 @@ def test_bfloat16_stays_close_and_is_the_same_every_time(monkeypatch):
     norms = {fast: np.linalg.norm(found, axis=1) for fast, found in features.items()}
     cosines = (features[True] * features[False]).sum(axis=1) / (norms[True] * norms[False])
     assert cosines.min() > 0.999
-
-
-def test_bfloat16_depends_on_the_device_alone(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True, raising=False)
-    assert base.has_fast_bfloat16(torch.device("cpu"))
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
-    assert not base.has_fast_bfloat16(torch.device("cpu"))
-    for capability, expected in (((7, 5), False), ((8, 0), True), ((9, 0), True)):
-        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, found=capability: found)
-        assert base.has_fast_bfloat16(torch.device("cuda")) is expected
-
-
-def test_onnx_from_a_local_file(tmp_path):
-    onnx = pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
-    helper = onnx.helper
-    graph = helper.make_graph(
-        [helper.make_node("GlobalAveragePool", ["x"], ["p"]), helper.make_node("Flatten", ["p"], ["y"])],
-        "mean",
-        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 3, 32, 32])],
-        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ["n", 3])],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    onnx.save(model, tmp_path / "m.onnx")
-    backbone = load_backbone(f"onnx:{tmp_path / 'm.onnx'}")
-    assert backbone(np.full((2, 32, 32, 3), 255, np.uint8)).shape == (2, 3)
-    with pytest.raises(BackboneError, match="no such file"):
-        load_backbone("onnx:/none.onnx")
-    (tmp_path / "bad.onnx").write_bytes(b"no")
-    with pytest.raises(BackboneError, match="not a model"):
-        load_backbone(f"onnx:{tmp_path / 'bad.onnx'}")

@@ -1,11 +1,6 @@
 """Appending, replacing and resuming, as a shell sees them."""
 
-import io
 import json
-import resource
-import shutil
-from contextlib import redirect_stderr, redirect_stdout
-from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -14,67 +9,7 @@ import pytest
 from PIL import Image
 
 import taskcodec
-from taskcodec.cli.main import main
-
-D = 12
-
-
-def run(*arguments, code=0):
-    """Run a command in this process, as a shell would."""
-    stdout, stderr = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(stdout), redirect_stderr(stderr):
-        patch.setattr("sys.argv", ["taskcodec", *map(str, arguments)])
-        patch.setattr("os.fsync", lambda file: None)  # no power is cut here: most of the time it would take
-        with pytest.raises(SystemExit) as ended:
-            main()
-    assert ended.value.code == code, stderr.getvalue()
-    return SimpleNamespace(stdout=stdout.getvalue(), stderr=stderr.getvalue())
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory):
-    """a.npy, b.npy: alike features; wide.npy: of another dimension; *.codec."""
-    folder = tmp_path_factory.mktemp("encode")
-    rng = np.random.default_rng(0)
-    x = (rng.normal(size=(6000, 4)) @ rng.normal(size=(4, D)) + 0.2 * rng.normal(size=(6000, D))).astype("f4")
-    np.save(folder / "a.npy", x[:4000])
-    np.save(folder / "b.npy", x[4000:4700])
-    np.save(folder / "c.npy", x[4700:4900])
-    np.save(folder / "wide.npy", np.hstack([x, x])[:300])
-    taskcodec.fit(x[:2000], bits=40).save(folder / "own.codec")
-    taskcodec.fit(x[2000:4000], bits=40).save(folder / "other.codec")
-    return folder
-
-
-def stopped(*arguments, file_bytes):
-    """Run a command that stops because no file may grow beyond so many bytes: a disk that is full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, before[1]))
-    try:
-        found = run(*arguments, code=1)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert len(found.stderr.strip().splitlines()) == 1
-    assert found.stderr.startswith("taskcodec: ")
-    assert "File too large" in found.stderr
-    return found.stderr
-
-
-def contents(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def refused(folder, *arguments, code, says):
-    """The command fails with one line that says so, and changes nothing."""
-    before = contents(folder)
-    found = run(*arguments, code=code)
-    assert len(found.stderr.strip().splitlines()) == 1
-    for text in says:
-        assert text in found.stderr
-    assert contents(folder) == before
-
-
-# --append
+from tests.cli.commands import contents, refused, run, stopped
 
 
 def test_append_codes_with_the_stores_own_codec(inputs, tmp_path):
@@ -146,9 +81,6 @@ def test_append_images_with_the_backbone_that_the_store_records(tmp_path):
     assert opened.ids[90:].tolist() == ["0.png#2", "1.png#2", "2.png#2", "3.png#2", "4.png#2"]
 
 
-# names, and sources that are there already
-
-
 def test_ids_are_unique_after_appending(inputs, tmp_path):
     store, rows = tmp_path / "s.tcz", np.load(inputs / "c.npy")
 
@@ -181,20 +113,6 @@ def test_a_source_goes_into_a_store_once(inputs, tmp_path):
     assert len(taskcodec.open(store)) == 4900
 
 
-def test_a_run_that_encodes_nothing_says_nothing_of_the_rate(inputs, tmp_path):
-    store, command = tmp_path / "s.tcz", ("encode", inputs / "a.npy", tmp_path / "s.tcz", "--bits", "40")
-    np.save(tmp_path / "far.npy", 30 * np.load(inputs / "b.npy"))
-    run(*command)
-    run("encode", tmp_path / "far.npy", store, "--append")
-    assert taskcodec.open(store).info().bits_per_sample > 44
-    assert "not met" not in run(*command).stderr
-    np.save(tmp_path / "few.npy", np.load(inputs / "b.npy")[:5])
-    few = ("encode", tmp_path / "few.npy", tmp_path / "few.tcz", "--bits", "40")
-    assert "not met" in run(*few).stderr
-    assert "not met" in run(*few, "--overwrite").stderr
-    assert "not met" not in run(*few).stderr
-
-
 def test_a_file_that_differs_in_the_middle_is_another_source(inputs, tmp_path):
     x = np.load(inputs / "b.npy")
     np.save(tmp_path / "x.npy", x)
@@ -203,12 +121,6 @@ def test_a_file_that_differs_in_the_middle_is_another_source(inputs, tmp_path):
     run("encode", tmp_path / "x.npy", tmp_path / "s.tcz")
     run("encode", tmp_path / "y.npy", tmp_path / "s.tcz", "--append")
     assert len(taskcodec.open(tmp_path / "s.tcz")) == 1400
-
-
-def test_vectors_need_no_backbone_and_may_say_so(inputs, tmp_path):
-    run("encode", inputs / "b.npy", tmp_path / "s.tcz", "--backbone", "none", "--bits", "30")
-    run("fit", inputs / "b.npy", "-o", tmp_path / "c.codec", "--backbone", "none", "--bits", "30")
-    assert len(taskcodec.open(tmp_path / "s.tcz")) == 700
 
 
 def test_a_stopped_append_resumes(inputs, tmp_path):
@@ -227,123 +139,6 @@ def test_a_stopped_append_resumes(inputs, tmp_path):
     )
     run("encode", inputs / "a.npy", store, "--append")
     assert contents(store) == contents(whole)
-
-
-# --overwrite
-
-
-@pytest.mark.parametrize("kind", ["text", "zip", "folder", "store with notes"])
-def test_overwrite_replaces_stores_only(inputs, tmp_path, kind):
-    import zipfile
-
-    place = tmp_path / "mine.tcz"
-    if kind == "text":
-        place.write_text("my notes")
-    elif kind == "zip":
-        with zipfile.ZipFile(place, "w") as archive:
-            archive.writestr("a.txt", "mine")
-    elif kind == "folder":
-        place.mkdir()
-        (place / "a.txt").write_text("mine")
-    else:
-        run("encode", inputs / "b.npy", place)
-        (place / "notes.txt").write_text("mine")
-    refused(tmp_path, "encode", inputs / "a.npy", place, "--overwrite", code=1, says=["mine.tcz"])
-
-
-@pytest.mark.parametrize("name", ["s.tcz", "s.zip"])
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["no-such-file.npy"], "no-such-file.npy"),
-        (["a.npy", "--codec", "no-such.codec"], "no-such.codec"),
-        (["wide.npy", "--codec", "own.codec"], "wide.npy"),
-    ],
-)
-def test_an_overwrite_that_cannot_work_leaves_the_old_store(inputs, tmp_path, name, arguments, says):
-    store = tmp_path / name
-    run("encode", inputs / "b.npy", store)
-    source, *options = [inputs / value if "." in value else value for value in arguments]
-    refused(tmp_path, "encode", source, store, *options, "--overwrite", code=1, says=[says])
-
-
-@pytest.mark.parametrize("name", ["s.tcz", "s.zip"])
-def test_overwrite(inputs, tmp_path, name):
-    store = tmp_path / name
-    for source, options in (("b", []), ("a", []), ("a", ["--bits", "30"])):
-        run("encode", inputs / f"{source}.npy", store, *options, "--overwrite")
-    opened = taskcodec.open(store)
-    assert len(opened) == 4000
-    assert opened.info().bits_per_sample == pytest.approx(30, rel=0.05)
-    assert [path.name for path in tmp_path.iterdir()] == [name]
-
-
-def test_what_a_kill_left_of_the_replaced_store_is_no_obstacle(inputs, tmp_path):
-    store, remains = tmp_path / "s.tcz", tmp_path / "s.tcz.replaced"
-    run("encode", inputs / "b.npy", store)
-    shutil.copytree(store, remains)
-    (remains / "zarr.json").unlink()
-    run("encode", inputs / "a.npy", store, "--overwrite")
-    assert len(taskcodec.open(store)) == 4000
-    assert not remains.exists()
-    remains.mkdir()
-    (remains / "notes.txt").write_text("mine")
-    refused(tmp_path, "encode", inputs / "b.npy", store, "--overwrite", code=1, says=["notes.txt", "move it away"])
-
-
-def test_overwrite_with_the_codec_of_the_very_store(inputs, tmp_path):
-    store = tmp_path / "s.tcz"
-    run("encode", inputs / "a.npy", store)
-    origin = taskcodec.open(store).codec.fingerprint
-    run("encode", inputs / "b.npy", store, "--codec", store, "--overwrite", "--no-refit")
-    assert taskcodec.open(store).codec.fingerprint == origin
-    assert len(taskcodec.open(store)) == 700
-
-
-def test_a_stopped_overwrite_keeps_the_old_store_and_resumes(inputs, tmp_path):
-    store, whole = tmp_path / "s.tcz", tmp_path / "whole.tcz"
-    command = ["--bits", "50", "--chunk", "32"]
-    run("encode", inputs / "a.npy", whole, *command)
-    run("encode", inputs / "b.npy", store)
-    before = contents(store)
-    stopped("encode", inputs / "a.npy", store, *command, "--overwrite", file_bytes=16_000)
-    assert contents(store) == before
-    half = taskcodec.open(f"{store}.partial")
-    assert 0 < len(half) < 4000
-    run("encode", inputs / "a.npy", store, *command, "--overwrite")
-    assert contents(store) == contents(whole)
-    assert not (tmp_path / "s.tcz.partial").exists()
-    # Stopped again, and then another command: what was begun is not mixed into it.
-    stopped("encode", inputs / "a.npy", store, *command, "--overwrite", file_bytes=16_000)
-    run("encode", inputs / "c.npy", store, "--overwrite")
-    assert len(taskcodec.open(store)) == 200
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["s.tcz", "whole.tcz"]
-
-
-def test_overwrite_where_places_cannot_be_swapped(inputs):
-    """In this process: a memory file system is not shared."""
-    from taskcodec.engines.encode.decide import EncodeOptions, encode_job
-
-    def encode(source, **options):
-        place, nothing = "memory://overwrite/s.tcz", lambda *_: None
-        return encode_job(str(inputs / source), place, EncodeOptions(**options), nothing, nothing, nothing)
-
-    encode("a.npy")
-    with pytest.raises(taskcodec.TaskcodecError, match="no-such"):
-        encode("no-such.npy", overwrite=True)
-    with pytest.raises(taskcodec.TaskcodecError, match="features of 24"):
-        encode("wide.npy", codec=str(inputs / "own.codec"), overwrite=True)
-    assert len(encode("a.npy")) == 4000
-    store = encode("b.npy", overwrite=True)
-    assert len(store) == 700
-    assert store.verify() == []
-
-
-def test_a_store_in_memory_is_told_to_be_lost(inputs):
-    assert "gone when it ends" in run("encode", inputs / "c.npy", "memory://told/s.tcz").stderr
-
-
-# resuming
 
 
 def test_resuming_takes_the_codec_of_the_unfinished_store(inputs, tmp_path, monkeypatch):

@@ -3,7 +3,6 @@ import math
 import pytest
 
 torch = pytest.importorskip("torch")
-
 from taskcodec.distortions.feature_l2 import feature_l2  # noqa: E402
 from taskcodec.distortions.supervised import supervised  # noqa: E402
 from taskcodec.distortions.vc import vc  # noqa: E402

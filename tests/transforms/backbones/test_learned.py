@@ -15,7 +15,7 @@ import taskcodec
 from taskcodec.codec import Codec
 from taskcodec.codec_file import read
 from taskcodec.errors import BackboneError, CorruptFileError, MismatchError, SourceError
-from tests.cli.test_encode import run
+from tests.cli.commands import run
 
 torch = pytest.importorskip("torch")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import taskcodec
-from tests.cli.test_encode import contents, run, stopped
+from tests.cli.commands import contents, run, stopped
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import taskcodec
-from tests.cli.test_encode import run
+from tests.cli.commands import run
 
 pytest.importorskip("torch")
 

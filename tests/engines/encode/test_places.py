@@ -1,6 +1,7 @@
 """A place has one name however it is typed, and a replace that fails leaves what was there."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 import taskcodec
-from tests.cli.test_encode import contents, refused, run
+from tests.cli.commands import contents, refused, run, stopped
 
 
 @pytest.fixture
@@ -158,3 +159,110 @@ main()
 def test_a_zip_file_under_a_url_is_refused_before_anything_is_encoded(folder):
     for place in ("memory://a/s.zip", f"file://{folder}/s.zip"):
         refused(folder, "encode", "a.npy", place, code=2, says=[place, "not to a URL"])
+
+
+@pytest.mark.parametrize("kind", ["text", "zip", "folder", "store with notes"])
+def test_overwrite_replaces_stores_only(inputs, tmp_path, kind):
+    import zipfile
+
+    place = tmp_path / "mine.tcz"
+    if kind == "text":
+        place.write_text("my notes")
+    elif kind == "zip":
+        with zipfile.ZipFile(place, "w") as archive:
+            archive.writestr("a.txt", "mine")
+    elif kind == "folder":
+        place.mkdir()
+        (place / "a.txt").write_text("mine")
+    else:
+        run("encode", inputs / "b.npy", place)
+        (place / "notes.txt").write_text("mine")
+    refused(tmp_path, "encode", inputs / "a.npy", place, "--overwrite", code=1, says=["mine.tcz"])
+
+
+@pytest.mark.parametrize("name", ["s.tcz", "s.zip"])
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["no-such-file.npy"], "no-such-file.npy"),
+        (["a.npy", "--codec", "no-such.codec"], "no-such.codec"),
+        (["wide.npy", "--codec", "own.codec"], "wide.npy"),
+    ],
+)
+def test_an_overwrite_that_cannot_work_leaves_the_old_store(inputs, tmp_path, name, arguments, says):
+    store = tmp_path / name
+    run("encode", inputs / "b.npy", store)
+    source, *options = [inputs / value if "." in value else value for value in arguments]
+    refused(tmp_path, "encode", source, store, *options, "--overwrite", code=1, says=[says])
+
+
+@pytest.mark.parametrize("name", ["s.tcz", "s.zip"])
+def test_overwrite(inputs, tmp_path, name):
+    store = tmp_path / name
+    for source, options in (("b", []), ("a", []), ("a", ["--bits", "30"])):
+        run("encode", inputs / f"{source}.npy", store, *options, "--overwrite")
+    opened = taskcodec.open(store)
+    assert len(opened) == 4000
+    assert opened.info().bits_per_sample == pytest.approx(30, rel=0.05)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_what_a_kill_left_of_the_replaced_store_is_no_obstacle(inputs, tmp_path):
+    store, remains = tmp_path / "s.tcz", tmp_path / "s.tcz.replaced"
+    run("encode", inputs / "b.npy", store)
+    shutil.copytree(store, remains)
+    (remains / "zarr.json").unlink()
+    run("encode", inputs / "a.npy", store, "--overwrite")
+    assert len(taskcodec.open(store)) == 4000
+    assert not remains.exists()
+    remains.mkdir()
+    (remains / "notes.txt").write_text("mine")
+    refused(tmp_path, "encode", inputs / "b.npy", store, "--overwrite", code=1, says=["notes.txt", "move it away"])
+
+
+def test_overwrite_with_the_codec_of_the_very_store(inputs, tmp_path):
+    store = tmp_path / "s.tcz"
+    run("encode", inputs / "a.npy", store)
+    origin = taskcodec.open(store).codec.fingerprint
+    run("encode", inputs / "b.npy", store, "--codec", store, "--overwrite", "--no-refit")
+    assert taskcodec.open(store).codec.fingerprint == origin
+    assert len(taskcodec.open(store)) == 700
+
+
+def test_a_stopped_overwrite_keeps_the_old_store_and_resumes(inputs, tmp_path):
+    store, whole = tmp_path / "s.tcz", tmp_path / "whole.tcz"
+    command = ["--bits", "50", "--chunk", "32"]
+    run("encode", inputs / "a.npy", whole, *command)
+    run("encode", inputs / "b.npy", store)
+    before = contents(store)
+    stopped("encode", inputs / "a.npy", store, *command, "--overwrite", file_bytes=16_000)
+    assert contents(store) == before
+    half = taskcodec.open(f"{store}.partial")
+    assert 0 < len(half) < 4000
+    run("encode", inputs / "a.npy", store, *command, "--overwrite")
+    assert contents(store) == contents(whole)
+    assert not (tmp_path / "s.tcz.partial").exists()
+    # Stopped again, and then another command: what was begun is not mixed into it.
+    stopped("encode", inputs / "a.npy", store, *command, "--overwrite", file_bytes=16_000)
+    run("encode", inputs / "c.npy", store, "--overwrite")
+    assert len(taskcodec.open(store)) == 200
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["s.tcz", "whole.tcz"]
+
+
+def test_overwrite_where_places_cannot_be_swapped(inputs):
+    """In this process: a memory file system is not shared."""
+    from taskcodec.engines.encode.decide import EncodeOptions, encode_job
+
+    def encode(source, **options):
+        place, nothing = "memory://overwrite/s.tcz", lambda *_: None
+        return encode_job(str(inputs / source), place, EncodeOptions(**options), nothing, nothing, nothing)
+
+    encode("a.npy")
+    with pytest.raises(taskcodec.TaskcodecError, match="no-such"):
+        encode("no-such.npy", overwrite=True)
+    with pytest.raises(taskcodec.TaskcodecError, match="features of 24"):
+        encode("wide.npy", codec=str(inputs / "own.codec"), overwrite=True)
+    assert len(encode("a.npy")) == 4000
+    store = encode("b.npy", overwrite=True)
+    assert len(store) == 700
+    assert store.verify() == []

@@ -9,7 +9,7 @@ from PIL import Image
 
 import taskcodec
 from taskcodec.errors import BackboneError
-from tests.cli.test_encode import run
+from tests.cli.commands import run
 
 torch = pytest.importorskip("torch")
 

@@ -1,0 +1,17 @@
+"""Schedules that cannot work."""
+
+from importlib.util import find_spec
+
+import pytest
+
+if find_spec("lightning") is None:  # not by importing it: taskcodec does that in the right order
+    pytest.skip("no lightning", allow_module_level=True)
+from taskcodec.errors import UsageError  # noqa: E402
+from taskcodec.fitting.gradient.recipe import Schedule  # noqa: E402
+
+
+@pytest.mark.parametrize("strategy", ["ddp_spawn", "ddp_notebook", "deepspeed", "dp", "single_tpu", "foo", ""])
+def test_a_strategy_whose_processes_keep_what_they_train_is_refused(strategy):
+    """Lightning's forks trained to the end, and gave nothing back."""
+    with pytest.raises(UsageError, match=rf"strategy '{strategy}' is none of auto, ddp, single_device"):
+        Schedule(2, 64, strategy=strategy)
