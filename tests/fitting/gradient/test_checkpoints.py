@@ -3,19 +3,16 @@
 import zipfile
 from importlib.util import find_spec
 
-import numpy as np
 import pytest
 
 if find_spec("lightning") is None:  # not by importing it: taskcodec does that in the right order
     pytest.skip("no lightning", allow_module_level=True)
 torch = pytest.importorskip("torch")
-from taskcodec.errors import CorruptFileError, UsageError  # noqa: E402
-from taskcodec.fitting.gradient.recipe import LAST, NetworkChoice, Recipe, Schedule  # noqa: E402
-from taskcodec.fitting.gradient.training import TrainingSet, train  # noqa: E402
 
-MLP = NetworkChoice("mlp", {"hidden": [8]})
-VC = Recipe("VC", 0.05, 2, MLP, MLP)
-X = torch.from_numpy(np.random.default_rng(0).normal(size=(500, 3)).astype("f4"))
+from taskcodec.errors import CorruptFileError, UsageError  # noqa: E402
+from taskcodec.fitting.gradient.recipe import LAST, Schedule  # noqa: E402
+from taskcodec.fitting.gradient.training import TrainingSet, train  # noqa: E402
+from tests.fitting.gradient.tiny import VC, X  # noqa: E402
 
 
 def test_no_checkpoint_is_written_of_a_loss_that_is_not_finite(tmp_path):

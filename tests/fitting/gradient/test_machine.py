@@ -2,19 +2,16 @@
 
 from importlib.util import find_spec
 
-import numpy as np
 import pytest
 
 if find_spec("lightning") is None:  # not by importing it: taskcodec does that in the right order
     pytest.skip("no lightning", allow_module_level=True)
 torch = pytest.importorskip("torch")
-from taskcodec.errors import UsageError  # noqa: E402
-from taskcodec.fitting.gradient.recipe import NetworkChoice, Recipe, Schedule  # noqa: E402
-from taskcodec.fitting.gradient.training import TrainingSet, train  # noqa: E402
 
-MLP = NetworkChoice("mlp", {"hidden": [8]})
-VC = Recipe("VC", 0.05, 2, MLP, MLP)
-X = torch.from_numpy(np.random.default_rng(0).normal(size=(500, 3)).astype("f4"))
+from taskcodec.errors import UsageError  # noqa: E402
+from taskcodec.fitting.gradient.recipe import Schedule  # noqa: E402
+from taskcodec.fitting.gradient.training import TrainingSet, train  # noqa: E402
+from tests.fitting.gradient.tiny import VC, X  # noqa: E402
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,9 @@
 """Schedules that cannot work."""
 
-from importlib.util import find_spec
-
 import pytest
 
-if find_spec("lightning") is None:  # not by importing it: taskcodec does that in the right order
-    pytest.skip("no lightning", allow_module_level=True)
-from taskcodec.errors import UsageError  # noqa: E402
-from taskcodec.fitting.gradient.recipe import Schedule  # noqa: E402
+from taskcodec.errors import UsageError
+from taskcodec.fitting.gradient.recipe import Schedule
 
 
 @pytest.mark.parametrize("strategy", ["ddp_spawn", "ddp_notebook", "deepspeed", "dp", "single_tpu", "foo", ""])

@@ -2,6 +2,9 @@ import numpy as np
 import pytest
 
 from taskcodec.errors import BackboneError
+
+pytest.importorskip("torch")
+
 from taskcodec.transforms.backbones import load_backbone  # noqa: E402
 
 

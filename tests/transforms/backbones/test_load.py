@@ -1,6 +1,9 @@
 import pytest
 
 from taskcodec.errors import BackboneError
+
+pytest.importorskip("torch")
+
 from taskcodec.transforms.backbones import load_backbone, load_backbone_for  # noqa: E402
 
 
