@@ -5,7 +5,7 @@ from taskcodec.errors import BackboneError
 
 pytest.importorskip("torch")
 
-from taskcodec.transforms.backbones import load_backbone  # noqa: E402
+from taskcodec.transforms.backbones import load_backbone
 
 
 def test_onnx_from_a_local_file(tmp_path):

@@ -4,7 +4,7 @@ from taskcodec.errors import BackboneError
 
 pytest.importorskip("torch")
 
-from taskcodec.transforms.backbones import load_backbone, load_backbone_for  # noqa: E402
+from taskcodec.transforms.backbones import load_backbone, load_backbone_for
 
 
 def test_unknown_names_and_changed_weights():

@@ -1,117 +1,94 @@
-"""Torch data sets over a store: targets of every kind, and shares of a distributed run."""
+"""Torch data sets over a store, in loaders and in the processes of a run."""
 
 import multiprocessing
 import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import taskcodec
-from taskcodec.errors import UsageError
-from taskcodec.store import SampleRecord, StoreWriter
-from taskcodec.store.views.labels import classes_of
-from taskcodec.store.views.shares import Order, Share, part_of
+from taskcodec.errors import (
+    UsageError,
+)
+from tests.store.views.stored import stored
+from tests.store.written import D, N
 
 torch = pytest.importorskip("torch")
 from torch.utils.data import DataLoader  # noqa: E402
 
-D = 4
+
+@pytest.mark.parametrize(
+    ("start", "style"),
+    [
+        ("fork", "map"),
+        ("fork", "iterable"),
+        ("spawn", "map"),
+        pytest.param("spawn", "iterable", marks=pytest.mark.slow),
+    ],
+)
+def test_torch_loaders(store, style, start):
+    torch_data = pytest.importorskip("torch.utils.data")
+    dataset = store.torch(style=style, **({"shuffle": True} if style == "iterable" else {}))
+    loader = torch_data.DataLoader(
+        dataset, batch_size=64, num_workers=2, multiprocessing_context=multiprocessing.get_context(start)
+    )
+    batches = list(loader)
+    features = np.concatenate([batch.numpy() for batch, _ in batches])
+    labels = np.concatenate([target.numpy() for _, target in batches])
+    assert features.shape == (N, D)
+    assert np.allclose(np.sort(features[:, 0]), np.sort(store.features[:, 0]), atol=1e-5)
+    assert (labels == 1).sum() == N // 2
 
 
-def stored(place, labels, chunk=16):
-    """A store whose sample i decodes to a first feature that says i."""
-    x = np.zeros((len(labels), D), "f4")
-    x[:, 0] = np.arange(len(labels))
-    codec = taskcodec.fit(np.concatenate([x, x + 1]), step=0.5, method="dimensionwise")
-    with StoreWriter.create(place, codec, chunk_rows=chunk) as writer:
-        writer.append(codec.encode(x), [SampleRecord(str(i), i, 16, label=label) for i, label in enumerate(labels)])
-        writer.finish()
-    return taskcodec.open(place)
+def test_random_access_leaves_the_order_to_the_loader(store):
+    pytest.importorskip("torch")
+    with pytest.raises(UsageError, match="DataLoader"):
+        store.torch(shuffle=True)
+
+
+def test_random_access_takes_one_index_at_a_time(store):
+    torch = pytest.importorskip("torch")
+    dataset = store.torch()
+    for index in (3, np.int64(3), torch.tensor(3)):
+        assert np.allclose(dataset[index][0].numpy(), store.features[3], atol=1e-5)
+    for wrong in (slice(0, 2), [0, 1], 1.5):
+        with pytest.raises(UsageError, match=r"store\.features"):
+            dataset[wrong]
+
+
+def test_shuffled_streams_see_each_sample_once_an_epoch(store):
+    pytest.importorskip("torch")
+    dataset = store.torch(style="iterable", shuffle=True, seed=3)
+    epochs = [np.stack([row.numpy() for row, _ in dataset]) for _ in range(2)]
+    assert not np.array_equal(*epochs)
+    for epoch in epochs:
+        assert np.allclose(np.sort(epoch[:, 1]), np.sort(store.features[:, 1]), atol=1e-5)
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+def test_workers_shuffle_anew_each_epoch_and_share_out_one_order(store, persistent):
+    torch = pytest.importorskip("torch")
+    from torch.utils.data import DataLoader
+
+    def epochs(seed, count=3):
+        torch.manual_seed(0)
+        dataset = store.torch(style="iterable", shuffle=True, seed=seed)
+        loader = DataLoader(dataset, batch_size=32, num_workers=2, persistent_workers=persistent)
+        return [np.concatenate([batch.numpy() for batch, _ in loader]) for _ in range(count)]
+
+    first, again, other = epochs(3), epochs(3), epochs(4, 1)
+    for a in range(3):
+        assert np.array_equal(first[a], again[a])
+        assert not any(np.array_equal(first[a], first[b]) for b in range(a))
+        rows = np.round(first[a], 3)
+        assert len(rows) == N
+        assert len(np.unique(rows, axis=0)) == len(np.unique(np.round(store.features[:], 3), axis=0))
+    assert not np.array_equal(first[0], other[0])
 
 
 def numbers(rows):
     """Which samples rows (n, d) of features are."""
     return np.round(np.stack([np.asarray(row) for row in rows])[:, 0]).astype(int).tolist()
-
-
-# targets
-
-
-@pytest.mark.parametrize(
-    ("labels", "classes"),
-    [
-        (["10", "2", "1", "2"], ["1", "2", "10"]),
-        (["0.5", "-3", "1e2", "7"], ["-3", "0.5", "7", "1e2"]),
-        (["10", "2", "cat"], ["10", "2", "cat"]),
-        (["class 10", "class 9"], ["class 10", "class 9"]),
-        (["9", "9.0", None], ["9", "9.0"]),
-        ([None, None], []),
-    ],
-)
-def test_classes_that_are_numbers_are_in_the_order_of_numbers(tmp_path, labels, classes):
-    assert classes_of(labels) == classes
-    store = stored(tmp_path / "x.tcz", labels)
-    for dataset in (store.torch(), store.torch(style="iterable")):
-        assert dataset.classes == classes
-        targets = [
-            target
-            for _, target in (dataset if hasattr(dataset, "__iter__") else map(dataset.__getitem__, range(len(labels))))
-        ]
-        assert targets == [-1 if label is None else classes.index(label) for label in labels]
-
-
-def test_labels_as_numbers(tmp_path):
-    store = stored(tmp_path / "x.tcz", ["0.25", None, "-3", "nan", "1e3", "7"])
-    expected = [0.25, np.nan, -3, np.nan, 1000, 7]
-    assert store.numeric_labels.dtype == np.float64
-    np.testing.assert_array_equal(store.numeric_labels, expected)
-    with pytest.raises(ValueError, match="read-only"):
-        store.numeric_labels[0] = 1
-    for style in ("map", "iterable"):
-        dataset = store.torch(style=style, target="number")
-        assert dataset.classes == []
-        features, targets = next(iter(DataLoader(dataset, batch_size=6)))
-        assert (features.dtype, targets.dtype, targets.shape) == (torch.float32, torch.float32, (6,))
-        np.testing.assert_array_equal(targets.numpy(), np.array(expected, "f4"))
-
-
-def test_labels_that_are_no_numbers_are_named(tmp_path):
-    for name, labels, says in (
-        ("a.tcz", ["1", "cat"], r"a\.tcz: its labels are classes, not numbers: 'cat' is none"),
-        ("b.tcz", [None, None], r"b\.tcz: no sample has a label"),
-    ):
-        store = stored(tmp_path / name, labels)
-        with pytest.raises(UsageError, match=says):
-            store.numeric_labels  # noqa: B018
-        with pytest.raises(UsageError, match=says):
-            store.torch(target="number")
-    with pytest.raises(UsageError, match="target 'index' is neither 'class' nor 'number'"):
-        store.torch(target="index")
-
-
-# shares
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.integers(0, 60), st.integers(1, 17), st.booleans(), st.integers(1, 7), st.integers(1, 4))
-def test_shares_and_parts_hold_every_sample_and_are_equal(samples, chunk_rows, shuffle, ranks, workers):
-    order = Order(samples, chunk_rows, shuffle, (3, 0, 0))
-    shares, sizes = [], set()
-    for rank in range(ranks):
-        places = Share(rank, ranks).of(samples)
-        parts = [part_of(places, worker, workers) for worker in range(workers)]
-        sizes.add(tuple(map(len, parts)))
-        shares.append([row for part in parts for rows in order.rows(part) for row in rows.tolist()])
-    assert len(sizes) == 1, "as many rows on every rank, in every worker: none waits for another"
-    assert {len(share) for share in shares} == {-(-samples // ranks)}
-    given_out = [row for share in shares for row in share]
-    assert sorted(set(given_out)) == list(range(samples))
-    assert len(given_out) - samples < ranks
-    whole = [row for rows in order.rows(range(samples)) for row in rows.tolist()]
-    assert given_out[:samples] == whole
-    assert shuffle or whole == list(range(samples))
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
