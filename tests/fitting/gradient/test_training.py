@@ -10,16 +10,16 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from taskcodec.fitting.gradient.training import TrainingSet, train
-
 if find_spec("lightning") is None:  # not by importing it: taskcodec does that in the right order
     pytest.skip("no lightning", allow_module_level=True)
 torch = pytest.importorskip("torch")
+
 from taskcodec.codec import Codec  # noqa: E402
 from taskcodec.coding import encode_block  # noqa: E402
 from taskcodec.errors import CorruptFileError, MismatchError, UsageError  # noqa: E402
 from taskcodec.fitting.gradient.data import rows_of  # noqa: E402
 from taskcodec.fitting.gradient.recipe import ENTROPY_MODELS, LAST, NetworkChoice, Recipe, Schedule  # noqa: E402
+from taskcodec.fitting.gradient.training import TrainingSet, train  # noqa: E402
 from tests import ROOT  # noqa: E402
 
 MLP = NetworkChoice("mlp", {"hidden": [16]})

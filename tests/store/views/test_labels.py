@@ -8,6 +8,7 @@ from taskcodec.store.views.labels import classes_of
 from tests.store.views.stored import stored
 
 torch = pytest.importorskip("torch")
+
 from torch.utils.data import DataLoader  # noqa: E402
 
 D = 4

@@ -14,6 +14,7 @@ from tests.store.views.stored import stored
 from tests.store.written import D, N
 
 torch = pytest.importorskip("torch")
+
 from torch.utils.data import DataLoader  # noqa: E402
 
 

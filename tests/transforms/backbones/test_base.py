@@ -1,6 +1,7 @@
 import pytest
 
 torch = pytest.importorskip("torch")
+
 from taskcodec.transforms.backbones import base  # noqa: E402
 
 

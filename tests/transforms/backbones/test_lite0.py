@@ -8,6 +8,7 @@ import taskcodec
 from taskcodec.errors import BackboneError
 
 torch = pytest.importorskip("torch")
+
 from taskcodec.transforms.backbones import base, lite0  # noqa: E402
 from taskcodec.transforms.backbones.foreign import import_torchvision  # noqa: E402
 from taskcodec.transforms.backbones.lite0 import EfficientNetLite0  # noqa: E402
