@@ -54,6 +54,21 @@ def test_a_rate_and_a_step_on_images(scenes):
     assert json.loads(run("info", scenes / "s.tcz", "--json").stdout)["samples"] == 36
 
 
+def test_views_of_images_shape_the_map(scenes, tmp_path):
+    x = np.load(scenes / "x.npy")
+    run("fit", scenes / "photos", "-o", tmp_path / "v.codec", "--views", "--bits", "60")
+    run("fit", scenes / "photos", "-o", tmp_path / "again.codec", "--views", "--bits", "60")
+    run("fit", scenes / "photos", "-o", tmp_path / "plain.codec", "--bits", "60")
+    viewed, plain = (taskcodec.load_codec(tmp_path / f"{name}.codec") for name in ("v", "plain"))
+    assert (tmp_path / "v.codec").read_bytes() == (tmp_path / "again.codec").read_bytes()
+    assert measured(viewed, x) == pytest.approx(60, rel=0.05)
+    # A map that is whitened by views is no rotation: it keeps two matrices, not the axes of one.
+    assert (viewed.transform.axes is None, plain.transform.axes is None) == (True, False)
+    for arguments in ((scenes / "x.npy", "--views"), (scenes / "photos", "--views", "--method", "dimensionwise")):
+        refused = run("fit", *arguments, "-o", tmp_path / "n.codec", "--bits", "60", code=2)
+        assert "--views needs a folder of images, and the bottleneck method" in refused.stderr
+
+
 def test_a_tolerance_with_folders_as_labels(scenes):
     run("fit", scenes / "photos", "-o", scenes / "t.codec", "--tolerance", "1")
     codec, x = taskcodec.load_codec(scenes / "t.codec"), np.load(scenes / "x.npy")
