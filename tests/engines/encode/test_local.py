@@ -14,6 +14,8 @@ import pytest
 
 import taskcodec
 from taskcodec.engines.encode.decide import EncodeOptions, encode_job
+from taskcodec.engines.encode.local import FEATURE_BATCH
+from taskcodec.fitting.closed_form.given import LARGEST
 from tests.cli.commands import contents, refused, run
 from tests.engines.encode.kills import committed, killed_at, silent
 from tests.engines.encode.vectors import low_rank
@@ -82,14 +84,14 @@ def test_broken_pictures_among_few(collection, tmp_path):
 
 def test_samples_that_can_be_read_are_found_wherever_they_lie(tmp_path):
     """A codec is fitted to batches spread over the source: here hardly one of those holds anything."""
-    x = np.full((40 * 1024, 4), np.nan, "f4")
+    x = np.full((40 * FEATURE_BATCH, 4), np.nan, "f4")
     x[5000:6000] = low_rank(1000, 4)
     np.save(tmp_path / "x.npy", x)
     run("encode", tmp_path / "x.npy", tmp_path / "s.tcz")
     opened = taskcodec.open(tmp_path / "s.tcz")
     assert len(opened) == 1000
     assert opened.codec.provenance["samples"] == 1000
-    assert len(opened.failures) == 40 * 1024 - 1000
+    assert len(opened.failures) == 40 * FEATURE_BATCH - 1000
 
 
 def test_one_sample_far_out_spoils_no_other(tmp_path):
@@ -205,12 +207,12 @@ def test_kill_at_random_moments_then_resume(job):
 
 def test_rows_of_no_measurements_are_accounted_for(tmp_path):
     x = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32)
-    x[7, 3], x[123] = 1e20, np.nan
+    x[7, 3], x[123] = 2 * LARGEST, np.nan
     np.save(tmp_path / "x.npy", x)
     run("encode", tmp_path / "x.npy", tmp_path / "x.tcz")
     store = taskcodec.open(tmp_path / "x.tcz")
     assert len(store) == 198
     assert [(row["id"], row["status"]) for row in store.failures.to_pylist()] == [
-        ("7", "a feature beyond 1e+15 in magnitude"),
+        ("7", f"a feature beyond {LARGEST:g} in magnitude"),
         ("123", "NaN or infinity (as float32) among its features"),
     ]

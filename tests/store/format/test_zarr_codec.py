@@ -7,12 +7,13 @@ import zarr
 
 import taskcodec
 from taskcodec.coding import encode_block
+from taskcodec.coding.ans import MAX_ROWS
 from taskcodec.errors import CorruptFileError, FutureVersionError
 from taskcodec.store import AnsCodec
 from tests.store.format.odd import ODD
 
 
-@pytest.mark.parametrize("rows", [65, 2**23, 2**24, 2**24 + 1, 2**62])
+@pytest.mark.parametrize("rows", [65, MAX_ROWS // 2, MAX_ROWS, MAX_ROWS + 1, 2**62])
 def test_a_chunk_that_claims_too_many_rows_is_refused_before_it_is_decoded(place, codec, rows):
     header = b"".join(_varint(number) for number in (rows, codec.columns))
     block = header + encode_block(np.zeros((0, codec.columns), np.int32), codec.tables)[2:]
