@@ -34,7 +34,7 @@ REGRESS = "an array of floats beside `labels` in a .npz file, or `taskcodec eval
 """How a user of the benchmark, which guesses the kind of a column, has whole numbers regressed all the same."""
 
 
-class Backbone:
+class NamedBackbone:
     """A backbone by name, loaded only where there are images."""
 
     def __init__(self, name: str) -> None:
@@ -85,7 +85,7 @@ class Sets:
 
 def prepare_sets(
     opened: Sequence[Opened],
-    backbone: Backbone,
+    backbone: NamedBackbone,
     how: Splitting,
     folds: int,
     seed: int,
@@ -121,7 +121,7 @@ def prepare_sets(
 
 
 def prepare_fit_set(
-    place: str, sets: Sets, backbone: Backbone, seed: int, cache: Path, workers: Workers, progress: Progress
+    place: str, sets: Sets, backbone: NamedBackbone, seed: int, cache: Path, workers: Workers, progress: Progress
 ) -> tuple[Path, dict[str, Any]]:
     """Compute what zero-shot codecs are fitted on, and refuse what is also measured; its file, and a record of it.
 
@@ -171,7 +171,7 @@ def prepare_fit_set(
     return file, {**record, "hash": file.stem.partition("-")[2]}
 
 
-def _parts(found: Opened, backbone: Backbone, cache: Path) -> list[Extract]:
+def _parts(found: Opened, backbone: NamedBackbone, cache: Path) -> list[Extract]:
     starts = range(0, len(found.ids), PART)
     return [
         Extract(
@@ -351,7 +351,7 @@ def _origins(digests: Sequence[str], features: Float32s, ids: Sequence[str]) -> 
 def _fit_images(
     source: ImageSource,
     place: str,
-    backbone: Backbone,
+    backbone: NamedBackbone,
     seed: int,
     cache: Path,
     workers: Workers,

@@ -33,7 +33,7 @@ from taskcodec.engines.encode.local import Progress
 from taskcodec.errors import SourceError, StorageError, UsageError
 from taskcodec.evaluation.benchmark.cache import Ready, key_of, read_arrays, read_ready, scores_of
 from taskcodec.evaluation.benchmark.jobs import Failures, Job, Measure, Workers
-from taskcodec.evaluation.benchmark.prepare import Backbone, prepare_fit_set, prepare_sets
+from taskcodec.evaluation.benchmark.prepare import NamedBackbone, prepare_fit_set, prepare_sets
 from taskcodec.evaluation.benchmark.roster import (
     RAW_KEY,
     Choice,
@@ -43,7 +43,7 @@ from taskcodec.evaluation.benchmark.roster import (
     roster,
     source_of,
 )
-from taskcodec.evaluation.benchmark.sets import Tables, open_set, set_names
+from taskcodec.evaluation.benchmark.sets import LabelFiles, open_set, set_names
 from taskcodec.evaluation.peers.codec_files import refuse_labelled_files
 from taskcodec.evaluation.predictors.linear import Predictor
 from taskcodec.evaluation.rates.curves import Point, Row, as_records, mean_rows, read_rows, rows
@@ -161,7 +161,7 @@ def benchmark(
     roster(choice)  # a wrong name is told before anything is read
     refuse_labelled_files(plan.codecs, zip(places, names, strict=True))
     started, seconds = time.monotonic(), dict[str, float]()
-    tables = Tables(plan.labels, plan.groups)
+    tables = LabelFiles(plan.labels, plan.groups)
     with bars("reading") as progress:
         opened = []
         for done, (place, name) in enumerate(zip(places, names, strict=True)):
@@ -171,7 +171,7 @@ def benchmark(
                 open_set(place, name, tables, alone=alone, how=plan.split, samples=plan.samples, seed=plan.seed)
             )
     choice = replace(choice, pixels=all(found.features is None for found in opened))
-    backbone = Backbone(plan.backbone)
+    backbone = NamedBackbone(plan.backbone)
     if plan.rates:  # those beyond the features are told before any image is read
         sizes = [backbone.dimension if found.features is None else found.features.shape[1] for found in opened]
         check_rates(plan.rates, sizes)

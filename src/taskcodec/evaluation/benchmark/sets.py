@@ -40,7 +40,7 @@ _BLOCK_ROWS = 4096
 
 
 @dataclass(frozen=True)
-class Tables:
+class LabelFiles:
     """CSV files for tasks and groups, "FILE.csv" or "FILE.csv:COLUMN"."""
 
     labels: tuple[str, ...] = ()
@@ -92,7 +92,9 @@ def set_names(places: Sequence[str]) -> list[str]:
     return names
 
 
-def open_set(place: str, name: str, tables: Tables, *, alone: bool, how: Splitting, samples: int, seed: int) -> Opened:
+def open_set(
+    place: str, name: str, tables: LabelFiles, *, alone: bool, how: Splitting, samples: int, seed: int
+) -> Opened:
     """Open one set.
 
     Args:

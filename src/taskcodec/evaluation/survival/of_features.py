@@ -64,7 +64,7 @@ class Coded:
 
 
 @dataclass(frozen=True)
-class Plan:
+class EvaluationPlan:
     """How to measure.
 
     Attributes:
@@ -98,7 +98,7 @@ def evaluate_features(
     coded: Coded,
     *,
     groups: Sequence[Any] | None = None,
-    plan: Plan | None = None,
+    plan: EvaluationPlan | None = None,
     progress: Progress | None = None,
 ) -> list[JudgedRow]:
     """Measure every task on decoded against raw features.
@@ -116,7 +116,7 @@ def evaluate_features(
         MismatchError: raw and decoded features, or ids, do not belong together.
         UsageError: samples on both sides of folders, too few samples, unknown predictors.
     """
-    plan = plan or Plan()
+    plan = plan or EvaluationPlan()
     if raw.shape != decoded.shape or len(ids) != len(raw):
         raise MismatchError(f"{coded.name}: raw features {raw.shape}, decoded {decoded.shape}, {len(ids)} ids")
     for features, what in ((raw, "raw"), (decoded, "decoded")):
@@ -195,7 +195,7 @@ def _neighbourly(
     return result
 
 
-def _row(measured: _Measured, target: Target, holdout: Holdout, coded: Coded, plan: Plan) -> JudgedRow:
+def _row(measured: _Measured, target: Target, holdout: Holdout, coded: Coded, plan: EvaluationPlan) -> JudgedRow:
     metric = _metric_for(measured.metric, target)
     wider = widening(measured.probe, metric.name)
     try:
