@@ -22,7 +22,7 @@ import numpy.typing as npt
 from taskcodec.data import FeatureSource, ImageSource, open_source
 from taskcodec.engines.encode.local import Progress, encode_source
 from taskcodec.errors import SourceError, UsageError
-from taskcodec.evaluation.survival.of_features import Coded, JudgedRow, EvaluationPlan, evaluate_features
+from taskcodec.evaluation.survival.of_features import Coded, EvaluationPlan, JudgedRow, evaluate_features
 from taskcodec.evaluation.survival.raw_features import all_finite, kept_features, out_of_order, raw_of_store
 from taskcodec.evaluation.survival.unlabelled import Kept, what_is_kept
 from taskcodec.evaluation.tasks.holdout import refuse_labelled_fit, unit_numbers
