@@ -98,7 +98,7 @@ def main():
         (task,), splits = labelled.tasks, make_splits(labelled, seed=SEED)
         raw = probe_scores(labelled, task, splits, [labelled.features] * len(splits))
         for (name, bits), codec in codecs.items():
-            decoded, rate = FittedCodec(codec, bits).encode_decode(labelled.features)
+            decoded, rate = FittedCodec(codec, refit=True, bits=bits).encode_decode(labelled.features)
             scores = probe_scores(labelled, task, splits, [decoded] * len(splits))
             value, difference = bootstrap(scores), paired_difference(scores, raw)
             row = {

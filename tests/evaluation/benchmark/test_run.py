@@ -110,7 +110,7 @@ def test_a_killed_run_goes_on(tmp_path):
     (tmp_path / "slow.py").write_text(
         "import time\n"
         "from dataclasses import dataclass\n"
-        "from taskcodec.evaluation.peers.protocol import Cast\n"
+        "from taskcodec.evaluation.peers.scalar import Cast\n"
         "@dataclass(frozen=True)\n"
         "class Slow:\n"
         "    setting: str\n"

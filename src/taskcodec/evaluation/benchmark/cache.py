@@ -15,22 +15,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.evaluation.peers.pixels import write_arrays
+from taskcodec.evaluation.npz import Arrays, read_arrays, write_arrays
 from taskcodec.evaluation.peers.protocol import FitSet
 from taskcodec.evaluation.scores.intervals import Scores
 from taskcodec.evaluation.tasks.labelled import LabelledSet, Split, Task
 
 Float32s = npt.NDArray[np.float32]
-Arrays = dict[str, npt.NDArray[Any]]
 Metric = Literal["accuracy", "r2"]
 
 
@@ -66,15 +64,6 @@ def key_of(*parts: Any) -> str:
         digest.update(f"{head} {len(body)}\n".encode())
         digest.update(body)
     return digest.hexdigest()[:24]
-
-
-def read_arrays(path: Path, names: Collection[str] | None = None) -> Arrays | None:
-    """The arrays of a file (all, or those of these names), or None where it is missing or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files if names is None or name in names}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-        return None
 
 
 def write_ready(ready: Ready, folder: Path) -> Path:

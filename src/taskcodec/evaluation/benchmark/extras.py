@@ -16,13 +16,12 @@ import numpy.typing as npt
 
 from taskcodec.errors import TaskcodecError
 from taskcodec.evaluation.benchmark.cache import Ready, read_fit_set
-from taskcodec.evaluation.benchmark.jobs import alone
-from taskcodec.evaluation.benchmark.roster import Key, roster
+from taskcodec.evaluation.benchmark.roster import Key, own_codecs
 from taskcodec.evaluation.benchmark.run import Outcome
 from taskcodec.evaluation.benchmark.sets import items_of
-from taskcodec.evaluation.peers.codec_files import ImageCodecFile
+from taskcodec.evaluation.peers.codec_files import ImageCodecFile, codec_files
 from taskcodec.evaluation.peers.own import OwnCodec
-from taskcodec.evaluation.peers.protocol import FitSet, Float32s
+from taskcodec.evaluation.peers.protocol import FitSet, Float32s, alone
 from taskcodec.evaluation.predictors.linear import Predictor, probe_accuracy
 from taskcodec.evaluation.predictors.probing import split_of
 from taskcodec.evaluation.rates.curves import Point
@@ -68,8 +67,7 @@ def extras_of(outcome: Outcome) -> Extras:
     chosen = _chosen(outcome)
     if chosen is None:
         return extras
-    codec = roster(outcome.choice)[chosen]
-    assert isinstance(codec, OwnCodec)
+    codec = next(own for own in own_codecs(chosen[0], outcome.choice) if (own.name, own.setting) == chosen[1:])
     general = None if outcome.fit_file is None else read_fit_set(outcome.fit_file)
     classes: list[ClassChange] = []
     strips: tuple[NeighbourStrip, ...] = ()
@@ -88,7 +86,9 @@ def extras_of(outcome: Outcome) -> Extras:
 
 def _of_trained(outcome: Outcome, extras: Extras) -> Extras:
     """With where the first trained codec of images spends its bits, and what the first with a synthesis rebuilds."""
-    trained = [codec for codec in roster(outcome.choice).values() if isinstance(codec, ImageCodecFile)]
+    choice = outcome.choice
+    files = codec_files(choice.codecs, choice.backbone, choice.pixels)
+    trained = [file for file in files if isinstance(file, ImageCodecFile)]
     place = next((ready for ready in outcome.sets if ready.place is not None), None)
     if not trained or place is None:
         return extras
@@ -127,8 +127,7 @@ def _coded(codec: OwnCodec, key: Key, ready: Ready, general: FitSet | None) -> t
     if general is not None:
         own = replace(own, background=general.features, views=general.views)
     fitted = codec.fit(own if key[0] == FITTED else general or own)
-    used = fitted.codec if fitted.refit_bits is None else adapt(fitted.codec, features, fitted.refit_bits)
-    return used, fitted.encode_decode(features)[0]
+    return fitted.refitted(features), fitted.encode_decode(features)[0]
 
 
 def _class_changes(ready: Ready, decoded: Float32s, probe: Predictor, several: bool) -> list[ClassChange]:

@@ -16,10 +16,11 @@ import numpy.typing as npt
 from taskcodec.data import ImageSource, open_source
 from taskcodec.engines.encode.local import Batches, Progress, sample_features
 from taskcodec.errors import SourceError, UsageError
-from taskcodec.evaluation.benchmark.cache import Metric, Ready, key_of, read_arrays, write_fit_set, write_ready
-from taskcodec.evaluation.benchmark.jobs import VIEWS, Extract, Failures, Job, Workers, alone
+from taskcodec.evaluation.benchmark.cache import Metric, Ready, key_of, write_fit_set, write_ready
+from taskcodec.evaluation.benchmark.jobs import VIEWS, Extract, Failures, Job, Workers
 from taskcodec.evaluation.benchmark.sets import Opened, check_classes, choose, counted, digest_of, items_of, shown
-from taskcodec.evaluation.peers.protocol import FitSet, Float32s
+from taskcodec.evaluation.npz import read_arrays
+from taskcodec.evaluation.peers.protocol import FitSet, Float32s, alone
 from taskcodec.evaluation.predictors.probing import split_of
 from taskcodec.evaluation.tasks.holdout import Splitting, hold_out, split_by_folder, unit_numbers
 from taskcodec.evaluation.tasks.labelled import LabelledSet, Split, Task

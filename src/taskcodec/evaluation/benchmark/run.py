@@ -31,7 +31,7 @@ from threadpoolctl import threadpool_limits
 from taskcodec.atomic import replacing
 from taskcodec.engines.encode.local import Progress
 from taskcodec.errors import SourceError, StorageError, UsageError
-from taskcodec.evaluation.benchmark.cache import Ready, key_of, read_arrays, read_ready, scores_of
+from taskcodec.evaluation.benchmark.cache import Ready, key_of, read_ready, scores_of
 from taskcodec.evaluation.benchmark.jobs import Failures, Job, Measure, Workers
 from taskcodec.evaluation.benchmark.prepare import NamedBackbone, prepare_fit_set, prepare_sets
 from taskcodec.evaluation.benchmark.roster import (
@@ -44,6 +44,7 @@ from taskcodec.evaluation.benchmark.roster import (
     source_of,
 )
 from taskcodec.evaluation.benchmark.sets import LabelFiles, open_set, set_names
+from taskcodec.evaluation.npz import make_folder, read_arrays
 from taskcodec.evaluation.peers.codec_files import refuse_labelled_files
 from taskcodec.evaluation.predictors.linear import Predictor
 from taskcodec.evaluation.rates.curves import Point, Row, as_records, mean_rows, read_rows, rows
@@ -217,10 +218,7 @@ def benchmark(
 
 def write_json(path: Path, content: Any) -> None:
     """Write a file of JSON whole or not at all. Raises StorageError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{path.parent}: cannot be made ({error.strerror})") from error
+    make_folder(path.parent)
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
