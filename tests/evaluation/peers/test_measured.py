@@ -4,7 +4,7 @@ import pytest
 from taskcodec.errors import MismatchError
 from taskcodec.evaluation.peers.measured import OfFeatures, Subject
 from taskcodec.evaluation.peers.protocol import Fitted, alone
-from taskcodec.evaluation.tasks.labelled import Split
+from taskcodec.evaluation.tasks.holdout import Split
 from tests.evaluation.peers.test_protocol import features
 
 

@@ -36,8 +36,7 @@ from taskcodec.evaluation.benchmark.sets import items_of
 from taskcodec.evaluation.npz import read_arrays, write_arrays
 from taskcodec.evaluation.peers.measured import Subject
 from taskcodec.evaluation.peers.protocol import FitSet, Float32s
-from taskcodec.evaluation.predictors.linear import Predictor
-from taskcodec.evaluation.predictors.probing import probe_scores
+from taskcodec.evaluation.predictors.probing import Predictor, probe_scores
 from taskcodec.store import OK
 
 VIEWS = 3
@@ -111,30 +110,27 @@ class Measure:
             ready = read_ready(set_file)
             try:
                 bits, decoded = codec.measure(self._subject(ready, general))
-                scores = [
-                    probe_scores(ready.labelled, task, ready.splits, decoded, self.probe)
-                    for task in ready.labelled.tasks
-                ]
+                scores = [probe_scores(target, ready.holdout, decoded, self.probe) for target in ready.targets]
             except (StorageError, MemoryError):
                 raise
             except (Exception, SystemExit) as error:  # one codec's fault, perhaps of the user's own: told, not fatal
-                failures.append((ready.labelled.name, _reason(error)))
+                failures.append((ready.name, _reason(error)))
             else:
                 if math.isfinite(bits) and bits > 0:
                     write_arrays(point_file, point_arrays(bits, scores))
                 else:
-                    failures.append((ready.labelled.name, f"{bits:g} bits a sample are no rate"))
+                    failures.append((ready.name, f"{bits:g} bits a sample are no rate"))
         return failures
 
     def _subject(self, ready: Ready, general: FitSet | None) -> Subject:
-        features = ready.labelled.features
+        features = ready.features
 
         def images() -> ImageSource:
             assert ready.place is not None
             # Named by what is in them, so that the cache serves only these very images.
             return ImageSource(key_of(features), items_of(ready.place, ready.ids))
 
-        return Subject(features, ready.splits, general, images, self.choice.backbone, self.cache)
+        return Subject(features, ready.holdout.splits, general, images, self.choice.backbone, self.cache)
 
 
 def _features(source: ImageSource, backbone: Any) -> dict[str, Any]:

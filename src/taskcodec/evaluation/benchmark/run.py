@@ -46,7 +46,7 @@ from taskcodec.evaluation.benchmark.roster import (
 from taskcodec.evaluation.benchmark.sets import LabelFiles, open_set, set_names
 from taskcodec.evaluation.npz import make_folder, read_arrays
 from taskcodec.evaluation.peers.codec_files import refuse_labelled_files
-from taskcodec.evaluation.predictors.linear import Predictor
+from taskcodec.evaluation.predictors.probing import Predictor
 from taskcodec.evaluation.rates.curves import Point, Row, as_records, mean_rows, read_rows, rows
 from taskcodec.evaluation.rates.regimes import AS_IS, REGIMES, ZERO_SHOT
 from taskcodec.evaluation.tasks.holdout import Splitting
@@ -288,9 +288,8 @@ def _point(key: Key, sets: Sequence[Ready], files: Sequence[Path]) -> Point:
         arrays = read_arrays(file)
         if arrays is None:
             continue
-        labelled = ready.labelled
-        bits[labelled.name], found = scores_of(arrays, [task.metric for task in labelled.tasks])
-        scores.update({(labelled.name, task.name): one for task, one in zip(labelled.tasks, found, strict=True)})
+        bits[ready.name], found = scores_of(arrays, ready.targets)
+        scores.update({(ready.name, target.name): one for target, one in zip(ready.targets, found, strict=True)})
     return Point(*key, bits, scores)
 
 
@@ -303,7 +302,7 @@ def _refuse_unmet(rates: Sequence[float], points: Sequence[Point], failures: dic
 
 
 def _rows(points: Sequence[Point], raw: Point, probe: str, ready: Sequence[Ready], progress: Progress) -> list[Row]:
-    split = {found.labelled.name: found.words for found in ready}
+    split = {found.name: found.holdout.words for found in ready}
     result: list[Row] = []
     with threadpool_limits(1):  # the same sums whatever the machine's number of cores
         for done, point in enumerate(points):

@@ -248,7 +248,7 @@ def _thinned(opened: Opened, groups: Column | None, how: Splitting, samples: int
     if len(rows) < count:
         names = [name for name, has in zip(opened.ids, labelled, strict=True) if not has]
         notes.append(f"{counted(len(names), 'file or row', 'files or rows')} without a label left out: {shown(names)}")
-    given = split_by_folder(opened.ids) if how != "folds" else None
+    given = split_by_folder(opened.ids, how)
     sides = {} if given is None else {**dict.fromkeys(given.train, "train"), **dict.fromkeys(given.test, "test")}
     if given is not None:
         sided = [row for row in rows if row in sides]

@@ -16,7 +16,7 @@ from taskcodec.data.items import ImageSource
 from taskcodec.errors import MismatchError
 from taskcodec.evaluation.peers.pixels import PixelCodec, pixel_features
 from taskcodec.evaluation.peers.protocol import FitSet, FittedPeer, Float32s, Peer, alone
-from taskcodec.evaluation.tasks.labelled import Split
+from taskcodec.evaluation.tasks.holdout import Split
 
 Measurement = tuple[float, list[Float32s]]
 """The mean bits a sample, and for each split all features as they come back."""

@@ -21,11 +21,14 @@ class Cast:
     """float32 or fp16 values as they are."""
 
     dtype: str
-    setting: str = ""
 
     @property
     def name(self) -> str:
         return self.dtype
+
+    @property
+    def setting(self) -> str:
+        return ""
 
     def fit(self, fit_set: FitSet) -> Cast:
         return self

@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.errors import MismatchError, UsageError
-from taskcodec.evaluation.predictors.families import FAMILIES, QUICK, families_for, make_lesson
+from taskcodec.evaluation.predictors.families import FAMILIES, QUICK, families_for
 from taskcodec.evaluation.predictors.metrics import METRICS, Answers, score
 from taskcodec.evaluation.predictors.neighbours import SHOTS, few_shot_scores, retrieval_scores
+from taskcodec.evaluation.predictors.probing import answers
 from taskcodec.evaluation.rates.curves import Row
 from taskcodec.evaluation.scores.verdict import LOSSLESS, Metric, Paired, excess, interval, judge, widening
-from taskcodec.evaluation.tasks.holdout import Holdout, Splitting, hold_out, unit_numbers
-from taskcodec.evaluation.tasks.labelled import Split
+from taskcodec.evaluation.tasks.holdout import Holdout, Split, Splitting, hold_out, unit_numbers
 from taskcodec.evaluation.tasks.targets import Target
 
 Float32s = npt.NDArray[np.float32]
@@ -161,18 +161,14 @@ def _probed(
     raw: Float32s, decoded: Float32s, target: Target, holdout: Holdout, names: Sequence[str], steps: _Steps
 ) -> list[_Measured]:
     """The metrics of every family of predictors, those of the first family first."""
-    width = max(len(target.names), 1)
-    values = np.zeros((len(raw), *target.values.shape[1:]), target.values.dtype)
-    values[target.rows] = target.values
     result = []
     for name in names:
         tested: tuple[list[Answers], list[Answers]] = ([], [])
         for split in holdout.splits:
             for features, into in zip((raw, decoded), tested, strict=True):
-                lesson = make_lesson(target.kind, width, features, values, holdout.units, split.train, split.test)
-                into.append(Answers(holdout.units[split.test], values[split.test], FAMILIES[name](lesson)))
+                into.append(answers(features, target, holdout, split, FAMILIES[name]))
             steps()
-        scored = [score(lesson, side) for side in tested]
+        scored = [score(target, side) for side in tested]
         result += [_Measured(name, metric, scored[1][metric], scored[0][metric]) for metric in scored[0]]
     return result
 
