@@ -18,7 +18,7 @@ from taskcodec.entropy_models.empirical import (
     sketch,
     sketch_of,
 )
-from taskcodec.quantization.uniform import dequantize, quantize
+from taskcodec.quantization.uniform import MAX_SYMBOL, dequantize, quantize
 
 ROUNDING = 0.4
 
@@ -120,7 +120,7 @@ def test_whatever_the_samples_are_tables_code_them(frozen_by, latent):
     assert frozen.model.plain.sizes.max() <= MAX_RANGE
     assert np.isfinite(frozen.model.code_length(quantize(x, 1.0, ROUNDING))).all()
     decoded = dequantize(quantize(x, 1.0, ROUNDING), 1.0, frozen.quantizer.runs, frozen.quantizer.points)
-    near = np.abs(x) < 2**20
+    near = np.abs(x) < MAX_SYMBOL
     assert np.abs(decoded - x)[near].max(initial=0) < 1
 
 
