@@ -25,8 +25,18 @@ from taskcodec.codec_parts import has_own_runs, layer_manifest, layer_tensors, r
 from taskcodec.codec_upgrade import LAYERED, domain_of, flattened, json_object, upgraded
 from taskcodec.coding import SharedTables, decode_sample, encode_sample
 from taskcodec.coding.packet import join_layers, split_layers
+from taskcodec.coding.symbol_model import Symbols
 from taskcodec.errors import CorruptFileError, MismatchError, UsageError, needing_packages
-from taskcodec.layer import BASE, Choose, Floats, Layer, nearest
+from taskcodec.layer import (
+    BASE,
+    Choose,
+    Floats,
+    Layer,
+    columns_of,
+    given_of,
+    nearest,
+    side_by_side,
+)
 from taskcodec.samples import are_images, as_features, batch_of, preprocessed, settled, stacked
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.chain import Chain
@@ -35,7 +45,6 @@ from taskcodec.transforms.spec import BackboneSpec
 
 Domain = Literal["vectors", "images"]
 DOMAINS = ("vectors", "images")
-Symbols = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -62,7 +71,7 @@ class Codec:
             raise CorruptFileError("a codec without layers, with two of one name, or of samples of no known kind")
         for place, layer in enumerate(self.layers):
             below = [self.layers[names.index(name)] for name in layer.given if name in names[:place]]
-            if len(below) < len(layer.given) or layer.model.given_columns not in (0, _columns(below)):
+            if len(below) < len(layer.given) or layer.model.given_columns not in (0, columns_of(below)):
                 raise CorruptFileError(
                     f"layer {layer.name}: the layers that condition it are not below it, or not these"
                 )
@@ -124,7 +133,7 @@ class Codec:
     @property
     def columns(self) -> int:
         """The number of symbols of a sample: those of all layers, with their side information."""
-        return _columns(self.layers)
+        return columns_of(self.layers)
 
     def needed(self, upto: str | None = None) -> tuple[Layer, ...]:
         """The layer of this name, or the highest, and those that it depends on. Raises UsageError on another name."""
@@ -155,11 +164,11 @@ class Codec:
         below = {name for layer in self.layers for name in layer.given}
         for layer in self.layers:
             under = decoded[layer.given[-1]] if layer.given else None
-            found = layer.encode(x, under, [symbols[name] for name in layer.given], choose)
+            found = layer.encode(x, under, given_of(layer, symbols), choose)
             symbols[layer.name] = found
             if layer.name in below:
                 decoded[layer.name] = layer.decode(found, under)
-        return _side_by_side(symbols)
+        return side_by_side(symbols)
 
     def decode(self, symbols: npt.ArrayLike, upto: str | None = None) -> Floats:
         """(n, columns) symbols -> (n, d) features, float32, of the layer `upto`, or of the highest.
@@ -167,7 +176,7 @@ class Codec:
         Symbols are those of all layers, or of those alone that this one needs, side by side.
         """
         s, needed = np.asarray(symbols, dtype=np.int32), self.needed(upto)
-        given = needed if s.ndim == 2 and s.shape[1] == _columns(needed) else self.layers
+        given = needed if s.ndim == 2 and s.shape[1] == columns_of(needed) else self.layers
         parts, decoded = self.by_layer(s, given), dict[str, Floats]()
         for layer in needed:
             decoded[layer.name] = layer.decode(parts[layer.name], decoded[layer.given[-1]] if layer.given else None)
@@ -176,8 +185,8 @@ class Codec:
     def by_layer(self, symbols: Symbols, layers: Sequence[Layer] | None = None) -> dict[str, Symbols]:
         """(n, columns) symbols of layers (all of them, or those given) by their names. Raises MismatchError."""
         layers = self.layers if layers is None else layers
-        if symbols.ndim != 2 or symbols.shape[1] != _columns(layers):
-            raise MismatchError(f"expected symbols of shape (n, {_columns(layers)}), found {symbols.shape}")
+        if symbols.ndim != 2 or symbols.shape[1] != columns_of(layers):
+            raise MismatchError(f"expected symbols of shape (n, {columns_of(layers)}), found {symbols.shape}")
         ends = np.cumsum([layer.columns for layer in layers]).tolist()
         starts = [0, *ends[:-1]]
         return {layer.name: symbols[:, a:b] for layer, a, b in zip(layers, starts, ends, strict=True)}
@@ -185,13 +194,13 @@ class Codec:
     def costs(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """(n, columns) symbols -> bits of an ideal coder for each of them."""
         parts = self.by_layer(np.asarray(symbols, dtype=np.int32))
-        found = [layer.model.costs(parts[layer.name], _given(layer, parts)) for layer in self.layers]
+        found = [layer.model.costs(parts[layer.name], given_of(layer, parts)) for layer in self.layers]
         return np.concatenate(found, axis=1)
 
     def code_length(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """(n, columns) symbols -> (n,) bits a sample of an ideal coder."""
         parts = self.by_layer(np.asarray(symbols, dtype=np.int32))
-        found = [layer.model.code_length(parts[layer.name], _given(layer, parts)) for layer in self.layers]
+        found = [layer.model.code_length(parts[layer.name], given_of(layer, parts)) for layer in self.layers]
         return found[0] if len(found) == 1 else np.sum(found, axis=0)
 
     def compress(self, sample: Any) -> Any:
@@ -224,11 +233,11 @@ class Codec:
             return self.decompress([data], upto)[0]
         needed = self.needed(upto)
         symbols = [self._symbols_of(bytes(item), needed) for item in data]
-        return self.decode(np.concatenate(symbols) if symbols else np.empty((0, _columns(needed)), np.int32), upto)
+        return self.decode(np.concatenate(symbols) if symbols else np.empty((0, columns_of(needed)), np.int32), upto)
 
     def _packet(self, parts: Mapping[str, Symbols]) -> bytes:
         """Of one sample, (1, columns) symbols by layer."""
-        coded = [encode_sample(parts[layer.name][0], layer.model, _given(layer, parts)) for layer in self.layers]
+        coded = [encode_sample(parts[layer.name][0], layer.model, given_of(layer, parts)) for layer in self.layers]
         return coded[0] if len(coded) == 1 else join_layers(coded)
 
     def _symbols_of(self, packet: bytes, needed: Sequence[Layer]) -> Symbols:
@@ -238,8 +247,8 @@ class Codec:
         for layer in needed:
             if (data := coded[layer.name]) is None:
                 raise CorruptFileError(f"a packet that ends before its layer {layer.name} does was truncated")
-            parts[layer.name] = decode_sample(data, layer.model, _given(layer, parts))[None]
-        return _side_by_side(parts)
+            parts[layer.name] = decode_sample(data, layer.model, given_of(layer, parts))[None]
+        return side_by_side(parts)
 
     def analyse(self, batch: list[Any]) -> npt.NDArray[np.float32]:
         """Samples, as `compress` takes them -> (n, d) features: what the backbone, g_a or both make of them."""
@@ -387,18 +396,3 @@ def _domain_of(base: Layer, backbone: BackboneSpec | None) -> Domain:
     networks = base.transform.networks.manifest() if isinstance(base.transform, Chain) else None
     found = domain_of(None if backbone is None else vars(backbone), networks)
     return "images" if found == "images" else "vectors"
-
-
-def _columns(layers: Sequence[Layer]) -> int:
-    return sum(layer.columns for layer in layers)
-
-
-def _given(layer: Layer, parts: Mapping[str, Symbols]) -> list[Symbols]:
-    """The symbols of the layers that condition it."""
-    return [parts[name] for name in layer.given]
-
-
-def _side_by_side(parts: Mapping[str, Symbols]) -> Symbols:
-    """(n, c) symbols of each layer -> (n, columns)."""
-    found = list(parts.values())
-    return found[0] if len(found) == 1 else np.concatenate(found, axis=1)

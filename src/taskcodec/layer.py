@@ -7,7 +7,7 @@ An enhancement layer may look at the symbols of layers below (its model does) an
 does); it names them, and is decoded after them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -78,3 +78,19 @@ Choose: TypeAlias = Callable[[Layer, Floats, Given], Symbols]
 def nearest(layer: Layer, latent: Floats, given: Given = ()) -> Symbols:
     """The layer's own quantizer: each number of the latent on its own, whatever it costs."""
     return layer.quantizer.quantize(latent)
+
+
+def columns_of(layers: Sequence[Layer]) -> int:
+    """How many symbols a sample has in these layers."""
+    return sum(layer.columns for layer in layers)
+
+
+def given_of(layer: Layer, parts: Mapping[str, Symbols]) -> list[Symbols]:
+    """The symbols, among those of layers by name, of the layers that condition this one."""
+    return [parts[name] for name in layer.given]
+
+
+def side_by_side(parts: Mapping[str, Symbols]) -> Symbols:
+    """(n, c) symbols of each layer -> (n, columns)."""
+    found = list(parts.values())
+    return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
