@@ -324,7 +324,7 @@ class Codec:
 
     def to_bytes(self) -> bytes:
         """The codec as the bytes of a safetensors file."""
-        return codec_file.write(*self._content())
+        return codec_file.write(*self._content(), found_at="" if self.backbone is None else self.backbone.found_at)
 
     def save(self, path: str | Path) -> None:
         """Write the codec's file, whole or not at all. Raises StorageError where it cannot be written."""
@@ -339,7 +339,7 @@ class Codec:
             "version": version,
             "domain": self.domain,
             "layers": [layer_manifest(layer, version) for layer in self.layers],
-            "backbone": None if self.backbone is None else vars(self.backbone),
+            "backbone": None if self.backbone is None else self.backbone.content(),
             "provenance": dict(self.provenance),
         }
         # safetensors writes the buffer as it lies: it must lie in C order.
@@ -355,7 +355,8 @@ class Codec:
         """The oldest version of the format that can express this codec."""
         base, transform = self.base, self.base.transform
         alone = len(self.layers) == 1 and base.name == BASE and isinstance(transform, AffineTransform | Chain)
-        if not alone or self.domain != _domain_of(base, self.backbone):
+        placed = self.backbone is not None and self.backbone.found_at
+        if not alone or placed or self.domain != _domain_of(base, self.backbone):
             return LAYERED
         if base.model.kind == SharedTables.kind or transform.affine.axes is not None or transform.affine.unit_norm:
             return 3
@@ -394,5 +395,5 @@ def _of_place(place: int, tensors: codec_file.Tensors) -> codec_file.Tensors:
 def _domain_of(base: Layer, backbone: BackboneSpec | None) -> Domain:
     """What the older files, which do not say what samples are, are read as."""
     networks = base.transform.networks.manifest() if isinstance(base.transform, Chain) else None
-    found = domain_of(None if backbone is None else vars(backbone), networks)
+    found = domain_of(None if backbone is None else backbone.content(), networks)
     return "images" if found == "images" else "vectors"

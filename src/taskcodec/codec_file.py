@@ -20,15 +20,21 @@ from taskcodec.errors import CorruptFileError, ForeignFileError, FutureVersionEr
 FORMAT = "taskcodec.codec"
 VERSION = 4
 """The newest version that is read. Version 2 has networks, version 3 coded axes, tables that columns share and features
-of norm 1, version 4 layers; what an older version can express is written as such (`taskcodec.codec_upgrade`)."""
+of norm 1, version 4 layers and places; what an older version can express is written as such."""
 MAX_BYTES = 2**30
 """Codec files larger than this are refused: the largest honest one holds two 16-bit matrices, or a large network."""
+FOUND_AT = "found_at"
+"""Of the manifest, but like the fingerprint no part of the content that the fingerprint is of."""
 Tensors = dict[str, npt.NDArray[Any]]
 
 
-def write(manifest: Mapping[str, Any], tensors: Tensors) -> bytes:
-    """The bytes of a codec file; the fingerprint is added to the manifest."""
-    stamped = {**manifest, "fingerprint": fingerprint(manifest, tensors)}
+def write(manifest: Mapping[str, Any], tensors: Tensors, found_at: str = "") -> bytes:
+    """The bytes of a codec file; the fingerprint is added to the manifest.
+
+    `found_at` says where its backbone was found: beside the content, so that no fingerprint depends on a place.
+    """
+    beside = {FOUND_AT: found_at} if found_at else {}
+    stamped = {**manifest, "fingerprint": fingerprint(manifest, tensors), **beside}
     return save_tensors(tensors, metadata={"taskcodec": canonical(stamped)})
 
 
@@ -51,7 +57,8 @@ def read(data: bytes, name: str) -> tuple[dict[str, Any], Tensors]:
         raise FutureVersionError(
             f"{name}: codec format version {manifest['version']}, this taskcodec reads up to {VERSION}: upgrade it"
         )
-    claimed, found = manifest.pop("fingerprint", None), fingerprint(manifest, tensors)
+    place, claimed = manifest.pop(FOUND_AT, None), manifest.pop("fingerprint", None)
+    found = fingerprint(manifest, tensors)
     if not isinstance(claimed, str):
         raise CorruptFileError(f"{name}: damaged: its header lacks the fingerprint of its content")
     if claimed != found:
@@ -59,6 +66,8 @@ def read(data: bytes, name: str) -> tuple[dict[str, Any], Tensors]:
         raise CorruptFileError(
             f"{name}: damaged: its header has the fingerprint {claimed[:digits]}, its content {found[:digits]}"
         )
+    if isinstance(place, str) and isinstance(manifest.get("backbone"), dict):
+        manifest["backbone"] = {**manifest["backbone"], FOUND_AT: place}
     return manifest, tensors
 
 

@@ -5,6 +5,7 @@ import json
 import pickle
 import subprocess
 import sys
+from contextlib import chdir
 from dataclasses import replace
 
 import numpy as np
@@ -202,6 +203,49 @@ def test_encode_takes_a_codec_of_images_and_appends_with_it(tmp_path):
     assert np.allclose(codec.analyse([pixels])[0], expected[0], atol=1e-6)
     with pytest.raises(SourceError, match="uint8"):
         codec.compress(np.zeros(8, "f4"))
+
+
+def at(folder, *arguments):
+    with chdir(folder):
+        return run(*arguments)
+
+
+@pytest.mark.parametrize("vectors", [True, False])
+def test_a_store_of_a_learned_codec_does_not_depend_on_the_folder_it_was_made_in(tmp_path, vectors):
+    (tmp_path / "elsewhere").mkdir()
+    (vector_codec() if vectors else image_codec()).save(tmp_path / "l.codec")
+    for part in ("one", "two"):
+        if vectors:
+            np.save(tmp_path / f"{part}.npy", VECTORS[:150] if part == "one" else VECTORS[150:])
+        else:
+            (tmp_path / part).mkdir()
+            for i in range(3):
+                pixels = np.random.default_rng([i, len(part)]).integers(0, 256, (28, 28), np.uint8)
+                Image.fromarray(pixels).save(tmp_path / part / f"{part}{i}.png")
+    one, two = ("one.npy", "two.npy") if vectors else ("one", "two")
+    ways = ((tmp_path, "l.codec", one), (tmp_path / "elsewhere", "../l.codec", f"../{one}"))
+    for number, (folder, codec, source) in enumerate(ways):
+        at(folder, "encode", source, tmp_path / f"{number}.tcz", "--codec", codec)
+    first, second = (taskcodec.open(tmp_path / f"{number}.tcz") for number in (0, 1))
+    assert first.codec.fingerprint == second.codec.fingerprint
+    written = [(tmp_path / f"{number}.tcz" / "codec.safetensors").read_bytes() for number in (0, 1)]
+    assert written[0] == written[1]
+    at(tmp_path / "elsewhere", "encode", f"../{two}", "../0.tcz", "--append")
+    assert len(taskcodec.open(tmp_path / "0.tcz")) == (300 if vectors else 6)
+    assert at(tmp_path, "verify", "0.tcz").stdout
+
+
+def test_a_codec_fitted_on_a_learned_analysis_does_not_depend_on_where_that_was_typed(tmp_path):
+    image_codec().save(tmp_path / "i.codec")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "p").mkdir()
+    for i in range(8):
+        Image.fromarray(RNG.integers(0, 256, (28, 28), dtype=np.uint8)).save(tmp_path / "p" / f"{i}.png")
+    at(tmp_path, "fit", "p", "-o", "a.codec", "--backbone", "codec:i.codec", "--bits", 8)
+    at(tmp_path / "elsewhere", "fit", "../p", "-o", "../b.codec", "--backbone", "codec:../i.codec", "--bits", 8)
+    assert (tmp_path / "a.codec").read_bytes() == (tmp_path / "b.codec").read_bytes()
+    at(tmp_path / "elsewhere", "encode", "../p", "p.tcz", "--codec", "../a.codec")
+    assert len(taskcodec.open(tmp_path / "elsewhere" / "p.tcz")) == 8
 
 
 def test_the_analysis_is_a_backbone_by_the_codec_s_file(tmp_path):

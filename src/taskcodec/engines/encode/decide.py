@@ -8,7 +8,7 @@ from typing import Any
 
 from taskcodec.codec import Codec
 from taskcodec.data import FeatureSource, ImageSource, Source, open_source
-from taskcodec.engines.encode.learned import PREFIX, through
+from taskcodec.engines.encode.learned import through, through_analysis_of
 from taskcodec.engines.encode.ledger import as_fitted, check_fits, is_same, plan, request_of
 from taskcodec.engines.encode.local import Features, Fit, Progress, Watch, encode_source
 from taskcodec.engines.encode.places import is_zipped, place_of_the_new, put_in_place, remove_store, settled, stored_at
@@ -27,8 +27,8 @@ from taskcodec.fitting import default_bits
 from taskcodec.fitting.closed_form.usual import QUALITIES, fit_usual
 from taskcodec.loading import BUNDLED, load_codec
 from taskcodec.store import Store, pack_zip
+from taskcodec.transforms.spec import CARRIED, check_name
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
-from taskcodec.transforms.spec import check_name
 
 LITTLE_KEPT = 0.1
 """A fit that keeps less than this share of the variance of samples like its own has learned its own by heart."""
@@ -81,7 +81,8 @@ def encode_job(
     source, table = labelled(opened_source, options.labels)
     check_no_backbone(source, options.backbone)
     named = None if options.codec is None else load_codec(options.codec)
-    source = through(source, named)
+    add = options.append and named is None
+    source = through_analysis_of(stored_at(store), source) if add else through(source, named)
     packed = zipped and not options.overwrite and os.path.lexists(store)
     if packed and not _is_packed(store, source, named, options):
         raise StorageError(f"{store}: exists; replace it (--overwrite) or name another place")
@@ -112,7 +113,7 @@ def encode_job(
             quality=_quality(options),
             append=options.append,
             named=named is not None,
-            codec_name=f"{PREFIX}{options.codec}",
+            codec_name=f"{CARRIED}{options.codec}",
             remove=(lambda: remove_store(place)) if stale else None,
             chunk_rows=options.chunk_rows,
             progress=progress,
@@ -247,7 +248,7 @@ def _is_begun(found: Store, source: Source, named: Codec | None, options: Encode
     if named is not None or isinstance(source, FeatureSource):
         return True
     spec = found.codec.backbone
-    return spec is not None and spec.name == (options.backbone or DEFAULT_BACKBONE)
+    return spec is not None and spec.answers_to(options.backbone or DEFAULT_BACKBONE)
 
 
 def _is_packed(store: str, source: Source, named: Codec | None, options: EncodeOptions) -> bool:
@@ -275,7 +276,7 @@ def _recorded_backbone(found: Store, place: str, source: Source, named: Codec | 
     spec = found.codec.backbone
     if spec is None:
         raise MismatchError(f"{place}: its codec has no backbone; it takes features (.npy, .parquet), not images")
-    if options.backbone not in (None, spec.name):
+    if options.backbone is not None and not spec.answers_to(options.backbone):
         raise MismatchError(f"{place}: encoded with the backbone {spec.name}, not with {options.backbone}")
     if todo.action == "nothing":
         return None
@@ -292,10 +293,10 @@ def _codec_and_backbone(source: Source, named: Codec | None, options: EncodeOpti
         if named.g_a is not None:
             from taskcodec.transforms.backbones import load_backbone
 
-            return named, load_backbone(f"{PREFIX}{options.codec}", options.device)
+            return named, load_backbone(f"{CARRIED}{options.codec}", options.device)
         if named.backbone is None:
             raise UsageError(f"{options.codec}: a codec without a backbone takes features (.npy, .parquet), not images")
-        if options.backbone not in (None, named.backbone.name):
+        if options.backbone is not None and not named.backbone.answers_to(options.backbone):
             raise UsageError(f"{options.codec}: fitted on {named.backbone.name}, not on {options.backbone}")
         from taskcodec.transforms.backbones import load_backbone_for
 

@@ -10,10 +10,8 @@ from taskcodec.codec import Codec
 from taskcodec.data.sources import FeatureSource, Source
 from taskcodec.errors import MismatchError
 from taskcodec.loading import load_codec
-from taskcodec.transforms.spec import BackboneSpec
-
-PREFIX = "codec:"
-"""What the names of learned analyses begin with, where stores record them as backbones; the codec's file follows."""
+from taskcodec.store import Store
+from taskcodec.transforms.spec import CARRIED, BackboneSpec
 
 
 def through(source: Source, codec: Codec | None) -> Source:
@@ -30,14 +28,24 @@ def through(source: Source, codec: Codec | None) -> Source:
     )
 
 
+def through_analysis_of(store: Store | None, source: Source) -> Source:
+    """What is to be appended to a store, through the analysis that it records, unless it holds features already."""
+    spec = None if store is None else store.codec.backbone
+    if spec is not None and isinstance(source, FeatureSource):
+        inputs = spec.preprocessing.get("inputs")
+        if source.dimension == spec.dimension != inputs:
+            return source
+    return through_recorded(source, spec)
+
+
 def through_recorded(source: Source, spec: BackboneSpec | None) -> Source:
     """The same for the analysis that a store records, whose codec is read again from its file.
 
     Raises MismatchError where the file holds another codec by now.
     """
-    if spec is None or not spec.name.startswith(PREFIX) or not isinstance(source, FeatureSource):
+    if spec is None or not spec.name.startswith(CARRIED) or not isinstance(source, FeatureSource):
         return source
-    codec = load_codec(Path(spec.name.removeprefix(PREFIX)))
+    codec = load_codec(Path(spec.loadable.removeprefix(CARRIED)))
     if codec.g_a is None or codec.g_a.sha256 != spec.weights_sha256:
-        raise MismatchError(f"{spec.name}: not the codec that the store was made with")
+        raise MismatchError(f"{spec.loadable}: not the codec that the store was made with")
     return through(source, codec)

@@ -17,7 +17,6 @@ import numpy.typing as npt
 from taskcodec.codec import Codec
 from taskcodec.data import ImageSource, Item, open_source
 from taskcodec.data.augmentations.draws import AUGMENTATIONS, Augmentations
-from taskcodec.engines.encode.learned import PREFIX
 from taskcodec.engines.encode.local import Progress
 from taskcodec.errors import (
     CorruptFileError,
@@ -34,6 +33,7 @@ from taskcodec.loading import load_codec
 from taskcodec.store import Store
 from taskcodec.store.backend import open_blobs
 from taskcodec.store.format.manifest import write_certificate
+from taskcodec.transforms.spec import CARRIED
 
 DEFAULT_AUGMENTATIONS = "mild"
 NO_AUGMENTATIONS = "none"
@@ -251,10 +251,10 @@ def _bound_of_file(store: Store, path: str) -> Bound:
 def _learned(store: Store) -> Codec | None:
     """The codec with the analysis network that a store of vectors was made through, where its file is still there."""
     codec: Any = store.codec
-    if codec.backbone is None or not codec.backbone.name.startswith(PREFIX):
+    if codec.backbone is None or not codec.backbone.name.startswith(CARRIED):
         return None
     try:
-        found = load_codec(Path(codec.backbone.name.removeprefix(PREFIX)))
+        found = load_codec(Path(codec.backbone.loadable.removeprefix(CARRIED)))
     except TaskcodecError:
         return None  # moved away: views of its features are taken all the same
     return found if found.g_a is not None and found.g_a.sha256 == codec.backbone.weights_sha256 else None

@@ -14,6 +14,7 @@ from taskcodec.evaluation.peers.own import FittedCodec
 from taskcodec.evaluation.peers.protocol import FitSet, Float32s, Returned
 from taskcodec.evaluation.tasks.holdout import LABELLED_SOURCE, refuse_labelled_fit
 from taskcodec.loading import load_codec
+from taskcodec.transforms.spec import CARRIED
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,11 @@ class ImageCodecFile:
 
     def measure(self, subject: Subject) -> Measurement:
         """Its own decoded features of a set's images. Raises MismatchError where one is gone."""
-        from taskcodec.engines.encode.learned import PREFIX
         from taskcodec.engines.encode.local import Batches, sample_features
         from taskcodec.transforms.backbones import load_backbone
 
         source = subject.images()
-        batches = Batches(source, load_backbone(PREFIX + self.path), readers=2)
+        batches = Batches(source, load_backbone(CARRIED + self.path), readers=2)
         features = sample_features(batches, len(source))
         if len(features) != len(source):
             raise MismatchError(f"{len(source) - len(features)} images could not be read again")
@@ -91,7 +91,7 @@ def codec_files(names: tuple[str, ...], backbone: str, pixels: bool) -> list[Any
         of_images = codec.inputs is None
         if of_images and not pixels:
             raise UsageError(f"--codecs {name}: reads images, so every set must be a folder of images")
-        if not of_images and codec.backbone is not None and codec.backbone.name != backbone:
+        if not of_images and codec.backbone is not None and not codec.backbone.answers_to(backbone):
             raise UsageError(f"--codecs {name}: made for features of {codec.backbone.name}, not of {backbone}")
         curve, _, beta = stem.rpartition("-beta")
         key = (curve, f"beta {beta}") if curve and _is_number(beta) else (stem, Path(name).name)

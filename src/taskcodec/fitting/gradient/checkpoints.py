@@ -36,7 +36,7 @@ def described(
         "shape": list(data.samples.shape),
         "sha256": _hash(data),
         "preprocessing": dict(data.preprocessing or {}),
-        "backbone": None if data.backbone is None else asdict(data.backbone),
+        "backbone": None if data.backbone is None else data.backbone.content(),
     }
     return _flat(parts)
 

@@ -8,7 +8,7 @@ To the rest of the house it is a backbone like any other, named by the codec's f
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,20 +20,23 @@ from taskcodec.transforms.backbones.base import Backbone, pick_device
 from taskcodec.transforms.networks.build import unpack
 from taskcodec.transforms.networks.carried import Network, Networks
 from taskcodec.transforms.pictures.images import Preprocessing
-from taskcodec.transforms.spec import BackboneSpec
+from taskcodec.transforms.spec import CARRIED, BackboneSpec, placed
 
 Vectors = npt.NDArray[np.float32]
 BATCH = 1024
 
 
 def spec_of(networks: Networks, below: BackboneSpec | None, name: str) -> BackboneSpec:
-    """What identifies the analysis of these networks: its weights, and all that comes before them."""
+    """What identifies the analysis of these networks: its weights, and all that comes before them.
+
+    The file that `name` says is where it is to be found again, and no part of what it is.
+    """
     g_a = networks.g_a
     assert g_a is not None
-    if below is not None:
-        return BackboneSpec(name, g_a.sha256, int(g_a.sizes["outputs"]), {"backbone": asdict(below)})
     before = dict(networks.preprocessing) if networks.takes_images else {"inputs": networks.inputs}
-    return BackboneSpec(name, g_a.sha256, int(g_a.sizes["outputs"]), before)
+    if below is not None:
+        before = {"backbone": below.content()}
+    return BackboneSpec(f"{CARRIED}{g_a.sha256[:12]}", g_a.sha256, int(g_a.sizes["outputs"]), before, placed(name))
 
 
 def backbone_of(networks: Networks, below: Backbone | None, name: str, device: str | None = None) -> Backbone:

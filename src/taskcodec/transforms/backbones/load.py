@@ -10,7 +10,7 @@ from taskcodec.errors import BackboneError, TaskcodecError
 from taskcodec.transforms.backbones.base import Backbone
 from taskcodec.transforms.backbones.learned import backbone_of
 from taskcodec.transforms.networks.carried import Networks
-from taskcodec.transforms.spec import DEFAULT, BackboneSpec, check_name
+from taskcodec.transforms.spec import CARRIED, DEFAULT, BackboneSpec, check_name
 
 
 @lru_cache(maxsize=2)
@@ -45,15 +45,15 @@ def load_backbone(name: str, device: str | None = None) -> Backbone:
 
 def load_backbone_for(spec: BackboneSpec, device: str | None = None) -> Backbone:
     """Load the backbone a codec was fitted on. Raises BackboneError where weights or preprocessing are others now."""
-    backbone = load_backbone(spec.name, device)
+    backbone, name = load_backbone(spec.loadable, device), spec.loadable
     if backbone.spec.weights_sha256 != spec.weights_sha256 or backbone.spec.dimension != spec.dimension:
         raise BackboneError(
-            f"{spec.name}: its weights (SHA-256 {backbone.spec.weights_sha256[:12]}) are not those the codec "
+            f"{name}: its weights (SHA-256 {backbone.spec.weights_sha256[:12]}) are not those the codec "
             f"was fitted on ({spec.weights_sha256[:12]})"
         )
     if spec.preprocessing and spec.preprocessing != backbone.spec.preprocessing:
         raise BackboneError(
-            f"{spec.name}: its preprocessing ({backbone.spec.preprocessing}) is not the one the codec was fitted with "
+            f"{name}: its preprocessing ({backbone.spec.preprocessing}) is not the one the codec was fitted with "
             f"({spec.preprocessing})"
         )
     return backbone
@@ -79,4 +79,4 @@ def _load_carried(rest: str, device: str | None) -> Backbone:
         raise BackboneError(f"{rest}: not a learned codec ({error})") from error
     if networks is None or networks.g_a is None:
         raise BackboneError(f"{rest}: a codec without a learned analysis")
-    return analysis_of(networks, below, f"codec:{rest}", device)
+    return analysis_of(networks, below, f"{CARRIED}{rest}", device)
