@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 import zarr.registry
 
-from taskcodec.store import AnsCodec
+from taskcodec.store import AnsCodec, PacketCodec
 from tests import ROOT
 
-try:
-    zarr.registry.get_codec_class("taskcodec.ans")
-except KeyError:  # a checkout that is not installed has no entry point
-    zarr.registry.register_codec("taskcodec.ans", AnsCodec)
+for name, codec in (("taskcodec.ans", AnsCodec), ("taskcodec.packets", PacketCodec)):
+    try:
+        zarr.registry.get_codec_class(name)
+    except KeyError:  # a checkout that is not installed has no entry point
+        zarr.registry.register_codec(name, codec)
 
 
 @pytest.fixture(scope="session")

@@ -123,8 +123,8 @@ def coded(codec, cells, train, test, steps):
     quantizer = replace(codec.base.quantizer, step=cells * codec.base.quantizer.step)
     coarser = codec.with_base(replace(codec.base, quantizer=quantizer))
     own, conditional = adapt(coarser, train), with_conditional_tables(coarser, train, steps=steps)
-    symbols = own.encode(test)
-    np.testing.assert_array_equal(conditional.encode(test), symbols)
+    symbols = own.encode_features(test)
+    np.testing.assert_array_equal(conditional.encode_features(test), symbols)
     rates = [
         {
             "step": cells, "entropy_model": name, "bits_file": block_bits(tables, symbols),
@@ -132,7 +132,7 @@ def coded(codec, cells, train, test, steps):
         }
         for name, tables in (("factorized", own.base.model), (CONDITIONAL, conditional.base.model))
     ]  # fmt: skip
-    return own.decode(own.encode(train)), own.decode(symbols), rates
+    return own.decode(own.encode_features(train)), own.decode(symbols), rates
 
 
 def seen(codec, digits):
@@ -196,7 +196,7 @@ def zero_shot_rows(digits, epochs, common):
     about = {"objective": "lite0, zero-shot", "entropy_model": "bundled", "beta": None, "training_images": count}
     for bits in ZERO_SHOT_BITS:
         own = adapt(codec, features[0], bits)
-        symbols = [own.encode(part) for part in features]
+        symbols = [own.encode_features(part) for part in features]
         share = accuracy(*(own.decode(part) for part in symbols), classes[:count], truth, 4 * epochs)
         yield {
             **common, **about, "bits_file": block_bits(own.base.model, symbols[1]),

@@ -118,7 +118,7 @@ def draw_regions(codecs, test, file):
     figure, panels = plt.subplots(1, len(codecs), figsize=(3.9 * len(codecs), 4.1), layout="constrained")
     shuffle = np.random.default_rng(3)
     for panel, (title, codec) in zip(np.atleast_1d(panels), codecs.items(), strict=True):
-        symbols = codec.encode(codec.analyse(list(grid)))
+        symbols = codec.encode(list(grid))
         index = np.unique(symbols, axis=0, return_inverse=True)[1].reshape(len(side), len(side))
         colours = shuffle.permutation(np.linspace(0.1, 1, int(index.max()) + 1))
         panel.imshow(colours[index], origin="lower", extent=(-8, 8, -8, 8), cmap="Pastel1", interpolation="nearest")
@@ -151,7 +151,7 @@ def main():
         begun = time.monotonic()
         codec = fitted(setting, fit, options.seed, 200 if options.quick else 1500)
         task = "plane" if objective == "VC" else "radius"
-        known, symbols = (codec.encode(codec.analyse(list(part))) for part in (fit, test))
+        known, symbols = (codec.encode(list(part)) for part in (fit, test))
         mse = decoded_error(known, symbols, target[task](fit), target[task](test))
         bits, least = block_bits(codec, symbols), bits_at(curves[task], mse)
         rows.append(

@@ -30,7 +30,7 @@ def test_a_zip_is_read_by_forked_workers_while_the_parent_reads(tmp_path, codec,
 
     def fail_unless_equal():
         for _ in range(30):
-            zipped._cache.clear()
+            vars(zipped).pop("_symbols", None)  # so that chunks are read again
             assert np.array_equal(zipped.symbols[:], expected)
 
     workers = [multiprocessing.get_context("fork").Process(target=fail_unless_equal) for _ in range(2)]

@@ -1,13 +1,11 @@
 """Reading a store: length, ids, labels, and features decoded as they are asked for."""
 
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
-from threading import Lock
 from typing import Any, Literal, NoReturn, Self
 
 import numpy as np
@@ -18,7 +16,6 @@ import pyarrow.parquet as pq
 
 from taskcodec.atomic import replacing
 from taskcodec.codec import Codec
-from taskcodec.coding import SymbolModel
 from taskcodec.errors import (
     CorruptFileError,
     ForeignFileError,
@@ -27,15 +24,13 @@ from taskcodec.errors import (
     UsageError,
     needing_packages,
 )
+from taskcodec.layer import columns_of
 from taskcodec.store.backend import absolute, open_blobs
-from taskcodec.store.format.chunks import read_chunk
 from taskcodec.store.format.manifest import (
     CODEC_KEY,
-    CODES_KEY,
     Manifest,
     Part,
     checked_bytes,
-    chunk_key,
     digest,
     read_certificate,
     read_manifest,
@@ -45,10 +40,10 @@ from taskcodec.store.format.manifest import (
 from taskcodec.store.format.samples import OK, SCHEMA, parquet_to_table
 from taskcodec.store.info import StoreInfo
 from taskcodec.store.rows import Rows
+from taskcodec.store.symbols import Symbols
 from taskcodec.store.views.labels import numbers_of_labels
 from taskcodec.store.views.shares import Share
 
-CACHED_CHUNKS = 8
 _NO_ARRAY = (
     "a store is no array, since its samples have features, symbols, ids and labels: index one of these, as in "
     "store.features[0], or take a data set for a DataLoader, store.torch()"
@@ -60,23 +55,26 @@ class Store:
     """A coded data set, read lazily. Open one with `taskcodec.open`.
 
     Every file is checked before it is used: the first damaged one raises CorruptFileError, naming it.
+
+    Args:
+        place: a folder, a .zip, an fsspec URL, or a Zarr store object.
+        threads: that decode chunks side by side.
+        upto: the layer whose features are given; the highest by default. Only its bytes, and those of the layers that
+            it depends on, are read.
     """
 
-    def __init__(self, place: Any, threads: int | None = None) -> None:
-        self.place, self._threads = place, threads or os.cpu_count() or 1
+    def __init__(self, place: Any, threads: int | None = None, upto: str | None = None) -> None:
+        self.place, self._threads, self.upto = place, threads or os.cpu_count() or 1, upto
         self._where, self._blobs = absolute(place), open_blobs(place)
         self.manifest: Manifest = read_manifest(self._blobs)
-        self._cache: OrderedDict[int, npt.NDArray[np.int32]] = OrderedDict()
-        self._lock = Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopened, (self._where, self._threads, digest(self.manifest))
+        return _reopened, (self._where, self._threads, self.upto, digest(self.manifest))
 
     def close(self) -> None:
         """Let go of open files and decoded chunks; what is read after that is opened again."""
         self._blobs.close()
-        with self._lock:
-            self._cache.clear()
+        vars(self).pop("_symbols", None)
 
     def __enter__(self) -> Self:
         return self
@@ -162,8 +160,8 @@ class Store:
 
     @property
     def symbols(self) -> Rows:
-        """(n, k) int32, decoded when indexed."""
-        return self._rows(False, self.manifest.columns, np.int32)
+        """(n, k) int32, decoded when indexed: of the layer that is given and those it needs, side by side."""
+        return self._rows(False, self._columns, np.int32)
 
     def _rows(self, features: bool, width: int, dtype: Any) -> Rows:
         return Rows(partial(self._gather, features), (len(self), width), dtype, self.manifest.chunk_rows)
@@ -171,7 +169,7 @@ class Store:
     def batches(self) -> Iterator[npt.NDArray[np.float32]]:
         """The features chunk by chunk, in order: constant memory for any number of samples."""
         for index in range(self.manifest.chunks):
-            yield self.codec.decode(self._chunk(index))
+            yield self.codec.decode(self._chunk(index), self.upto)
 
     def to_numpy(self) -> npt.NDArray[np.float32]:
         """(n, d) features."""
@@ -248,7 +246,8 @@ class Store:
         """Counts and sizes, from the files themselves."""
         self._check_unchanged()
         sizes = self._blobs.sizes()
-        keys = [chunk_key(index) for index in range(self.manifest.chunks)]
+        chunks = range(self.manifest.chunks)
+        keys = [self.manifest.chunk_key(layer, index) for layer in self.manifest.layers for index in chunks]
         missing = [key for key in keys if key not in sizes]
         if missing:
             raise CorruptFileError(f"{self._blobs.name}/{missing[0]}: missing")
@@ -280,7 +279,7 @@ class Store:
         faults: list[str] = []
         steps: list[Callable[[], object]] = [self._check_codes_metadata, lambda: self.codec, lambda: self.certificate]
         steps += [lambda part=part: self._part(part) for part in self.manifest.parts]  # type: ignore[misc]
-        steps += [lambda index=index: self._decode_chunk(index) for index in range(self.manifest.chunks)]  # type: ignore[misc]
+        steps += [lambda index=index: self._read(self._every, index) for index in range(self.manifest.chunks)]  # type: ignore[misc]
         for step in steps:
             try:
                 step()
@@ -292,13 +291,14 @@ class Store:
         return faults
 
     def _check_codes_metadata(self) -> None:
-        place = f"{self._blobs.name}/{CODES_KEY}"
-        with self._telling_changes():
-            data = self._blobs.get(CODES_KEY)
-            if data is None:
-                raise CorruptFileError(f"{place}: missing")
-            if sha256(shapeless(data, place)) != self.manifest.codes_sha256:
-                raise CorruptFileError(f"{place}: damaged (its SHA-256 is not the manifest's)")
+        for layer in self.manifest.layers:
+            place = f"{self._blobs.name}/{self.manifest.codes_key(layer)}"
+            with self._telling_changes():
+                data = self._blobs.get(self.manifest.codes_key(layer))
+                if data is None:
+                    raise CorruptFileError(f"{place}: missing")
+                if sha256(shapeless(data, place)) != layer.codes_sha256:
+                    raise CorruptFileError(f"{place}: damaged (its SHA-256 is not the manifest's)")
 
     def _part(self, part: Part) -> pa.Table:
         place = f"{self._blobs.name}/{part.file}"
@@ -310,13 +310,21 @@ class Store:
         return table
 
     @cached_property
-    def _tables(self) -> SymbolModel:
-        return self.codec.base.model
+    def _symbols(self) -> Symbols:
+        return Symbols(self._blobs, self.manifest, self.codec.needed(self.upto))
 
-    def _decode_chunk(self, index: int) -> npt.NDArray[np.int32]:
-        tables = self._tables
+    @property
+    def _every(self) -> Symbols:
+        return Symbols(self._blobs, self.manifest, self.codec.layers)
+
+    @property
+    def _columns(self) -> int:
+        alone = len(self.manifest.layers) == 1 and self.upto is None
+        return self.manifest.columns if alone else columns_of(self.codec.needed(self.upto))
+
+    def _read(self, symbols: Symbols, index: int) -> npt.NDArray[np.int32]:
         with self._telling_changes():
-            return read_chunk(self._blobs, self.manifest, index, tables)
+            return symbols.read(index)
 
     @contextmanager
     def _telling_changes(self) -> Iterator[None]:
@@ -338,23 +346,15 @@ class Store:
             raise MismatchError(f"{self._blobs.name}: replaced or added to since it was opened: open it again")
 
     def _chunk(self, index: int) -> npt.NDArray[np.int32]:
-        with self._lock:
-            if index in self._cache:
-                self._cache.move_to_end(index)
-                return self._cache[index]
-        symbols = self._decode_chunk(index)
-        with self._lock:
-            self._cache[index] = symbols
-            while len(self._cache) > CACHED_CHUNKS:
-                self._cache.popitem(last=False)
-        return symbols
+        found, symbols = self._symbols.cached(index), self._symbols
+        return symbols.keep(index, self._read(symbols, index)) if found is None else found
 
     def _gather(self, features: bool, positions: npt.NDArray[np.int64], columns: slice) -> npt.NDArray[Any]:
-        width, dtype = (self.manifest.dimension, np.float32) if features else (self.manifest.columns, np.int32)
+        width, dtype = (self.manifest.dimension, np.float32) if features else (self._columns, np.int32)
         out = np.empty((len(positions), len(range(width)[columns])), dtype)
         if not len(positions):
             return out
-        codec, _ = self.codec, self._tables.choices.models  # made once, before the threads start
+        codec, _ = self.codec, self._symbols  # made once, before the threads start
         chunk_of = positions // self.manifest.chunk_rows
         order = np.argsort(chunk_of, kind="stable")
         chunks, starts = np.unique(chunk_of[order], return_index=True)
@@ -362,7 +362,7 @@ class Store:
         def fill(job: tuple[int, npt.NDArray[np.int64]]) -> None:
             index, where = job
             rows = self._chunk(index)[positions[where] - index * self.manifest.chunk_rows]
-            out[where] = (codec.decode(rows) if features else rows)[:, columns]
+            out[where] = (codec.decode(rows, self.upto) if features else rows)[:, columns]
 
         jobs: Sequence[tuple[int, npt.NDArray[np.int64]]] = list(
             zip(chunks.tolist(), np.split(order, starts[1:]), strict=True)
@@ -376,9 +376,9 @@ class Store:
         return out
 
 
-def _reopened(place: Any, threads: int, expected: str) -> Store:
+def _reopened(place: Any, threads: int, upto: str | None, expected: str) -> Store:
     """A store in another process. Raises MismatchError where it is not the one that was sent there."""
-    store = Store(place, threads)
+    store = Store(place, threads, upto)
     if digest(store.manifest) != expected:
         raise MismatchError(f"{place}: replaced or added to since it was opened: open it again")
     return store

@@ -5,6 +5,7 @@ what it names is still there: a part that grows gets a new name, and a chunk tha
 """
 
 import json
+import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -15,19 +16,25 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 from zarr.codecs import Crc32cCodec
+from zarr.dtype import VariableLengthBytes
+from zarr.errors import UnstableSpecificationWarning
 from zarr.storage import MemoryStore
 
 from taskcodec.codec import Codec
 from taskcodec.coding import SymbolModel
 from taskcodec.errors import CorruptFileError, MismatchError, StorageError, UsageError
+from taskcodec.layer import Layer, given_of, side_by_side
 from taskcodec.store.backend import Blobs, ZarrBlobs, open_blobs, writer_lock
-from taskcodec.store.format.chunks import read_chunk, write_chunk
+from taskcodec.store.format.chunks import CodedLayer, read_chunk, write_chunk
 from taskcodec.store.format.manifest import (
     CODEC_KEY,
-    CODES_KEY,
     GROUP_KEY,
+    ONLY,
+    PACKETS,
+    ROWS,
     Manifest,
     Part,
+    StoredLayer,
     checked_bytes,
     max_chunk_rows,
     read_manifest,
@@ -35,6 +42,7 @@ from taskcodec.store.format.manifest import (
     shapeless,
     write_manifest,
 )
+from taskcodec.store.format.packets import PacketCodec
 from taskcodec.store.format.samples import OK, SampleRecord, parquet_to_table, records_to_parquet
 from taskcodec.store.format.zarr_codec import AnsCodec
 
@@ -57,8 +65,9 @@ class StoreWriter:
     1
     """
 
-    def __init__(self, blobs: Blobs, tables: SymbolModel, manifest: Manifest, locks: ExitStack) -> None:
-        self._blobs, self._tables, self.manifest, self._locks = blobs, tables, manifest, locks
+    def __init__(self, blobs: Blobs, codec: Codec, manifest: Manifest, locks: ExitStack) -> None:
+        self._blobs, self._codec, self.manifest, self._locks = blobs, codec, manifest, locks
+        self._layers = [_coded(blobs, manifest, layer) for layer in codec.layers]
         self._rows: list[npt.NDArray[np.int32]] = []
         self._records: list[SampleRecord] = []
         self._pending_rows = 0
@@ -79,10 +88,11 @@ class StoreWriter:
         try:
             if blobs.get(GROUP_KEY) is not None:
                 raise StorageError(f"{blobs.name}: there is a store already; append to it or name another place")
-            own = ("codes/", "samples/", CODEC_KEY, f".{CODEC_KEY}.", f".{GROUP_KEY}.")  # of a run killed at once, too
-            if any(not key.startswith(own) for key in blobs.sizes()):
+            remains = (f"{ONLY}/", "layers/", "samples/", CODEC_KEY, f".{CODEC_KEY}.", f".{GROUP_KEY}.")
+            if any(not key.startswith(remains) for key in blobs.sizes()):  # those are of a run killed at once, too
                 raise StorageError(f"{blobs.name}: other files lie there; name an empty place")
-            data, codes = codec.to_bytes(), _codes_metadata(codec.base.model, chunk_rows, 0)
+            data = codec.to_bytes()
+            codes = [_codes_metadata(_layout_of(layer), layer.model, chunk_rows, 0) for layer in codec.layers]
             manifest = Manifest(
                 state="writing",
                 fingerprint=codec.fingerprint,
@@ -91,13 +101,17 @@ class StoreWriter:
                 chunk_rows=chunk_rows,
                 samples=0,
                 codec_sha256=sha256(data),
-                codes_sha256=sha256(shapeless(codes, CODES_KEY)),
+                layers=tuple(
+                    StoredLayer(layer.name, layer.columns, _layout_of(layer), sha256(shapeless(each, layer.name)))
+                    for layer, each in zip(codec.layers, codes, strict=True)
+                ),
                 source=source or {},
             )
             blobs.put(CODEC_KEY, data)
-            blobs.put(CODES_KEY, codes)
+            for stored, each in zip(manifest.layers, codes, strict=True):
+                blobs.put(manifest.codes_key(stored), each)
             write_manifest(blobs, manifest)
-            return cls(blobs, codec.base.model, manifest, locks)
+            return cls(blobs, codec, manifest, locks)
         except BaseException:
             locks.close()
             raise
@@ -111,11 +125,8 @@ class StoreWriter:
         locks.enter_context(writer_lock(blobs))
         try:
             manifest = read_manifest(blobs)
-            codes = blobs.get(CODES_KEY)
-            if codes is None or sha256(shapeless(codes, CODES_KEY)) != manifest.codes_sha256:
-                raise CorruptFileError(f"{blobs.name}/{CODES_KEY}: missing or damaged")
-            tables = AnsCodec.from_dict(_serializer(codes)).tables
-            writer = cls(blobs, tables, manifest, locks)
+            data = checked_bytes(blobs, CODEC_KEY, manifest.codec_sha256)
+            writer = cls(blobs, Codec.from_bytes(data, f"{blobs.name}/{CODEC_KEY}"), manifest, locks)
             writer._reopen_last_chunk()
             if source is not None:
                 writer.manifest = replace(writer.manifest, source=source)
@@ -159,20 +170,36 @@ class StoreWriter:
         cut = len(self._records) if final else _records_for(self._records, rows)
         records, index = self._records[:cut], self.manifest.samples // self.manifest.chunk_rows
         parts = self.manifest.parts
-        crc = write_chunk(self._blobs, index, symbols[:rows], self._tables) if rows else 0
+        crcs = self._write_chunks(index, symbols[:rows]) if rows else (0,) * len(self._layers)
         if records:
             data = records_to_parquet(records)
             name = f"samples/part-{index:06d}-{sha256(data)[:8]}.parquet"
             self._blobs.put(name, data)
-            parts = (*parts, Part(name, sha256(data), rows, len(records) - rows, crc))
+            parts = (*parts, Part(name, sha256(data), rows, len(records) - rows, crcs))
         samples = self.manifest.samples + rows
         if rows:
-            self._blobs.put(CODES_KEY, _codes_metadata(self._tables, self.manifest.chunk_rows, samples))
+            for layer in self._layers:
+                codes = _codes_metadata(layer.stored.layout, layer.model, self.manifest.chunk_rows, samples)
+                self._blobs.put(self.manifest.codes_key(layer.stored), codes)
         state = "complete" if final else "writing"
         self.manifest = replace(self.manifest, samples=samples, parts=parts, state=state)
         write_manifest(self._blobs, self.manifest)
         self._rows, self._records = [symbols[rows:]], self._records[cut:]
         self._pending_rows -= rows
+
+    def _write_chunks(self, index: int, symbols: npt.NDArray[np.int32]) -> tuple[int, ...]:
+        """Put the chunk of every layer; the CRC-32C of their symbols."""
+        parts, crcs = self._codec.by_layer(symbols), list[int]()
+        for own, layer in zip(self._codec.layers, self._layers, strict=True):
+            key = self.manifest.chunk_key(layer.stored, index)
+            crcs.append(write_chunk(self._blobs, key, layer, parts[own.name], given_of(own, parts)))
+        return tuple(crcs)
+
+    def _read_chunks(self, index: int) -> npt.NDArray[np.int32]:
+        parts: dict[str, npt.NDArray[np.int32]] = {}
+        for own, layer in zip(self._codec.layers, self._layers, strict=True):
+            parts[own.name] = read_chunk(self._blobs, self.manifest, index, layer, given_of(own, parts))
+        return side_by_side(parts)
 
     def _reopen_last_chunk(self) -> None:
         """Take a last chunk that is not full back into memory: it will be written again, longer."""
@@ -192,7 +219,7 @@ class StoreWriter:
             table = parquet_to_table(checked_bytes(self._blobs, part.file, part.sha256), part.file)
             self._records.extend(SampleRecord(**row) for row in table.to_pylist())
         if rest:
-            self._rows = [read_chunk(self._blobs, manifest, manifest.chunks - 1, self._tables)]
+            self._rows = [self._read_chunks(manifest.chunks - 1)]
             self._pending_rows = rest
         self.manifest = replace(manifest, samples=manifest.samples - rest, parts=tuple(kept))
 
@@ -212,22 +239,45 @@ def _records_for(records: Sequence[SampleRecord], rows: int) -> int:
     return len(records)
 
 
-def _codes_metadata(tables: SymbolModel, chunk_rows: int, samples: int) -> bytes:
-    """The `zarr.json` that Zarr itself writes for our array."""
+def _layout_of(layer: Layer) -> str:
+    """What codes alone is an array of rows; what needs other layers, an item for each sample."""
+    return PACKETS if layer.model.given_columns else ROWS
+
+
+def _coded(blobs: Blobs, manifest: Manifest, layer: Layer) -> CodedLayer:
+    """A layer of a store with what codes it: its array's own tables, whose bytes another build of zlib may have made.
+
+    Raises CorruptFileError where the array's metadata is missing or damaged, MismatchError where the layer is.
+    """
+    stored = next((found for found in manifest.layers if found.name == layer.name), None)
+    if stored is None:
+        raise MismatchError(f"{blobs.name}: its layers are not those of its codec")
+    key = manifest.codes_key(stored)
+    codes = blobs.get(key)
+    if codes is None or sha256(shapeless(codes, key)) != stored.codes_sha256:
+        raise CorruptFileError(f"{blobs.name}/{key}: missing or damaged")
+    if stored.layout == PACKETS:
+        return CodedLayer(stored, layer.model)
+    return CodedLayer(stored, AnsCodec.from_dict(json.loads(codes)["codecs"][0]).tables)
+
+
+def _codes_metadata(layout: str, model: SymbolModel, chunk_rows: int, samples: int) -> bytes:
+    """The `zarr.json` that Zarr itself writes for the array of a layer."""
     memory = MemoryStore()
-    zarr.create_array(
-        memory,
-        shape=(samples, tables.columns),
-        chunks=(chunk_rows, tables.columns),
-        dtype="int32",
-        serializer=AnsCodec(tables),
-        compressors=(Crc32cCodec(),),
-        filters=(),
-        fill_value=0,
-        dimension_names=("sample", "symbol"),
-    )
+    if layout == PACKETS:
+        own: dict[str, Any] = {"dtype": VariableLengthBytes(), "serializer": PacketCodec(), "fill_value": b""}
+    else:
+        own = {"dtype": "int32", "serializer": AnsCodec(model), "fill_value": 0}
+    columns = () if layout == PACKETS else (model.columns,)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnstableSpecificationWarning)
+        zarr.create_array(
+            memory,
+            shape=(samples, *columns),
+            chunks=(chunk_rows, *columns),
+            compressors=(Crc32cCodec(),),
+            filters=(),
+            dimension_names=("sample", "symbol")[: 1 + len(columns)],
+            **own,
+        )
     return ZarrBlobs(memory).get("zarr.json") or b""
-
-
-def _serializer(codes: bytes) -> dict[str, Any]:
-    return dict(json.loads(codes)["codecs"][0])

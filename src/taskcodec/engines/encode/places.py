@@ -10,7 +10,7 @@ from taskcodec.store import Store
 from taskcodec.store.backend import FolderBlobs, ZipBlobs, open_blobs, writer_lock
 from taskcodec.store.format.manifest import CODEC_KEY, GROUP_KEY
 
-OWN = (GROUP_KEY, CODEC_KEY, "codes/", "samples/")
+OWN = (GROUP_KEY, CODEC_KEY, "codes/", "layers/", "samples/")
 
 
 def settled(place: str) -> str:

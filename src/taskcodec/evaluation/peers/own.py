@@ -93,7 +93,7 @@ class FittedCodec:
         codec = self.refitted(features)
 
         def code(block: Float32s) -> tuple[Float32s, int]:
-            data = encode_block(codec.encode(block), codec.base.model)
+            data = encode_block(codec.encode_features(block), codec.base.model)
             return codec.decode(decode_block(data, len(block), codec.base.model)), len(data)
 
         return in_blocks(features, code)

@@ -1,47 +1,68 @@
-"""Chunks of a store as the manifest counts them: checked bytes, and checked symbols.
+"""Chunks of a store as the manifest counts them: checked bytes, and checked symbols, layer by layer.
 
 A chunk's own CRC-32C says that its bytes are whole; the manifest's, that they are the symbols that belong there. The
 latter is of the symbols that count: a chunk may hold more, of an append that was never committed.
 """
+
+from dataclasses import dataclass
 
 import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
 from taskcodec.coding import SymbolModel
+from taskcodec.coding.symbol_model import Given
 from taskcodec.errors import CorruptFileError
 from taskcodec.store.backend import Blobs
-from taskcodec.store.format.manifest import Manifest, chunk_key
+from taskcodec.store.format.manifest import PACKETS, Manifest, StoredLayer
+from taskcodec.store.format.packets import decode_packets, encode_packets
 from taskcodec.store.format.zarr_codec import decode_rows, encode_rows
 
 
-def write_chunk(blobs: Blobs, index: int, symbols: npt.NDArray[np.int32], tables: SymbolModel) -> int:
-    """Put chunk `index` of (rows, k) symbols; their CRC-32C, for the manifest."""
-    block = encode_rows(symbols, tables)
-    blobs.put(chunk_key(index), block + google_crc32c.value(block).to_bytes(4, "little"))
+@dataclass(frozen=True, eq=False)
+class CodedLayer:
+    """A layer of a store, and what codes it.
+
+    Attributes:
+        stored: where and how it lies.
+        model: what its symbols are coded with.
+    """
+
+    stored: StoredLayer
+    model: SymbolModel
+
+
+def write_chunk(blobs: Blobs, key: str, layer: CodedLayer, symbols: npt.NDArray[np.int32], given: Given) -> int:
+    """Put a chunk of (rows, c) symbols of a layer; their CRC-32C, for the manifest."""
+    packets = layer.stored.layout == PACKETS
+    block = encode_packets(symbols, layer.model, given) if packets else encode_rows(symbols, layer.model)
+    blobs.put(key, block + google_crc32c.value(block).to_bytes(4, "little"))
     return symbols_crc32c(symbols)
 
 
-def read_chunk(blobs: Blobs, manifest: Manifest, index: int, tables: SymbolModel) -> npt.NDArray[np.int32]:
-    """(rows, k) symbols of a chunk: as many as the manifest counts, padding and later rows cut.
+def read_chunk(blobs: Blobs, manifest: Manifest, index: int, layer: CodedLayer, given: Given) -> npt.NDArray[np.int32]:
+    """(rows, c) symbols of a layer's chunk: as many as the manifest counts, padding and later rows cut.
 
     Raises CorruptFileError naming the chunk: missing, damaged, or not the one that belongs there.
     """
-    place = f"{blobs.name}/{chunk_key(index)}"
-    data, part = blobs.get(chunk_key(index)), manifest.filled[index]
+    key, part, stored = manifest.chunk_key(layer.stored, index), manifest.filled[index], layer.stored
+    place, data = f"{blobs.name}/{key}", blobs.get(key)
     if data is None:
         raise CorruptFileError(f"{place}: missing")
     if len(data) < 4 or google_crc32c.value(data[:-4]).to_bytes(4, "little") != data[-4:]:
         raise CorruptFileError(f"{place}: damaged (CRC-32C does not match its {len(data)} bytes)")
     try:
-        found = decode_rows(data[:-4], tables, manifest.chunk_rows)[: part.rows]
+        if stored.layout == PACKETS:
+            found = decode_packets(data[:-4], layer.model, manifest.chunk_rows, given)[: part.rows]
+        else:
+            found = decode_rows(data[:-4], layer.model, manifest.chunk_rows)[: part.rows]
     except CorruptFileError as error:
         raise CorruptFileError(f"{place}: {error}") from error
     if len(found) < part.rows:
-        padded = np.zeros((part.rows, manifest.columns), np.int32)
+        padded = np.zeros((part.rows, stored.columns), np.int32)
         padded[: len(found)] = found
         found = padded
-    if symbols_crc32c(found) != part.symbols_crc32c:
+    if symbols_crc32c(found) != part.symbols_crc32c[manifest.layers.index(stored)]:
         raise CorruptFileError(f"{place}: not the symbols that belong there (another CRC-32C than the manifest's)")
     return found
 

@@ -12,13 +12,18 @@ from typing import Any
 
 from taskcodec.coding.ans import MAX_ROWS as MAX_BLOCK_ROWS
 from taskcodec.errors import CorruptFileError, ForeignFileError, FutureVersionError
+from taskcodec.layer import BASE
 from taskcodec.store.backend import Blobs, writer_lock
 
 FORMAT = "taskcodec.store"
-VERSION = 1
+VERSION = 2
+"""The newest version that is read. Version 1 has one layer, in rows; what it can express is written as such."""
 GROUP_KEY = "zarr.json"
-CODES_KEY = "codes/zarr.json"
 CODEC_KEY = "codec.safetensors"
+ROWS, PACKETS = "rows", "packets"
+"""How the symbols of a layer lie: an array of them, or an item of bytes for each sample."""
+ONLY = "codes"
+"""Where the array of the one layer of version 1 lies."""
 MAX_ROWS = 2**40
 MAX_CHUNK_SYMBOLS = 2**28
 """Symbols in a chunk, at most: what one read may have to hold in memory."""
@@ -31,14 +36,32 @@ CERTIFICATE_VERSION = 1
 class Part:
     """One Parquet file of sample records: those of one chunk, failures among them in source order.
 
-    `symbols_crc32c` is of the symbols of its rows (see `taskcodec.store.format.chunks`), 0 where it has none.
+    `symbols_crc32c` is of the symbols of its rows (see `taskcodec.store.format.chunks`), one for each layer, 0 where it
+    has none.
     """
 
     file: str
     sha256: str
     rows: int
     failures: int
-    symbols_crc32c: int
+    symbols_crc32c: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class StoredLayer:
+    """Where and how a layer lies.
+
+    Attributes:
+        name: of the codec's layer.
+        columns: its symbols a sample.
+        layout: ROWS or PACKETS.
+        codes_sha256: of its array's metadata without the shape.
+    """
+
+    name: str
+    columns: int
+    layout: str
+    codes_sha256: str
 
 
 @dataclass(frozen=True)
@@ -52,9 +75,25 @@ class Manifest:
     chunk_rows: int
     samples: int
     codec_sha256: str
-    codes_sha256: str
+    layers: tuple[StoredLayer, ...]
     parts: tuple[Part, ...] = ()
     source: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def version(self) -> int:
+        """The oldest version of the format that can express this store."""
+        return 1 if [(layer.name, layer.layout) for layer in self.layers] == [(BASE, ROWS)] else 2
+
+    def codes_key(self, layer: StoredLayer) -> str:
+        """Where the metadata of a layer's array lies."""
+        return f"{self._array(layer)}/zarr.json"
+
+    def chunk_key(self, layer: StoredLayer, index: int) -> str:
+        """Where chunk `index` of a layer lies."""
+        return f"{self._array(layer)}/c/{index}" + ("/0" if layer.layout == ROWS else "")
+
+    def _array(self, layer: StoredLayer) -> str:
+        return ONLY if self.version == 1 else f"layers/{layer.name}"
 
     @property
     def chunks(self) -> int:
@@ -72,11 +111,6 @@ def max_chunk_rows(columns: int) -> int:
     return min(MAX_CHUNK_SYMBOLS // max(columns, 1), MAX_BLOCK_ROWS)
 
 
-def chunk_key(index: int) -> str:
-    """Where chunk `index` lies."""
-    return f"codes/c/{index}/0"
-
-
 def write_manifest(blobs: Blobs, manifest: Manifest) -> None:
     """Put the manifest: from here on readers see what it names."""
     content = _content(manifest)
@@ -91,7 +125,22 @@ def digest(manifest: Manifest) -> str:
 
 
 def _content(manifest: Manifest) -> dict[str, Any]:
-    return {"format": FORMAT, "version": VERSION, **asdict(manifest)}
+    content = {"format": FORMAT, "version": manifest.version, **asdict(manifest)}
+    if manifest.version > 1:
+        return content
+    (only,) = content.pop("layers")
+    parts = [{**part, "symbols_crc32c": part["symbols_crc32c"][0]} for part in content["parts"]]
+    return {**content, "codes_sha256": only["codes_sha256"], "parts": parts}
+
+
+def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
+    """The fields of any version as version 2 has them. Raises KeyError or TypeError."""
+    fields = {key: value for key, value in content.items() if key not in ("format", "version")}
+    if content["version"] > 1:
+        return fields
+    only = {"name": BASE, "columns": fields["columns"], "layout": ROWS, "codes_sha256": fields.pop("codes_sha256")}
+    parts = [{**part, "symbols_crc32c": [part["symbols_crc32c"]]} for part in fields["parts"]]
+    return {**fields, "layers": [only], "parts": parts}
 
 
 def read_manifest(blobs: Blobs) -> Manifest:
@@ -102,7 +151,7 @@ def read_manifest(blobs: Blobs) -> Manifest:
     data = blobs.get(GROUP_KEY)
     place = f"{blobs.name}/{GROUP_KEY}"
     if data is None:
-        if any(key.startswith(("codes/", "samples/part-")) for key in _some_keys(blobs)):
+        if any(key.startswith((f"{ONLY}/", "layers/", "samples/part-")) for key in _some_keys(blobs)):
             raise CorruptFileError(f"{place}: missing from a taskcodec store")
         raise ForeignFileError(f"{blobs.name}: not a taskcodec store (no {GROUP_KEY} in it)")
     try:
@@ -126,9 +175,10 @@ def read_manifest(blobs: Blobs) -> Manifest:
     if content.get("format") != FORMAT or type(version) is not int or version < 1:
         raise CorruptFileError(f"{place}: {FORMAT} version 1 to {VERSION} expected")
     try:
-        fields = {key: value for key, value in content.items() if key not in ("format", "version")}
-        parts = tuple(Part(**part) for part in fields.pop("parts"))
-        manifest = Manifest(parts=parts, **fields)
+        fields = _upgraded(content)
+        parts = tuple(Part(**{**part, "symbols_crc32c": tuple(part["symbols_crc32c"])}) for part in fields.pop("parts"))
+        layers = tuple(StoredLayer(**layer) for layer in fields.pop("layers"))
+        manifest = Manifest(parts=parts, layers=layers, **fields)
     except (KeyError, TypeError) as error:
         raise CorruptFileError(f"{place}: lacks or mangles {error}") from error
     _check(manifest, place)
@@ -215,8 +265,10 @@ def sha256(data: bytes) -> str:
 def _check(manifest: Manifest, place: str) -> None:
     parts = manifest.parts
     counts = [manifest.samples, manifest.chunk_rows, manifest.columns, manifest.dimension]
-    counts += [count for part in parts for count in (part.rows, part.failures, part.symbols_crc32c)]
-    texts = [manifest.fingerprint, manifest.codec_sha256, manifest.codes_sha256]
+    counts += [count for part in parts for count in (part.rows, part.failures, *part.symbols_crc32c)]
+    counts += [layer.columns for layer in manifest.layers]
+    texts = [manifest.fingerprint, manifest.codec_sha256]
+    texts += [text for layer in manifest.layers for text in (layer.name, layer.codes_sha256)]
     texts += [text for part in parts for text in (part.file, part.sha256)]
     # A part belongs to one chunk: so the manifest's own length bounds the samples that it can claim.
     if (
@@ -228,6 +280,15 @@ def _check(manifest: Manifest, place: str) -> None:
         raise CorruptFileError(f"{place}: counts that no store has")
     if not all(isinstance(text, str) for text in texts) or manifest.state not in STATES:
         raise CorruptFileError(f"{place}: names, digests or a state that no store has")
+    names = [layer.name for layer in manifest.layers]
+    if (
+        not all(name.isidentifier() for name in names)
+        or len(set(names)) != len(names)
+        or any(layer.layout not in (ROWS, PACKETS) for layer in manifest.layers)
+        or any(len(part.symbols_crc32c) != len(names) for part in parts)
+        or sum(layer.columns for layer in manifest.layers) != manifest.columns
+    ):
+        raise CorruptFileError(f"{place}: layers that no store has")
     if not isinstance(manifest.source, dict):
         raise CorruptFileError(f"{place}: a source that is no description")
     if sum(part.rows for part in manifest.parts) != manifest.samples:
