@@ -14,7 +14,7 @@ import struct
 import sys
 import zlib
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,11 +70,12 @@ class Group(NamedTuple):
 
 
 class Conditional(NamedTuple):
-    """Tables that decoded symbols choose; `side` columns in front are no part of the latent."""
+    """Tables that decoded symbols choose; `side` columns in front are no part of the latent, `given` lie below."""
 
     bank: list[Column]
     groups: list[Group]
     side: int
+    given: int
 
     def __len__(self) -> int:
         return sum(group.columns for group in self.groups)
@@ -86,12 +87,19 @@ Tables = list[Column] | Conditional
 Tensor = tuple[list[int], list[float]]
 
 
-class Codec(NamedTuple):
-    """A codec file: its manifest, and each tensor as (shape, flat list), those of version 3 as earlier ones."""
+class Layer(NamedTuple):
+    """A layer of a codec: its entry in the manifest, each tensor as (shape, flat list), parts written out in full."""
 
-    manifest: dict[str, Any]
+    entry: dict[str, Any]
     tensors: dict[str, Tensor]
     tables: Tables
+
+
+class Codec(NamedTuple):
+    """A codec file: its manifest, and its layers, of which those of versions 1 to 3 have one."""
+
+    manifest: dict[str, Any]
+    layers: list[Layer]
 
 
 def canonical(content: Any) -> bytes:
@@ -162,11 +170,12 @@ def read_any_tables(data: bytes) -> Tables:
         return read_tables(data)
     end = 8 + int.from_bytes(data[4:8], "little")
     numbers, groups = iter(unpack(data[8:end])), []
-    count, has_side = islice(numbers, 2)
+    count, marks = islice(numbers, 2)
+    given = next(numbers) if marks & 2 else 0
     for _ in range(count):
         columns, base, levels, fraction_bits, conditional = islice(numbers, 5)
         groups.append(Group(columns, base, levels, fraction_bits, read_network(numbers) if conditional else None))
-    return Conditional(read_tables(data[end:]), groups, groups[0].columns if has_side else 0)
+    return Conditional(read_tables(data[end:]), groups, groups[0].columns if marks & 1 else 0, given)
 
 
 def read_tables(data: bytes) -> list[Column]:
@@ -212,10 +221,11 @@ class Stack:
             value |= q >> 8 << shift
         return value - 2**32 if value >= 2**31 else value
 
-    def pop_rows(self, rows: int, tables: Tables) -> Symbols:
+    def pop_rows(self, rows: int, tables: Tables, below: Symbols) -> Symbols:
+        """`below`: for each row the symbols of the layers that condition this one; empty without any."""
         if isinstance(tables, list):
             return self.pop_columns(rows, tables)
-        out: Symbols = [[] for _ in range(rows)]
+        out: Symbols = [list(below[i]) if tables.given else [] for i in range(rows)]
         for group in tables.groups:
             chosen = [(*choice, i) for i, row in enumerate(out) for choice in group.choose(row)]
             found = [0] * len(chosen)
@@ -227,7 +237,7 @@ class Stack:
                     found[place] = self.pop_raw() if slot == len(table.counts) - 1 else table.first + slot
             for (_, added, i), number in zip(chosen, found, strict=True):
                 out[i].append((number + added + 2**31) % 2**32 - 2**31)
-        return out
+        return [row[tables.given :] for row in out]
 
     def pop_columns(self, rows: int, tables: list[Column]) -> Symbols:
         out = [[0] * len(tables) for _ in range(rows)]
@@ -244,18 +254,39 @@ def read_block(data: bytes, tables: Tables) -> Symbols:
     columns, at = varint(data, at)
     assert columns == len(tables), "a block of other columns"
     stack = Stack(data[at:])
-    symbols = stack.pop_rows(rows, tables)
+    symbols = stack.pop_rows(rows, tables, [])
     assert (stack.state, stack.words) == (START, []), "a block that does not end where its coder began"
     return symbols
 
 
-def read_sample(data: bytes, tables: Tables) -> list[int]:
-    """What `Codec.compress` writes -> one row of symbols."""
+def read_sample(data: bytes, tables: Tables, below: Sequence[int] = ()) -> list[int]:
+    """What `Codec.compress` writes -> one row of symbols, given those of the layers that condition it."""
     stack = Stack(data + bytes(-len(data) % 4))
-    (row,) = stack.pop_rows(1, tables)
+    (row,) = stack.pop_rows(1, tables, [list(below)])
     check = zlib.crc32(struct.pack(f"<{len(row)}i", *row)) & 0xFFFF
     assert (stack.state, stack.words) == (0x10000 | check, []), "the check value does not match"
     return row
+
+
+def read_items(data: bytes) -> list[bytes]:
+    """A chunk of packets without its CRC -> its items."""
+    count, at = varint(data, 0)
+    return read_packet(data[at:], count)
+
+
+def read_packet(data: bytes, count: int) -> list[bytes]:
+    """What `Codec.compress` writes of several layers -> the bytes of each that was not cut off."""
+    at, lengths = 0, []
+    for _ in range(count):
+        length, at = varint(data, at)
+        lengths.append(length)
+    assert at + sum(lengths) >= len(data), "a packet that goes on behind its layers"
+    found = []
+    for length in lengths:
+        if at + length <= len(data):
+            found.append(data[at : at + length])
+        at += length
+    return found
 
 
 def read_codec(data: bytes) -> Codec:
@@ -263,8 +294,8 @@ def read_codec(data: bytes) -> Codec:
     header, body = json.loads(data[8 : 8 + size]), data[8 + size :]
     manifest = json.loads(header.pop("__metadata__")["taskcodec"])
     assert manifest["format"] == "taskcodec.codec", "another format"
-    assert manifest["version"] in (1, 2, 3), "another version"
-    claimed = manifest.pop("fingerprint")
+    assert manifest["version"] in (1, 2, 3, 4), "another version"
+    claimed, _ = manifest.pop("fingerprint"), manifest.pop("found_at", None)
     digest, tensors, raw = hashlib.sha256(canonical(manifest)), {}, {}
     kinds = {"F32": ("<f4", "f"), "F16": ("<f2", "e"), "I32": ("<i4", "i"), "U16": ("<u2", "H")}
     kinds |= {"U8": ("|u1", "B"), "I8": ("|i1", "b")}
@@ -276,15 +307,28 @@ def read_codec(data: bytes) -> Codec:
         tensors[name] = (shape, list(struct.unpack(f"<{count}{letter}", body[begin:end])))
         raw[name] = body[begin:end]
     assert digest.hexdigest() == claimed, "another fingerprint"
+    whole = {**manifest, "fingerprint": claimed}
+    if manifest["version"] < 4:
+        return Codec(whole, [read_layer({"name": "base", "given": [], **manifest}, tensors, raw)])
+    found = []
+    for place, entry in enumerate(manifest["layers"]):
+        own = {name.partition("/")[2]: name for name in tensors if name.startswith(f"{place}/")}
+        parts = [{short: every[name] for short, name in own.items()} for every in (tensors, raw)]
+        found.append(read_layer(entry, *parts))
+    return Codec(whole, found)
+
+
+def read_layer(entry: dict[str, Any], tensors: dict[str, Tensor], raw: dict[str, bytes]) -> Layer:
+    transform = entry["transform"].get("of", entry["transform"])
     tables = read_any_tables(raw["tables"])
     if "shares" in tensors and isinstance(tables, list):
         tables, tensors["points"] = spread(tables, tensors["points"][1], [int(n) for n in tensors["shares"][1]])
     if "axes" in tensors:
         tensors["synthesis"] = read_axes(raw["axes"], [int(e) for e in tensors["axes_exponents"][1]])
-    if manifest["transform"].get("unit_scale"):
+    if transform.get("unit_scale"):
         columns = tensors["synthesis"][0][0] if "synthesis" in tensors else tensors["centre"][0][0]
         tensors["scale"] = ([columns], [1.0] * columns)
-    return Codec({**manifest, "fingerprint": claimed}, tensors, tables)
+    return Layer(entry, tensors, tables)
 
 
 def spread(tables: list[Column], points: list[float], shares: list[int]) -> tuple[list[Column], Tensor]:
@@ -307,17 +351,41 @@ def read_axes(data: bytes, exponents: list[int]) -> Tensor:
     return [len(exponents), len(rows)], flat
 
 
-def decode(symbols: Symbols, codec: Codec) -> list[list[float]]:
-    """Rows of symbols -> rows of features."""
-    step, companding = codec.manifest["quantizer"]["step"], codec.manifest["transform"]["companding"]
-    scale, centre, points = (codec.tensors[name][1] for name in ("scale", "centre", "points"))
-    matrix = codec.tensors["synthesis"][1] if "synthesis" in codec.tensors else None
-    side = 0 if isinstance(codec.tables, list) else codec.tables.side
-    if "point_runs" in codec.tensors:
-        flat = [int(number) for number in codec.tensors["point_runs"][1]]
+def decode(symbols: Symbols, codec: Codec, upto: str | None = None) -> list[list[float]]:
+    """Rows of symbols of all layers -> rows of features, of the layer `upto` or the last."""
+    decoded: dict[str, list[list[float]]] = {}
+    for layer, rows in zip(codec.layers, by_layer(symbols, codec), strict=True):
+        found, name = synthesise(rows, layer), layer.entry["name"]
+        if layer.entry["transform"]["kind"] == "residual":
+            below = decoded[layer.entry["given"][-1]]
+            found = [[x + r for x, r in zip(*pair, strict=True)] for pair in zip(below, found, strict=True)]
+        decoded[name] = found
+        if name == upto:
+            break
+    return decoded[name]
+
+
+def by_layer(symbols: Symbols, codec: Codec) -> list[Symbols]:
+    """Rows of symbols of all layers -> rows of each."""
+    found, at = [], 0
+    for layer in codec.layers:
+        found.append([row[at : at + len(layer.tables)] for row in symbols])
+        at += len(layer.tables)
+    return found
+
+
+def synthesise(symbols: Symbols, layer: Layer) -> list[list[float]]:
+    """Rows of a layer's symbols -> what its affine transform makes of them."""
+    transform = layer.entry["transform"].get("of", layer.entry["transform"])
+    step, companding = layer.entry["quantizer"]["step"], transform["companding"]
+    scale, centre, points = (layer.tensors[name][1] for name in ("scale", "centre", "points"))
+    matrix = layer.tensors["synthesis"][1] if "synthesis" in layer.tensors else None
+    side = 0 if isinstance(layer.tables, list) else layer.tables.side
+    if "point_runs" in layer.tensors:
+        flat = [int(number) for number in layer.tensors["point_runs"][1]]
         runs = list(zip(flat[: len(scale)], flat[len(scale) :], strict=True))
-    elif isinstance(codec.tables, list):
-        runs = [(table.first, len(table.counts) - 1) for table in codec.tables]
+    elif isinstance(layer.tables, list):
+        runs = [(table.first, len(table.counts) - 1) for table in layer.tables]
     else:
         runs = [(0, 0)] * len(scale)
     d, out = len(centre), []
@@ -332,7 +400,7 @@ def decode(symbols: Symbols, codec: Codec) -> list[list[float]]:
             latent = [sum(y * matrix[j * d + i] for j, y in enumerate(latent)) for i in range(d)]
         u = [y + c for y, c in zip(latent, centre, strict=True)]
         x = [max(v, 0.0) ** 2 for v in u] if companding == "sqrt" else u
-        norm = max(math.hypot(*x), 1e-30) if codec.manifest["transform"].get("unit_norm") else 1.0
+        norm = max(math.hypot(*x), 1e-30) if transform.get("unit_norm") else 1.0
         out.append([v / norm for v in x])
     return out
 
@@ -343,34 +411,57 @@ def read_store(folder: str | Path) -> tuple[Symbols, Codec]:
     attributes = json.loads((root / "zarr.json").read_bytes())["attributes"]
     manifest = attributes["taskcodec"]
     assert sha256(canonical(manifest)) == attributes["taskcodec_sha256"], "zarr.json: another hash"
-    assert (manifest["format"], manifest["version"]) == ("taskcodec.store", 1), "another format"
+    assert manifest["format"] == "taskcodec.store", "another format"
+    assert manifest["version"] in (1, 2), "another version"
 
     data = (root / "codec.safetensors").read_bytes()
     assert sha256(data) == manifest["codec_sha256"], "codec.safetensors: another hash"
     codec = read_codec(data)
-
-    codes = json.loads((root / "codes" / "zarr.json").read_bytes())
-    codes.pop("shape")
-    assert sha256(canonical(codes)) == manifest["codes_sha256"], "codes/zarr.json: another hash"
-    configuration = codes["codecs"][0]["configuration"]
-    assert read_any_tables(base64.b64decode(configuration["tables"])) == codec.tables, "tables of another codec"
+    if manifest["version"] == 1:
+        manifest["layers"] = [{**manifest, "name": "base", "layout": "rows"}]
+        manifest["parts"] = [{**part, "symbols_crc32c": [part["symbols_crc32c"]]} for part in manifest["parts"]]
     for part in manifest["parts"]:
         assert sha256((root / part["file"]).read_bytes()) == part["sha256"], f"{part['file']}: another hash"
 
-    symbols: Symbols = []
-    for index, part in enumerate(part for part in manifest["parts"] if part["rows"]):
-        chunk = (root / "codes" / "c" / str(index) / "0").read_bytes()
-        assert crc32c(chunk[:-4]) == int.from_bytes(chunk[-4:], "little"), f"chunk {index}: another CRC-32C"
-        rows = read_block(chunk[:-4], codec.tables)[: part["rows"]]
-        rows += [[0] * manifest["columns"] for _ in range(part["rows"] - len(rows))]
-        counted = b"".join(symbol.to_bytes(4, "little", signed=True) for row in rows for symbol in row)
-        assert crc32c(counted) == part["symbols_crc32c"], f"chunk {index}: not the symbols that belong there"
-        symbols += rows
-    return symbols, codec
+    columns: list[Symbols] = []
+    for number, stored in enumerate(manifest["layers"]):
+        folder, layer = (
+            root / ("codes" if manifest["version"] == 1 else f"layers/{stored['name']}"),
+            codec.layers[number],
+        )
+        codes = json.loads((folder / "zarr.json").read_bytes())
+        codes.pop("shape")
+        assert sha256(canonical(codes)) == stored["codes_sha256"], f"{folder}: another hash"
+        configuration = codes["codecs"][0]["configuration"]
+        if stored["layout"] == "rows":
+            assert read_any_tables(base64.b64decode(configuration["tables"])) == layer.tables, "another codec's tables"
+        names = [other.entry["name"] for other in codec.layers]
+        given = [columns[names.index(name)] for name in layer.entry["given"]]
+        own: Symbols = []
+        for index, part in enumerate(part for part in manifest["parts"] if part["rows"]):
+            rows_of = range(len(own), len(own) + part["rows"])
+            below = [[symbol for symbols in given for symbol in symbols[row]] for row in rows_of]
+            rows = read_chunk(folder / "c" / str(index), stored["layout"], layer.tables, below)[: part["rows"]]
+            rows += [[0] * stored["columns"] for _ in range(part["rows"] - len(rows))]
+            counted = b"".join(symbol.to_bytes(4, "little", signed=True) for row in rows for symbol in row)
+            assert crc32c(counted) == part["symbols_crc32c"][number], (
+                f"chunk {index}: not the symbols that belong there"
+            )
+            own += rows
+        columns.append(own)
+    return [[symbol for row in rows for symbol in row] for rows in zip(*columns, strict=True)], codec
+
+
+def read_chunk(file: Path, layout: str, tables: Tables, below: Symbols) -> Symbols:
+    chunk = (file / "0" if layout == "rows" else file).read_bytes()
+    assert crc32c(chunk[:-4]) == int.from_bytes(chunk[-4:], "little"), f"{file}: another CRC-32C"
+    if layout == "rows":
+        return read_block(chunk[:-4], tables)
+    return [read_sample(item, tables, row) for item, row in zip(read_items(chunk[:-4]), below, strict=False)]
 
 
 if __name__ == "__main__":
     found, its_codec = read_store(sys.argv[1])
-    print(f"{len(found)} samples of {len(its_codec.tables)} symbols")
+    print(f"{len(found)} samples of {sum(len(layer.tables) for layer in its_codec.layers)} symbols")
     for features in decode(found[:1], its_codec):
         print("the first sample's features begin", features[:4])

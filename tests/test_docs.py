@@ -20,6 +20,7 @@ from tests import ROOT
 from tests.cli.commands import run
 from tests.coding.make_golden import golden_conditional
 from tests.conditional import conditional, conditional_tables
+from tests.layered import features, layered
 from tests.test_floors import LEVEL
 
 SOURCE = ROOT / "src" / "taskcodec"
@@ -249,6 +250,27 @@ def test_second_reader_reads_a_store(second_reader, tmp_path, signed):
             np.testing.assert_allclose(np.linalg.norm(second, axis=1), 1, rtol=1e-9)
 
 
+def test_second_reader_reads_layers(second_reader, tmp_path):
+    for kind, codec in {"packets": layered(), "rows": layered(independent=True)}.items():
+        x = features(40)
+        symbols, packets = codec.encode(x), codec.compress(x)
+        with StoreWriter.create(tmp_path / kind, codec, chunk_rows=16) as writer:
+            writer.append(symbols, [SampleRecord(str(i), i, 48) for i in range(40)])
+            writer.finish()
+        found, its_codec = second_reader.read_store(tmp_path / kind)
+        assert found == symbols.tolist(), kind
+        assert its_codec.manifest["fingerprint"] == codec.fingerprint
+        for upto in ("base", "detail"):
+            np.testing.assert_allclose(
+                second_reader.decode(found, its_codec, upto), codec.decode(symbols, upto), atol=1e-5
+            )
+        base, detail = its_codec.layers
+        first, second = second_reader.read_packet(packets[0], 2)
+        row = second_reader.read_sample(first, base.tables)
+        assert row + second_reader.read_sample(second, detail.tables, row) == found[0]
+        assert second_reader.read_packet(packets[0][:-1], 2) == [first]
+
+
 def test_pages_ask_nothing_of_other_sites():
     """Links may lead outside; fonts, scripts and styles, which a browser fetches by itself, may not."""
     settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
@@ -262,7 +284,8 @@ def test_pages_ask_nothing_of_other_sites():
 
 def test_the_limits_are_those_of_the_code():
     from taskcodec import codec_file
-    from taskcodec.coding import ans, shared, tables, varint
+    from taskcodec.coding import ans, varint
+    from taskcodec.coding.models import shared, tables
     from taskcodec.quantization import uniform
     from taskcodec.store.format import manifest
     from taskcodec.transforms import axes

@@ -222,7 +222,7 @@ class Codec:
         if batch is None:
             return self.compress([given])[0]
         parts = self.by_layer(self.encode_features(self.analyse(batch)))
-        return [self._packet({name: part[row : row + 1] for name, part in parts.items()}) for row in range(len(batch))]
+        return [self.packet({name: part[row : row + 1] for name, part in parts.items()}) for row in range(len(batch))]
 
     def decompress(self, data: Any, upto: str | None = None) -> Any:
         """Invert `compress`: bytes -> (d,) features, or a list of bytes -> (n, d), up to a layer.
@@ -235,8 +235,8 @@ class Codec:
         symbols = [self._symbols_of(bytes(item), needed) for item in data]
         return self.decode(np.concatenate(symbols) if symbols else np.empty((0, columns_of(needed)), np.int32), upto)
 
-    def _packet(self, parts: Mapping[str, Symbols]) -> bytes:
-        """Of one sample, (1, columns) symbols by layer."""
+    def packet(self, parts: Mapping[str, Symbols]) -> bytes:
+        """The bitstream of one sample, of (1, columns) symbols by layer."""
         coded = [encode_sample(parts[layer.name][0], layer.model, given_of(layer, parts)) for layer in self.layers]
         return coded[0] if len(coded) == 1 else join_layers(coded)
 

@@ -24,6 +24,7 @@ from taskcodec.quantization.uniform import Runs, UniformQuantizer
 from taskcodec.store import SampleRecord, StoreWriter
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.axes import Axes
+from taskcodec.transforms.residual import Residual
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -128,6 +129,30 @@ def golden_shared_codec():
     return plain.with_base(replace(plain.base, transform=transform, model=shares))
 
 
+def golden_layers():
+    """Version 4: a base, what it leaves by tables that follow from it, and likewise by tables of its own."""
+    base, bank = golden_codec(12).base, golden_tables(5)
+    affine = replace(base.transform, centre=np.zeros(12, np.float32), scale=np.ones(12, np.float32))
+    groups = (Group(12, 0, golden_network(12, 12, 6, 3), levels=5),)
+    model = ConditionalTables(bank, groups, given_columns=12)
+    fine = UniformQuantizer.unshifted(0.0625, 0.5, None, 12)
+    detail = Layer("detail", Residual(affine), fine, model, base.sketch, ("base",))
+    plain = UniformQuantizer.unshifted(0.25, 0.5, golden_tables(12), 12)
+    other = Layer("other", Residual(affine), plain, golden_tables(12), base.sketch, ("base",))
+    return replace(golden_codec(12), layers=(base, detail, other))
+
+
+def golden_layers_symbols(rows):
+    """(rows, 36) symbols: the base, detail and other."""
+    return np.concatenate([golden_symbols(rows, 12, seed) for seed in (22, 23, 24)], axis=1)
+
+
+def golden_layers_features(symbols):
+    """What they stand for, by the names of layers."""
+    base = golden_features(symbols[:, :12])
+    return {"base": base, "detail": base + symbols[:, 12:24] / 16, "other": base + symbols[:, 24:] / 4}
+
+
 def golden_latent(symbols):
     """What quantized symbols stand for, in integers: 32nds."""
     symbols, tables = symbols.astype(np.int64), golden_tables(symbols.shape[1])
@@ -194,6 +219,9 @@ def main():
     stores = {"golden.tcz": (golden_codec(40), golden_symbols(300, 40, 1))}
     for name, (codec, own, _) in golden_kinds().items():
         wanted[f"{name}.codec"], stores[f"{name}.tcz"] = codec.to_bytes(), (codec, own)
+    layers = golden_layers()
+    wanted["layers.codec"], stores["layers.tcz"] = layers.to_bytes(), (layers, golden_layers_symbols(150))
+    wanted["layers_packet.bin"] = layers.packet(layers.by_layer(golden_layers_symbols(1)))
     for name, data in wanted.items():
         if not (FOLDER / name).exists():
             (FOLDER / name).write_bytes(data)

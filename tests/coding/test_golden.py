@@ -21,6 +21,9 @@ from tests.coding.make_golden import (
     golden_conditional,
     golden_features,
     golden_kinds,
+    golden_layers,
+    golden_layers_features,
+    golden_layers_symbols,
     golden_records,
     golden_symbols,
     golden_tables,
@@ -151,6 +154,28 @@ def test_stores_of_later_versions(kind, monkeypatch):
     assert np.array_equal(zarr.open(FOLDER / f"{kind}.tcz", mode="r")["codes"][:], symbols)
     assert store.ids.tolist() == [record.id for record in records[:150]]
     assert store.verify() == []
+
+
+def test_layers():
+    codec, made, symbols = taskcodec.load_codec(FOLDER / "layers.codec"), golden_layers(), golden_layers_symbols(150)
+    assert codec.to_bytes() == (FOLDER / "layers.codec").read_bytes()
+    assert codec.fingerprint == made.fingerprint
+    packet = (FOLDER / "layers_packet.bin").read_bytes()
+    assert made.packet(made.by_layer(symbols[:1])) == packet
+    for name, features in golden_layers_features(symbols).items():
+        store = Store(FOLDER / "layers.tcz", upto=name)
+        np.testing.assert_allclose(store.features[:], features, rtol=1e-6)
+        np.testing.assert_allclose(codec.decompress(packet, upto=name), features[0], rtol=1e-6)
+        assert store.verify() == []
+
+
+def test_layers_written_again_have_the_same_codes(tmp_path):
+    write_store(tmp_path / "layers.tcz", golden_layers(), golden_layers_symbols(150))
+    files = [file.relative_to(FOLDER) for file in (FOLDER / "layers.tcz" / "layers").rglob("*") if file.is_file()]
+    assert len(files) == 3 * (1 + 2)
+    for file in files:
+        if file.name != "zarr.json":
+            assert (tmp_path / file).read_bytes() == (FOLDER / file).read_bytes(), file
 
 
 @pytest.mark.parametrize("kind", ["golden", *KINDS])
