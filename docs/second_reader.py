@@ -313,8 +313,8 @@ def read_codec(data: bytes) -> Codec:
     found = []
     for place, entry in enumerate(manifest["layers"]):
         own = {name.partition("/")[2]: name for name in tensors if name.startswith(f"{place}/")}
-        parts = [{short: every[name] for short, name in own.items()} for every in (tensors, raw)]
-        found.append(read_layer(entry, *parts))
+        parts = {short: tensors[name] for short, name in own.items()}
+        found.append(read_layer(entry, parts, {short: raw[name] for short, name in own.items()}))
     return Codec(whole, found)
 
 
@@ -425,10 +425,8 @@ def read_store(folder: str | Path) -> tuple[Symbols, Codec]:
 
     columns: list[Symbols] = []
     for number, stored in enumerate(manifest["layers"]):
-        folder, layer = (
-            root / ("codes" if manifest["version"] == 1 else f"layers/{stored['name']}"),
-            codec.layers[number],
-        )
+        folder = root / ("codes" if manifest["version"] == 1 else f"layers/{stored['name']}")
+        layer = codec.layers[number]
         codes = json.loads((folder / "zarr.json").read_bytes())
         codes.pop("shape")
         assert sha256(canonical(codes)) == stored["codes_sha256"], f"{folder}: another hash"
@@ -444,9 +442,7 @@ def read_store(folder: str | Path) -> tuple[Symbols, Codec]:
             rows = read_chunk(folder / "c" / str(index), stored["layout"], layer.tables, below)[: part["rows"]]
             rows += [[0] * stored["columns"] for _ in range(part["rows"] - len(rows))]
             counted = b"".join(symbol.to_bytes(4, "little", signed=True) for row in rows for symbol in row)
-            assert crc32c(counted) == part["symbols_crc32c"][number], (
-                f"chunk {index}: not the symbols that belong there"
-            )
+            assert crc32c(counted) == part["symbols_crc32c"][number], f"chunk {index}: not the symbols of this place"
             own += rows
         columns.append(own)
     return [[symbol for row in rows for symbol in row] for rows in zip(*columns, strict=True)], codec

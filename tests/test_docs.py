@@ -17,10 +17,10 @@ from taskcodec.coding import encode_block, encode_sample, tables_from_symbols
 from taskcodec.fitting.closed_form.usual import fit_usual
 from taskcodec.store import SampleRecord, StoreWriter
 from tests import ROOT
+from tests import layered as two_layers
 from tests.cli.commands import run
 from tests.coding.make_golden import golden_conditional
 from tests.conditional import conditional, conditional_tables
-from tests.layered import features, layered
 from tests.test_floors import LEVEL
 
 SOURCE = ROOT / "src" / "taskcodec"
@@ -251,8 +251,8 @@ def test_second_reader_reads_a_store(second_reader, tmp_path, signed):
 
 
 def test_second_reader_reads_layers(second_reader, tmp_path):
-    for kind, codec in {"packets": layered(), "rows": layered(independent=True)}.items():
-        x = features(40)
+    for kind, codec in {"packets": two_layers.layered(), "rows": two_layers.layered(independent=True)}.items():
+        x = two_layers.features(40)
         symbols, packets = codec.encode(x), codec.compress(x)
         with StoreWriter.create(tmp_path / kind, codec, chunk_rows=16) as writer:
             writer.append(symbols, [SampleRecord(str(i), i, 48) for i in range(40)])
@@ -261,9 +261,8 @@ def test_second_reader_reads_layers(second_reader, tmp_path):
         assert found == symbols.tolist(), kind
         assert its_codec.manifest["fingerprint"] == codec.fingerprint
         for upto in ("base", "detail"):
-            np.testing.assert_allclose(
-                second_reader.decode(found, its_codec, upto), codec.decode(symbols, upto), atol=1e-5
-            )
+            again = second_reader.decode(found, its_codec, upto)
+            np.testing.assert_allclose(again, codec.decode(symbols, upto), atol=1e-5)
         base, detail = its_codec.layers
         first, second = second_reader.read_packet(packets[0], 2)
         row = second_reader.read_sample(first, base.tables)

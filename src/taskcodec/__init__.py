@@ -67,9 +67,10 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-def open(place: Any) -> "Store":
+def open(place: Any, upto: str | None = None) -> "Store":
     """Open a store: a folder, a .zip, an fsspec URL, or a Zarr store object. May be used in a `with`.
 
+    Of a store with several layers, `upto` names the one whose features are given; the highest by default.
     Raises SourceError where nothing is, ForeignFileError, FutureVersionError or CorruptFileError, naming the file.
     Warns (`UnfinishedWarning`) where its encode was stopped: what is there is sound, but it is not all.
     """
@@ -77,7 +78,7 @@ def open(place: Any) -> "Store":
 
     from taskcodec.errors import UnfinishedWarning
 
-    store = _found(place)
+    store = _found(place, upto)
     if store.manifest.state != "complete":
         words = f"{place}: unfinished, {len(store)} samples so far; run the same encode command again to resume it"
         warnings.warn(words, UnfinishedWarning, stacklevel=2)
@@ -97,7 +98,7 @@ def decode(place: Any) -> "npt.NDArray[np.float32]":
         return store.to_numpy()
 
 
-def _found(place: Any) -> "Store":
+def _found(place: Any, upto: str | None = None) -> "Store":
     from pathlib import Path
 
     from taskcodec.errors import SourceError
@@ -105,7 +106,7 @@ def _found(place: Any) -> "Store":
 
     if isinstance(place, str | Path) and "://" not in str(place) and str(place) and not Path(place).exists():
         raise SourceError(f"{place}: no such file or folder")
-    return Store(place)
+    return Store(place, upto=upto)
 
 
 __all__ = [

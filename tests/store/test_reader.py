@@ -20,6 +20,7 @@ from taskcodec.errors import (
     StorageError,
 )
 from taskcodec.store import SampleRecord, StoreWriter, pack_zip
+from taskcodec.store.format.manifest import VERSION
 from tests.store.written import D, N, records, write
 
 
@@ -104,7 +105,8 @@ def test_what_is_no_store_is_named(tmp_path, codec, x):
 
 
 def test_a_newer_store_is_named(tmp_path, codec, x, monkeypatch):
-    monkeypatch.setattr("taskcodec.store.format.manifest.VERSION", 2)
+    monkeypatch.setattr("taskcodec.store.format.manifest.Manifest.version", VERSION + 1)
+    monkeypatch.setattr("taskcodec.store.format.manifest.VERSION", VERSION + 1)
     place = write(tmp_path / "n.tcz", codec, x[:10])
     monkeypatch.undo()
     with pytest.raises(FutureVersionError, match="upgrade"):
