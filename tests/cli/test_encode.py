@@ -322,11 +322,11 @@ def test_a_stopped_overwrite_keeps_the_old_store_and_resumes(inputs, tmp_path):
 
 def test_overwrite_where_places_cannot_be_swapped(inputs):
     """In this process: a memory file system is not shared."""
-    from taskcodec.engines.encode.decide import EncodeOptions, encode_job
+    from taskcodec.engines.encode.decide import EncodeOptions
+    from taskcodec.engines.encode.execute import encode_job
 
     def encode(source, **options):
-        place, nothing = "memory://overwrite/s.tcz", lambda *_: None
-        return encode_job(str(inputs / source), place, EncodeOptions(**options), nothing, nothing, nothing)
+        return encode_job(inputs / source, "memory://overwrite/s.tcz", EncodeOptions(**options)).store
 
     encode("a.npy")
     with pytest.raises(taskcodec.TaskcodecError, match="no-such"):
@@ -353,7 +353,7 @@ def test_resuming_takes_the_codec_of_the_unfinished_store(inputs, tmp_path, monk
     half = taskcodec.open(store)
     assert 0 < len(half) < 4000
     # A machine that rounds otherwise would fit a codec with another fingerprint: so nothing may be fitted again.
-    monkeypatch.setattr("taskcodec.engines.encode.decide.fit_usual", None)  # which would fail
+    monkeypatch.setattr("taskcodec.engines.encode.execute.fit_usual", None)  # which would fail
     run("encode", inputs / "a.npy", store, *command)
     opened = taskcodec.open(store)
     assert opened.codec.fingerprint == half.codec.fingerprint

@@ -11,15 +11,12 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 import taskcodec
-from taskcodec.engines.encode.decide import EncodeOptions, encode_job
+from taskcodec.engines.encode.decide import EncodeOptions
+from taskcodec.engines.encode.execute import encode_job
 from taskcodec.errors import StorageError
 from taskcodec.store.backend import open_blobs
 from taskcodec.store.format.manifest import read_manifest, write_manifest
 from tests.cli.test_encode import contents, refused, run
-
-
-def silent(*_):
-    """Nobody looks."""
 
 
 def low_rank(n, d=24, seed=0, noise=0.3):
@@ -148,7 +145,7 @@ def killed_at(moment, monkeypatch, *arguments):
         patch.setattr("os.replace", stop)
         patch.setattr("os.fsync", lambda file: None)
         try:
-            encode_job(*arguments, silent, silent, silent)
+            encode_job(*arguments)
         except Killed:
             return True
     return False
@@ -169,7 +166,7 @@ def test_killed_at_every_file_and_run_again_gives_the_same_bytes(tmp_path, monke
             run("encode", tmp_path / "old.npy", store)
         if not killed_at(moment, monkeypatch, *job):
             break
-        encode_job(*job, silent, silent, silent)
+        encode_job(*job)
         assert [path.name for path in store.parent.iterdir()] == [name]
         whole = tmp_path / f"whole-{name}"
         if store.is_file():
@@ -186,7 +183,7 @@ def test_photographs_killed_and_run_again_give_the_same_bytes(folder, tmp_path, 
     for moment in (0, 3, 6, 9, 12):
         job = (str(photos), str(tmp_path / f"{moment}.tcz"), EncodeOptions(chunk_rows=16))
         assert killed_at(moment, monkeypatch, *job)
-        encode_job(*job, silent, silent, silent)
+        encode_job(*job)
         assert contents(tmp_path / f"{moment}.tcz") == contents(tmp_path / "whole.tcz")
 
 
@@ -196,13 +193,13 @@ def test_an_append_killed_at_every_file_and_run_again_gives_the_same_bytes(tmp_p
     run("encode", tmp_path / "x.npy", tmp_path / "begun.tcz", "--chunk", "128")
     shutil.copytree(tmp_path / "begun.tcz", tmp_path / "whole.tcz")
     job = (str(tmp_path / "y.npy"), str(tmp_path / "s.tcz"), EncodeOptions(append=True))
-    encode_job(job[0], str(tmp_path / "whole.tcz"), job[2], silent, silent, silent)
+    encode_job(job[0], str(tmp_path / "whole.tcz"), job[2])
     for moment in itertools.count():
         shutil.rmtree(tmp_path / "s.tcz", ignore_errors=True)
         shutil.copytree(tmp_path / "begun.tcz", tmp_path / "s.tcz")
         if not killed_at(moment, monkeypatch, *job):
             break
-        encode_job(*job, silent, silent, silent)
+        encode_job(*job)
         assert contents(tmp_path / "s.tcz") == contents(tmp_path / "whole.tcz"), moment
     assert moment > 12
 
@@ -325,8 +322,8 @@ def test_an_append_after_another_version_of_the_fit_takes_the_store_as_it_is(tmp
     np.save(tmp_path / "y.npy", low_rank(300, seed=0)[::-1])
     run("encode", tmp_path / "x.npy", tmp_path / "s.tcz")
     fingerprint = taskcodec.open(tmp_path / "s.tcz").manifest.fingerprint
-    monkeypatch.setattr("taskcodec.engines.encode.decide.fit_usual", None)
+    monkeypatch.setattr("taskcodec.engines.encode.execute.fit_usual", None)
     run("encode", tmp_path / "y.npy", tmp_path / "s.tcz", "--append")
     assert taskcodec.open(tmp_path / "s.tcz").manifest.fingerprint == fingerprint
     with pytest.raises(StorageError, match="no store to append to"):
-        encode_job(str(tmp_path / "y.npy"), str(tmp_path / "t.tcz"), EncodeOptions(append=True), silent, silent, silent)
+        encode_job(str(tmp_path / "y.npy"), str(tmp_path / "t.tcz"), EncodeOptions(append=True))

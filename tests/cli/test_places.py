@@ -100,7 +100,7 @@ def test_outputs_are_written_however_they_are_named(folder, verb, name):
 
 
 def test_an_output_that_is_a_folder_is_told_before_anything_is_computed(folder, monkeypatch):
-    monkeypatch.setattr("taskcodec.cli.jobs.fit_codec", None)  # which would fail
+    monkeypatch.setattr("taskcodec.api.fit.fit_codec", None)  # which would fail
     for typed in (".", "deep", "deep/", ".."):
         refused(folder, "fit", "a.npy", "-o", typed, code=1, says=["cannot be written (a folder"])
 

@@ -11,16 +11,15 @@ import torch
 from PIL import Image
 
 import taskcodec
-from taskcodec.data import open_source
 from taskcodec.data.augmentations.draws import AUGMENTATIONS, augment
-from taskcodec.engines.encode.local import encode_source
+from taskcodec.engines.encode.decide import EncodeOptions
+from taskcodec.engines.encode.execute import encode_job
 from taskcodec.errors import CorruptFileError, ForeignFileError, FutureVersionError, MismatchError, UsageError
 from taskcodec.evaluation.certificate.of_store import certify
 from taskcodec.fitting.gradient.recipe import NetworkChoice, Recipe, Schedule
 from taskcodec.fitting.gradient.training import TrainingSet, train
 from taskcodec.store import SampleRecord, StoreWriter, pack_zip
 from taskcodec.store.format.manifest import canonical, sha256
-from taskcodec.transforms.backbones import load_backbone
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def folder(tmp_path_factory):
     np.save(root / "views.npy", x + 0.05 * rng.normal(size=(27, 150, 12)).astype("f4"))
     for name, bits in (("fine", 60), ("poor", 5)):
         codec = taskcodec.fit(x, bits=bits)
-        encode_source(open_source(root / "x.npy"), codec, root / f"{name}.tcz")
+        encode_job(root / "x.npy", root / f"{name}.tcz", EncodeOptions(codec=codec))
     return root
 
 
@@ -171,9 +170,7 @@ def pictures(tmp_path_factory):
     for i in range(6):
         coarse = rng.integers(0, 256, size=(6 + i, 5, 3), dtype=np.uint8)
         Image.fromarray(coarse).resize((80, 64)).save(root / "p" / f"{i}.png")
-    codec = taskcodec.load_codec("lite0")
-    arguments = {"backbone": load_backbone("lite0"), "bits": 256, "refit": False}
-    encode_source(open_source(root / "p"), codec, root / "p.tcz", **arguments)
+    encode_job(root / "p", root / "p.tcz", EncodeOptions(codec="lite0", bits=256, refit=False))
     return root
 
 
@@ -211,9 +208,8 @@ def test_other_images_of_the_same_names_and_sizes_are_refused(pictures, tmp_path
         (tmp_path / name).mkdir()
         for i in range(6):
             Image.open(pictures / "p" / f"{(i + turned) % 6}.png").save(tmp_path / name / f"{i}.bmp")
-    arguments = {"backbone": load_backbone("lite0"), "bits": 256, "refit": False}
     place = tmp_path / "a.tcz"
-    encode_source(open_source(tmp_path / "a"), taskcodec.load_codec("lite0"), place, **arguments)
+    encode_job(tmp_path / "a", place, EncodeOptions(codec="lite0", bits=256, refit=False))
     with pytest.raises(MismatchError, match=r"b: 0\.bmp is not the image .* \(other features\); so are 6 of 6"):
         certify(str(place), source=str(tmp_path / "b"), pairs=6)
     assert taskcodec.open(place).certificate is None

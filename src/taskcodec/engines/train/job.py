@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from taskcodec.atomic import replacing
-from taskcodec.engines.encode.outputs import check_output, held
+from taskcodec.engines.outputs import check_output, held
 from taskcodec.engines.train.config import LeftOut, TrainConfig
 from taskcodec.errors import StorageError, UsageError
 from taskcodec.fitting.gradient.recipe import LAST

@@ -19,20 +19,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.data import FeatureSource, ImageSource, open_source
-from taskcodec.engines.encode.local import Progress, encode_source
+from taskcodec.data import ImageSource, open_source
+from taskcodec.engines.encode.execute import encode_job
+from taskcodec.engines.encode.local import Progress
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.survival.of_features import Coded, JudgedRow, Plan, evaluate_features
 from taskcodec.evaluation.survival.raw_features import all_finite, kept_features, out_of_order, raw_of_store
 from taskcodec.evaluation.survival.unlabelled import Kept, what_is_kept
 from taskcodec.evaluation.tasks.holdout import refuse_labelled_fit, unit_numbers
 from taskcodec.evaluation.tasks.targets import Column, Target, label_columns, make_targets
-from taskcodec.fitting.closed_form.usual import fit_usual
 from taskcodec.loading import load_codec
 from taskcodec.store import Store
 from taskcodec.store.backend import open_blobs
 from taskcodec.store.format.manifest import GROUP_KEY
-from taskcodec.transforms.spec import DEFAULT, BackboneSpec
+from taskcodec.transforms.spec import DEFAULT
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,13 @@ def evaluate(
     if raw is not None or source is not None:
         raise UsageError(f"{place}: --raw and --source go with a store; a source is encoded here and now")
     opened = open_source(place)
-    words, spec = opened.name, None
+    words = opened.name
     if isinstance(opened, ImageSource):
         spec = load_codec(DEFAULT).backbone
         assert spec is not None
         opened, words = kept_features(opened, spec, cache, device, progress)
     with tempfile.TemporaryDirectory(prefix="taskcodec-evaluate-") as folder:
-        store = _encoded(opened, spec, f"{folder}/store.tcz", progress)
+        store = encode_job(opened, f"{folder}/store.tcz", progress=progress).store
         features = all_finite(opened)[1]
         return _evaluate(store, place, features, words, labels, kinds, groups, plan, progress)
 
@@ -157,18 +157,6 @@ def _evaluate(
             f"{copies} samples are copies of others (one id, or equal raw features): kept on one side together"
         )
     return Evaluation(name, len(ids), info.bits_per_sample, kept, tuple(rows), tuple(notes))
-
-
-def _encoded(source: FeatureSource, backbone: BackboneSpec | None, place: str, progress: Progress | None) -> Store:
-    """The store that `taskcodec encode` writes of these features by itself."""
-    return encode_source(
-        source,
-        None,
-        place,
-        make=lambda features: fit_usual(features, len(source), backbone=backbone),
-        quality="usual",
-        progress=progress,
-    )
 
 
 def _sources(store: Store) -> list[str]:
