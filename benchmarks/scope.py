@@ -18,10 +18,10 @@ import numpy as np
 
 from taskcodec.data.augmentations.draws import STRONG, augment
 from taskcodec.data.sources import open_source
+from taskcodec.engines.shift import measure_shift
 from taskcodec.evaluation.peers.own import FittedCodec
 from taskcodec.evaluation.predictors.probing import probe_scores
 from taskcodec.evaluation.scores.intervals import bootstrap, paired_difference
-from taskcodec.evaluation.survival.shift import measure_shift
 from taskcodec.evaluation.tasks.labelled import LabelledSet, Task, make_splits
 from taskcodec.fitting import fit
 from taskcodec.transforms.backbones import load_backbone

@@ -3,7 +3,6 @@
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
-from taskcodec.data import Source
 from taskcodec.data.arrays import array_source
 from taskcodec.engines.encode.decide import EncodeOptions
-from taskcodec.engines.encode.execute import Encoded, encode_job
+from taskcodec.engines.encode.execute import encode_job
 from taskcodec.engines.encode.local import Progress
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.errors import EncodeWarning, MismatchError, UsageError
-from taskcodec.evaluation.survival.shift import Shift, ShiftWatch
 from taskcodec.samples import as_features
 from taskcodec.store import CHUNK_ROWS, Store
-
-
-@dataclass(frozen=True, eq=False)
-class Watched(Encoded):
-    """A store, and how far its samples are from those that its codec was fitted to; None where nothing was coded."""
-
-    shift: Shift | None
-
-
-def encode_watched(
-    given: str | Source, place: Any, options: EncodeOptions, progress: Progress | None = None
-) -> Watched:
-    """`encode_job`, with a warning where the codec is of other samples: all that `taskcodec encode` does."""
-    watch = ShiftWatch()
-    done = encode_job(given, place, options, progress=progress, watch=watch)
-    shift, notes = watch.measure(), done.notes
-    if shift is not None and shift.warning is not None and not options.fits_here:
-        notes = (*notes, f"warning: {shift.warning}")
-    return Watched(done.store, notes, shift)
 
 
 def encode(
@@ -107,7 +85,7 @@ def encode(
         named, backbone, bits, labels if isinstance(labels, str) else None, quality, fit, refit, append, overwrite,
         chunk_rows, device, truncated,
     )  # fmt: skip
-    found = encode_watched(given, place, options, progress)
+    found = encode_job(given, place, options, progress)
     for note in found.notes:
         warnings.warn(note, EncodeWarning, stacklevel=2)
     return found.store

@@ -45,14 +45,14 @@ def encode(
     json_: JsonOption = False,
 ) -> None:
     """Encode images or features into a store; run the same command again to resume."""
-    from taskcodec.api.encode import encode_watched
     from taskcodec.engines.encode.decide import EncodeOptions
+    from taskcodec.engines.encode.execute import encode_job
 
     options = EncodeOptions(
         codec, backbone, bits, labels, quality, fit, refit, append, overwrite, chunk, device, truncated
     )
     with progress_bar("encoding") as report:
-        found = encode_watched(source, store, options, report)
+        found = encode_job(source, store, options, report)
     info, shift = found.store.info(), found.shift
     lines = info_lines(store, info)
     if info.failures:

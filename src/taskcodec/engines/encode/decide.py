@@ -87,36 +87,78 @@ class EncodeOptions:
 
 
 @dataclass(frozen=True, eq=False)
+class Request:
+    """What is asked for, opened.
+
+    Attributes:
+        store: where the store is to be in the end.
+        source: what to encode, with its labels, and through the analysis of a learned codec where vectors take one.
+        table: labels by id, as `options.labels` has them.
+        codec: that was named.
+        options: as they were given.
+    """
+
+    store: Any
+    source: Source
+    table: dict[str, str]
+    codec: Codec | None
+    options: EncodeOptions
+
+    def entry(self, dimension: int) -> dict[str, Any]:
+        """The request as the manifest keeps it; `named` says whether the user asked for that codec.
+
+        Its rate is the one asked for, or else that of a codec that ships, or None for what is fitted or named.
+        """
+        options, codec = self.options, self.options.codec
+        ships = not options.fit or (isinstance(codec, str) and codec in BUNDLED and not os.path.exists(codec))
+        request = {
+            **self.source.descriptor(),
+            "codec": None if self.codec is None else self.codec.fingerprint,
+            "named": self.codec is not None,
+            "bits": default_bits(dimension) if ships and options.bits is None else options.bits,
+            "refit": options.refit,
+            "chunk_rows": options.chunk_rows,
+        }
+        if not options.fits:
+            return request
+        quality = {} if options.bits is not None else {"quality": options.quality or "usual"}
+        return {**request, "fit": True, **quality}
+
+    def began(self, found: Store) -> bool:
+        """Whether a store was begun with this very command."""
+        if not is_same(found.manifest, self.entry(found.manifest.dimension)):
+            return False
+        if self.codec is not None or isinstance(self.source, FeatureSource):
+            return True
+        spec = found.codec.backbone
+        return spec is not None and spec.name == (self.options.backbone_name or DEFAULT_BACKBONE)
+
+
+@dataclass(frozen=True, eq=False)
 class Decision:
     """All that an encode will do; nothing was written so far.
 
     Attributes:
+        request: what was asked for.
         action: "new"; "resume" where a stopped run stopped; "append" as a new source; "nothing", where all is there.
-        source: what to encode, with its labels, and through the analysis of a learned codec where vectors take one.
-        table: labels by id, as `options.labels` has them.
-        options: as they were given.
-        store: where the store is in the end.
-        place: where it is written; elsewhere than `store` it is put there once it is whole.
-        stale: whether what lies at `place` is removed, when the first chunk could be written.
-        found: the store at `place` that goes on, with its own codec; None for a new one.
-        codec: of a new store, before any refit; None: one is fitted to the source.
-        backbone: what makes features of images; None where there are none, or nothing to do.
+        place: where to write; elsewhere than `request.store`, it is put there once it is whole.
         bits: the rate to meet; None for the codec's own, or one that follows from the number of samples.
+        backbone: what makes features of images; None where there are none, or nothing to do.
+        found: the store at `place` that goes on, with its own codec; None for a new one.
+        stale: whether what lies at `place` is removed, when the first chunk could be written.
+        codec: of a new store, before any refit; None: one is fitted to the source.
         first_index: `source_index` of the source's first sample.
         record: what the manifest is to say of its sources; None: what it says already.
     """
 
+    request: Request
     action: Action
-    source: Source
-    table: dict[str, str]
-    options: EncodeOptions
-    store: Any
     place: Any
-    stale: bool = False
+    bits: float | None
+    backbone: BackboneLike | None
     found: Store | None = None
+    stale: bool = False
     codec: Codec | None = None
-    backbone: BackboneLike | None = None
-    bits: float | None = None
     first_index: int = 0
     record: dict[str, Any] | None = None
 
@@ -137,7 +179,7 @@ def decide(given: str | Path | Source, store: Any, options: EncodeOptions) -> De
     source, table = labelled(opened, options.labels)
     check_no_backbone(source, options.backbone)
     named = load_codec(options.codec) if isinstance(options.codec, str) else options.codec
-    asked = _Asked(store, through(source, named), table, named, options)
+    asked = Request(store, through(source, named), table, named, options)
     place, stale = _place(asked), False
     found = stored_at(place)
     if found is not None and options.overwrite:
@@ -146,50 +188,7 @@ def decide(given: str | Path | Source, store: Any, options: EncodeOptions) -> De
     return _new(asked, place, stale) if found is None or stale else _going_on(asked, place, found)
 
 
-@dataclass(frozen=True, eq=False)
-class _Asked:
-    """What a command asks for: its source, and the codec that it names, opened."""
-
-    store: Any
-    source: Source
-    table: dict[str, str]
-    codec: Codec | None
-    options: EncodeOptions
-
-    def bits(self, dimension: int) -> float | None:
-        """The rate asked for; without any, that of a codec that ships, or None for what is fitted or named."""
-        options, codec = self.options, self.options.codec
-        bundled = isinstance(codec, str) and codec in BUNDLED and not os.path.exists(codec)
-        ships = bundled or not options.fit
-        return default_bits(dimension) if ships and options.bits is None else options.bits
-
-    def request(self, dimension: int) -> dict[str, Any]:
-        """The request as the manifest keeps it; `named` says whether the user asked for that codec."""
-        options = self.options
-        request = {
-            **self.source.descriptor(),
-            "codec": None if self.codec is None else self.codec.fingerprint,
-            "named": self.codec is not None,
-            "bits": self.bits(dimension),
-            "refit": options.refit,
-            "chunk_rows": options.chunk_rows,
-        }
-        if not options.fits:
-            return request
-        quality = {} if options.bits is not None else {"quality": options.quality or "usual"}
-        return {**request, "fit": True, **quality}
-
-    def began(self, found: Store) -> bool:
-        """Whether a store was begun with this very command."""
-        if not is_same(found.manifest, self.request(found.manifest.dimension)):
-            return False
-        if self.codec is not None or isinstance(self.source, FeatureSource):
-            return True
-        spec = found.codec.backbone
-        return spec is not None and spec.name == (self.options.backbone_name or DEFAULT_BACKBONE)
-
-
-def _place(asked: _Asked) -> Any:
+def _place(asked: Request) -> Any:
     """Where to write. Raises StorageError where what lies in the way is not to be replaced."""
     store = asked.store
     if asked.options.overwrite:
@@ -207,32 +206,20 @@ def _place(asked: _Asked) -> Any:
     raise StorageError(f"{store}: exists; replace it (--overwrite) or name another place")
 
 
-def _new(asked: _Asked, place: Any, stale: bool) -> Decision:
+def _new(asked: Request, place: Any, stale: bool) -> Decision:
     options, source = asked.options, asked.source
     if options.append:
         raise StorageError(f"{place}: no store to append to")
     codec, backbone = _codec_and_backbone(asked)
     if codec is not None and isinstance(source, FeatureSource) and source.dimension != codec.dimension:
         raise MismatchError(f"{source.name}: features of {source.dimension} numbers, a codec for {codec.dimension}")
-    record = asked.request(0 if codec is None else codec.dimension)
+    record = asked.entry(0 if codec is None else codec.dimension)
     if codec is not None:
         record["codec"] = codec.fingerprint
-    return Decision(
-        action="new",
-        source=source,
-        table=asked.table,
-        options=options,
-        store=asked.store,
-        place=place,
-        stale=stale,
-        codec=codec,
-        backbone=backbone,
-        bits=record["bits"],
-        record=record,
-    )
+    return Decision(asked, "new", place, record["bits"], backbone, stale=stale, codec=codec, record=record)
 
 
-def _codec_and_backbone(asked: _Asked) -> tuple[Codec | None, Any]:
+def _codec_and_backbone(asked: Request) -> tuple[Codec | None, Any]:
     """The codec of a new store, None where it is to be fitted, and the backbone."""
     named, options, vectors = asked.codec, asked.options, isinstance(asked.source, FeatureSource)
     if named is not None:
@@ -261,31 +248,21 @@ def _codec_and_backbone(asked: _Asked) -> tuple[Codec | None, Any]:
     return codec, backbone_for(asked.source, options.backbone, options.device)
 
 
-def _going_on(asked: _Asked, place: Any, found: Store) -> Decision:
+def _going_on(asked: Request, place: Any, found: Store) -> Decision:
     """Raises StorageError or MismatchError where this command has no business with the store."""
     options, source = asked.options, asked.source
     if options.append:
         check_fits(found, place, source, asked.codec, options.codec_words)
-    request = asked.request(found.manifest.dimension)
-    action, first_index = plan(found, place, source, request, options.append)
+    entry = asked.entry(found.manifest.dimension)
+    action, first_index = plan(found, place, source, entry, options.append)
     if not options.append and not asked.began(found):
         raise StorageError(f"{place}: begun with another backbone; replace it (--overwrite) or name another place")
-    return Decision(
-        action=action,
-        source=source,
-        table=asked.table,
-        options=options,
-        store=asked.store,
-        place=place,
-        found=found,
-        backbone=_backbone_of(found, place, asked, idle=action == "nothing"),
-        bits=request["bits"],
-        first_index=first_index,
-        record=with_appended(found.manifest, source, first_index) if action == "append" else None,
-    )
+    backbone = _backbone_of(found, place, asked, idle=action == "nothing")
+    record = with_appended(found.manifest, source, first_index) if action == "append" else None
+    return Decision(asked, action, place, entry["bits"], backbone, found, first_index=first_index, record=record)
 
 
-def _backbone_of(found: Store, place: Any, asked: _Asked, idle: bool) -> BackboneLike | None:
+def _backbone_of(found: Store, place: Any, asked: Request, idle: bool) -> BackboneLike | None:
     """The backbone of a store that goes on; None for vectors, and where it would be idle."""
     given = asked.options.backbone
     if isinstance(asked.source, FeatureSource):

@@ -3,6 +3,7 @@
 import os
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from taskcodec.codec import Codec
 from taskcodec.data.sources import FeatureSource, ImageSource, Source
 from taskcodec.engines.encode.decide import Decision, EncodeOptions, decide
 from taskcodec.engines.encode.ledger import Names, names_for
-from taskcodec.engines.encode.local import Batch, Batches, Progress, Watch, sample_features
+from taskcodec.engines.encode.local import Batch, Batches, Progress, sample_features
 from taskcodec.engines.encode.notes import left_out, noted_in
 from taskcodec.engines.encode.places import is_zipped, put_in_place, remove_store, stored_at
 from taskcodec.engines.encode.sources import missed, unmatched
+from taskcodec.engines.shift import Shift, ShiftWatch
 from taskcodec.errors import SourceError, StorageError
 from taskcodec.fitting import adapt, at_bits
 from taskcodec.fitting.closed_form.usual import fit_usual
@@ -41,15 +43,19 @@ class Encoded:
 
     store: Store
     notes: tuple[str, ...]
+    watched: ShiftWatch
+
+    @cached_property
+    def shift(self) -> Shift | None:
+        """How far its samples are from those that its codec was fitted to; None where none was coded."""
+        return self.watched.measure()
 
 
 def encode_job(
     given: str | Path | Source,
     store: Any,
     options: EncodeOptions | None = None,
-    *,
     progress: Progress | None = None,
-    watch: Watch | None = None,
 ) -> Encoded:
     """Encode a source into a store, as `taskcodec encode` does; go on where an earlier run of the same job stopped.
 
@@ -65,7 +71,6 @@ def encode_job(
         store: folder, .zip, URL or Zarr store object.
         options: as those of the command.
         progress: called with (samples done, samples in all).
-        watch: called with the codec in use and the features (m, d) of each batch.
 
     Raises:
         UsageError: options that do not go together.
@@ -74,15 +79,15 @@ def encode_job(
         StorageError: writing failed (the same job resumes), or something else lies there.
         BackboneError: no such backbone.
     """
-    return execute(decide(given, store, options or EncodeOptions()), progress, watch)
+    return execute(decide(given, store, options or EncodeOptions()), progress)
 
 
-def execute(decision: Decision, progress: Progress | None = None, watch: Watch | None = None) -> Encoded:
+def execute(decision: Decision, progress: Progress | None = None) -> Encoded:
     """Do what was decided; see `encode_job`. Raises StorageError where the store has changed since then."""
-    place, store = decision.place, decision.store
-    notes = list[str]()
+    place, store = decision.place, decision.request.store
+    notes, watch = list[str](), ShiftWatch()
     try:
-        written = _written(decision, notes, progress, watch)
+        written = _written(decision, notes, watch, progress)
     except SourceError:
         _remove_empty(place)
         raise
@@ -91,29 +96,31 @@ def execute(decision: Decision, progress: Progress | None = None, watch: Watch |
             _remove_bare(place)
         raise
     notes += _doubts(decision, written)
-    if place == store:
-        return Encoded(written, tuple(notes))
-    if is_zipped(store):
+    if place != store and is_zipped(store):
         pack_zip(place, store)
         remove_store(place)
-    else:
+    elif place != store:
         put_in_place(place, store)
-    return Encoded(Store(store), tuple(notes))
+    encoded = Encoded(written if place == store else Store(store), tuple(notes), watch)
+    if decision.request.options.fits_here or encoded.shift is None or encoded.shift.warning is None:
+        return encoded
+    return replace(encoded, notes=(*notes, f"warning: {encoded.shift.warning}"))
 
 
-def _written(decision: Decision, notes: list[str], progress: Progress | None, watch: Watch | None) -> Store:
+def _written(decision: Decision, notes: list[str], watch: ShiftWatch, progress: Progress | None) -> Store:
     """The store, whole but perhaps not in its place yet; lines for the user are added to `notes`."""
-    source, place, found, first = decision.source, decision.place, decision.found, decision.first_index
+    source, options = decision.request.source, decision.request.options
+    place, found, first = decision.place, decision.found, decision.first_index
     if found is not None and decision.action == "nothing":
         notes.append(f"{source.name}: in {place} already; nothing was done")
         return found
     batches = Batches(source, decision.backbone, first_index=first)
     names = names_for(source, first, found)
     if found is None:
-        codec = _codec_of_new(decision, batches, progress).for_store(decision.options.analysis_name)
+        codec = _codec_of_new(decision, batches, progress).for_store(options.analysis_name)
         if decision.stale:
             remove_store(place)
-        writer = StoreWriter.create(place, codec, chunk_rows=decision.options.chunk_rows, source=decision.record)
+        writer = StoreWriter.create(place, codec, chunk_rows=options.chunk_rows, source=decision.record)
     else:
         if Store(place).manifest != found.manifest:
             raise StorageError(f"{place}: another process has written to this store; run the same command again")
@@ -122,7 +129,7 @@ def _written(decision: Decision, notes: list[str], progress: Progress | None, wa
         notes.append(note)
     with writer:
         with _few_blas_threads(source):
-            clipped, stretched = _encode_batches(batches, codec, writer, names, progress, watch)
+            clipped, stretched = _encode_batches(batches, codec, writer, names, watch, progress)
         if writer.finish().samples == 0:
             failures = Store(place).failures["status"].to_pylist()
             reason = f" (the first: {failures[0]})" if failures else ""
@@ -149,8 +156,9 @@ def _written(decision: Decision, notes: list[str], progress: Progress | None, wa
 
 def _codec_of_new(decision: Decision, batches: Batches, progress: Progress | None) -> Codec:
     """The codec of a new store, fitted or refitted to batches spread over the source where it should be."""
-    source, codec, bits = decision.source, decision.codec, decision.bits
-    if codec is not None and not decision.options.refit:
+    source, options = decision.request.source, decision.request.options
+    codec, bits = decision.codec, decision.bits
+    if codec is not None and not options.refit:
         return codec if bits is None else at_bits(codec, bits)
     count = FIT_BATCHES if isinstance(source, ImageSource) else FIT_FEATURE_BATCHES
     features = sample_features(batches, count * batches.size, progress)
@@ -160,7 +168,7 @@ def _codec_of_new(decision: Decision, batches: Batches, progress: Progress | Non
         raise SourceError(f"{source.name}: none of its {len(source)} samples could be coded{batches.fault()}")
     made_by = None if decision.backbone is None else decision.backbone.spec
     spec = source.backbone if isinstance(source, FeatureSource) else made_by
-    quality: Any = decision.options.quality or "usual"
+    quality: Any = options.quality or "usual"
     return fit_usual(features, len(source), bits=bits, quality=quality, backbone=spec)
 
 
@@ -169,15 +177,15 @@ def _encode_batches(
     codec: Codec,
     writer: StoreWriter,
     names: Names | None,
+    watch: ShiftWatch,
     progress: Progress | None,
-    watch: Watch | None,
 ) -> tuple[list[str], int]:
     """Encode what the writer lacks; the ids of samples with symbols at their limit, and how many lose their length."""
     clipped, stretched = list[str](), 0
     total, first = len(batches.source), batches.first_index
     next_index = max(writer.resume_point + 1, first)
     for batch in batches.run(range((next_index - first) // batches.size, len(batches))):
-        if watch is not None and len(batch.features):
+        if len(batch.features):
             watch(codec, batch.features)
         coded = [record.source_index >= next_index for record in batch.records if record.status == OK]
         records = [record for record in batch.records if record.source_index >= next_index]
@@ -209,9 +217,9 @@ def _few_blas_threads(source: Source) -> AbstractContextManager[Any]:
 
 def _doubts(decision: Decision, written: Store) -> list[str]:
     """What to say of a store that was written: of its rate, what it keeps, where it lies, and its labels."""
-    options, notes = decision.options, list[str | None]()
+    asked, options, notes = decision.request, decision.request.options, list[str | None]()
     # A store that was finished before holds what other runs encoded, perhaps other sources that were appended since.
-    finished_before = decision.action == "nothing" and decision.place == decision.store
+    finished_before = decision.action == "nothing" and decision.place == asked.store
     if not options.append and not finished_before:
         info = written.info()
         if decision.bits is not None:
@@ -221,15 +229,15 @@ def _doubts(decision: Decision, written: Store) -> list[str]:
                 "warning: of samples like these that it was not fitted to the codec keeps "
                 f"{max(info.variance_kept, 0):.0%} of the variance: leave --bits out, or give more samples"
             )
-    if isinstance(decision.store, str) and decision.store.startswith("memory://"):
+    if isinstance(asked.store, str) and asked.store.startswith("memory://"):
         notes.append(
-            f"warning: {decision.store} lies in the memory of this command, and is gone when it ends; name a folder "
+            f"warning: {asked.store} lies in the memory of this command, and is gone when it ends; name a folder "
             "to keep it"
         )
     if options.labels is not None:
         failed = set(written.failures["id"].to_pylist())
-        notes.append(unmatched(options.labels, decision.table, decision.source, failed))
-        if not options.append and _labels_differ(written, decision.source):
+        notes.append(unmatched(options.labels, asked.table, asked.source, failed))
+        if not options.append and _labels_differ(written, asked.source):
             notes.append(
                 f"{decision.place}: the labels in it are others, and were not changed; encode with --overwrite to "
                 "change them"

@@ -22,7 +22,6 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.atomic import replacing
-from taskcodec.codec import Codec
 from taskcodec.data.sources import FeatureSource, ImageSource, Source
 from taskcodec.engines.encode.notes import left_out, noted
 from taskcodec.engines.encode.npy import write_npy
@@ -37,7 +36,6 @@ BATCH = 32
 FEATURE_BATCH = 1024
 Features = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]
-Watch = Callable[[Codec, Features], None]
 
 
 @dataclass(frozen=True, eq=False)
