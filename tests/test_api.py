@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from zarr.storage import MemoryStore
 import taskcodec
 from taskcodec.errors import SkippedWarning, SourceError, UsageError
 from taskcodec.evaluation.benchmark.run import BenchmarkPlan
-from taskcodec.evaluation.survival.of_features import Plan
+from taskcodec.evaluation.survival.of_store import StorePlan
 from taskcodec.store import SampleRecord, StoreWriter, pack_zip
 from tests.cli.test_encode import run
 
@@ -106,7 +107,7 @@ def test_decode_refuses_what_is_unfinished_as_the_command_does(folder):
 
 
 def test_evaluate_gives_the_rows_of_the_command(folder):
-    plan = Plan(predictors=("ridge",), folds=3, repeats=1)
+    plan = StorePlan(predictors=("ridge",), folds=3, repeats=1)
     found = taskcodec.evaluate(folder / "x.tcz", source=folder / "x.npy", plan=plan)
     command = ("evaluate", folder / "x.tcz", "--source", folder / "x.npy", "--predictors", "ridge")
     rows = json.loads(run(*command, "--folds", "3", "--repeats", "1", "--json").stdout)
@@ -114,7 +115,10 @@ def test_evaluate_gives_the_rows_of_the_command(folder):
         (row["task"], row["metric"], row["value"]) for row in rows
     ]
     named = taskcodec.evaluate(
-        folder / "x.tcz", labels=f"{folder}/y.csv:class", kinds="classification", source=folder / "x.npy", plan=plan
+        folder / "x.tcz",
+        labels=f"{folder}/y.csv:class",
+        source=folder / "x.npy",
+        plan=replace(plan, kinds="classification"),
     )
     assert [row.value for row in named.rows] == [row.value for row in found.rows]
 

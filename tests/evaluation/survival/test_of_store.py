@@ -14,12 +14,11 @@ from taskcodec.engines.encode.decide import EncodeOptions
 from taskcodec.engines.encode.execute import encode_job
 from taskcodec.engines.encode.local import write_features
 from taskcodec.errors import MismatchError, SourceError, UsageError
-from taskcodec.evaluation.survival.of_features import Plan
-from taskcodec.evaluation.survival.of_store import evaluate
+from taskcodec.evaluation.survival.of_store import StorePlan, evaluate
 from taskcodec.evaluation.survival.raw_features import out_of_order
 from taskcodec.evaluation.tasks.holdout import LABELLED_SOURCE
 
-PLAN = Plan(predictors=("ridge",), folds=3, repeats=1)
+PLAN = StorePlan(predictors=("ridge",), folds=3, repeats=1)
 
 
 def write_csv(path, header, rows):
@@ -63,7 +62,7 @@ def test_what_is_missing_or_wrong_is_told(vectors, tmp_path):
         evaluate(store, labels=labels)
     for given in ({"kinds": ["regression"]}, {"groups": str(vectors / "y.csv") + ":pair"}):
         with pytest.raises(UsageError, match=r"give --labels FILE\.csv"):
-            evaluate(store, raw=str(vectors / "raw.npy"), **given)
+            evaluate(store, raw=str(vectors / "raw.npy"), plan=StorePlan(**given))
     with pytest.raises(MismatchError, match="400 rows of 20"):
         evaluate(store, labels=labels, raw=str(vectors / "x.npy"))
     with pytest.raises(UsageError, match="go with a store"):
@@ -77,7 +76,7 @@ def test_what_is_missing_or_wrong_is_told(vectors, tmp_path):
     with pytest.raises(MismatchError, match="3 features"):
         evaluate(store, labels=labels, source=str(tmp_path / "narrow.npy"))
     with pytest.raises(UsageError, match="name one column"):
-        evaluate(store, labels=labels, raw=str(vectors / "raw.npy"), groups=str(vectors / "y.csv"))
+        evaluate(store, labels=labels, raw=str(vectors / "raw.npy"), plan=StorePlan(groups=str(vectors / "y.csv")))
 
 
 def test_without_labels_it_tells_what_needs_none(vectors):
@@ -136,8 +135,7 @@ def test_a_file_of_vectors_is_encoded_first_and_groups_are_kept(vectors):
     found = evaluate(
         str(vectors / "x.npy"),
         labels=[str(vectors / "y.csv") + ":class"],
-        groups=str(vectors / "y.csv") + ":pair",
-        plan=PLAN,
+        plan=replace(PLAN, groups=str(vectors / "y.csv") + ":pair"),
     )
     assert found.rows[0].samples == 399
     assert found.rows[0].value > 0.9
@@ -214,21 +212,21 @@ def test_a_store_of_images_keeps_its_raw_features_too(photos, tmp_path, monkeypa
     write_features(open_source(photos), tmp_path / "raw.npy", backbone)
     given = evaluate(str(tmp_path / "p.tcz"), raw=str(tmp_path / "raw.npy"), plan=PLAN)
     assert given.rows == first.rows
-    other = tmp_path / "other"
+    other, cached = tmp_path / "other", replace(PLAN, cache=str(tmp_path / "new" / "cache"))
     shutil.copytree(photos, other)
     first_file, *_, last_file = sorted(path for path in other.rglob("*") if path.is_file())
     last_file.write_bytes(last_file.read_bytes() + b"more")
     with pytest.raises(MismatchError, match="1 files are not those"):
-        evaluate(str(tmp_path / "p.tcz"), source=str(other), cache=str(tmp_path / "new" / "cache"), plan=PLAN)
+        evaluate(str(tmp_path / "p.tcz"), source=str(other), plan=cached)
     first_file.unlink()
     with pytest.raises(MismatchError, match="lacks 1 of the samples"):
-        evaluate(str(tmp_path / "p.tcz"), source=str(other), cache=str(tmp_path / "new" / "cache"), plan=PLAN)
+        evaluate(str(tmp_path / "p.tcz"), source=str(other), plan=cached)
     assert not (tmp_path / "new").exists(), "what was refused is kept for no other run"
-    evaluate(str(tmp_path / "p.tcz"), source=str(photos), cache=str(tmp_path / "new" / "cache"), plan=PLAN)
+    evaluate(str(tmp_path / "p.tcz"), source=str(photos), plan=cached)
     assert list((tmp_path / "new" / "cache").glob("taskcodec-raw-*.npy"))
     monkeypatch.setattr("taskcodec.transforms.backbones.load_backbone_for", None)
     again = evaluate(str(tmp_path / "p.tcz"), plan=PLAN)  # neither source nor backbone
     assert again.rows == first.rows
     assert "kept from an earlier run" in again.notes[0]
     with pytest.raises(UsageError, match="--source"):
-        evaluate(str(tmp_path / "p.tcz"), cache=str(tmp_path / "elsewhere"), plan=PLAN)
+        evaluate(str(tmp_path / "p.tcz"), plan=replace(PLAN, cache=str(tmp_path / "elsewhere")))
