@@ -5,7 +5,6 @@ import subprocess
 import sys
 from dataclasses import MISSING, fields
 from importlib.util import find_spec
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -14,9 +13,10 @@ from taskcodec.engines.train.checks import SIZES
 from taskcodec.engines.train.config import DataChoice, TrainConfig, read_config
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
 from taskcodec.fitting.gradient.recipe import RELAXATIONS, NetworkChoice, Recipe, Schedule
+from tests import ROOT
 
 pytest.importorskip("yaml")
-GUIDE = Path(__file__).parents[2] / "docs" / "train.md"
+GUIDE = ROOT / "docs" / "train.md"
 GOOD = """
 data: {source: banana, samples: 500, target: radius}
 augmentations: rotations
@@ -220,7 +220,7 @@ def test_the_sizes_that_a_configuration_may_give_are_those_of_the_networks():
 
 def test_the_names_that_are_checked_before_torch_is_loaded_are_those_of_what_needs_it():
     pytest.importorskip("torch")
-    from taskcodec.data.augmentations.kinds import kinds as augmentations
+    from taskcodec.data.augmentations import kinds as augmentations
     from taskcodec.engines.train.config import AUGMENTATIONS, TARGETS
     from taskcodec.entropy_models.model import Relaxation
 
@@ -272,7 +272,7 @@ def test_the_configuration_in_the_guide_is_good_as_printed(tmp_path, monkeypatch
     assert len(read_config("c.yaml").recipes) == 3
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "configs").glob("*.yaml")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.name)
 def test_the_ready_ones_are_good(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mnist").mkdir()

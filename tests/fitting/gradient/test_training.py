@@ -1,6 +1,5 @@
 """Gradient training: what it gives, and that a killed one takes the path it would have taken."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from taskcodec.errors import CorruptFileError, MismatchError, UsageError  # noqa
 from taskcodec.fitting.gradient.data import rows_of  # noqa: E402
 from taskcodec.fitting.gradient.recipe import ENTROPY_MODELS, LAST, NetworkChoice, Recipe, Schedule  # noqa: E402
 from taskcodec.fitting.gradient.training import TrainingSet, Work, train  # noqa: E402
+from tests import ROOT  # noqa: E402
 
 MLP = NetworkChoice("mlp", {"hidden": [16]})
 VC = Recipe("VC", 0.05, 3, MLP, MLP)
@@ -129,7 +129,7 @@ train(TrainingSet(X, views=turned), VC, SCHEDULE, Work(Path(sys.argv[1])), progr
 def test_a_killed_training_takes_the_path_it_would_have_taken(tmp_path):
     data = TrainingSet(X, views=turned)
     whole = train(data, VC, SCHEDULE, Work(tmp_path / "whole")).codec
-    script = SCRIPT.format(tests=os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
+    script = SCRIPT.format(tests=str(ROOT))
     killed = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "killed")])
     for _ in range(1200):
         if (tmp_path / "killed" / LAST).exists() or killed.poll() is not None:
