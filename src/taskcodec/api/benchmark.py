@@ -20,17 +20,9 @@ def benchmark(
 ) -> Outcome:
     """Measure rate against accuracy on labelled sets and write the report, as `taskcodec benchmark` does.
 
-    Processes are started anew (spawn): a script that calls this needs `if __name__ == "__main__":`.
-
-    Args:
-        places: labelled folders of images, or files of features; one or several.
-        out: folder for results.json, report.html, its plots, and what lets a stopped run go on.
-        plan: what to measure and how.
-        jobs: processes; one a core by default.
-        bars: title -> context manager of a progress callback.
-        command: kept in run.json.
-
-    Raises what `taskcodec.evaluation.benchmark.run.benchmark` raises.
+    The arguments, and what is raised, are those of `taskcodec.evaluation.benchmark.run.benchmark`; one place may stand
+    alone, and there is a process for each core unless `jobs` says how many. They are started anew (spawn): a script
+    that calls this needs `if __name__ == "__main__":`.
     """
     several = [places] if isinstance(places, str | Path) else places
     names = [str(place) for place in several]

@@ -30,20 +30,9 @@ from taskcodec.transforms.spec import check_name
 
 @dataclass(frozen=True)
 class EncodeOptions:
-    """The options of `taskcodec encode`.
+    """The options of `taskcodec encode`; what each means is told by `taskcodec.encode`.
 
-    Attributes:
-        codec: file, store or name of a bundled codec, or the codec itself; None: one is fitted to the source.
-        backbone: the name of what makes features of images, or that itself.
-        bits: the rate to meet, in bits a sample.
-        labels: `FILE.csv` or `FILE.csv:COLUMN`.
-        quality: "small", "usual" or "safe", instead of a rate.
-        fit: False: the codec that ships with the backbone.
-        refit: whether a codec that is named, or ships, is refitted to the source.
-        append, overwrite: add to a finished store, or replace what lies there.
-        chunk_rows: samples in a chunk.
-        device: where the backbone runs.
-        truncated: "keep" or "skip" JPEG files that lack their end.
+    Codec and backbone are named, or given themselves; `labels` is FILE.csv or FILE.csv:COLUMN.
     """
 
     codec: str | Codec | None = None
@@ -164,15 +153,7 @@ class Decision:
 
 
 def decide(given: str | Path | Source, store: Any, options: EncodeOptions) -> Decision:
-    """Settle what encoding a source, by name or opened, into a store comes to: a folder, a .zip, a URL, a Zarr store.
-
-    Raises:
-        UsageError: options that do not go together.
-        SourceError: nothing to read at the source.
-        MismatchError: codec, features or store do not fit.
-        StorageError: something else lies there.
-        BackboneError: no such backbone.
-    """
+    """Settle what encoding a source, by name or opened, into a store comes to; raises what `encode_job` does."""
     store = settled(store)
     _check(store, options)
     opened = open_source(given, options.truncated) if isinstance(given, str | Path) else given
