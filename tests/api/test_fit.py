@@ -5,7 +5,7 @@ import pytest
 
 import taskcodec
 from taskcodec.errors import UsageError
-from tests.cli.test_encode import run
+from tests.cli.commands import run
 
 
 def test_a_source_by_name_gives_the_codec_of_the_command(tmp_path):

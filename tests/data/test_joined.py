@@ -13,7 +13,7 @@ from taskcodec.engines.encode.decide import EncodeOptions
 from taskcodec.engines.encode.execute import encode_job
 from taskcodec.engines.encode.local import write_features
 from taskcodec.errors import SourceError
-from tests.cli.test_encode import run
+from tests.cli.commands import run
 from tests.data.pictures import as_bytes, noise, put, statuses
 
 X = np.random.default_rng(0).normal(size=(3000, 6)).astype("f4")

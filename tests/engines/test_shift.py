@@ -3,7 +3,7 @@ import pytest
 
 from taskcodec.engines.shift import ShiftWatch, measure_shift
 from taskcodec.errors import MismatchError
-from taskcodec.evaluation.predictors.linear import probe_accuracy
+from taskcodec.evaluation.predictors.probing import probe_accuracy
 from taskcodec.fitting import adapt, fit
 from tests.conditional import conditional
 

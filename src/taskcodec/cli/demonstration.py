@@ -13,7 +13,7 @@ from taskcodec.data.sources import ImageSource, Item
 from taskcodec.engines.encode.execute import encode_job
 from taskcodec.engines.encode.local import Progress, write_features
 from taskcodec.engines.encode.sources import backbone_for
-from taskcodec.evaluation.predictors.linear import probe_accuracy
+from taskcodec.evaluation.predictors.probing import probe_accuracy
 from taskcodec.evaluation.scores.intervals import wilson
 
 Array = npt.NDArray[Any]

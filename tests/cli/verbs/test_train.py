@@ -14,7 +14,7 @@ import pytest
 import taskcodec
 from taskcodec.data.toy import banana_source
 from tests import ROOT
-from tests.cli.test_encode import run as run_here
+from tests.cli.commands import run as run_here
 
 if any(find_spec(name) is None for name in ("lightning", "kornia", "yaml")):
     pytest.skip("the train extra is not installed", allow_module_level=True)

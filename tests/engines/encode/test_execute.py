@@ -12,7 +12,7 @@ from taskcodec.engines.encode.decide import EncodeOptions, decide
 from taskcodec.engines.encode.execute import encode_job, execute
 from taskcodec.errors import MismatchError, StorageError, UsageError
 from taskcodec.transforms.spec import BackboneSpec
-from tests.cli.test_encode import contents, run
+from tests.cli.commands import contents, run
 from tests.data.pictures import Eyes, as_bytes, noise, put
 
 D = 12

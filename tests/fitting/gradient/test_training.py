@@ -1,5 +1,6 @@
 """Gradient training: what it gives, and that a killed one takes the path it would have taken."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -137,6 +138,8 @@ def test_a_killed_training_takes_the_path_it_would_have_taken(tmp_path):
         time.sleep(0.05)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
+    step = torch.load(tmp_path / "killed" / LAST, weights_only=True)["global_step"]
+    assert SCHEDULE.checkpoint_every <= step < SCHEDULE.steps, "killed between two checkpoints"
     resumed = train(data, VC, SCHEDULE, Work(tmp_path / "killed", resume=True)).codec
     for key, weights in whole.networks.tensors().items():
         assert np.allclose(weights, resumed.networks.tensors()[key], atol=1e-5), key
@@ -170,3 +173,16 @@ def test_it_stops_on_the_clock_and_goes_on(tmp_path):
     (tmp_path / LAST).write_bytes((tmp_path / LAST).read_bytes()[:500])
     with pytest.raises(CorruptFileError, match=LAST):
         train(data, VC, SCHEDULE, Work(tmp_path, resume=True))
+
+
+@pytest.mark.parametrize("rate", [1e9, 1e30])
+def test_a_training_that_diverges_stops_and_says_where(tmp_path, rate):
+    schedule = Schedule(60, batch=64, learning_rate=rate, warmup=0, checkpoint_every=20, accelerator="cpu")
+    with pytest.raises(UsageError, match=rf"diverged: .* at step [0-9]+, with learning_rate {re.escape(f'{rate:g}')}"):
+        train(TrainingSet(X), VC, schedule, Work(tmp_path))
+    assert not (tmp_path / f"{LAST}.partial").exists()
+
+
+def test_a_batch_of_more_than_all_samples_is_refused():
+    with pytest.raises(UsageError, match=r"training.batch: 2001 is more than the 2000 samples"):
+        train(TrainingSet(X), VC, Schedule(2, 2001))

@@ -22,7 +22,7 @@ from taskcodec.data import ImageSource, open_source
 from taskcodec.engines.encode.execute import encode_job
 from taskcodec.engines.encode.local import Progress
 from taskcodec.errors import SourceError, UsageError
-from taskcodec.evaluation.survival.of_features import Coded, JudgedRow, Plan, evaluate_features
+from taskcodec.evaluation.survival.of_features import Coded, EvaluationPlan, JudgedRow, evaluate_features
 from taskcodec.evaluation.survival.raw_features import (
     RawFeatures,
     all_finite,
@@ -41,7 +41,7 @@ from taskcodec.transforms.spec import DEFAULT
 
 
 @dataclass(frozen=True)
-class StorePlan(Plan):
+class StorePlan(EvaluationPlan):
     """How to measure a store: beside predictors, splits and deltas, the following.
 
     Attributes:
