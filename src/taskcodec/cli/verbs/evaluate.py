@@ -95,7 +95,7 @@ def evaluate(
     sets = {"quick": QUICK, "all": tuple(FAMILIES)}
     names = sets.get(predictors) or tuple(name.strip() for name in predictors.split(","))
     plan = StorePlan(
-        names, cast("Splitting", split), folds, repeats, seed, deltas(delta or []), kind or [], groups, cache, device
+        cast("Splitting", split), folds, repeats, seed, names, deltas(delta or []), kind or [], groups, cache, device
     )
     with progress_bar("evaluating") as report:
         result = run(place, source=source, raw=raw, labels=labels or [], plan=plan, progress=report)

@@ -22,7 +22,7 @@ from taskcodec.data import ImageSource, open_source
 from taskcodec.engines.encode.execute import encode_job
 from taskcodec.engines.encode.local import Progress
 from taskcodec.errors import SourceError, UsageError
-from taskcodec.evaluation.survival.of_features import Coded, EvaluationPlan, JudgedRow, evaluate_features
+from taskcodec.evaluation.survival.of_features import Coded, Compared, EvaluationPlan, JudgedRow, evaluate_features
 from taskcodec.evaluation.survival.raw_features import (
     RawFeatures,
     all_finite,
@@ -159,7 +159,7 @@ def _evaluate(
             "samples in the same order, as `taskcodec features` writes them"
         )
     coded = Coded(name, "taskcodec", info.fingerprint[:16], info.bits_per_sample)
-    rows = evaluate_features(raw, decoded, targets, ids, coded, groups=group_of, plan=plan, progress=progress)
+    rows = evaluate_features(Compared(raw, decoded, ids, group_of), targets, coded, plan=plan, progress=progress)
     units = unit_numbers(raw, ids)
     kept = what_is_kept(raw, decoded, units, seed=plan.seed, progress=progress)
     notes = [f"raw features: {words}", *doubts]
