@@ -11,6 +11,7 @@ from taskcodec.data import Source, open_source
 from taskcodec.engines.encode.local import Progress, WrittenFeatures, feature_blocks, write_features
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.engines.encode.sources import backbone_for, check_device
+from taskcodec.engines.outputs import check_output
 from taskcodec.errors import SkippedWarning, UsageError
 from taskcodec.store import OK, SampleRecord
 
@@ -53,7 +54,13 @@ def features_to_file(
     device: str | None = None,
     progress: Progress | None = None,
 ) -> WrittenFeatures:
-    """The same, written to a .npy file in constant memory: what `taskcodec features` does."""
+    """The same, written to a .npy file in constant memory: what `taskcodec features` does.
+
+    Raises UsageError or StorageError where the file is not to be written.
+    """
+    if output.suffix.lower() != ".npy":
+        raise UsageError(f"{output}: features are written to a .npy file")
+    check_output(str(source), output, "npy")
     opened, maker = _opened(source, backbone, truncated, device)
     return write_features(opened, output, maker, progress)
 

@@ -109,3 +109,8 @@ def test_one_seed_gives_one_split():
     )
     assert all(np.array_equal(a.test, b.test) for a, b in zip(first, second, strict=True))
     assert not all(np.array_equal(a.test, b.test) for a, b in zip(first, other, strict=True))
+
+
+def test_another_way_to_split_is_refused():
+    with pytest.raises(UsageError, match="--split halves is none of auto, folders, folds"):
+        Splits("halves")

@@ -56,10 +56,6 @@ def benchmark(
     from taskcodec.evaluation.rates.curves import as_records
     from taskcodec.evaluation.report.panels import caveats
 
-    if split not in ("auto", "folders", "folds"):
-        raise UsageError(f"--split {split} is none of auto, folders, folds")
-    if probe not in ("ridge", "logistic"):
-        raise UsageError(f"--probe {probe} is neither ridge nor logistic")
     plan = BenchmarkPlan(
         _listed(codecs), _numbers(rates), _listed(regime), backbone, fit_on, tuple(labels or ()), tuple(groups or ()),
         cast("Any", split), folds, seed, samples, cast("Any", probe),

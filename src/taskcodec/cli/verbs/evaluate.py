@@ -90,8 +90,6 @@ def evaluate(
     from taskcodec.evaluation.survival.of_store import StorePlan
     from taskcodec.evaluation.survival.of_store import evaluate as run
 
-    if split not in ("auto", "folders", "folds"):
-        raise UsageError(f"--split {split} is none of auto, folders, folds")
     sets = {"quick": QUICK, "all": tuple(FAMILIES)}
     names = sets.get(predictors) or tuple(name.strip() for name in predictors.split(","))
     plan = StorePlan(

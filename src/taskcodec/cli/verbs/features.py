@@ -8,7 +8,6 @@ import typer
 
 from taskcodec.cli.options import BackboneOption, DeviceOption, SourceArgument, TruncatedOption
 from taskcodec.cli.output import JsonOption, progress_bar, show, tell
-from taskcodec.errors import UsageError
 
 EXAMPLE = "Example: taskcodec features photos/ -o photos.npy"
 
@@ -23,11 +22,7 @@ def features(
 ) -> None:
     """Write the uncompressed features, in the order of a store's samples."""
     from taskcodec.api.features import features_to_file
-    from taskcodec.engines.outputs import check_output
 
-    if output.suffix.lower() != ".npy":
-        raise UsageError(f"{output}: features are written to a .npy file")
-    check_output(source, output, "npy")
     with progress_bar("features") as report:
         found = features_to_file(source, output, backbone=backbone, truncated=truncated, device=device, progress=report)
     tell(found.notes)

@@ -2,19 +2,17 @@
 
 import multiprocessing
 import os
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from taskcodec.atomic import replacing
+from taskcodec.engines.encode.local import Progress
 from taskcodec.engines.outputs import check_output, held
 from taskcodec.engines.train.config import LeftOut, TrainConfig
 from taskcodec.errors import StorageError, UsageError
 from taskcodec.fitting.gradient.recipe import LAST
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from threadpoolctl import threadpool_limits
 
@@ -86,6 +86,11 @@ class BenchmarkPlan:
     seed: int = 0
     samples: int = SAMPLES
     probe: Predictor = "ridge"
+
+    def __post_init__(self) -> None:
+        _ = self.splits  # which checks them
+        if self.probe not in get_args(Predictor):
+            raise UsageError(f"--probe {self.probe} is neither {' nor '.join(get_args(Predictor))}")
 
     @property
     def splits(self) -> Splits:

@@ -9,13 +9,14 @@ the same samples. Retrieval and few-shot learning train nothing, or next to noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from taskcodec.engines.encode.local import Progress
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.evaluation.predictors.families import FAMILIES, QUICK, families_for
 from taskcodec.evaluation.predictors.metrics import METRICS, Answers, score
@@ -27,7 +28,6 @@ from taskcodec.evaluation.tasks.holdout import Holdout, Split, Splits, hold_out,
 from taskcodec.evaluation.tasks.targets import Target
 
 Float32s = npt.NDArray[np.float32]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

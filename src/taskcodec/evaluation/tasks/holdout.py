@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -107,6 +107,10 @@ class Splits:
     folds: int = 5
     repeats: int = 2
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.split not in get_args(Splitting):
+            raise UsageError(f"--split {self.split} is none of {', '.join(get_args(Splitting))}")
 
 
 def split_by_folder(ids: Sequence[str], how: Splitting = "auto") -> Split | None:
