@@ -27,7 +27,7 @@ import numpy as np
 from taskcodec import adapt, fit, load_codec
 from taskcodec.engines.encode.decide import EncodeOptions, encode_job
 from taskcodec.evaluation.peers.own import SILENT
-from taskcodec.evaluation.predictors.linear import probe_accuracy
+from taskcodec.evaluation.predictors.probing import probe_accuracy
 
 DRAWS = {32: 12, 64: 8, 128: 6, 256: 4, 500: 2}
 """How many draws of each size; 1 of those that are not here, on three sets of folds instead of one."""

@@ -13,7 +13,7 @@ import argparse
 import numpy as np
 
 from taskcodec.evaluation.scores.verdict import LOSSY, widening
-from taskcodec.evaluation.survival.of_features import Coded, Plan, evaluate_features
+from taskcodec.evaluation.survival.of_features import Coded, EvaluationPlan, evaluate_features
 from taskcodec.evaluation.tasks.targets import make_target
 
 USEFUL, USELESS = 10, 20
@@ -50,7 +50,7 @@ def main():
         for trial in range(options.trials):
             raw, labels, codecs = draw(np.random.default_rng(trial), options.samples, task)
             ids, target = [str(i) for i in range(len(raw))], make_target(task, labels)
-            plan = Plan(repeats=options.repeats, seed=trial)
+            plan = EvaluationPlan(repeats=options.repeats, seed=trial)
             for name, decoded in codecs.items():
                 for row in evaluate_features(raw, decoded, [target], ids, Coded(name, name, "", 1.0), plan=plan):
                     found.setdefault((name, row.probe, row.metric), []).append(row)

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
 
 from taskcodec.data.augmentations.draws import STRONG, augment
 from taskcodec.data.sources import open_source
@@ -22,7 +23,8 @@ from taskcodec.evaluation.peers.own import FittedCodec
 from taskcodec.evaluation.predictors.probing import probe_scores
 from taskcodec.evaluation.scores.intervals import bootstrap, paired_difference
 from taskcodec.evaluation.survival.shift import measure_shift
-from taskcodec.evaluation.tasks.labelled import LabelledSet, Task, make_splits
+from taskcodec.evaluation.tasks.holdout import Holdout, Split
+from taskcodec.evaluation.tasks.targets import Target
 from taskcodec.fitting import fit
 from taskcodec.transforms.backbones import load_backbone
 from taskcodec.transforms.pictures.images import open_image
@@ -55,6 +57,19 @@ class Chosen:
         return 1.0
 
 
+def target(name, labels):
+    """A task of classes that all samples have."""
+    names, numbers = np.unique(labels, return_inverse=True)
+    return Target(name, "classification", np.arange(len(labels)), numbers, tuple(map(str, names)))
+
+
+def three_folds(task, groups, seed):
+    """Classes in proportion, the rows of a group on one side."""
+    folds = StratifiedGroupKFold(3, shuffle=True, random_state=seed)
+    splits = (Split(*parts) for parts in folds.split(np.zeros((len(groups), 1)), task.values, groups))
+    return Holdout(tuple(splits), np.unique(groups, return_inverse=True)[1], "three folds")
+
+
 def nuisance_sets(images, backbone):
     """For each treatment a set of 2n pictures: every image at both ends; the task is to say which end."""
     sets = []
@@ -66,8 +81,7 @@ def nuisance_sets(images, backbone):
                 pixels = [augment(image, Chosen({**NEUTRAL, name: end}), 224) for image in opened]
                 features.append(backbone(np.stack(pixels)))
         groups = np.tile(np.arange(len(images)), 2)
-        task = Task("which end", "accuracy", np.repeat([0, 1], len(images)))
-        sets.append(LabelledSet(name, np.concatenate(features), (task,), groups))
+        sets.append((name, np.concatenate(features), target("which end", np.repeat([0, 1], len(images))), groups))
     return sets
 
 
@@ -85,7 +99,7 @@ def main():
     sets = nuisance_sets([items[i] for i in other], load_backbone("lite0"))
     for name in CLASS_SETS:
         file = np.load(arguments.cache / f"{name}.npz", allow_pickle=False)
-        sets.append(LabelledSet(name, file["features"], (Task("class", "accuracy", file["labels"]),)))
+        sets.append((name, file["features"], target("class", file["labels"]), np.arange(len(file["labels"]))))
     makers = {
         "bottleneck": lambda bits: fit(originals, bits=bits, views=views),
         "KLT": lambda bits: fit(originals, bits=bits),
@@ -94,22 +108,22 @@ def main():
     codecs = {(name, bits): make(bits) for name, make in makers.items() for bits in RATES}
     made_by = {"command": "python benchmarks/scope.py IMAGES CACHE", "seed": SEED, "numpy": version("numpy")}
     rows = []
-    for labelled in sets:
-        (task,), splits = labelled.tasks, make_splits(labelled, seed=SEED)
-        raw = probe_scores(labelled, task, splits, [labelled.features] * len(splits))
+    for name_of_set, features, task, groups in sets:
+        holdout = three_folds(task, groups, SEED)
+        raw = probe_scores(task, holdout, [features] * 3)
         for (name, bits), codec in codecs.items():
-            decoded, rate = FittedCodec(codec, bits).encode_decode(labelled.features)
-            scores = probe_scores(labelled, task, splits, [decoded] * len(splits))
+            decoded, rate = FittedCodec(codec, refit=True, bits=bits).encode_decode(features)
+            scores = probe_scores(task, holdout, [decoded] * 3)
             value, difference = bootstrap(scores), paired_difference(scores, raw)
             row = {
-                "set": labelled.name, "task": task.name, "codec": name, "setting": f"{bits:g}",
-                "metric": scores.metric, "samples": len(labelled.features), "bits_per_sample": rate,
+                "set": name_of_set, "task": task.name, "codec": name, "setting": f"{bits:g}",
+                "metric": scores.metric, "samples": len(features), "bits_per_sample": rate,
                 "value": value.value, "low": value.low, "high": value.high, "raw_value": raw.value,
                 "difference": difference.value, "difference_low": difference.low, "difference_high": difference.high,
-                "outside_share": measure_shift(codec, labelled.features).outside_share, **made_by,
+                "outside_share": measure_shift(codec, features).outside_share, **made_by,
             }  # fmt: skip
             rows.append({key: round(cell, 5) if isinstance(cell, float) else cell for key, cell in row.items()})
-            print(labelled.name, name, f"{rate:.0f} bits: {value.value:.3f}, raw {raw.value:.3f}", flush=True)
+            print(name_of_set, name, f"{rate:.0f} bits: {value.value:.3f}, raw {raw.value:.3f}", flush=True)
     arguments.out.write_text(json.dumps(rows, indent=1) + "\n")
 
 

@@ -20,7 +20,7 @@ from taskcodec.data.toy import banana_source, disjoint_orbits, permuted_bits, sh
 from taskcodec.evaluation.certificate.bound import bound_excess, draw_items
 from taskcodec.evaluation.report.colours import COLOURS
 from taskcodec.theory.rate_invariance import (
-    Coded,
+    CodedSource,
     code_table,
     erasure_code,
     place_in_orbit,
@@ -33,7 +33,7 @@ GREY = "#666666"
 
 
 def coded(source, code):
-    return Coded(np.full(len(source.orbits), 1 / len(source.orbits)), code, source.orbits)
+    return CodedSource(np.full(len(source.orbits), 1 / len(source.orbits)), code, source.orbits)
 
 
 def rate_invariance(folder):

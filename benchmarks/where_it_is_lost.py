@@ -13,9 +13,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
 
 from taskcodec.evaluation.predictors.probing import probe_scores
-from taskcodec.evaluation.tasks.labelled import LabelledSet, Task, make_splits
+from taskcodec.evaluation.tasks.holdout import Holdout, Split
+from taskcodec.evaluation.tasks.targets import Target
 from taskcodec.fitting import fit
 
 SAMPLES = 1000
@@ -31,7 +33,16 @@ def read(file, seed):
     if len(features) > SAMPLES:
         rows = np.sort(np.random.default_rng(seed).permutation(len(features))[:SAMPLES])
         features, labels, groups = features[rows], labels[rows], None if groups is None else groups[rows]
-    return LabelledSet(Path(file).stem, features, (Task("class", "accuracy", labels),), groups)
+    names, numbers = np.unique(labels, return_inverse=True)
+    target = Target("class", "classification", np.arange(len(labels)), numbers, tuple(map(str, names)))
+    return Path(file).stem, features, target, np.arange(len(labels)) if groups is None else groups
+
+
+def three_folds(target, groups, seed):
+    """Classes in proportion, the rows of a group on one side."""
+    folds = StratifiedGroupKFold(3, shuffle=True, random_state=seed)
+    splits = (Split(*parts) for parts in folds.split(np.zeros((len(groups), 1)), target.values, groups))
+    return Holdout(tuple(splits), np.unique(groups, return_inverse=True)[1], "three folds")
 
 
 def axes_alone(codec, train, features):
@@ -52,8 +63,8 @@ def variants(train, features, bits):
     }  # fmt: skip
 
 
-def percent(labelled, splits, decoded):
-    scores = probe_scores(labelled, labelled.tasks[0], splits, decoded)
+def percent(target, holdout, decoded):
+    scores = probe_scores(target, holdout, decoded)
     return 100 * float(np.mean(scores.targets == scores.predictions))
 
 
@@ -65,15 +76,15 @@ def main():
     options = parser.parse_args()
     rows = []
     for seed in options.seeds:
-        for labelled in (read(file, seed) for file in options.sets):
-            splits = make_splits(labelled, 3, 1, seed)
-            common = {"set": labelled.name, "seed": seed, "samples": len(labelled.features)}
-            raw = percent(labelled, splits, [labelled.features] * len(splits))
+        for name_of_set, features, target, groups in (read(file, seed) for file in options.sets):
+            holdout = three_folds(target, groups, seed)
+            common = {"set": name_of_set, "seed": seed, "samples": len(features)}
+            raw = percent(target, holdout, [features] * 3)
             rows.append({**common, "bits": None, "variant": "raw", "columns": None, "accuracy": raw})
             for bits in RATES:
-                found = [variants(labelled.features[s.train], labelled.features, bits) for s in splits]
+                found = [variants(features[s.train], features, bits) for s in holdout.splits]
                 for name in found[0]:
-                    share = percent(labelled, splits, [parts[name][0] for parts in found])
+                    share = percent(target, holdout, [parts[name][0] for parts in found])
                     columns = float(np.mean([parts[name][1] for parts in found]))
                     rows.append({**common, "bits": bits, "variant": name, "columns": columns, "accuracy": share})
     made_by = {"command": "python benchmarks/where_it_is_lost.py SET.npz...", "numpy": version("numpy")}

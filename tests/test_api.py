@@ -16,7 +16,7 @@ from zarr.storage import MemoryStore
 import taskcodec
 from taskcodec.errors import EncodeWarning, MismatchError, SkippedWarning, SourceError, StorageError, UsageError
 from taskcodec.evaluation.benchmark.run import BenchmarkPlan
-from taskcodec.evaluation.survival.of_features import Plan
+from taskcodec.evaluation.survival.of_features import EvaluationPlan
 from taskcodec.store import SampleRecord, StoreWriter, pack_zip
 from tests.cli.commands import run
 
@@ -106,7 +106,7 @@ def test_decode_refuses_what_is_unfinished_as_the_command_does(folder):
 
 
 def test_evaluate_gives_the_rows_of_the_command(folder):
-    plan = Plan(predictors=("ridge",), folds=3, repeats=1)
+    plan = EvaluationPlan(predictors=("ridge",), folds=3, repeats=1)
     found = taskcodec.evaluate(folder / "x.tcz", source=folder / "x.npy", plan=plan)
     command = ("evaluate", folder / "x.tcz", "--source", folder / "x.npy", "--predictors", "ridge")
     rows = json.loads(run(*command, "--folds", "3", "--repeats", "1", "--json").stdout)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from taskcodec.data.toy import banana_source, disjoint_orbits, permuted_bits, product_source, shifted_strings
 from taskcodec.errors import UsageError
 from taskcodec.theory.rate_invariance import (
-    Coded,
+    CodedSource,
     code_table,
     entropy_bits,
     erasure_code,
@@ -30,7 +30,7 @@ each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda source: sour
 
 def coded(source, code):
     n = len(source.orbits)
-    return Coded(np.full(n, 1 / n), code, source.orbits)
+    return CodedSource(np.full(n, 1 / n), code, source.orbits)
 
 
 def random_coded(seed, points, orbits, symbols):
@@ -38,7 +38,7 @@ def random_coded(seed, points, orbits, symbols):
     rng = np.random.default_rng(seed)
     names = np.concatenate([np.arange(orbits), rng.integers(0, orbits, points)]).astype(np.intp)
     p = rng.dirichlet(np.full(len(names), 0.5))
-    return Coded(p, rng.dirichlet(np.full(symbols, 0.2), size=len(names)), names)
+    return CodedSource(p, rng.dirichlet(np.full(symbols, 0.2), size=len(names)), names)
 
 
 any_code = given(st.integers(0, 2**32 - 1), st.integers(0, 30), st.integers(1, 8), st.integers(1, 8))
@@ -99,9 +99,9 @@ def test_a_coded_source_takes_single_precision_and_lists(taken):
     exact = random_coded(0, points=200, orbits=8, symbols=4)
     arrays = (exact.probabilities, exact.code, exact.orbits)
     if taken == "lists":
-        found = Coded(*(array.tolist() for array in arrays))
+        found = CodedSource(*(array.tolist() for array in arrays))
     else:
-        found = Coded(exact.probabilities.astype("f4"), exact.code.astype("f4"), exact.orbits.astype("f4"))
+        found = CodedSource(exact.probabilities.astype("f4"), exact.code.astype("f4"), exact.orbits.astype("f4"))
     assert found.rate_bits == pytest.approx(exact.rate_bits, abs=1e-6)
     assert found.worst_excess_bits == pytest.approx(exact.worst_excess_bits, abs=1e-6)
     task = random_task(exact.orbits, 3, 0)
@@ -241,18 +241,18 @@ def test_invariance_saves_the_angle():
         (lambda: infonce_bits([[0, 0], [0, math.nan]]), "found nan"),
         (lambda: infonce_bits([[0, math.inf]]), "found inf"),
         (lambda: infonce_bits([[0, 0], [-math.inf, -math.inf]]), "found -inf"),
-        (lambda: Coded(np.ones(1), np.ones((2, 1)), np.zeros(2, np.intp)), "each point"),
-        (lambda: Coded(np.full((2, 1), 0.5), np.ones((2, 1)), np.zeros(2, np.intp)), "each point"),
-        (lambda: Coded(np.ones(1), np.ones((1, 2)), np.zeros(1, np.intp)), "each row"),
-        (lambda: Coded(np.ones(1), np.array([[2.0, -1.0]]), np.zeros(1, np.intp)), "each row"),
-        (lambda: Coded(np.ones(1), np.ones(1), np.zeros(1, np.intp)), "each row"),
-        (lambda: Coded([0.5, 0.5], [[1], [0.5, 0.5]], [0, 1]), "each row"),
-        (lambda: Coded(np.array([1.5, -0.5]), np.ones((2, 1)), np.zeros(2, np.intp)), "found -0.5"),
-        (lambda: Coded(np.array([0.5, 0.4]), np.ones((2, 1)), np.zeros(2, np.intp)), "found a sum of 0.9"),
-        (lambda: Coded([0.5, 0.5], [[1], [1]], [0, 0.5]), "whole number"),
-        (lambda: Coded([0.5, 0.5], [[1], [1]], [0, 1]).excess_bits(np.ones((3, 1))), "each point"),
-        (lambda: Coded([0.5, 0.5], [[1], [1]], [0, 1]).excess_bits([[1.5, -0.5]] * 2), "each point"),
-        (lambda: Coded([0.5, 0.5], [[1], [1]], [0, 1]).excess_bits([1.0, 1.0]), "each point"),
+        (lambda: CodedSource(np.ones(1), np.ones((2, 1)), np.zeros(2, np.intp)), "each point"),
+        (lambda: CodedSource(np.full((2, 1), 0.5), np.ones((2, 1)), np.zeros(2, np.intp)), "each point"),
+        (lambda: CodedSource(np.ones(1), np.ones((1, 2)), np.zeros(1, np.intp)), "each row"),
+        (lambda: CodedSource(np.ones(1), np.array([[2.0, -1.0]]), np.zeros(1, np.intp)), "each row"),
+        (lambda: CodedSource(np.ones(1), np.ones(1), np.zeros(1, np.intp)), "each row"),
+        (lambda: CodedSource([0.5, 0.5], [[1], [0.5, 0.5]], [0, 1]), "each row"),
+        (lambda: CodedSource(np.array([1.5, -0.5]), np.ones((2, 1)), np.zeros(2, np.intp)), "found -0.5"),
+        (lambda: CodedSource(np.array([0.5, 0.4]), np.ones((2, 1)), np.zeros(2, np.intp)), "found a sum of 0.9"),
+        (lambda: CodedSource([0.5, 0.5], [[1], [1]], [0, 0.5]), "whole number"),
+        (lambda: CodedSource([0.5, 0.5], [[1], [1]], [0, 1]).excess_bits(np.ones((3, 1))), "each point"),
+        (lambda: CodedSource([0.5, 0.5], [[1], [1]], [0, 1]).excess_bits([[1.5, -0.5]] * 2), "each point"),
+        (lambda: CodedSource([0.5, 0.5], [[1], [1]], [0, 1]).excess_bits([1.0, 1.0]), "each point"),
     ],
 )
 def test_nonsense_is_refused(call, says):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from taskcodec.data.sources import ImageSource, Item
 from taskcodec.engines.encode.local import Progress, encode_source, write_features
-from taskcodec.evaluation.predictors.linear import probe_accuracy
+from taskcodec.evaluation.predictors.probing import probe_accuracy
 from taskcodec.evaluation.scores.intervals import wilson
 from taskcodec.fitting.closed_form.usual import fit_usual
 from taskcodec.transforms.backbones import Backbone

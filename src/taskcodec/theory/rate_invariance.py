@@ -126,7 +126,7 @@ def erasure_code(orbits: npt.ArrayLike, keep: float) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class Coded:
+class CodedSource:
     """A source through a code.
 
     Attributes:

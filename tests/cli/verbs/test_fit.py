@@ -14,7 +14,7 @@ from tests.cli.commands import run
 
 pytest.importorskip("torch")
 
-from taskcodec.evaluation.predictors.linear import probe_accuracy
+from taskcodec.evaluation.predictors.probing import probe_accuracy
 from taskcodec.evaluation.survival.tolerance import GRID_BITS
 
 

@@ -29,7 +29,7 @@ def test_gaps_in_one_column_thin_out_that_task_alone(tmp_path):
     notes = "\n".join(outcome.notes)
     for says in ("kind: 1 sample without its label", "rare: 60 samples without", "price: 50 samples without"):
         assert says in notes
-    for split in outcome.sets[0].splits:
+    for split in outcome.sets[0].holdout.splits:
         assert len(split.train) + len(split.test) == 90
     assert [change.samples for change in extras_of(outcome).classes if change.name in ("r0", "r1")] == [15, 15]
     mean = [r for r in outcome.rows if r.task == "mean accuracy" and r.codec == "taskcodec"]

@@ -110,7 +110,7 @@ def test_a_killed_run_goes_on(tmp_path):
     (tmp_path / "slow.py").write_text(
         "import time\n"
         "from dataclasses import dataclass\n"
-        "from taskcodec.evaluation.peers.protocol import Cast\n"
+        "from taskcodec.evaluation.peers.scalar import Cast\n"
         "@dataclass(frozen=True)\n"
         "class Slow:\n"
         "    setting: str\n"
@@ -183,7 +183,7 @@ def test_the_given_split_is_the_split_and_what_lies_on_both_sides_is_refused(tmp
     place = save_features(tmp_path / "pets.npz", rows=60, ids=names)
     outcome = benchmark([place], tmp_path / "out", RAW_ONLY)
     assert {(r.split, r.samples) for r in outcome.rows} == {("by folder", 30)}
-    (split,) = outcome.sets[0].splits
+    (split,) = outcome.sets[0].holdout.splits
     assert all(name.startswith("train/") for name in names[split.train])
     assert all(name.startswith("test/") for name in names[split.test])
     with np.load(place) as file:

@@ -19,7 +19,7 @@ from taskcodec.evaluation.certificate.bound import (
     losses_bits,
     upper_limit,
 )
-from taskcodec.theory.rate_invariance import Coded, code_table, place_in_orbit, random_task
+from taskcodec.theory.rate_invariance import CodedSource, code_table, place_in_orbit, random_task
 
 SAMPLES, VIEWS = 64, 8
 
@@ -57,7 +57,7 @@ KINDS = ["pairs of samples share a code", "uneven classes", "views differ in the
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_equals_the_closed_form_on_finite_sources(kind):
     orbits, codes = codes_of(kind)
-    source = Coded(np.full(len(orbits), 1 / len(orbits)), code_table(codes), orbits)
+    source = CodedSource(np.full(len(orbits), 1 / len(orbits)), code_table(codes), orbits)
     drawn, items = finite_draws(codes, 400_000)
     found = bound_excess(exact_posterior(codes, orbits), drawn, items, SAMPLES)
     assert found.bound_bits == pytest.approx(source.worst_excess_bits, rel=0.01)
@@ -73,7 +73,7 @@ def test_a_code_that_keeps_the_sample_is_certified_and_a_task_that_is_not_invari
     drawn, items = finite_draws(orbits, 100_000)
     found = bound_excess(exact_posterior(orbits, orbits), drawn, items, SAMPLES)
     assert found.bound_bits < 0.005  # the price of the uniform guess in q, and of the confidence
-    source = Coded(np.full(len(orbits), 1 / len(orbits)), code_table(orbits), orbits)
+    source = CodedSource(np.full(len(orbits), 1 / len(orbits)), code_table(orbits), orbits)
     assert source.excess_bits(place_in_orbit(orbits)) == pytest.approx(math.log2(VIEWS))  # the counterexample
 
 
@@ -103,7 +103,7 @@ def test_a_fitted_posterior_bounds_the_excess_of_50_random_tasks(noisy):
     outputs = np.unique(z, axis=0, return_inverse=True)[1].ravel()
     table = np.zeros((60, outputs.max() + 1))
     np.add.at(table, (items, outputs), 1)
-    source = Coded(np.full(60, 1 / 60), table / table.sum(axis=1, keepdims=True), np.arange(60))
+    source = CodedSource(np.full(60, 1 / 60), table / table.sum(axis=1, keepdims=True), np.arange(60))
     assert 0.5 < source.worst_excess_bits <= found.bound_bits
     for seed in range(50):
         task = random_task(np.arange(60), 2 + seed % 5, seed)

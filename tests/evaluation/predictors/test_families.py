@@ -3,6 +3,8 @@ import pytest
 
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.predictors.families import FAMILIES, families_for, make_lesson
+from taskcodec.evaluation.tasks.holdout import Holdout, Split
+from taskcodec.evaluation.tasks.targets import Target
 
 
 def blobs(kind, n=160, d=12, seed=0):
@@ -21,11 +23,18 @@ def blobs(kind, n=160, d=12, seed=0):
     return x.astype("f4"), y
 
 
+def taught(kind, names, x, y, train, test, units=None):
+    """The lesson of one split."""
+    every, split = np.arange(len(x)), Split(train, test)
+    holdout = Holdout((split,), every if units is None else units, "")
+    return make_lesson(Target("task", kind, every, y, tuple(names)), x, holdout, split)
+
+
 def lesson(kind, n=160):
     x, y = blobs(kind, n)
     half = np.arange(n) < 0.7 * n
-    width = {"classification": 3, "multilabel": 2, "regression": 1}[kind]
-    return make_lesson(kind, width, x, y, np.arange(n), np.flatnonzero(half), np.flatnonzero(~half)), y[~half]
+    names = {"classification": "abc", "multilabel": "ab", "regression": ""}[kind]
+    return taught(kind, names, x, y, np.flatnonzero(half), np.flatnonzero(~half)), y[~half]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +62,7 @@ def test_a_class_absent_from_training_has_no_probability():
     x, y = blobs("classification")
     keep = np.flatnonzero(y != 2)
     for name in ("ridge", "knn", "logistic"):
-        found = FAMILIES[name](make_lesson("classification", 3, x, y, np.arange(160), keep[:80], np.arange(100, 160)))
+        found = FAMILIES[name](taught("classification", "abc", x, y, keep[keep < 100], np.arange(100, 160)))
         assert found.scores.shape == (60, 3)
         assert np.mean(found.scores.argmax(axis=1) == 2) < 0.1
 
@@ -63,9 +72,7 @@ def test_ridge_probabilities_follow_the_noise():
     x, y = blobs("classification", 600)
     rng = np.random.default_rng(1)
     noisy = np.where(rng.random(600) < 0.3, rng.integers(0, 3, 600), y)
-    found = FAMILIES["ridge"](
-        make_lesson("classification", 3, x, noisy, np.arange(600), np.arange(400), np.arange(400, 600))
-    )
+    found = FAMILIES["ridge"](taught("classification", "abc", x, noisy, np.arange(400), np.arange(400, 600)))
     assert 0.7 < found.probabilities.max(axis=1).mean() < 0.9  # right: 0.7 + 0.1
 
 
@@ -74,7 +81,7 @@ def test_neighbours_of_the_own_unit_do_not_choose_k():
     rng = np.random.default_rng(2)
     x, y = np.repeat(rng.normal(size=(100, 5)), 2, axis=0).astype("f4"), np.repeat(rng.integers(0, 2, 100), 2)
     units = np.repeat(np.arange(100), 2)
-    found = FAMILIES["knn"](make_lesson("classification", 2, x, y, units, np.arange(150), np.arange(150, 200)))
+    found = FAMILIES["knn"](taught("classification", "ab", x, y, np.arange(150), np.arange(150, 200), units))
     assert np.abs(found.probabilities - 0.5).max() < 0.35
 
 
@@ -90,7 +97,5 @@ def test_classes_of_one_sample_are_no_obstacle():
     x, y = blobs("classification")
     y = np.where(np.arange(160) == 5, 3, y)
     for name in FAMILIES:
-        found = FAMILIES[name](
-            make_lesson("classification", 4, x, y, np.arange(160), np.arange(120), np.arange(120, 160))
-        )
+        found = FAMILIES[name](taught("classification", "abcd", x, y, np.arange(120), np.arange(120, 160)))
         assert np.mean(found.scores.argmax(axis=1) == y[120:]) > 0.85

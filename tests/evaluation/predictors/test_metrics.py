@@ -3,15 +3,15 @@ import pytest
 from sklearn.metrics import accuracy_score, average_precision_score, log_loss, mean_absolute_error, r2_score
 
 from taskcodec.errors import UsageError
-from taskcodec.evaluation.predictors.families import Lesson, Outputs
+from taskcodec.evaluation.predictors.families import Outputs
 from taskcodec.evaluation.predictors.metrics import METRICS, Answers, RankingScores, deltas, score
+from taskcodec.evaluation.tasks.targets import Target
 
 RNG = np.random.default_rng(0)
 
 
-def lesson(kind, width):
-    nothing = np.zeros((0, 1))
-    return Lesson(kind, width, nothing, nothing, nothing, np.zeros(0, np.int64))
+def task(kind, width):
+    return Target("task", kind, np.zeros(0, np.intp), np.zeros(0), tuple("abcdefgh"[:width]))
 
 
 def halves(targets, scores, probabilities=None):
@@ -29,7 +29,7 @@ def halves(targets, scores, probabilities=None):
 
 def test_classification_agrees_with_scikit_learn():
     truth, p = RNG.integers(0, 8, 200), RNG.dirichlet(np.ones(8), 200)
-    found = {name: one.value for name, one in score(lesson("classification", 8), halves(truth, p, p)).items()}
+    found = {name: one.value for name, one in score(task("classification", 8), halves(truth, p, p)).items()}
     assert found["accuracy"] == pytest.approx(accuracy_score(truth, p.argmax(axis=1)))
     assert found["top5_accuracy"] == pytest.approx(
         np.mean([t in np.argsort(-q)[:5] for t, q in zip(truth, p, strict=True)])
@@ -40,14 +40,14 @@ def test_classification_agrees_with_scikit_learn():
 
 def test_log_loss_needs_probabilities_and_is_bounded():
     truth, p = np.zeros(10, np.intp), np.tile([0.0, 1.0], (10, 1))
-    assert set(score(lesson("classification", 2), halves(truth, p))) == {"accuracy"}
-    assert score(lesson("classification", 2), halves(truth, p, p))["log_loss"].value == pytest.approx(np.log2(2000))
+    assert set(score(task("classification", 2), halves(truth, p))) == {"accuracy"}
+    assert score(task("classification", 2), halves(truth, p, p))["log_loss"].value == pytest.approx(np.log2(2000))
 
 
 def test_multilabel_agrees_with_scikit_learn():
     truth = (RNG.random((120, 4)) < 0.3).astype(float)
     scores = np.round(truth + RNG.normal(size=(120, 4)), 1)  # with ties
-    found = score(lesson("multilabel", 4), halves(truth, scores))
+    found = score(task("multilabel", 4), halves(truth, scores))
     parts = [average_precision_score(truth[s], scores[s], average="macro") for s in (slice(0, 60), slice(60, None))]
     assert found["map"].value == pytest.approx(np.mean(parts))
     assert found["subset_accuracy"].value == pytest.approx(accuracy_score(truth, scores > 0.5))
@@ -71,7 +71,7 @@ def test_a_label_nobody_has_says_nothing():
 def test_regression_agrees_with_scikit_learn():
     truth = RNG.normal(10, 3, 80)
     said = truth + RNG.normal(size=80)
-    found = score(lesson("regression", 1), halves(truth, said[:, None]))
+    found = score(task("regression", 1), halves(truth, said[:, None]))
     assert found["r2"].value == pytest.approx(r2_score(truth, said))
     assert found["mae"].value == pytest.approx(mean_absolute_error(truth, said))
 

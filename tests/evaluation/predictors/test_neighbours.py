@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from taskcodec.evaluation.predictors.neighbours import few_shot_scores, retrieval_scores
-from taskcodec.evaluation.tasks.labelled import Split
+from taskcodec.evaluation.tasks.holdout import Split
 
 
 def everyone(n):

@@ -6,11 +6,11 @@ import pytest
 import taskcodec
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.evaluation.scores.verdict import LOSSLESS, LOSSY, UNDECIDED
-from taskcodec.evaluation.survival.of_features import Coded, Plan, evaluate_features, headlines
+from taskcodec.evaluation.survival.of_features import Coded, EvaluationPlan, evaluate_features, headlines
 from taskcodec.evaluation.tasks.targets import make_target
 
 CODED = Coded("set", "codec", "setting", 12.5)
-QUICK = Plan(predictors=("ridge",), folds=3, repeats=1)
+QUICK = EvaluationPlan(predictors=("ridge",), folds=3, repeats=1)
 
 
 def data(seed, n=240, d=12):
@@ -79,7 +79,7 @@ def test_fresh_noise_in_useless_features_is_not_called_a_loss():
         useful, y = rng.normal(size=(150, 6)), None
         y = useful[:, 0] + 0.5 * useful[:, 1] + 0.7 * rng.normal(size=150)
         raw, decoded = (np.hstack([useful, rng.normal(size=(150, 12))]).astype("f4") for _ in range(2))
-        rows = run(raw, decoded, {"y": [f"{v:.5f}" for v in y]}, Plan(repeats=1))
+        rows = run(raw, decoded, {"y": [f"{v:.5f}" for v in y]}, EvaluationPlan(repeats=1))
         lossy += sum(row.verdict == LOSSY for row in rows)
         told += len(rows)
     assert lossy <= told * 0.025 + 2.6 * np.sqrt(told * 0.025)
@@ -127,16 +127,19 @@ def test_the_same_seed_says_the_same():
     x, columns = data(3)
     decoded = x + np.float32(0.5) * np.random.default_rng(1).normal(size=x.shape).astype("f4")
     assert run(x, decoded, columns) == run(x, decoded, columns)
-    assert run(x, decoded, columns) != run(x, decoded, columns, Plan(("ridge",), folds=3, repeats=1, seed=1))
+    assert run(x, decoded, columns) != run(x, decoded, columns, EvaluationPlan(("ridge",), folds=3, repeats=1, seed=1))
 
 
 def test_deltas_decide():
     x, columns = data(4)
     decoded = x + np.float32(0.3) * np.random.default_rng(1).normal(size=x.shape).astype("f4")
     loose, strict = (
-        run(x, decoded, {"class": columns["class"]}, Plan(("ridge",), folds=3, repeats=1, deltas={"accuracy": delta}))[
-            0
-        ]
+        run(
+            x,
+            decoded,
+            {"class": columns["class"]},
+            EvaluationPlan(("ridge",), folds=3, repeats=1, deltas={"accuracy": delta}),
+        )[0]
         for delta in (0.5, 1e-6)
     )
     assert (loose.verdict, loose.delta) == (LOSSLESS, 0.5)
@@ -148,7 +151,7 @@ def test_twins_stay_together_and_groups_too():
     rng = np.random.default_rng(5)
     x = np.repeat(rng.normal(size=(80, 30)), 2, axis=0).astype("f4")
     labels = {"class": np.repeat(rng.choice(["a", "b"], 80), 2).tolist()}
-    plan = Plan(predictors=("knn",))
+    plan = EvaluationPlan(predictors=("knn",))
     for raw, groups in (
         (x, None),
         (x + rng.normal(scale=1e-3, size=x.shape).astype("f4"), np.repeat(np.arange(80), 2)),
@@ -192,7 +195,7 @@ def test_misuse_is_refused():
     with pytest.raises(MismatchError, match="NaN"):
         run(x, np.where(np.arange(12) == 0, np.nan, x), columns)
     with pytest.raises(UsageError, match="--predictors"):
-        run(x, x, columns, Plan(predictors=("magic",)))
+        run(x, x, columns, EvaluationPlan(predictors=("magic",)))
 
 
 @pytest.mark.parametrize("outlier", [1e9, 1e12, 1e30])

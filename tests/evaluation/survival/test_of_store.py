@@ -14,12 +14,12 @@ from taskcodec.engines.encode.decide import EncodeOptions, encode_job
 from taskcodec.engines.encode.local import encode_source, write_features
 from taskcodec.errors import MismatchError, SourceError, UsageError
 from taskcodec.evaluation.peers.own import SILENT
-from taskcodec.evaluation.survival.of_features import Plan
+from taskcodec.evaluation.survival.of_features import EvaluationPlan
 from taskcodec.evaluation.survival.of_store import evaluate
 from taskcodec.evaluation.survival.raw_features import out_of_order
 from taskcodec.evaluation.tasks.holdout import LABELLED_SOURCE
 
-PLAN = Plan(predictors=("ridge",), folds=3, repeats=1)
+PLAN = EvaluationPlan(predictors=("ridge",), folds=3, repeats=1)
 
 
 def write_csv(path, header, rows):

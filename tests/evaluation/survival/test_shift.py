@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from taskcodec.errors import MismatchError
-from taskcodec.evaluation.predictors.linear import probe_accuracy
+from taskcodec.evaluation.predictors.probing import probe_accuracy
 from taskcodec.evaluation.survival.shift import ShiftWatch, measure_shift
 from taskcodec.fitting import adapt, fit
 from tests.conditional import conditional

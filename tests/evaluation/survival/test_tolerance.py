@@ -3,7 +3,7 @@ import pytest
 
 import taskcodec
 from taskcodec.errors import UsageError
-from taskcodec.evaluation.predictors.linear import probe_accuracy
+from taskcodec.evaluation.predictors.probing import probe_accuracy
 from taskcodec.evaluation.survival.tolerance import GRID_BITS, cheapest_within
 
 

@@ -4,6 +4,8 @@ import pytest
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.tasks.holdout import (
     LABELLED_SOURCE,
+    Holdout,
+    Split,
     hold_out,
     refuse_labelled_fit,
     split_by_folder,
@@ -84,3 +86,25 @@ def test_too_little_to_split_is_refused():
         hold_out(np.arange(6), np.arange(6), None, ["x.jpg"] * 6, how="folders")
     with pytest.raises(UsageError, match="labelled samples"):
         hold_out(np.array([0, 1]), np.arange(3), None, ["train/1", "train/2", "test/3"])
+
+
+def test_a_leaking_split_is_refused():
+    leaking = Split(np.arange(0, 90, 2), np.arange(1, 90, 2))
+    with pytest.raises(UsageError, match="both parts"):
+        Holdout((leaking,), np.arange(90) // 2, "")
+
+
+def test_names_of_groups_stay_on_one_side():
+    groups = [f"house {i // 6}" for i in range(90)]
+    ids = [str(i) for i in range(90)]
+    found = hold_out(np.arange(90), unit_numbers(features(90), ids, groups), None, ids, folds=3, repeats=1)
+    for split in found.splits:
+        assert not {groups[row] for row in split.train} & {groups[row] for row in split.test}
+
+
+def test_one_seed_gives_one_split():
+    first, second, other = (
+        hold_out(np.arange(90), np.arange(90), None, [""] * 90, folds=3, seed=seed).splits for seed in (0, 0, 1)
+    )
+    assert all(np.array_equal(a.test, b.test) for a, b in zip(first, second, strict=True))
+    assert not all(np.array_equal(a.test, b.test) for a, b in zip(first, other, strict=True))

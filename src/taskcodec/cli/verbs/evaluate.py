@@ -82,14 +82,14 @@ def evaluate(
         raise UsageError(f"{flag} goes with --certificate")
     from taskcodec.evaluation.predictors.families import FAMILIES, QUICK
     from taskcodec.evaluation.predictors.metrics import deltas
-    from taskcodec.evaluation.survival.of_features import Plan
+    from taskcodec.evaluation.survival.of_features import EvaluationPlan
     from taskcodec.evaluation.survival.of_store import evaluate as run
 
     if split not in ("auto", "folders", "folds"):
         raise UsageError(f"--split {split} is none of auto, folders, folds")
     sets = {"quick": QUICK, "all": tuple(FAMILIES)}
     names = sets.get(predictors) or tuple(name.strip() for name in predictors.split(","))
-    plan = Plan(names, cast("Splitting", split), folds, repeats, seed, deltas(delta or []))
+    plan = EvaluationPlan(names, cast("Splitting", split), folds, repeats, seed, deltas(delta or []))
     with progress_bar("evaluating") as report:
         result = run(
             place,

@@ -15,23 +15,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.evaluation.peers.pixels import write_arrays
+from taskcodec.evaluation.npz import Arrays, read_arrays, write_arrays
 from taskcodec.evaluation.peers.protocol import FitSet
 from taskcodec.evaluation.scores.intervals import Scores
-from taskcodec.evaluation.tasks.labelled import LabelledSet, Split, Task
+from taskcodec.evaluation.tasks.holdout import Holdout, Split
+from taskcodec.evaluation.tasks.targets import Kind, Target
 
 Float32s = npt.NDArray[np.float32]
-Arrays = dict[str, npt.NDArray[Any]]
-Metric = Literal["accuracy", "r2"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,20 +37,20 @@ class Ready:
     """A set ready to be measured.
 
     Attributes:
-        labelled: features and tasks.
-        splits: rows to train on and to test on.
-        names: of the classes of each task by their numbers; empty for numbers.
+        name: of the set.
+        features: (n, d) float32.
+        targets: of classes or numbers.
+        holdout: how it is split, for all tasks alike.
         place: where its images lie; None for a set of features.
         ids: (n,) names of the samples.
-        words: how it was split.
     """
 
-    labelled: LabelledSet
-    splits: tuple[Split, ...]
-    names: tuple[tuple[str, ...], ...]
+    name: str
+    features: Float32s
+    targets: tuple[Target, ...]
+    holdout: Holdout
     place: str | None
     ids: tuple[str, ...]
-    words: str
 
 
 def key_of(*parts: Any) -> str:
@@ -68,30 +66,21 @@ def key_of(*parts: Any) -> str:
     return digest.hexdigest()[:24]
 
 
-def read_arrays(path: Path, names: Collection[str] | None = None) -> Arrays | None:
-    """The arrays of a file (all, or those of these names), or None where it is missing or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files if names is None or name in names}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-        return None
-
-
 def write_ready(ready: Ready, folder: Path) -> Path:
     """Write a set under a name made of all that a measurement sees of it."""
-    labelled = ready.labelled
-    arrays: Arrays = {"features": labelled.features}
-    if labelled.groups is not None:
-        arrays["groups"] = labelled.groups
-    for number, task in enumerate(labelled.tasks):
-        arrays[f"targets-{number}"] = task.targets
-        if task.rows is not None:
-            arrays[f"rows-{number}"] = task.rows
-    for number, split in enumerate(ready.splits):
+    targets, holdout, count = ready.targets, ready.holdout, len(ready.features)
+    arrays: Arrays = {"features": ready.features}
+    if holdout.grouped:
+        arrays["groups"] = holdout.units
+    for number, target in enumerate(targets):
+        arrays[f"targets-{number}"] = target.spread(count)
+        if len(target) < count:
+            arrays[f"rows-{number}"] = target.rows
+    for number, split in enumerate(holdout.splits):
         arrays[f"train-{number}"], arrays[f"test-{number}"] = split.train, split.test
     record = {
-        "name": labelled.name, "tasks": [[task.name, task.metric] for task in labelled.tasks], "names": ready.names,
-        "place": ready.place, "ids": ready.ids, "words": ready.words,
+        "name": ready.name, "tasks": [[target.name, target.metric] for target in targets],
+        "names": [target.names for target in targets], "place": ready.place, "ids": ready.ids, "words": holdout.words,
     }  # fmt: skip
     path = folder / f"set-{key_of(*(part for pair in sorted(arrays.items()) for part in pair), record)}.npz"
     if read_arrays(path) is None:
@@ -103,14 +92,17 @@ def read_ready(path: Path) -> Ready:
     """Invert `write_ready`."""
     with np.load(path, allow_pickle=False) as file:
         record = json.loads(file["record"].tobytes())
-        rows = [file[key] if (key := f"rows-{i}") in file.files else None for i in range(len(record["tasks"]))]
-        tasks = [Task(task, metric, file[f"targets-{i}"], rows[i]) for i, (task, metric) in enumerate(record["tasks"])]
-        groups = file["groups"] if "groups" in file.files else None
-        labelled = LabelledSet(record["name"], file["features"], tuple(tasks), groups)
+        features, targets = file["features"], []
+        every = np.arange(len(features))
+        for number, ((name, _), names) in enumerate(zip(record["tasks"], record["names"], strict=True)):
+            rows = file[key] if (key := f"rows-{number}") in file.files else every
+            kind: Kind = "classification" if names else "regression"
+            targets.append(Target(name, kind, rows, file[f"targets-{number}"][rows], tuple(names)))
+        units = file["groups"] if "groups" in file.files else every
         count = sum(name.startswith("train-") for name in file.files)
         splits = tuple(Split(file[f"train-{i}"], file[f"test-{i}"]) for i in range(count))
-    names = tuple(tuple(found) for found in record["names"])
-    return Ready(labelled, splits, names, record["place"], tuple(record["ids"]), record["words"])
+    holdout = Holdout(splits, units, record["words"])
+    return Ready(record["name"], features, tuple(targets), holdout, record["place"], tuple(record["ids"]))
 
 
 def write_fit_set(fit_set: FitSet, folder: Path) -> Path:
@@ -137,10 +129,10 @@ def point_arrays(bits: float, scores: Sequence[Scores]) -> Arrays:
     return arrays
 
 
-def scores_of(arrays: Mapping[str, npt.NDArray[Any]], metrics: Sequence[Metric]) -> tuple[float, list[Scores]]:
+def scores_of(arrays: Mapping[str, npt.NDArray[Any]], targets: Sequence[Target]) -> tuple[float, list[Scores]]:
     """Invert `point_arrays`."""
-    found = [
-        Scores(arrays[f"units-{number}"], arrays[f"targets-{number}"], arrays[f"predictions-{number}"], metric)
-        for number, metric in enumerate(metrics)
-    ]
+    found = []
+    for number, target in enumerate(targets):
+        units, truth, said = (arrays[f"{part}-{number}"] for part in ("units", "targets", "predictions"))
+        found.append(Scores(units, truth, said, "accuracy" if target.kind == "classification" else "r2"))
     return float(arrays["bits"]), found

@@ -12,19 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from taskcodec.errors import TaskcodecError
 from taskcodec.evaluation.benchmark.cache import Ready, read_fit_set
-from taskcodec.evaluation.benchmark.jobs import alone
-from taskcodec.evaluation.benchmark.roster import Key, roster
+from taskcodec.evaluation.benchmark.roster import Key, own_codecs
 from taskcodec.evaluation.benchmark.run import Outcome
 from taskcodec.evaluation.benchmark.sets import items_of
-from taskcodec.evaluation.peers.codec_files import ImageCodecFile
+from taskcodec.evaluation.peers.codec_files import ImageCodecFile, codec_files
 from taskcodec.evaluation.peers.own import OwnCodec
-from taskcodec.evaluation.peers.protocol import FitSet, Float32s
-from taskcodec.evaluation.predictors.linear import Predictor, probe_accuracy
-from taskcodec.evaluation.predictors.probing import split_of
+from taskcodec.evaluation.peers.protocol import FitSet, Float32s, alone
+from taskcodec.evaluation.predictors.probing import Predictor, probed
 from taskcodec.evaluation.rates.curves import Point
 from taskcodec.evaluation.rates.regimes import FITTED
 from taskcodec.evaluation.report.extras import (
@@ -38,7 +35,6 @@ from taskcodec.evaluation.report.extras import (
 )
 from taskcodec.evaluation.report.rebuilt import rebuilt_strips
 from taskcodec.evaluation.report.write import write_report
-from taskcodec.evaluation.tasks.labelled import Task
 from taskcodec.fitting import adapt
 from taskcodec.loading import load_codec
 
@@ -46,7 +42,6 @@ OURS = "taskcodec"
 NEAR = 0.01
 WORST = 10
 REFIT_SAMPLES = 1000
-Labels = npt.NDArray[Any]
 
 
 def write_benchmark_report(outcome: Outcome, out: str | Path, title: str = "Rate and accuracy") -> Path:
@@ -68,15 +63,14 @@ def extras_of(outcome: Outcome) -> Extras:
     chosen = _chosen(outcome)
     if chosen is None:
         return extras
-    codec = roster(outcome.choice)[chosen]
-    assert isinstance(codec, OwnCodec)
+    codec = next(own for own in own_codecs(chosen[0], outcome.choice) if (own.name, own.setting) == chosen[1:])
     general = None if outcome.fit_file is None else read_fit_set(outcome.fit_file)
     classes: list[ClassChange] = []
     strips: tuple[NeighbourStrip, ...] = ()
     for ready in outcome.sets:
         coded, decoded = _coded(codec, chosen, ready, general)
         if ready is outcome.sets[0]:
-            name = f"{codec.name}, {codec.setting} bits, {chosen[0]}, on {ready.labelled.name}"
+            name = f"{codec.name}, {codec.setting} bits, {chosen[0]}, on {ready.name}"
             dimensions = (*extras_of_codec(coded, name).dimensions, *extras.dimensions)
             extras = replace(extras, dimensions=dimensions)
         classes += _class_changes(ready, decoded, outcome.record["probe"], len(outcome.sets) > 1)
@@ -88,7 +82,9 @@ def extras_of(outcome: Outcome) -> Extras:
 
 def _of_trained(outcome: Outcome, extras: Extras) -> Extras:
     """With where the first trained codec of images spends its bits, and what the first with a synthesis rebuilds."""
-    trained = [codec for codec in roster(outcome.choice).values() if isinstance(codec, ImageCodecFile)]
+    choice = outcome.choice
+    files = codec_files(choice.codecs, choice.backbone, choice.pixels)
+    trained = [file for file in files if isinstance(file, ImageCodecFile)]
     place = next((ready for ready in outcome.sets if ready.place is not None), None)
     if not trained or place is None:
         return extras
@@ -97,7 +93,7 @@ def _of_trained(outcome: Outcome, extras: Extras) -> Extras:
     try:
         # Refitted, as it was measured.
         shown = adapt(codecs[0], codecs[0].analyse([images[row] for row in spread(len(images), REFIT_SAMPLES)]))
-        name = f"{trained[0].name}, {trained[0].setting}, on {place.labelled.name}"
+        name = f"{trained[0].name}, {trained[0].setting}, on {place.name}"
         extras = replace(extras, dimensions=extras_of_codec(shown, name).dimensions)
         strips = (rebuilt_strips(codec, images, captions) for codec in codecs)
         return replace(extras, rebuilt=next(filter(None, strips), ()))
@@ -122,43 +118,33 @@ def _mean(point: Point) -> float:
 
 def _coded(codec: OwnCodec, key: Key, ready: Ready, general: FitSet | None) -> tuple[Any, Float32s]:
     """The codec as it codes a set, and the set's features as they come back."""
-    features = ready.labelled.features
-    own = alone(features[ready.splits[0].train])
+    features = ready.features
+    own = alone(features[ready.holdout.splits[0].train])
     if general is not None:
         own = replace(own, background=general.features, views=general.views)
     fitted = codec.fit(own if key[0] == FITTED else general or own)
-    used = fitted.codec if fitted.refit_bits is None else adapt(fitted.codec, features, fitted.refit_bits)
-    return used, fitted.encode_decode(features)[0]
+    return fitted.refitted(features), fitted.encode_decode(features)[0]
 
 
 def _class_changes(ready: Ready, decoded: Float32s, probe: Predictor, several: bool) -> list[ClassChange]:
     found: list[ClassChange] = []
-    for task, names in zip(ready.labelled.tasks, ready.names, strict=True):
-        if task.metric == "accuracy":
-            truth, raw, after = (np.concatenate(part) for part in _predictions(ready, task, decoded, probe))
-            shown = [f"{ready.labelled.name}: {name}" for name in names] if several else list(names)
+    for target in ready.targets:
+        if target.kind == "classification":
+            tested = [
+                probed(target, ready.holdout, [features] * len(ready.holdout.splits), probe)
+                for features in (ready.features, decoded)
+            ]
+            raw, after = (np.concatenate([one.outputs.scores.argmax(axis=1) for one in side]) for side in tested)
+            truth = np.concatenate([one.targets for one in tested[0]])
+            shown = [f"{ready.name}: {name}" for name in target.names] if several else list(target.names)
             found += worst_classes(truth, raw, after, shown, WORST)
     return found
-
-
-def _predictions(
-    ready: Ready, task: Task, decoded: Float32s, probe: Predictor
-) -> tuple[list[Labels], list[Labels], list[Labels]]:
-    truth, raw, after = list[Labels](), list[Labels](), list[Labels]()
-    targets = task.targets
-    for split in (split_of(task, split) for split in ready.splits):
-        groups = None if ready.labelled.groups is None else ready.labelled.groups[split.train]
-        for features, into in ((ready.labelled.features, raw), (decoded, after)):
-            parts = features[split.train], targets[split.train], features[split.test], targets[split.test]
-            into.append(probe_accuracy(*parts, predictor=probe, groups=groups).predictions)
-        truth.append(targets[split.test])
-    return truth, raw, after
 
 
 def _strips(ready: Ready, decoded: Float32s) -> tuple[NeighbourStrip, ...]:
     images, captions = _images(ready)
     try:
-        return neighbour_strips(images, ready.labelled.features, decoded, captions)
+        return neighbour_strips(images, ready.features, decoded, captions)
     except (TaskcodecError, OSError):  # gone since they were measured: the report does without
         return ()
 
@@ -166,10 +152,10 @@ def _strips(ready: Ready, decoded: Float32s) -> tuple[NeighbourStrip, ...]:
 def _images(ready: Ready) -> tuple[_Images, list[str]]:
     """The images of a set, and their labels in words."""
     assert ready.place is not None
-    task, names = ready.labelled.tasks[0], ready.names[0]
+    target = ready.targets[0]
     captions = [""] * len(ready.ids)
-    for row in range(len(ready.ids)) if task.rows is None else task.rows:
-        captions[row] = names[task.targets[row]] if names else f"{task.targets[row]:g}"
+    for row, value in zip(target.rows, target.values, strict=True):
+        captions[row] = target.names[value] if target.names else f"{value:g}"
     return _Images(items_of(ready.place, ready.ids)), captions
 
 

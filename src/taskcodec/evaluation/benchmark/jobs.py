@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,24 +23,20 @@ import numpy as np
 
 from taskcodec.data.items import ImageSource
 from taskcodec.engines.encode.local import Progress
-from taskcodec.errors import MismatchError, StorageError, TaskcodecError
+from taskcodec.errors import StorageError, TaskcodecError
 from taskcodec.evaluation.benchmark.cache import (
     Ready,
     key_of,
     point_arrays,
-    read_arrays,
     read_fit_set,
     read_ready,
 )
-from taskcodec.evaluation.benchmark.roster import Choice, Key, is_pixel_codec, roster
+from taskcodec.evaluation.benchmark.roster import Choice, Key, roster
 from taskcodec.evaluation.benchmark.sets import items_of
-from taskcodec.evaluation.peers.codec_files import FeatureCodecFile, ImageCodecFile
-from taskcodec.evaluation.peers.pixels import pixel_features, write_arrays
-from taskcodec.evaluation.peers.protocol import FitSet, FittedPeer, Float32s
-from taskcodec.evaluation.predictors.linear import Predictor
-from taskcodec.evaluation.predictors.probing import probe_scores
-from taskcodec.evaluation.rates.regimes import ZERO_SHOT
-from taskcodec.evaluation.tasks.labelled import Split
+from taskcodec.evaluation.npz import read_arrays, write_arrays
+from taskcodec.evaluation.peers.measured import Subject
+from taskcodec.evaluation.peers.protocol import FitSet, Float32s
+from taskcodec.evaluation.predictors.probing import Predictor, probe_scores
 from taskcodec.store import OK
 
 VIEWS = 3
@@ -105,85 +101,36 @@ class Measure:
         return " ".join(self.key)
 
     def __call__(self) -> Failures:
-        codec: Any = roster(self.choice)[self.key]
+        codec = roster(self.choice)[self.key]
         general = None if self.fit_file is None else read_fit_set(self.fit_file)
-        fitted: FittedPeer | None = None
         failures: Failures = []
         for set_file, point_file in self.sets:
             if read_arrays(point_file) is not None:
                 continue
             ready = read_ready(set_file)
             try:
-                if is_pixel_codec(codec):
-                    bits, decoded = self._pixels(codec, ready)
-                else:
-                    if fitted is None and self.key[0] == ZERO_SHOT:
-                        fitted = codec.fit(general or alone(ready.labelled.features))
-                    bits, decoded = _coded(codec, fitted, ready, general)
-                scores = [
-                    probe_scores(ready.labelled, task, ready.splits, decoded, self.probe)
-                    for task in ready.labelled.tasks
-                ]
+                bits, decoded = codec.measure(self._subject(ready, general))
+                scores = [probe_scores(target, ready.holdout, decoded, self.probe) for target in ready.targets]
             except (StorageError, MemoryError):
                 raise
             except (Exception, SystemExit) as error:  # one codec's fault, perhaps of the user's own: told, not fatal
-                failures.append((ready.labelled.name, _reason(error)))
+                failures.append((ready.name, _reason(error)))
             else:
                 if math.isfinite(bits) and bits > 0:
                     write_arrays(point_file, point_arrays(bits, scores))
                 else:
-                    failures.append((ready.labelled.name, f"{bits:g} bits a sample are no rate"))
+                    failures.append((ready.name, f"{bits:g} bits a sample are no rate"))
         return failures
 
-    def _pixels(self, codec: Any, ready: Ready) -> tuple[float, list[Float32s]]:
-        from taskcodec.transforms.backbones import load_backbone
+    def _subject(self, ready: Ready, general: FitSet | None) -> Subject:
+        features = ready.features
 
-        assert ready.place is not None
-        if isinstance(codec, ImageCodecFile):
-            decoded, size = codec.encode_decode_images(ImageSource(ready.place, items_of(ready.place, ready.ids)))
-            return size, [decoded] * len(ready.splits)
-        # Named by what is in them, so that the cache serves only these very images.
-        source = ImageSource(key_of(ready.labelled.features), items_of(ready.place, ready.ids))
-        features, bits = pixel_features(codec, source, load_backbone(self.choice.backbone), self.cache)
-        return float(bits.mean()), [features] * len(ready.splits)
+        def images() -> ImageSource:
+            assert ready.place is not None
+            # Named by what is in them, so that the cache serves only these very images.
+            return ImageSource(key_of(features), items_of(ready.place, ready.ids))
 
-
-def _coded(codec: Any, fitted: FittedPeer | None, ready: Ready, general: FitSet | None) -> tuple[float, list[Float32s]]:
-    """The mean bits and, for each split, all features as they come back; fitted: None where each split has its own."""
-    features = ready.labelled.features
-    if fitted is not None:
-        decoded, bits = _checked(codec, fitted.encode_decode(features), features)
-        return bits, [decoded] * len(ready.splits)
-
-    def of_split(split: Split) -> tuple[Float32s, float]:
-        own = alone(features[split.train])
-        fit_set = own if general is None else replace(own, background=general.features, views=general.views)
-        return _checked(codec, codec.fit(fit_set).encode_decode(features), features)
-
-    coded = [of_split(split) for split in ready.splits]
-    return float(np.mean([bits for _, bits in coded])), [decoded for decoded, _ in coded]
-
-
-def _checked(codec: Any, found: Any, features: Float32s) -> tuple[Float32s, float]:
-    """What `encode_decode` of features gave back; raises MismatchError where it is not what every codec must give."""
-    if not isinstance(found, tuple) or len(found) != 2:
-        raise MismatchError(f"encode_decode must return features and bits, found {type(found).__name__}")
-    decoded, bits = found
-    if not isinstance(decoded, np.ndarray) or decoded.dtype.kind != "f":
-        what = decoded.dtype if isinstance(decoded, np.ndarray) else type(decoded).__name__
-        raise MismatchError(f"encode_decode must return features as a numpy array of floats, found {what}")
-    own = isinstance(codec, FeatureCodecFile) and decoded.ndim == 2  # its network may make fewer or more of them
-    shape = (len(features), decoded.shape[1] if own else features.shape[1])
-    if decoded.shape != shape:
-        raise MismatchError(f"encode_decode must return features of shape {shape}, found {decoded.shape}")
-    if not isinstance(bits, int | float | np.integer | np.floating) or isinstance(bits, bool):
-        raise MismatchError(f"encode_decode must return the mean bits a sample as a number, found {bits!r:.40}")
-    return decoded, float(bits)
-
-
-def alone(features: Float32s) -> FitSet:
-    """A fit set of features without background and views."""
-    return FitSet(features, features[:0], features[None, :0])
+        return Subject(features, ready.holdout.splits, general, images, self.choice.backbone, self.cache)
 
 
 def _features(source: ImageSource, backbone: Any) -> dict[str, Any]:

@@ -16,13 +16,12 @@ import numpy.typing as npt
 from taskcodec.data import ImageSource, open_source
 from taskcodec.engines.encode.local import Batches, Progress, sample_features
 from taskcodec.errors import SourceError, UsageError
-from taskcodec.evaluation.benchmark.cache import Metric, Ready, key_of, read_arrays, write_fit_set, write_ready
-from taskcodec.evaluation.benchmark.jobs import VIEWS, Extract, Failures, Job, Workers, alone
+from taskcodec.evaluation.benchmark.cache import Ready, key_of, write_fit_set, write_ready
+from taskcodec.evaluation.benchmark.jobs import VIEWS, Extract, Failures, Job, Workers
 from taskcodec.evaluation.benchmark.sets import Opened, check_classes, choose, counted, digest_of, items_of, shown
-from taskcodec.evaluation.peers.protocol import FitSet, Float32s
-from taskcodec.evaluation.predictors.probing import split_of
-from taskcodec.evaluation.tasks.holdout import Splitting, hold_out, split_by_folder, unit_numbers
-from taskcodec.evaluation.tasks.labelled import LabelledSet, Split, Task
+from taskcodec.evaluation.npz import read_arrays
+from taskcodec.evaluation.peers.protocol import FitSet, Float32s, alone
+from taskcodec.evaluation.tasks.holdout import Split, Splitting, hold_out, split_by_folder, unit_numbers
 from taskcodec.evaluation.tasks.targets import Target, make_target
 
 PART = 1024
@@ -34,7 +33,7 @@ REGRESS = "an array of floats beside `labels` in a .npz file, or `taskcodec eval
 """How a user of the benchmark, which guesses the kind of a column, has whole numbers regressed all the same."""
 
 
-class Backbone:
+class NamedBackbone:
     """A backbone by name, loaded only where there are images."""
 
     def __init__(self, name: str) -> None:
@@ -85,7 +84,7 @@ class Sets:
 
 def prepare_sets(
     opened: Sequence[Opened],
-    backbone: Backbone,
+    backbone: NamedBackbone,
     how: Splitting,
     folds: int,
     seed: int,
@@ -114,14 +113,14 @@ def prepare_sets(
         notes += more
         file = write_ready(ready, cache)
         sets.files.append(file)
-        sets.origins.append(_origins(whole.digests, ready.labelled.features, whole.ids))
+        sets.origins.append(_origins(whole.digests, ready.features, whole.ids))
         sets.records.append(_record(ready, file, notes))
         sets.notes.extend(f"{found.name}: {note}" for note in notes)
     return sets
 
 
 def prepare_fit_set(
-    place: str, sets: Sets, backbone: Backbone, seed: int, cache: Path, workers: Workers, progress: Progress
+    place: str, sets: Sets, backbone: NamedBackbone, seed: int, cache: Path, workers: Workers, progress: Progress
 ) -> tuple[Path, dict[str, Any]]:
     """Compute what zero-shot codecs are fitted on, and refuse what is also measured; its file, and a record of it.
 
@@ -171,7 +170,7 @@ def prepare_fit_set(
     return file, {**record, "hash": file.stem.partition("-")[2]}
 
 
-def _parts(found: Opened, backbone: Backbone, cache: Path) -> list[Extract]:
+def _parts(found: Opened, backbone: NamedBackbone, cache: Path) -> list[Extract]:
     starts = range(0, len(found.ids), PART)
     return [
         Extract(
@@ -223,7 +222,7 @@ def _with_features(found: Opened, jobs: Sequence[Extract]) -> tuple[Opened, list
 
 def _check_split(found: Opened, how: Splitting) -> None:
     """What the names alone tell: classes to learn, and to test."""
-    given = split_by_folder(found.ids) if how != "folds" else None
+    given = split_by_folder(found.ids, how)
     for task, column in found.columns.items():
         if found.kinds.get(task) == "classification":
             rows = np.array([row for row, label in enumerate(column) if label is not None], np.intp)
@@ -279,7 +278,7 @@ def _ready(found: Opened, how: Splitting, folds: int, seed: int) -> tuple[Ready,
         notes.append(
             f"{counted(copies, 'sample is a copy', 'samples are copies')} of others, kept on one side together"
         )
-    given = split_by_folder(found.ids) if how != "folds" else None
+    given = split_by_folder(found.ids, how)
     test = None if given is None else np.isin(np.arange(rows), given.test)
     for target in targets:
         if target.kind == "classification":
@@ -290,24 +289,12 @@ def _ready(found: Opened, how: Splitting, folds: int, seed: int) -> tuple[Ready,
             notes.append(f"{target.name}: {lost} without its label left out of this task")
     strata = _strata(targets, rows)
     holdout = hold_out(np.arange(rows), units, strata, found.ids, how=how, folds=folds, repeats=1, seed=seed)
-    tasks = tuple(_task(target, rows) for target in targets)
-    for task in tasks:
-        _check_sides(task, holdout.splits)
-    groups = units if len(np.unique(units)) < rows else None
-    words = holdout.words if given is not None else f"{folds} folds, seed {seed}"
+    for target in targets:
+        _check_sides(target, holdout.splits)
+    if given is None:
+        holdout = replace(holdout, words=f"{folds} folds, seed {seed}")
     place = found.place if found.digests else None
-    labelled = LabelledSet(found.name, found.features, tasks, groups)
-    return Ready(labelled, holdout.splits, tuple(t.names for t in targets), place, tuple(found.ids), words), notes
-
-
-def _task(target: Target, rows: int) -> Task:
-    """A target as a task on all rows of a set; what stands in those without a label is never read."""
-    metric: Metric = "accuracy" if target.kind == "classification" else "r2"
-    if len(target) == rows:
-        return Task(target.name, metric, target.values)
-    values = np.zeros(rows, target.values.dtype)
-    values[target.rows] = target.values
-    return Task(target.name, metric, values, target.rows)
+    return Ready(found.name, found.features, tuple(targets), holdout, place, tuple(found.ids)), notes
 
 
 def _strata(targets: Sequence[Target], rows: int) -> npt.NDArray[np.intp] | None:
@@ -323,22 +310,23 @@ def _strata(targets: Sequence[Target], rows: int) -> npt.NDArray[np.intp] | None
     return np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)[1].reshape(rows).astype(np.intp)
 
 
-def _check_sides(task: Task, splits: Sequence[Split]) -> None:
+def _check_sides(target: Target, splits: Sequence[Split]) -> None:
     """Raise UsageError where too few rows of a split have a label of the task to learn or to test it."""
-    for split in (split_of(task, split) for split in splits):
-        if len(split.train) < 2 or not len(split.test):
+    for split in (split.among(target.rows) for split in splits):
+        trained, tested = len(split.train), len(split.test)
+        if trained < 2 or not tested:
             raise UsageError(
-                f"{task.name}: too few samples have its label: {len(split.train)} to learn from and {len(split.test)} "
-                "to test in a part of the split"
+                f"{target.name}: too few samples have its label: {trained} to learn from and {tested} to test in a "
+                "part of the split"
             )
 
 
 def _record(ready: Ready, file: Path, notes: list[str]) -> dict[str, Any]:
-    labelled = ready.labelled
+    first = ready.holdout.splits[0]
     return {
-        "name": labelled.name, "samples": len(labelled.features), "dimension": labelled.features.shape[1],
-        "tasks": {task.name: len(names) for task, names in zip(labelled.tasks, ready.names, strict=True)},
-        "split": ready.words, "trained": len(ready.splits[0].train), "tested": len(ready.splits[0].test),
+        "name": ready.name, "samples": len(ready.features), "dimension": ready.features.shape[1],
+        "tasks": {target.name: len(target.names) for target in ready.targets},
+        "split": ready.holdout.words, "trained": len(first.train), "tested": len(first.test),
         "hash": file.stem.partition("-")[2], "notes": notes,
     }  # fmt: skip
 
@@ -351,7 +339,7 @@ def _origins(digests: Sequence[str], features: Float32s, ids: Sequence[str]) -> 
 def _fit_images(
     source: ImageSource,
     place: str,
-    backbone: Backbone,
+    backbone: NamedBackbone,
     seed: int,
     cache: Path,
     workers: Workers,

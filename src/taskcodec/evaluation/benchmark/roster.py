@@ -22,10 +22,11 @@ from typing import Any
 from taskcodec.codec import Codec
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.peers.codec_files import codec_files, is_codec_file
-from taskcodec.evaluation.peers.more import LearnedBottleneck, Zstandard, more_peers
+from taskcodec.evaluation.peers.measured import Measured, OfFeatures, OfPixels
 from taskcodec.evaluation.peers.own import DefaultCodec, OwnCodec
-from taskcodec.evaluation.peers.pixels import NAMES, Format, PixelCodec, available, standard_pixel_codecs
-from taskcodec.evaluation.peers.protocol import STEP_BITS, Cast, Faiss, FitSet, Peer, standard_peers
+from taskcodec.evaluation.peers.pixels import NAMES, Format, available, standard_pixel_codecs
+from taskcodec.evaluation.peers.protocol import FitSet, Peer
+from taskcodec.evaluation.peers.standard import STEP_BITS, fitted_peers, trained_peers, unfitted_peers
 from taskcodec.evaluation.rates.regimes import AS_IS, FITTED, RAW, REGIMES, ZERO_SHOT
 from taskcodec.fitting import at_bits, fit
 from taskcodec.loading import BUNDLED, load_codec
@@ -86,7 +87,7 @@ def check_rates(rates: Sequence[float], sizes: Sequence[int]) -> None:
         )
 
 
-def roster(choice: Choice) -> dict[Key, Peer | PixelCodec]:
+def roster(choice: Choice) -> dict[Key, Measured]:
     """All codecs to run, the raw features first. Raises UsageError on a name that is none."""
     named = [name for name in choice.codecs if not is_codec_file(name)]
     custom = [name for name in named if ":" in name]
@@ -96,9 +97,9 @@ def roster(choice: Choice) -> dict[Key, Peer | PixelCodec]:
     strange = [n for n in named if ":" not in n and _plain(n) not in {"all", *map(_plain, known)}]
     if strange:
         elsewhere = _known(replace(choice, regimes=REGIMES, fit_on=True, pixels=True, sizes=()))
-        for codec in elsewhere.values():
+        for (regime, _, _), codec in elsewhere.items():
             if _plain(strange[0]) == _plain(codec.name.partition(",")[0]):
-                needs = "every set to be a folder of images" if is_pixel_codec(codec) else "--fit-on FOLDER"
+                needs = "every set to be a folder of images" if regime == AS_IS else "--fit-on FOLDER"
                 raise UsageError(f"--codecs {strange[0]}: {codec.name} needs {needs} to run here")
         raise UsageError(
             f"--codecs {strange[0]}: no such codec here; known are all, {', '.join(known)}, FILE.codec, MODULE:FUNCTION"
@@ -115,8 +116,10 @@ def roster(choice: Choice) -> dict[Key, Peer | PixelCodec]:
     for spec in custom:
         for regime in choice.regimes:
             for codec in _custom(spec, regime):
-                placed = AS_IS if is_pixel_codec(codec) else regime
-                chosen[placed, codec.name, codec.setting] = codec
+                if hasattr(codec, "fit"):
+                    chosen |= _of_features(regime, [codec])
+                else:
+                    chosen[AS_IS, codec.name, codec.setting] = OfPixels(codec)
     return chosen
 
 
@@ -159,32 +162,27 @@ def source_of(choice: Choice, key: Key) -> str:
     return digest.hexdigest()
 
 
-def is_pixel_codec(codec: Any) -> bool:
-    """Whether a codec takes images, and not features."""
-    return not hasattr(codec, "fit")
-
-
-def _known(choice: Choice) -> dict[Key, Peer | PixelCodec]:
-    peers = [*standard_peers(choice.rates or STEP_BITS), *more_peers()]
-    if find_spec("faiss") is None:
-        peers = [peer for peer in peers if not isinstance(peer, Faiss)]
-    if find_spec("torch") is None:
-        peers = [peer for peer in peers if not isinstance(peer, LearnedBottleneck)]
-    unfitted = [p for p in peers if isinstance(p, Cast) or (isinstance(p, Zstandard) and p.stored == "float16")]
-    own_store = [DefaultCodec(), DefaultCodec(whole=True)]
-    plain: list[Peer | PixelCodec] = [*unfitted, *own_store, *(standard_pixel_codecs() if choice.pixels else ())]
-    found: dict[Key, Peer | PixelCodec] = {(AS_IS, codec.name, codec.setting): codec for codec in plain}
+def _known(choice: Choice) -> dict[Key, Measured]:
+    found = _of_features(AS_IS, [*unfitted_peers(), DefaultCodec(), DefaultCodec(whole=True)])
+    if choice.pixels:
+        found |= {(AS_IS, codec.name, codec.setting): OfPixels(codec) for codec in standard_pixel_codecs()}
+    # Trained once, on images of all kinds, as its paper does: a training for every fold would take hours.
+    trained_once = choice.fit_on and ZERO_SHOT in choice.regimes
     for regime in choice.regimes:
-        own = _own_codecs(regime, choice)
-        fitted = [peer for peer in peers if peer not in unfitted] if regime == FITTED or choice.fit_on else []
-        if regime == FITTED and choice.fit_on and ZERO_SHOT in choice.regimes:
-            # Trained once, on images of all kinds, as its paper does: a training for every fold would take hours.
-            fitted = [peer for peer in fitted if not isinstance(peer, LearnedBottleneck)]
-        found |= {(regime, codec.name, codec.setting): codec for codec in (*own, *fitted)}
+        peers: list[Peer] = [*own_codecs(regime, choice)]
+        if regime == FITTED or choice.fit_on:
+            peers += fitted_peers(choice.rates or STEP_BITS)
+            peers += [] if regime == FITTED and trained_once else trained_peers()
+        found |= _of_features(regime, peers)
     return found
 
 
-def _own_codecs(regime: str, choice: Choice) -> list[Peer]:
+def _of_features(regime: str, peers: Sequence[Peer]) -> dict[Key, Measured]:
+    return {(regime, peer.name, peer.setting): OfFeatures(peer, once=regime == ZERO_SHOT) for peer in peers}
+
+
+def own_codecs(regime: str, choice: Choice) -> list[OwnCodec]:
+    """Ours, by growing rate."""
     rates = choice.rates or OWN_BITS
 
     def shipped(fit_set: FitSet, bits: float) -> Codec:
@@ -201,7 +199,7 @@ def _own_codecs(regime: str, choice: Choice) -> list[Peer]:
     if not choice.bundled and not choice.fit_on:
         return []
     make = shipped if choice.bundled else zero_shot
-    own: list[Peer] = [OwnCodec("taskcodec", bits, make, refit=True) for bits in rates]
+    own = [OwnCodec("taskcodec", bits, make, refit=True) for bits in rates]
     return own + [OwnCodec("taskcodec, tables as shipped", bits, make) for bits in rates]
 
 

@@ -31,9 +31,9 @@ from threadpoolctl import threadpool_limits
 from taskcodec.atomic import replacing
 from taskcodec.engines.encode.local import Progress
 from taskcodec.errors import SourceError, StorageError, UsageError
-from taskcodec.evaluation.benchmark.cache import Ready, key_of, read_arrays, read_ready, scores_of
+from taskcodec.evaluation.benchmark.cache import Ready, key_of, read_ready, scores_of
 from taskcodec.evaluation.benchmark.jobs import Failures, Job, Measure, Workers
-from taskcodec.evaluation.benchmark.prepare import Backbone, prepare_fit_set, prepare_sets
+from taskcodec.evaluation.benchmark.prepare import NamedBackbone, prepare_fit_set, prepare_sets
 from taskcodec.evaluation.benchmark.roster import (
     RAW_KEY,
     Choice,
@@ -43,9 +43,10 @@ from taskcodec.evaluation.benchmark.roster import (
     roster,
     source_of,
 )
-from taskcodec.evaluation.benchmark.sets import Tables, open_set, set_names
+from taskcodec.evaluation.benchmark.sets import LabelFiles, open_set, set_names
+from taskcodec.evaluation.npz import make_folder, read_arrays
 from taskcodec.evaluation.peers.codec_files import refuse_labelled_files
-from taskcodec.evaluation.predictors.linear import Predictor
+from taskcodec.evaluation.predictors.probing import Predictor
 from taskcodec.evaluation.rates.curves import Point, Row, as_records, mean_rows, read_rows, rows
 from taskcodec.evaluation.rates.regimes import AS_IS, REGIMES, ZERO_SHOT
 from taskcodec.evaluation.tasks.holdout import Splitting
@@ -161,7 +162,7 @@ def benchmark(
     roster(choice)  # a wrong name is told before anything is read
     refuse_labelled_files(plan.codecs, zip(places, names, strict=True))
     started, seconds = time.monotonic(), dict[str, float]()
-    tables = Tables(plan.labels, plan.groups)
+    tables = LabelFiles(plan.labels, plan.groups)
     with bars("reading") as progress:
         opened = []
         for done, (place, name) in enumerate(zip(places, names, strict=True)):
@@ -171,7 +172,7 @@ def benchmark(
                 open_set(place, name, tables, alone=alone, how=plan.split, samples=plan.samples, seed=plan.seed)
             )
     choice = replace(choice, pixels=all(found.features is None for found in opened))
-    backbone = Backbone(plan.backbone)
+    backbone = NamedBackbone(plan.backbone)
     if plan.rates:  # those beyond the features are told before any image is read
         sizes = [backbone.dimension if found.features is None else found.features.shape[1] for found in opened]
         check_rates(plan.rates, sizes)
@@ -217,10 +218,7 @@ def benchmark(
 
 def write_json(path: Path, content: Any) -> None:
     """Write a file of JSON whole or not at all. Raises StorageError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{path.parent}: cannot be made ({error.strerror})") from error
+    make_folder(path.parent)
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
@@ -290,9 +288,8 @@ def _point(key: Key, sets: Sequence[Ready], files: Sequence[Path]) -> Point:
         arrays = read_arrays(file)
         if arrays is None:
             continue
-        labelled = ready.labelled
-        bits[labelled.name], found = scores_of(arrays, [task.metric for task in labelled.tasks])
-        scores.update({(labelled.name, task.name): one for task, one in zip(labelled.tasks, found, strict=True)})
+        bits[ready.name], found = scores_of(arrays, ready.targets)
+        scores.update({(ready.name, target.name): one for target, one in zip(ready.targets, found, strict=True)})
     return Point(*key, bits, scores)
 
 
@@ -305,7 +302,7 @@ def _refuse_unmet(rates: Sequence[float], points: Sequence[Point], failures: dic
 
 
 def _rows(points: Sequence[Point], raw: Point, probe: str, ready: Sequence[Ready], progress: Progress) -> list[Row]:
-    split = {found.labelled.name: found.words for found in ready}
+    split = {found.name: found.holdout.words for found in ready}
     result: list[Row] = []
     with threadpool_limits(1):  # the same sums whatever the machine's number of cores
         for done, point in enumerate(points):

@@ -40,7 +40,7 @@ _BLOCK_ROWS = 4096
 
 
 @dataclass(frozen=True)
-class Tables:
+class LabelFiles:
     """CSV files for tasks and groups, "FILE.csv" or "FILE.csv:COLUMN"."""
 
     labels: tuple[str, ...] = ()
@@ -92,7 +92,9 @@ def set_names(places: Sequence[str]) -> list[str]:
     return names
 
 
-def open_set(place: str, name: str, tables: Tables, *, alone: bool, how: Splitting, samples: int, seed: int) -> Opened:
+def open_set(
+    place: str, name: str, tables: LabelFiles, *, alone: bool, how: Splitting, samples: int, seed: int
+) -> Opened:
     """Open one set.
 
     Args:
@@ -246,7 +248,7 @@ def _thinned(opened: Opened, groups: Column | None, how: Splitting, samples: int
     if len(rows) < count:
         names = [name for name, has in zip(opened.ids, labelled, strict=True) if not has]
         notes.append(f"{counted(len(names), 'file or row', 'files or rows')} without a label left out: {shown(names)}")
-    given = split_by_folder(opened.ids) if how != "folds" else None
+    given = split_by_folder(opened.ids, how)
     sides = {} if given is None else {**dict.fromkeys(given.train, "train"), **dict.fromkeys(given.test, "test")}
     if given is not None:
         sided = [row for row in rows if row in sides]

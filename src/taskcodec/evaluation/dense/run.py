@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +27,8 @@ from PIL import Image
 
 from taskcodec.engines.encode.local import Progress
 from taskcodec.errors import SourceError
-from taskcodec.evaluation.peers.pixels import Format, PillowCodec, PixelCodec, available, write_arrays
+from taskcodec.evaluation.npz import read_arrays, write_arrays
+from taskcodec.evaluation.peers.pixels import Format, PillowCodec, PixelCodec, available
 from taskcodec.evaluation.rates.curves import Row
 from taskcodec.evaluation.scores.intervals import Interval
 from taskcodec.transforms.pictures.images import read_image
@@ -173,14 +173,11 @@ def _found(
     count = len(task.files)
     file = None if folder is None else Path(folder) / f"dense-{_key(task, codec)}.npz"
     if file is not None:
-        try:
-            with np.load(file, allow_pickle=False) as kept:
-                result = [kept[f"found{i}"] for i in range(count)], kept["bits"].astype(np.float64)
+        kept = read_arrays(file) or {}
+        if kept.keys() >= {"bits", *(f"found{i}" for i in range(count))}:  # else made anew
             if progress is not None:
                 progress(before + count, total)
-            return result
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-            pass  # not there yet, or cut off by something other than this function: made anew
+            return [kept[f"found{i}"] for i in range(count)], kept["bits"].astype(np.float64)
     found, bits = [], np.zeros(count)
     for index, path in enumerate(task.files):
         try:

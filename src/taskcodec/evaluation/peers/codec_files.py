@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from taskcodec.codec import Codec
 from taskcodec.data import open_source
-from taskcodec.data.items import ImageSource
 from taskcodec.errors import MismatchError, UsageError
+from taskcodec.evaluation.peers.measured import Measurement, OfFeatures, Subject
 from taskcodec.evaluation.peers.own import FittedCodec
-from taskcodec.evaluation.peers.protocol import FitSet, Float32s
+from taskcodec.evaluation.peers.protocol import FitSet, Float32s, Returned
 from taskcodec.evaluation.tasks.holdout import LABELLED_SOURCE, refuse_labelled_fit
-from taskcodec.fitting import adapt
 from taskcodec.loading import load_codec
 
 
@@ -34,12 +32,16 @@ class FeatureCodecFile:
     path: str = field(repr=False)
     fingerprint: str
 
+    def measure(self, subject: Subject) -> Measurement:
+        """Its own network may make fewer features, or more."""
+        return OfFeatures(self, same_size=False).measure(subject)
+
     def fit(self, fit_set: FitSet) -> FeatureCodecFile:
         return self
 
-    def encode_decode(self, features: Float32s) -> tuple[Float32s, float]:
+    def encode_decode(self, features: Float32s) -> Returned:
         codec = load_codec(Path(self.path))
-        return _coded(codec, codec.analyse(list(features)))
+        return FittedCodec(codec, refit=True).encode_decode(codec.analyse(list(features)))
 
 
 @dataclass(frozen=True)
@@ -51,21 +53,19 @@ class ImageCodecFile:
     path: str = field(repr=False)
     fingerprint: str
 
-    def encode_decode_images(self, source: ImageSource) -> tuple[Float32s, float]:
-        """Decoded features (n, d) of a source's images, and mean bits. Raises MismatchError where one is gone."""
+    def measure(self, subject: Subject) -> Measurement:
+        """Its own decoded features of a set's images. Raises MismatchError where one is gone."""
         from taskcodec.engines.encode.learned import PREFIX
         from taskcodec.engines.encode.local import Batches, sample_features
         from taskcodec.transforms.backbones import load_backbone
 
+        source = subject.images()
         batches = Batches(source, load_backbone(PREFIX + self.path), readers=2)
         features = sample_features(batches, len(source))
         if len(features) != len(source):
             raise MismatchError(f"{len(source) - len(features)} images could not be read again")
-        return _coded(load_codec(Path(self.path)), features)
-
-
-def _coded(codec: Codec, features: Float32s) -> tuple[Float32s, float]:
-    return FittedCodec(adapt(codec, features), None).encode_decode(features)
+        decoded, bits = FittedCodec(load_codec(Path(self.path)), refit=True).encode_decode(features)
+        return bits, [decoded] * len(subject.splits)
 
 
 def is_codec_file(name: str) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from taskcodec.codec import Codec
 from taskcodec.coding import decode_block, encode_block
 from taskcodec.engines.encode.decide import EncodeOptions, encode_job
-from taskcodec.evaluation.peers.protocol import CHUNK_ROWS, FitSet, Float32s
+from taskcodec.evaluation.peers.protocol import FitSet, Float32s, Returned, in_blocks
 from taskcodec.fitting import adapt
 
 
@@ -37,7 +37,7 @@ class OwnCodec:
         return f"{self.bits:g}"
 
     def fit(self, fit_set: FitSet) -> FittedCodec:
-        return FittedCodec(self.make(fit_set, self.bits), self.bits if self.refit else None)
+        return FittedCodec(self.make(fit_set, self.bits), self.refit, self.bits)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class DefaultCodec:
         """Itself: the store fits its own."""
         return self
 
-    def encode_decode(self, features: Float32s) -> tuple[Float32s, float]:
+    def encode_decode(self, features: Float32s) -> Returned:
         with TemporaryDirectory() as folder:
             np.save(f"{folder}/features.npy", features)
             store = encode_job(f"{folder}/features.npy", f"{folder}/store.tcz", EncodeOptions(), *SILENT)
@@ -73,17 +73,27 @@ SILENT: Any = (lambda done, total: None, lambda codec, features: None, lambda li
 
 @dataclass(frozen=True, eq=False)
 class FittedCodec:
-    """A codec that writes blocks of a store's default length. refit_bits: refit to the features given, at this rate."""
+    """A codec that writes blocks of a store's default length.
+
+    Attributes:
+        codec: as it was fitted.
+        refit: refit it to the features about to be coded.
+        bits: at this rate; None keeps its step.
+    """
 
     codec: Codec
-    refit_bits: float | None
+    refit: bool = False
+    bits: float | None = None
 
-    def encode_decode(self, features: Float32s) -> tuple[Float32s, float]:
-        codec = self.codec if self.refit_bits is None else adapt(self.codec, features, self.refit_bits)
-        decoded, size = [], 0
-        for start in range(0, len(features), CHUNK_ROWS):
-            part = features[start : start + CHUNK_ROWS]
-            data = encode_block(codec.encode(part), codec.tables)
-            decoded.append(codec.decode(decode_block(data, len(part), codec.tables)))
-            size += len(data)
-        return np.concatenate(decoded), 8.0 * size / len(features)
+    def refitted(self, features: Float32s) -> Codec:
+        """The codec as it codes these features."""
+        return adapt(self.codec, features, self.bits) if self.refit else self.codec
+
+    def encode_decode(self, features: Float32s) -> Returned:
+        codec = self.refitted(features)
+
+        def code(block: Float32s) -> tuple[Float32s, int]:
+            data = encode_block(codec.encode(block), codec.tables)
+            return codec.decode(decode_block(data, len(block), codec.tables)), len(data)
+
+        return in_blocks(features, code)

@@ -25,17 +25,16 @@ from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 import PIL
 from PIL import Image
 
-from taskcodec.atomic import replacing
 from taskcodec.data.items import ImageSource, Item
 from taskcodec.engines.encode.local import Batches, Features, Progress
-from taskcodec.errors import SourceError, StorageError, UsageError
+from taskcodec.errors import SourceError, UsageError
+from taskcodec.evaluation.npz import read_arrays, write_arrays
 from taskcodec.store import OK
 from taskcodec.transforms.pictures.images import image_size, read_image
 
@@ -198,14 +197,11 @@ def pixel_features(
     """
     codec = _without_idle_side(codec, source)
     file = Path(cache_folder) / f"pixels-{_key(codec, source, backbone)}.npz"
-    try:
-        with np.load(file, allow_pickle=False) as kept:
-            features, bits = kept["features"].astype(np.float32), kept["bits"].astype(np.float64)
+    kept = read_arrays(file) or {}
+    if kept.keys() >= {"features", "bits"}:  # else not there yet, or cut off by something else: made anew
         if progress is not None:
             progress(len(source), len(source))
-        return features, bits
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-        pass  # not there yet, or cut off by something other than this function: made anew
+        return kept["features"].astype(np.float32), kept["bits"].astype(np.float64)
     counts = np.zeros(len(source), np.int64)
     items = [_coded(item, codec, _counter(counts, index)) for index, item in enumerate(source.items)]
     batches = Batches(replace(source, items=items), backbone)
@@ -256,13 +252,3 @@ def _key(codec: PixelCodec, source: ImageSource, backbone: Backbone) -> str:
         backbone.spec.name, backbone.spec.weights_sha256, backbone.preprocess.to_json(),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()[:32]
-
-
-def write_arrays(file: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write an .npz file so that it is there whole or not at all. Raises StorageError."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{file.parent}: cannot be made ({error.strerror})") from error
-    with replacing(file) as temporary, open(temporary, "wb") as stream:
-        np.savez(stream, **arrays)  # type: ignore[arg-type]

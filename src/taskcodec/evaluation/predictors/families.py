@@ -14,17 +14,17 @@ Everything is chosen on the training side alone, and anew for raw and for decode
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from taskcodec.errors import UsageError
-from taskcodec.evaluation.predictors.linear import LOGISTIC_GRID, RIDGE_GRID, RidgePath, scale_features
-from taskcodec.evaluation.tasks.holdout import fold_numbers
-from taskcodec.evaluation.tasks.targets import Kind
+from taskcodec.evaluation.predictors.linear import LOGISTIC_GRID, RidgePath, check_finite, scale_features
+from taskcodec.evaluation.tasks.holdout import Holdout, Split, fold_numbers
+from taskcodec.evaluation.tasks.targets import Kind, Target
 
 Floats = npt.NDArray[np.float64]
 QUICK = ("ridge", "knn")
@@ -49,6 +49,7 @@ class Lesson:
         train_x, test_x: (n, d) and (m, d) features, centred and scaled by the training side.
         train_y: (n,) class numbers, (n, width) 0 or 1, or (n,) numbers.
         units: (n,) training samples of one unit are held out together.
+        grouped: whether any unit of the whole set holds several samples.
     """
 
     kind: Kind
@@ -57,6 +58,12 @@ class Lesson:
     train_y: npt.NDArray[Any]
     test_x: Floats
     units: npt.NDArray[np.int64]
+    grouped: bool = False
+
+    @property
+    def groups(self) -> npt.NDArray[np.int64] | None:
+        """The units, or None where each is a sample."""
+        return self.units if self.grouped else None
 
     @property
     def indicators(self) -> Floats:
@@ -84,25 +91,20 @@ class Outputs:
 Family = Callable[[Lesson], Outputs]
 
 
-def make_lesson(
-    kind: Kind,
-    width: int,
-    features: npt.NDArray[np.float32],
-    targets: npt.NDArray[Any],
-    units: npt.NDArray[np.int64],
-    train: npt.NDArray[np.intp],
-    test: npt.NDArray[np.intp],
-) -> Lesson:
-    """The lesson of one split; train, test: rows of features (n, d), targets and units."""
-    train_x, test_x = scale_features(features[train], features[test])
-    return Lesson(kind, width, train_x, targets[train], test_x, units[train])
+def make_lesson(target: Target, features: npt.NDArray[np.float32], holdout: Holdout, split: Split) -> Lesson:
+    """The lesson of one split of a task on features (n, d). Raises UsageError where these are not finite."""
+    train, test = features[split.train], features[split.test]
+    check_finite(train, test)
+    train_x, test_x = scale_features(train, test)
+    values, units = target.spread(len(features)), holdout.units[split.train]
+    return Lesson(target.kind, target.width, train_x, values[split.train], test_x, units, holdout.grouped)
 
 
 def ridge(lesson: Lesson) -> Outputs:
     """See the module."""
     targets = lesson.indicators if lesson.kind == "regression" else 2 * lesson.indicators - 1
-    path, groups = RidgePath(lesson.train_x), _groups(lesson.units)
-    strength = float(RIDGE_GRID[int(np.argmin(path.held_out_errors(targets, groups)))])
+    path, groups = RidgePath(lesson.train_x), lesson.groups
+    strength = path.best_strength(targets, groups)
     scores = path.predict(targets, lesson.test_x, strength)
     if lesson.kind != "classification":
         return Outputs(scores, threshold=0.0)
@@ -132,9 +134,37 @@ def knn(lesson: Lesson) -> Outputs:
 
 def logistic(lesson: Lesson) -> Outputs:
     """See the module."""
+    return _searched(lesson, _logistic_model(), {"C": LOGISTIC_GRID.tolist()})
+
+
+def logistic_by_accuracy(lesson: Lesson) -> Outputs:
+    """The benchmark's probe of classes: its strength is the one with most held-out training samples right."""
+    right = np.zeros(len(LOGISTIC_GRID))
+    models = [_logistic_model(float(strength)) for strength in LOGISTIC_GRID]
+    for inside, outside in _accuracy_folds(lesson.groups, lesson.train_y):
+        if len(np.unique(lesson.train_y[inside])) > 1:
+            for index, model in enumerate(models):
+                model.fit(lesson.train_x[inside], lesson.train_y[inside])
+                right[index] += np.sum(model.predict(lesson.train_x[outside]) == lesson.train_y[outside])
+    return _searched(lesson, models[int(np.argmax(right))], {})
+
+
+def _logistic_model(strength: float = 1.0) -> Any:
     from sklearn.linear_model import LogisticRegression
 
-    return _searched(lesson, LogisticRegression(max_iter=200, tol=1e-3), {"C": LOGISTIC_GRID.tolist()})
+    return LogisticRegression(C=strength, max_iter=200, tol=1e-3)
+
+
+def _accuracy_folds(groups: npt.NDArray[np.int64] | None, classes: npt.NDArray[Any]) -> Iterator[Any]:
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
+
+    if groups is not None:
+        folds: Any = GroupKFold(FOLDS)
+    elif int(np.unique(classes, return_counts=True)[1].min()) >= FOLDS:
+        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    else:
+        folds = KFold(min(FOLDS, len(classes)), shuffle=True, random_state=0)
+    yield from folds.split(np.zeros((len(classes), 1)), classes, groups)
 
 
 def svm(lesson: Lesson) -> Outputs:
@@ -166,9 +196,7 @@ def mlp(lesson: Lesson) -> Outputs:
     # Rows have mean norm 1; the solver's default steps are made for a spread of about 1 a dimension.
     early = len(lesson.train_x) >= MIN_EARLY and _can_hold_back(lesson)
     factor = float(np.sqrt(lesson.train_x.shape[1]))
-    wide = Lesson(
-        lesson.kind, lesson.width, factor * lesson.train_x, lesson.train_y, factor * lesson.test_x, lesson.units
-    )
+    wide = replace(lesson, train_x=factor * lesson.train_x, test_x=factor * lesson.test_x)
     return _searched(wide, kind(hidden_layer_sizes=(128,), early_stopping=early, max_iter=100, random_state=0), {})
 
 
@@ -258,10 +286,6 @@ def _all_classes(found: Floats, classes: npt.NDArray[Any], width: int, absent: f
     result = np.full((len(found), width), absent)
     result[:, classes.astype(np.intp)] = found
     return result
-
-
-def _groups(units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
-    return None if len(np.unique(units)) == len(units) else units
 
 
 def _softmax(x: Floats) -> Floats:

@@ -20,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.errors import UsageError
-from taskcodec.evaluation.predictors.families import Lesson, Outputs
+from taskcodec.evaluation.predictors.families import Outputs
 from taskcodec.evaluation.scores.intervals import Scores
 from taskcodec.evaluation.scores.verdict import Metric, Paired
+from taskcodec.evaluation.tasks.targets import Target
 
 Floats = npt.NDArray[np.float64]
 SMOOTHING = 1e-3
@@ -110,21 +111,21 @@ class RankingScores:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """The test side of one split: rows and units (m,), targets as in the lesson, and what a predictor said."""
+    """The test side of one split: rows and units (m,), targets as in a lesson, and what a predictor said."""
 
     units: npt.NDArray[np.int64]
     targets: npt.NDArray[Any]
     outputs: Outputs
 
 
-def score(lesson: Lesson, tested: Sequence[Answers]) -> dict[str, Paired]:
-    """The metrics of one family on one task over all splits. lesson: any of them, for kind and width."""
+def score(target: Target, tested: Sequence[Answers]) -> dict[str, Paired]:
+    """The metrics of one family on one task over all splits."""
     units = np.concatenate([one.units for one in tested])
-    if lesson.kind == "regression":
+    if target.kind == "regression":
         truth = np.concatenate([one.targets for one in tested])
         said = np.concatenate([one.outputs.scores[:, 0] for one in tested])
         return {"r2": Scores(units, truth, said, "r2"), "mae": mean_scores(units, np.abs(truth - said))}
-    if lesson.kind == "multilabel":
+    if target.kind == "multilabel":
         parts = np.repeat(np.arange(len(tested)), [len(one.units) for one in tested])
         held = np.concatenate([one.targets > 0 for one in tested])
         wrong = [((one.outputs.scores > one.outputs.threshold) != (one.targets > 0)).any(axis=1) for one in tested]
@@ -132,15 +133,16 @@ def score(lesson: Lesson, tested: Sequence[Answers]) -> dict[str, Paired]:
         return {"map": ranking, "subset_accuracy": mean_scores(units, ~np.concatenate(wrong))}
     truth = np.concatenate([one.targets for one in tested])
     scores = np.concatenate([one.outputs.scores for one in tested])
-    found = {"accuracy": mean_scores(units, np.argmax(scores, axis=1) == truth)}
-    if lesson.width > TOP:
+    right = (np.argmax(scores, axis=1) == truth).astype(np.float64)
+    found = {"accuracy": Scores(units, np.ones(len(right)), right, "accuracy")}
+    if target.width > TOP:
         best = np.argsort(-scores, axis=1, kind="stable")[:, :TOP]
         found["top5_accuracy"] = mean_scores(units, (best == truth[:, None]).any(axis=1))
     probabilities = [one.outputs.probabilities for one in tested]
     given = [part for part in probabilities if part is not None]
     if len(given) == len(tested):
         said = np.take_along_axis(np.concatenate(given), truth[:, None], 1)[:, 0]
-        found["log_loss"] = mean_scores(units, -np.log2((1 - SMOOTHING) * said + SMOOTHING / lesson.width))
+        found["log_loss"] = mean_scores(units, -np.log2((1 - SMOOTHING) * said + SMOOTHING / target.width))
     return dict(found)
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from taskcodec.evaluation.predictors.metrics import mean_scores
 from taskcodec.evaluation.scores.intervals import Scores
-from taskcodec.evaluation.tasks.labelled import Split
+from taskcodec.evaluation.tasks.holdout import Split
 
 Float32s = npt.NDArray[np.float32]
 RECALLS = (1, 5, 10)

@@ -11,7 +11,7 @@ from warnings import catch_warnings, filterwarnings
 from taskcodec.atomic import replacing
 from taskcodec.evaluation.rates.curves import Row
 from taskcodec.evaluation.report.colours import MARKERS
-from taskcodec.evaluation.report.panels import FAMILIES, Group, Panel, Series
+from taskcodec.evaluation.report.panels import CURVE_FAMILIES, Group, Panel, Series
 from taskcodec.evaluation.report.svg import axis_value, shape_of, shorten
 
 COLOURS = ("#C2410C", "#0072B2", "#00805C", "#B0508F", "#6E7781", "#A87400", "#222222")
@@ -88,7 +88,7 @@ def _line(axis: object, panel: Panel, series: Series) -> None:
         ],
         # A label that begins with "_" would be left out of the legend.
         label=" " + shorten(series.name, 40),
-        color=COLOURS[FAMILIES.index(series.family)],
+        color=COLOURS[CURVE_FAMILIES.index(series.family)],
         marker=MARKERS[shape_of(panel, series)],
         markersize=6 if ours else 4,
         linewidth=2.4 if ours else 1,

@@ -12,7 +12,7 @@ from taskcodec.evaluation.rates.curves import Row
 from taskcodec.evaluation.rates.matched import RATE_SLACK
 from taskcodec.evaluation.report.extras import ClassChange, Extras, Thumbnail
 from taskcodec.evaluation.report.panels import (
-    FAMILIES,
+    CURVE_FAMILIES,
     HEADLINE_LOSS,
     Group,
     Match,
@@ -101,7 +101,7 @@ def _headline(group: Group) -> str:
         size = f"a sample ({found.ours.rate_bits / 8:,.0f} bytes), taskcodec"
         own = f"<b>{bits(found.ours.rate_bits)} bits</b><span>{size}</span>"
         cards = [f'<div class="card ours">{own}</div>']
-        for family in FAMILIES[1:]:
+        for family in CURVE_FAMILIES[1:]:
             kin = [series for series, _ in found.peers if series.family == family]
             best = found.best(family)
             if best is not None and best[1].value is not None:
@@ -159,7 +159,7 @@ def _families(group: Group) -> str:
     used = {series.family for panel in group.panels for series in panel.series}
     items = [
         f'<span><span class="swatch f{i}"></span>{escape(name)}</span>'
-        for i, name in enumerate(FAMILIES)
+        for i, name in enumerate(CURVE_FAMILIES)
         if name in used
     ]
     return f'<p class="families">{"".join(items)}</p>'

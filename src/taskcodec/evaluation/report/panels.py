@@ -21,7 +21,7 @@ from taskcodec.evaluation.scores.verdict import too_few
 OURS = "taskcodec"
 HEADLINE_LOSS = 0.01
 """The headline's rate is the cheapest at which ours stays this close to raw features."""
-FAMILIES = (
+CURVE_FAMILIES = (
     "ours",
     "pixel codecs",
     "product quantization",
@@ -100,7 +100,7 @@ class Match:
 
 
 def family_of(name: str) -> str:
-    """Which of FAMILIES a codec's name belongs to."""
+    """Which of CURVE_FAMILIES a codec's name belongs to."""
     words = name.lower()
     if words == OURS or words.startswith((OURS + ",", OURS + " ")):
         return "ours"
@@ -214,7 +214,7 @@ def _group(title: str, metric: str, rows: Sequence[Row], sets: int) -> Group:
         for (codec, of), found in by_codec.items():
             points = sorted((_point(row) for row in found), key=lambda p: (p.rate_bits, p.value, p.setting))
             series.append(Series(codec, of, family_of(codec), tuple(points)))
-        series.sort(key=lambda s: (FAMILIES.index(s.family), s.name != OURS))
+        series.sort(key=lambda s: (CURVE_FAMILIES.index(s.family), s.name != OURS))
         raw = next((row.raw_value for row in here if math.isfinite(row.raw_value)), None)
         panels.append(Panel(regime, raw, tuple(series)))
     return Group(title, metric, max(row.samples for row in rows), sets, tuple(panels))

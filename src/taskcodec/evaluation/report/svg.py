@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from taskcodec.evaluation.rates.matched import CurvePoint, envelope
-from taskcodec.evaluation.report.panels import FAMILIES, Group, Panel, Series
+from taskcodec.evaluation.report.panels import CURVE_FAMILIES, Group, Panel, Series
 
 SHAPES = (
     "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0Z",  # circle
@@ -76,7 +76,7 @@ def curves(group: Group, panel: Panel, width: int, height: int, *, labels: bool,
 
 def marker(panel: Panel, series: Series) -> str:
     """A series' mark alone, for a legend or a table."""
-    kind = f"f{FAMILIES.index(series.family)}"
+    kind = f"f{CURVE_FAMILIES.index(series.family)}"
     shape = SHAPES[shape_of(panel, series)]
     return f'<svg viewBox="-6 -6 12 12" class="mark {kind}" aria-hidden="true"><path d="{shape}"/></svg>'
 
@@ -185,7 +185,7 @@ def _round_step(rough: float) -> float:
 def _series(
     frame: Frame, panel: Panel, series: Series, seen: Sequence[CurvePoint], line: Sequence[CurvePoint], small: bool
 ) -> list[str]:
-    kind = f"f{FAMILIES.index(series.family)}" + (" main" if series == panel.ours else "")
+    kind = f"f{CURVE_FAMILIES.index(series.family)}" + (" main" if series == panel.ours else "")
     spots = [(frame.x(p.rate_bits), frame.y(p.value), p) for p in seen]
     parts = [f'<g class="series {kind}">']
     if len(line) > 1:
@@ -218,7 +218,7 @@ def _end_labels(frame: Frame, panel: Panel, ends: Sequence[tuple[CurvePoint, Ser
     places = spread([frame.y(p.value) for p, _ in ordered], LABEL_HEIGHT, frame.upper + 6, frame.lower)
     parts = []
     for (point, series), place in zip(ordered, places, strict=True):
-        kind = f"f{FAMILIES.index(series.family)}" + (" main" if series == panel.ours else "")
+        kind = f"f{CURVE_FAMILIES.index(series.family)}" + (" main" if series == panel.ours else "")
         x, y = frame.x(point.rate_bits), frame.y(point.value)
         name = shorten(series.name)
         parts.append(

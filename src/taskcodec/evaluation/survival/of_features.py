@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.errors import MismatchError, UsageError
-from taskcodec.evaluation.predictors.families import FAMILIES, QUICK, families_for, make_lesson
+from taskcodec.evaluation.predictors.families import FAMILIES, QUICK, families_for
 from taskcodec.evaluation.predictors.metrics import METRICS, Answers, score
 from taskcodec.evaluation.predictors.neighbours import SHOTS, few_shot_scores, retrieval_scores
+from taskcodec.evaluation.predictors.probing import answers
 from taskcodec.evaluation.rates.curves import Row
 from taskcodec.evaluation.scores.verdict import LOSSLESS, Metric, Paired, excess, interval, judge, widening
-from taskcodec.evaluation.tasks.holdout import Holdout, Splitting, hold_out, unit_numbers
-from taskcodec.evaluation.tasks.labelled import Split
+from taskcodec.evaluation.tasks.holdout import Holdout, Split, Splitting, hold_out, unit_numbers
 from taskcodec.evaluation.tasks.targets import Target
 
 Float32s = npt.NDArray[np.float32]
@@ -64,7 +64,7 @@ class Coded:
 
 
 @dataclass(frozen=True)
-class Plan:
+class EvaluationPlan:
     """How to measure.
 
     Attributes:
@@ -98,7 +98,7 @@ def evaluate_features(
     coded: Coded,
     *,
     groups: Sequence[Any] | None = None,
-    plan: Plan | None = None,
+    plan: EvaluationPlan | None = None,
     progress: Progress | None = None,
 ) -> list[JudgedRow]:
     """Measure every task on decoded against raw features.
@@ -116,7 +116,7 @@ def evaluate_features(
         MismatchError: raw and decoded features, or ids, do not belong together.
         UsageError: samples on both sides of folders, too few samples, unknown predictors.
     """
-    plan = plan or Plan()
+    plan = plan or EvaluationPlan()
     if raw.shape != decoded.shape or len(ids) != len(raw):
         raise MismatchError(f"{coded.name}: raw features {raw.shape}, decoded {decoded.shape}, {len(ids)} ids")
     for features, what in ((raw, "raw"), (decoded, "decoded")):
@@ -161,18 +161,14 @@ def _probed(
     raw: Float32s, decoded: Float32s, target: Target, holdout: Holdout, names: Sequence[str], steps: _Steps
 ) -> list[_Measured]:
     """The metrics of every family of predictors, those of the first family first."""
-    width = max(len(target.names), 1)
-    values = np.zeros((len(raw), *target.values.shape[1:]), target.values.dtype)
-    values[target.rows] = target.values
     result = []
     for name in names:
         tested: tuple[list[Answers], list[Answers]] = ([], [])
         for split in holdout.splits:
             for features, into in zip((raw, decoded), tested, strict=True):
-                lesson = make_lesson(target.kind, width, features, values, holdout.units, split.train, split.test)
-                into.append(Answers(holdout.units[split.test], values[split.test], FAMILIES[name](lesson)))
+                into.append(answers(features, target, holdout, split, FAMILIES[name]))
             steps()
-        scored = [score(lesson, side) for side in tested]
+        scored = [score(target, side) for side in tested]
         result += [_Measured(name, metric, scored[1][metric], scored[0][metric]) for metric in scored[0]]
     return result
 
@@ -195,7 +191,7 @@ def _neighbourly(
     return result
 
 
-def _row(measured: _Measured, target: Target, holdout: Holdout, coded: Coded, plan: Plan) -> JudgedRow:
+def _row(measured: _Measured, target: Target, holdout: Holdout, coded: Coded, plan: EvaluationPlan) -> JudgedRow:
     metric = _metric_for(measured.metric, target)
     wider = widening(measured.probe, metric.name)
     try:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from taskcodec.data import FeatureSource, ImageSource, open_source
 from taskcodec.engines.encode.local import Progress, encode_source
 from taskcodec.errors import SourceError, UsageError
-from taskcodec.evaluation.survival.of_features import Coded, JudgedRow, Plan, evaluate_features
+from taskcodec.evaluation.survival.of_features import Coded, EvaluationPlan, JudgedRow, evaluate_features
 from taskcodec.evaluation.survival.raw_features import all_finite, kept_features, out_of_order, raw_of_store
 from taskcodec.evaluation.survival.unlabelled import Kept, what_is_kept
 from taskcodec.evaluation.tasks.holdout import refuse_labelled_fit, unit_numbers
@@ -65,7 +65,7 @@ def evaluate(
     raw: str | Path | None = None,
     source: str | Path | None = None,
     cache: str | Path | None = None,
-    plan: Plan | None = None,
+    plan: EvaluationPlan | None = None,
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -129,7 +129,7 @@ def _evaluate(
     labels: Sequence[str],
     kinds: Sequence[str],
     groups: str | None,
-    plan: Plan | None,
+    plan: EvaluationPlan | None,
     progress: Progress | None,
 ) -> Evaluation:
     codec: Any = store.codec
@@ -149,7 +149,7 @@ def _evaluate(
     coded = Coded(name, "taskcodec", info.fingerprint[:16], info.bits_per_sample)
     rows = evaluate_features(raw, decoded, targets, ids, coded, groups=group_of, plan=plan, progress=progress)
     units = unit_numbers(raw, ids)
-    kept = what_is_kept(raw, decoded, units, seed=(plan or Plan()).seed, progress=progress)
+    kept = what_is_kept(raw, decoded, units, seed=(plan or EvaluationPlan()).seed, progress=progress)
     notes = [f"raw features: {words}", *doubts]
     copies = len(ids) - len(np.unique(units))
     if copies:

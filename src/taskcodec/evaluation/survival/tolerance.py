@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from taskcodec.codec import Codec
 from taskcodec.errors import UsageError
-from taskcodec.evaluation.predictors.linear import probe_accuracy, probe_r2
+from taskcodec.evaluation.predictors.probing import probe_accuracy, probe_r2
 from taskcodec.evaluation.tasks.targets import kind_of, numbers_of
 
 Numbers = npt.NDArray[np.float64]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -22,12 +23,23 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.errors import UsageError
-from taskcodec.evaluation.tasks.labelled import Split
 
 TEST_FOLDERS = ("test", "val", "valid", "validation")
 LABELLED_SOURCE = "labelled_source"
 """Key of a codec's provenance: the source's SHA-256, where the fit used its labels."""
 Splitting = Literal["auto", "folders", "folds"]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Row indices to train on and to test on, rising, disjoint in samples."""
+
+    train: npt.NDArray[np.intp]
+    test: npt.NDArray[np.intp]
+
+    def among(self, rows: npt.NDArray[np.intp]) -> Split:
+        """What a task can use of it: the rows that have a label."""
+        return Split(np.intersect1d(self.train, rows), np.intersect1d(self.test, rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,11 +50,25 @@ class Holdout:
         splits: rows to train on and to test on.
         units: (n,) for each row of the set, the number of its unit.
         words: how the set was split.
+
+    Raises:
+        UsageError: a unit is both trained on and tested on.
     """
 
     splits: tuple[Split, ...]
     units: npt.NDArray[np.int64]
     words: str
+
+    def __post_init__(self) -> None:
+        for split in self.splits:
+            shared = np.intersect1d(self.units[split.train], self.units[split.test])
+            if len(shared):
+                raise UsageError(f"{len(shared)} samples or groups are in both parts of a split; split anew")
+
+    @cached_property
+    def grouped(self) -> bool:
+        """Whether any unit holds several samples."""
+        return len(np.unique(self.units)) < len(self.units)
 
 
 def unit_numbers(
@@ -68,8 +94,13 @@ def unit_numbers(
     return np.unique(roots, return_inverse=True)[1].astype(np.int64)
 
 
-def split_by_folder(ids: Sequence[str]) -> Split | None:
-    """train/... against test/... (or val/... where there is no test/), or None where the names hold no such folders."""
+def split_by_folder(ids: Sequence[str], how: Splitting = "auto") -> Split | None:
+    """train/... against test/... (or val/... where there is no test/).
+
+    None where the names hold no such folders, or `how` is "folds".
+    """
+    if how == "folds":
+        return None
     sides = [_side(name) for name in ids]
     test = next((name for name in TEST_FOLDERS if name in sides), None)
     if test is None or "train" not in sides:
@@ -102,9 +133,9 @@ def hold_out(
     Raises:
         UsageError: units on both sides of folders, no such folders, or fewer units than folds.
     """
-    given = split_by_folder(ids) if how != "folds" else None
+    given = split_by_folder(ids, how)
     if given is not None:
-        split = Split(np.intersect1d(given.train, rows), np.intersect1d(given.test, rows))
+        split = given.among(rows)
         if len(split.train) < 2 or not len(split.test):
             raise UsageError("train/ and test/: both need labelled samples (--split folds splits anew)")
         _refuse_shared(split, units, ids)

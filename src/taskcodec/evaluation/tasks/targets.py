@@ -51,6 +51,22 @@ class Target:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def width(self) -> int:
+        """How many classes or labels; 1 for regression."""
+        return max(len(self.names), 1)
+
+    @property
+    def metric(self) -> str:
+        """The name of its main metric."""
+        return {"classification": "accuracy", "multilabel": "map", "regression": "r2"}[self.kind]
+
+    def spread(self, samples: int) -> npt.NDArray[Any]:
+        """(n, ...) the values by the rows of the set; zeros in rows without a label."""
+        values = np.zeros((samples, *self.values.shape[1:]), self.values.dtype)
+        values[self.rows] = self.values
+        return values
+
 
 def kind_of(labels: Sequence[str]) -> Kind:
     """The kind of task that labels as text speak of (see the module)."""
