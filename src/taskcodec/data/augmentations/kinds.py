@@ -64,7 +64,7 @@ def views(name: str, samples: Tensor) -> Views | None:
         UsageError: no such set, or none for such samples.
     """
     if name not in NAMES:
-        raise UsageError(f"augmentations {name!r} are none of {', '.join(NAMES)}")
+        raise UsageError(f"augmentations must be one of {', '.join(NAMES)}, found {name!r}")
     if name == "none":
         return None
     if (name in VECTOR_SETS) == (samples.ndim == 4):

@@ -29,7 +29,7 @@ def check_network(where: str, section: Mapping[str, Any]) -> None:
     known = ANALYSES if where.endswith("analysis") else SYNTHESES
     name = section["name"]
     if name not in known:
-        raise UsageError(f"{where}.name: {name!r} is none of {', '.join(known)}")
+        raise UsageError(f"{where}.name must be one of {', '.join(known)}, found {name!r}")
     sizes = ", ".join(SIZES[name]) or "none"
     for key in section:
         if key in SETTLED:

@@ -91,7 +91,7 @@ class DataChoice:
             if not least <= getattr(self, key) <= most:
                 raise UsageError(f"{key}: expected a whole number from {least} to {most}, found {getattr(self, key)}")
         if self.target not in TARGETS:
-            raise UsageError(f"target: {self.target!r} is none of {', '.join(TARGETS)}")
+            raise UsageError(f"target must be one of {', '.join(TARGETS)}, found {self.target!r}")
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.augmentations not in AUGMENTATIONS:
             known = ", ".join(AUGMENTATIONS)
-            raise UsageError(f"{self.name}: augmentations: {self.augmentations!r} is none of {known}")
+            raise UsageError(f"{self.name}: augmentations must be one of {known}, found {self.augmentations!r}")
         if not 0 <= self.jitter <= LARGEST_NUMBER:
             raise UsageError(f"{self.name}: jitter: expected a number of at least 0, found {self.jitter}")
 

@@ -118,7 +118,7 @@ def fit(
         MismatchError: features that are no (n, d) array of finite numbers.
     """
     if method is not None and method not in get_args(Method):
-        raise UsageError(f"method {method!r} is none of {', '.join(get_args(Method))}")
+        raise UsageError(f"method must be one of {', '.join(get_args(Method))}, found {method!r}")
     x = without_outliers(checked(features))
     if bits is not None and step is not None:
         raise UsageError("give a rate in bits or a step, not both")

@@ -108,7 +108,7 @@ def fit_usual(
         MismatchError: features that are no (m, d) array of finite numbers.
     """
     if quality not in QUALITIES:
-        raise UsageError(f"quality {quality!r} is none of {', '.join(QUALITIES)}")
+        raise UsageError(f"quality must be one of {', '.join(QUALITIES)}, found {quality!r}")
     x = without_outliers(checked(features))
     if bits is not None:
         codec = _at_rate(x, bits, backbone)

@@ -218,7 +218,7 @@ def analysis_sizes(recipe: Recipe, data: TrainingSet) -> dict[str, Any]:
     """The sizes of g_a, completed from the data. Raises UsageError where network and data do not go together."""
     choice, shape = recipe.analysis, data.samples.shape
     if choice.name not in ANALYSES:
-        raise UsageError(f"analysis {choice.name!r} is none of {', '.join(ANALYSES)}")
+        raise UsageError(f"analysis must be one of {', '.join(ANALYSES)}, found {choice.name!r}")
     if (choice.name in OF_VECTORS) == data.is_images:
         have = "images" if data.is_images else "vectors"
         raise UsageError(f"analysis {choice.name} does not take {have}, which the data are")
@@ -232,7 +232,7 @@ def analysis_sizes(recipe: Recipe, data: TrainingSet) -> dict[str, Any]:
 def synthesis_sizes(choice: NetworkChoice, recipe: Recipe, data: TrainingSet) -> dict[str, Any]:
     """The sizes of g_s, completed from what it has to reconstruct."""
     if choice.name not in SYNTHESES:
-        raise UsageError(f"synthesis {choice.name!r} is none of {', '.join(SYNTHESES)}")
+        raise UsageError(f"synthesis must be one of {', '.join(SYNTHESES)}, found {choice.name!r}")
     example = data.prepared(data.samples[:2])
     shape = (data.target(example) if data.target is not None and recipe.objective == "VIC" else example).shape
     sizes: dict[str, Any] = {**choice.sizes, "inputs": recipe.columns}

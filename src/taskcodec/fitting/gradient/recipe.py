@@ -68,11 +68,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:
-            raise UsageError(f"objective {self.objective!r} is none of {', '.join(OBJECTIVES)}")
+            raise UsageError(f"objective must be one of {', '.join(OBJECTIVES)}, found {self.objective!r}")
         if self.entropy_model not in ENTROPY_MODELS:
-            raise UsageError(f"entropy_model {self.entropy_model!r} is none of {', '.join(ENTROPY_MODELS)}")
+            raise UsageError(f"entropy_model must be one of {', '.join(ENTROPY_MODELS)}, found {self.entropy_model!r}")
         if self.relaxation not in RELAXATIONS:
-            raise UsageError(f"relaxation {self.relaxation!r} is none of {', '.join(RELAXATIONS)}")
+            raise UsageError(f"relaxation must be one of {', '.join(RELAXATIONS)}, found {self.relaxation!r}")
         if not 0 < self.beta <= LARGEST_NUMBER:
             raise UsageError(f"beta must be a positive number, found {shortened(self.beta)}")
         if not 1 <= self.columns <= MAX_SIZE:
@@ -130,13 +130,13 @@ class Schedule:
             if not 0 <= getattr(self, name) <= LARGEST_NUMBER:
                 raise UsageError(f"{name} must be a number of at least 0, found {shortened(getattr(self, name))}")
         if self.precision not in PRECISIONS:
-            raise UsageError(f"precision {self.precision!r} is none of {', '.join(PRECISIONS)}")
+            raise UsageError(f"precision must be one of {', '.join(PRECISIONS)}, found {self.precision!r}")
         if self.strategy not in STRATEGIES:
-            raise UsageError(f"strategy {shortened(self.strategy)!r} is none of {', '.join(STRATEGIES)}")
+            raise UsageError(f"strategy must be one of {', '.join(STRATEGIES)}, found {shortened(self.strategy)!r}")
         if self.strategy == "single_device" and self.devices > 1:
             raise UsageError(f"strategy single_device is for one device, and devices is {self.devices}: take ddp")
         if self.batch % self.devices:
-            raise UsageError(f"batch {self.batch} is no multiple of the {self.devices} devices")
+            raise UsageError(f"batch {self.batch} is not a multiple of the {self.devices} devices")
 
     def factor(self, step: int) -> float:
         """The share of the full learning rate at a step."""

@@ -30,7 +30,7 @@ _MAKERS: Mapping[str, Callable[..., nn.Module]] = {
 def size_names(name: str) -> tuple[list[str], list[str]]:
     """The sizes that an architecture needs, and those that it may be given. Raises UsageError on an unknown name."""
     if name not in _MAKERS:
-        raise UsageError(f"network {name!r} is none of {', '.join(_MAKERS)}")
+        raise UsageError(f"network must be one of {', '.join(_MAKERS)}, found {name!r}")
     parameters = inspect.signature(_MAKERS[name]).parameters.values()
     needed = [p.name for p in parameters if p.default is inspect.Parameter.empty]
     return needed, [p.name for p in parameters if p.default is not inspect.Parameter.empty]

@@ -56,7 +56,7 @@ class Network:
     def __post_init__(self) -> None:
         if self.name not in ANALYSES + SYNTHESES:
             known = ", ".join(dict.fromkeys(ANALYSES + SYNTHESES))
-            raise CorruptFileError(f"network {self.name!r} is none of {known}")
+            raise CorruptFileError(f"network must be one of {known}, found {self.name!r}")
         if not all(np.isfinite(tensor).all() for tensor in self.weights.values()):
             raise CorruptFileError(f"the weights of the network {self.name} are not finite")
 
@@ -130,7 +130,7 @@ class Networks:
             if role in manifest:
                 entry, prefix = manifest[role], f"{before}{role}/"
                 if entry["name"] not in names:
-                    raise CorruptFileError(f"{role}: {entry['name']!r} is none of {', '.join(names)}")
+                    raise CorruptFileError(f"{role} must be one of {', '.join(names)}, found {entry['name']!r}")
                 weights = {
                     key.removeprefix(prefix): np.asarray(tensor, dtype=np.float32)
                     for key, tensor in tensors.items()
