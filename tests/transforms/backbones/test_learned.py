@@ -16,6 +16,7 @@ import taskcodec
 from taskcodec.codec import Codec
 from taskcodec.codec_file import read
 from taskcodec.errors import BackboneError, CorruptFileError, MismatchError, SourceError
+from taskcodec.store import SampleRecord, StoreWriter
 from tests.cli.commands import run
 
 torch = pytest.importorskip("torch")
@@ -233,6 +234,22 @@ def test_a_store_of_a_learned_codec_does_not_depend_on_the_folder_it_was_made_in
     at(tmp_path / "elsewhere", "encode", f"../{two}", "../0.tcz", "--append")
     assert len(taskcodec.open(tmp_path / "0.tcz")) == (300 if vectors else 6)
     assert at(tmp_path, "verify", "0.tcz").stdout
+
+
+def test_a_store_that_records_its_analysis_by_the_typed_path_is_still_appended_to(tmp_path):
+    """As version 2 of the codec's format has it."""
+    codec = vector_codec()
+    codec.save(tmp_path / "v.codec")
+    kept = codec.for_store("codec:v.codec")
+    old = replace(kept, backbone=replace(kept.backbone, name=f"codec:{tmp_path / 'v.codec'}", found_at=""))
+    assert read(old.to_bytes(), "old")[0]["version"] == 2
+    assert Codec.from_bytes(old.to_bytes()).fingerprint == old.fingerprint != kept.fingerprint
+    with StoreWriter.create(tmp_path / "x.tcz", old) as writer:
+        writer.append(codec.encode(VECTORS[:100]), [SampleRecord(str(i), i, 32) for i in range(100)])
+        writer.finish()
+    np.save(tmp_path / "more.npy", VECTORS[100:])
+    run("encode", tmp_path / "more.npy", tmp_path / "x.tcz", "--append")
+    assert np.array_equal(taskcodec.open(tmp_path / "x.tcz").symbols[:], codec.encode(VECTORS))
 
 
 def test_a_codec_fitted_on_a_learned_analysis_does_not_depend_on_where_that_was_typed(tmp_path):
