@@ -4,6 +4,7 @@ packet := varint(bytes of layer 1) ... varint(bytes of layer m) layer 1 ... laye
 """
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -25,8 +26,7 @@ def split_layers(data: bytes, count: int) -> list[bytes | None]:
     ends = [at for at, byte in enumerate(head) if byte < 128][:count]
     if len(ends) < count:
         raise CorruptFileError(f"a packet without the lengths of its {count} layers was truncated")
-    stops = (ends[-1] + 1 + np.cumsum(read_varints(head[: ends[-1] + 1]).astype(np.int64))).tolist()
-    if stops[-1] < len(data):
+    starts = list(accumulate(read_varints(head[: ends[-1] + 1]).tolist(), initial=ends[-1] + 1))
+    if starts[-1] < len(data):
         raise CorruptFileError(f"a packet that goes on behind its {count} layers was damaged")
-    starts = [ends[-1] + 1, *stops[:-1]]
-    return [data[a:b] if b <= len(data) else None for a, b in zip(starts, stops, strict=True)]
+    return [data[a:b] if b <= len(data) else None for a, b in pairwise(starts)]
