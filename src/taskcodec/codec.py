@@ -23,7 +23,7 @@ from taskcodec import codec_file
 from taskcodec.atomic import replacing
 from taskcodec.codec_parts import has_own_runs, layer_manifest, layer_tensors, read_layer
 from taskcodec.codec_upgrade import LAYERED, domain_of, flattened, json_object, upgraded
-from taskcodec.coding import SharedTables, decode_sample, encode_sample
+from taskcodec.coding import decode_sample, encode_sample
 from taskcodec.coding.packet import join_layers, split_layers
 from taskcodec.coding.symbol_model import Symbols
 from taskcodec.errors import CorruptFileError, MismatchError, UsageError, needing_packages
@@ -161,13 +161,11 @@ class Codec:
         if not np.isfinite(x).all():
             raise MismatchError("features hold NaN or infinity: nothing sensible can be coded")
         symbols, decoded = dict[str, Symbols](), dict[str, Floats]()
-        below = {name for layer in self.layers for name in layer.given}
         for layer in self.layers:
-            under = decoded[layer.given[-1]] if layer.given else None
-            found = layer.encode(x, under, given_of(layer, symbols), choose)
-            symbols[layer.name] = found
-            if layer.name in below:
-                decoded[layer.name] = layer.decode(found, under)
+            below = decoded[layer.given[-1]] if layer.given else None
+            symbols[layer.name] = layer.encode(x, below, given_of(layer, symbols), choose)
+            if any(layer.name in other.given for other in self.layers):
+                decoded[layer.name] = layer.decode(symbols[layer.name], below)
         return side_by_side(symbols)
 
     def decode(self, symbols: npt.ArrayLike, upto: str | None = None) -> Floats:
@@ -221,8 +219,7 @@ class Codec:
         batch = self._batch(given)
         if batch is None:
             return self.compress([given])[0]
-        parts = self.by_layer(self.encode_features(self.analyse(batch)))
-        return [self.packet({name: part[row : row + 1] for name, part in parts.items()}) for row in range(len(batch))]
+        return self.packets(self.encode_features(self.analyse(batch)))
 
     def decompress(self, data: Any, upto: str | None = None) -> Any:
         """Invert `compress`: bytes -> (d,) features, or a list of bytes -> (n, d), up to a layer.
@@ -235,10 +232,14 @@ class Codec:
         symbols = [self._symbols_of(bytes(item), needed) for item in data]
         return self.decode(np.concatenate(symbols) if symbols else np.empty((0, columns_of(needed)), np.int32), upto)
 
-    def packet(self, parts: Mapping[str, Symbols]) -> bytes:
-        """The bitstream of one sample, of (1, columns) symbols by layer."""
-        coded = [encode_sample(parts[layer.name][0], layer.model, given_of(layer, parts)) for layer in self.layers]
-        return coded[0] if len(coded) == 1 else join_layers(coded)
+    def packets(self, symbols: Symbols) -> list[bytes]:
+        """(n, columns) symbols -> what `compress` gives of each sample."""
+        parts, found = self.by_layer(symbols), list[bytes]()
+        for row in range(len(symbols)):
+            own = {name: part[row : row + 1] for name, part in parts.items()}
+            coded = [encode_sample(own[layer.name][0], layer.model, given_of(layer, own)) for layer in self.layers]
+            found.append(coded[0] if len(coded) == 1 else join_layers(coded))
+        return found
 
     def _symbols_of(self, packet: bytes, needed: Sequence[Layer]) -> Symbols:
         """(1, columns) symbols of the layers that are needed."""
@@ -358,7 +359,7 @@ class Codec:
         placed = self.backbone is not None and self.backbone.found_at
         if not alone or placed or self.domain != _domain_of(base, self.backbone):
             return LAYERED
-        if base.model.kind == SharedTables.kind or transform.affine.axes is not None or transform.affine.unit_norm:
+        if base.model.sharing is not None or transform.affine.axes is not None or transform.affine.unit_norm:
             return 3
         return 1 if self.networks is None and base.model.plain is not None and not has_own_runs(base) else 2
 

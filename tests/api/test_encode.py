@@ -5,6 +5,7 @@ import pytest
 
 import taskcodec
 from taskcodec.errors import EncodeWarning, MismatchError, SourceError, StorageError, UsageError
+from tests import layered
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +116,18 @@ def test_lists_of_pictures_are_named_by_their_place(tmp_path):
     for pictures in (["a.jpg", "b.jpg"], [b"\xff\xd8"], [tmp_path / "a.png"]):
         with pytest.raises(MismatchError, match="by name"):
             taskcodec.encode(pictures, tmp_path / "s.tcz")
+
+
+def test_a_codec_of_several_layers_is_taken_from_its_file(tmp_path):
+    codec, vectors = layered.layered(), layered.features(300, 7)
+    codec.save(tmp_path / "l.codec")
+    taskcodec.encode(vectors[:200], tmp_path / "s.tcz", codec=tmp_path / "l.codec")
+    store = taskcodec.encode(vectors[200:], tmp_path / "s.tcz", append=True)
+    symbols = codec.encode(vectors)
+    assert np.array_equal(taskcodec.decode(tmp_path / "s.tcz"), codec.decode(symbols))
+    base = taskcodec.open(tmp_path / "s.tcz", upto="base")
+    assert np.array_equal(base.to_numpy(), codec.decode(symbols, upto="base"))
+    bits, measured = float(codec.code_length(symbols).mean()), store.info().bits_per_sample
+    assert bits < measured < bits + 40  # packets of a layer that follows from another carry check and length
+    with pytest.raises(UsageError, match="several layers"):
+        taskcodec.encode(vectors, tmp_path / "b.tcz", codec=tmp_path / "l.codec", bits=20)

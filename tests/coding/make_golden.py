@@ -221,7 +221,7 @@ def main():
         wanted[f"{name}.codec"], stores[f"{name}.tcz"] = codec.to_bytes(), (codec, own)
     layers = golden_layers()
     wanted["layers.codec"], stores["layers.tcz"] = layers.to_bytes(), (layers, golden_layers_symbols(150))
-    wanted["layers_packet.bin"] = layers.packet(layers.by_layer(golden_layers_symbols(1)))
+    wanted["layers_packet.bin"] = layers.packets(golden_layers_symbols(1))[0]
     for name, data in wanted.items():
         if not (FOLDER / name).exists():
             (FOLDER / name).write_bytes(data)

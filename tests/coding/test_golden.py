@@ -161,7 +161,7 @@ def test_layers():
     assert codec.to_bytes() == (FOLDER / "layers.codec").read_bytes()
     assert codec.fingerprint == made.fingerprint
     packet = (FOLDER / "layers_packet.bin").read_bytes()
-    assert made.packet(made.by_layer(symbols[:1])) == packet
+    assert made.packets(symbols[:1]) == [packet]
     for name, features in golden_layers_features(symbols).items():
         store = Store(FOLDER / "layers.tcz", upto=name)
         np.testing.assert_allclose(store.features[:], features, rtol=1e-6)

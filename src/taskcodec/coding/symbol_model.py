@@ -64,6 +64,11 @@ class SymbolModel(Protocol):
         """The one table of each channel; None where what is coded chooses among tables."""
         return None
 
+    @property
+    def sharing(self) -> Symbols | None:
+        """(c,) numbers, alike for channels that have one table and all that goes with it; None where none share."""
+        return None
+
     def with_side(self, latent: Symbols) -> Symbols:
         """(n, k, *space) symbols of a latent -> (n, c, *space): its side information before them, where it has any."""
         return latent

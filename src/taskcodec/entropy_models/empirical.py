@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding import SharedTables, Tables, freeze_pmf
+from taskcodec.coding import SharedTables, SymbolModel, Tables, freeze_pmf
 from taskcodec.quantization.uniform import Latent, Runs, UniformQuantizer, quantize
 
 PRIOR_WEIGHT = 4.0
@@ -139,12 +139,12 @@ def _shares(symbols: npt.NDArray[np.int32], low: int, high: int) -> npt.NDArray[
     return np.asarray(counts / symbols.size, dtype=np.float64)
 
 
-def sketch_of(latent: Latent, size: int, model: Tables | SharedTables) -> Latent:
+def sketch_of(latent: Latent, size: int, model: SymbolModel) -> Latent:
     """As `sketch`, with one density for all columns that share a table."""
-    if isinstance(model, Tables):
+    index = model.sharing
+    if index is None:
         return sketch(latent, size)
-    index = model.index
-    parts = [sketch(latent[:, index == number].reshape(-1, 1), size) for number in range(model.distinct.columns)]
+    parts = [sketch(latent[:, index == number].reshape(-1, 1), size) for number in range(int(index.max()) + 1)]
     return np.concatenate(parts, axis=1)[:, index]
 
 

@@ -59,7 +59,7 @@ def test_views_of_images_shape_the_map(scenes, tmp_path):
     viewed, plain = (taskcodec.load_codec(tmp_path / f"{name}.codec") for name in ("v", "plain"))
     assert measured(viewed, x) == pytest.approx(60, rel=0.05)
     # A map that is whitened by views is no rotation: it keeps two matrices, not the axes of one.
-    assert (viewed.transform.axes is None, plain.transform.axes is None) == (True, False)
+    assert (viewed.base.transform.axes is None, plain.base.transform.axes is None) == (True, False)
     for arguments in ((scenes / "x.npy", "--views"), (scenes / "photos", "--views", "--method", "dimensionwise")):
         refused = run("fit", *arguments, "-o", tmp_path / "n.codec", "--bits", "60", code=2)
         assert "--views needs a folder of images, and the bottleneck method" in refused.stderr

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from taskcodec.evaluation.peers.own import DefaultCodec, OwnCodec
+from taskcodec.evaluation.peers.own import DefaultCodec, FittedCodec, OwnCodec
 from taskcodec.evaluation.peers.protocol import FitSet
 from taskcodec.fitting import fit
+from tests import layered
 
 
 @pytest.fixture(scope="module")
@@ -35,3 +36,10 @@ def test_the_default_is_a_real_store_fitted_to_what_it_holds(features, fit_set):
     assert decoded.shape == features.shape
     assert bits < store_bits < bits + 8 * 60_000 / len(features)  # records and codec take bytes too
     assert np.square(decoded - features).sum() < 0.1 * np.square(features - features.mean(axis=0)).sum()
+
+
+def test_a_codec_of_several_layers_is_measured_by_its_packets():
+    codec, x = layered.layered(), layered.features(40)
+    decoded, bits = FittedCodec(codec).encode_decode(x)
+    np.testing.assert_array_equal(decoded, codec.decode(codec.encode(x)))
+    assert bits == 8 * sum(map(len, codec.compress(x))) / 40

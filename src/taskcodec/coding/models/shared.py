@@ -53,6 +53,11 @@ class SharedTables(SymbolModel):
         """The table of each column."""
         return self.plain
 
+    @property
+    def sharing(self) -> Symbols:
+        """The numbers of the columns' tables."""
+        return self.index
+
     def push(self, coder: Any, symbols: Symbols, given: Given = ()) -> None:
         """As the tables of each column do."""
         self.plain.push(coder, symbols)

@@ -89,7 +89,11 @@ class FittedCodec:
         codec = self.refitted(features)
 
         def code(block: Float32s) -> tuple[Float32s, int]:
-            data = encode_block(codec.encode_features(block), codec.base.model)
+            symbols = codec.encode_features(block)
+            if len(codec.layers) > 1:
+                packets = codec.packets(symbols)
+                return codec.decompress(packets), sum(map(len, packets))
+            data = encode_block(symbols, codec.base.model)
             return codec.decode(decode_block(data, len(block), codec.base.model)), len(data)
 
         return in_blocks(features, code)
