@@ -1,5 +1,6 @@
 """Codecs of several layers: encode, decode up to a layer, packets that may be cut, files, and what does not fit."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from taskcodec.errors import CorruptFileError, MismatchError, TaskcodecError, Us
 from taskcodec.fitting import adapt, at_bits
 from taskcodec.layer import nearest
 from tests.layered import DIMENSION, FINE, features, layered
+from tests.test_codec import opened, signed
 
 X = features(40, seed=1)
 KINDS = {"conditional": layered(), "independent": layered(independent=True)}
@@ -116,7 +118,9 @@ def test_symbols_are_chosen_by_the_function_that_is_given():
 def test_what_does_not_fit_is_refused():
     codec = KINDS["conditional"]
     base, detail = codec.layers
-    for layers in ((), (base, base), (detail, base), (detail,), (base, replace(detail, given=()))):
+    with pytest.raises(CorruptFileError, match="it names none"):
+        replace(detail, given=())
+    for layers in ((), (base, base), (detail, base), (detail,)):
         with pytest.raises(CorruptFileError):
             replace(codec, layers=layers)
     with pytest.raises(CorruptFileError, match="no known kind"):
@@ -132,8 +136,6 @@ def test_what_does_not_fit_is_refused():
 
 @pytest.mark.parametrize("lie", ["kind", "model", "name", "given", "domain"])
 def test_layers_of_a_file_that_lies_are_refused(lie):
-    from tests.test_codec import opened, signed
-
     manifest, tensors = opened(KINDS["conditional"])
     base, detail = manifest["layers"]
     changed = {
@@ -152,3 +154,46 @@ def test_layers_of_a_file_that_lies_are_refused(lie):
     other = {"layers": [base, changed.get(lie, detail)], "domain": "sounds" if lie == "domain" else "vectors"}
     with pytest.raises(CorruptFileError, match=rf"^strange\.codec: .*{said[lie]}"):
         Codec.from_bytes(signed({**manifest, **other}, tensors), "strange.codec")
+
+
+VALUES = (None, True, -1, 0, 10**400, 1.5, "x", "given", [], [1], ["base"], {}, {"a": 1}, {"kind": "affine"})
+
+
+def places_of(content, before=()):
+    """Where values stand in a manifest, at any depth."""
+    for key, value in content.items() if isinstance(content, dict) else enumerate(content):
+        yield (*before, key)
+        if isinstance(value, dict | list):
+            yield from places_of(value, (*before, key))
+
+
+@EACH
+def test_manifests_of_layers_signed_anew_are_refused_or_work(codec):
+    manifest, tensors = opened(codec)
+    for path in places_of(manifest):
+        for value in VALUES:
+            changed = json.loads(json.dumps(manifest))
+            inner = changed
+            for key in path[:-1]:
+                inner = inner[key]
+            inner[path[-1]] = value
+            try:
+                found = Codec.from_bytes(signed(changed, tensors), "strange.codec")
+                assert np.isfinite(found.decompress(found.compress(list(X[:2])))).all()
+                assert Codec.from_bytes(found.to_bytes()).fingerprint == found.fingerprint
+            except TaskcodecError as error:
+                assert "strange.codec" in str(error), (path, value)
+
+
+@EACH
+def test_tensors_of_layers_signed_anew_are_refused_or_work(codec):
+    manifest, tensors = opened(codec)
+    for key, tensor in tensors.items():
+        for other in (tensor[:0], tensor[:-1], tensor[None], np.zeros_like(tensor), tensor.astype("f4"), None):
+            changed = {name: kept for name, kept in tensors.items() if name != key}
+            changed |= {} if other is None else {key: np.ascontiguousarray(other)}
+            try:
+                found = Codec.from_bytes(signed(manifest, changed), "strange.codec")
+                assert found.decompress(found.compress(list(X[:2]))).shape == (2, DIMENSION)
+            except TaskcodecError as error:
+                assert "strange.codec" in str(error), key

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from taskcodec.codec_file import Tensors, finite_tensor, flat_tensor
+from taskcodec.codec_upgrade import json_object
 from taskcodec.coding import read_model
 from taskcodec.errors import CorruptFileError
 from taskcodec.layer import Layer, Transform
@@ -115,11 +116,11 @@ def _unit_scale(transform: AffineTransform, version: int) -> bool:
 
 def read_transform(described: Mapping[str, Any], tensors: Tensors) -> Transform:
     """Invert both. Raises KeyError, TypeError or CorruptFileError on anything else."""
-    kind = described["kind"]
+    kind = json_object(described)["kind"]
     if kind == "chain":
-        return Chain(Networks.read(described["networks"], tensors), _read_affine(described["of"], tensors))
+        return Chain(Networks.read(described["networks"], tensors), _read_affine(json_object(described["of"]), tensors))
     if kind == "residual":
-        return Residual(_read_affine(described["of"], tensors))
+        return Residual(_read_affine(json_object(described["of"]), tensors))
     if kind != "affine":
         raise CorruptFileError(f"a transform of the kind {kind!r} is none of affine, chain, residual")
     return _read_affine(described, tensors)

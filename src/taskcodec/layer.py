@@ -53,6 +53,8 @@ class Layer:
         side = self.model.columns - self.model.without_side(np.empty((0, self.model.columns), np.int32)).shape[1]
         if self.model.columns - side != k or self.sketch.ndim != 2 or self.sketch.shape[1] != k:
             raise CorruptFileError(f"the tables or the sketch of the codec do not have its {k} columns")
+        if isinstance(self.transform, Residual) and not self.given:
+            raise CorruptFileError(f"layer {self.name}: what a layer below left, but it names none")
         if self.quantizer.runs.sizes.shape != (k,):
             raise CorruptFileError("the reconstruction points of the codec do not fit its tables")
 

@@ -181,7 +181,7 @@ def read_manifest(blobs: Blobs) -> Manifest:
         manifest = Manifest(parts=parts, layers=layers, **fields)
     except (KeyError, TypeError) as error:
         raise CorruptFileError(f"{place}: lacks or mangles {error}") from error
-    _check(manifest, place)
+    _check(manifest, version, place)
     return manifest
 
 
@@ -262,7 +262,7 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _check(manifest: Manifest, place: str) -> None:
+def _check(manifest: Manifest, version: int, place: str) -> None:
     parts = manifest.parts
     counts = [manifest.samples, manifest.chunk_rows, manifest.columns, manifest.dimension]
     counts += [count for part in parts for count in (part.rows, part.failures, *part.symbols_crc32c)]
@@ -287,6 +287,7 @@ def _check(manifest: Manifest, place: str) -> None:
         or any(layer.layout not in (ROWS, PACKETS) for layer in manifest.layers)
         or any(len(part.symbols_crc32c) != len(names) for part in parts)
         or sum(layer.columns for layer in manifest.layers) != manifest.columns
+        or version != manifest.version
     ):
         raise CorruptFileError(f"{place}: layers that no store has")
     if not isinstance(manifest.source, dict):

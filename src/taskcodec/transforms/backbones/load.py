@@ -75,7 +75,7 @@ def _load_carried(rest: str, device: str | None) -> Backbone:
         raise BackboneError(
             f"{rest}: cannot be read ({error.strerror}): the codec that a store was made with"
         ) from error
-    except (TaskcodecError, KeyError, TypeError) as error:
+    except (TaskcodecError, LookupError, TypeError) as error:
         raise BackboneError(f"{rest}: not a learned codec ({error})") from error
     if networks is None or networks.g_a is None:
         raise BackboneError(f"{rest}: a codec without a learned analysis")
