@@ -236,6 +236,19 @@ def test_a_store_of_a_learned_codec_does_not_depend_on_the_folder_it_was_made_in
     assert at(tmp_path, "verify", "0.tcz").stdout
 
 
+def test_a_codec_that_was_moved_is_named_to_append(tmp_path):
+    image_codec().save(tmp_path / "i.codec")
+    for part in ("one", "two"):
+        (tmp_path / part).mkdir()
+        Image.fromarray(RNG.integers(0, 256, (28, 28), dtype=np.uint8)).save(tmp_path / part / f"{part}.png")
+    run("encode", tmp_path / "one", tmp_path / "x.tcz", "--codec", tmp_path / "i.codec")
+    (tmp_path / "i.codec").rename(tmp_path / "moved.codec")
+    lost = run("encode", tmp_path / "two", tmp_path / "x.tcz", "--append", code=1)
+    assert "i.codec: cannot be read" in lost.stderr
+    run("encode", tmp_path / "two", tmp_path / "x.tcz", "--append", "--codec", tmp_path / "moved.codec")
+    assert len(taskcodec.open(tmp_path / "x.tcz")) == 2
+
+
 def test_a_store_that_records_its_analysis_by_the_typed_path_is_still_appended_to(tmp_path):
     """As version 2 of the codec's format has it."""
     codec = vector_codec()

@@ -1,7 +1,7 @@
 """What an `encode` comes to: new, resumed, appended, replaced or nothing, settled before anything is written."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from taskcodec.fitting import default_bits
 from taskcodec.fitting.closed_form.usual import QUALITIES
 from taskcodec.loading import BUNDLED, load_codec
 from taskcodec.store import CHUNK_ROWS, Store
-from taskcodec.transforms.spec import CARRIED, check_name
+from taskcodec.transforms.spec import CARRIED, check_name, placed
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
 
 
@@ -261,6 +261,8 @@ def _backbone_of(found: Store, place: Any, asked: Request, idle: bool) -> Backbo
         return None
     from taskcodec.transforms.backbones import load_backbone_for
 
+    if spec.name.startswith(CARRIED) and asked.codec is not None:  # its file may have been moved since
+        spec = replace(spec, found_at=placed(asked.options.analysis_name) or spec.found_at)
     return load_backbone_for(spec, asked.options.device)
 
 
