@@ -7,6 +7,7 @@ import pytest
 import zarr.registry
 
 from taskcodec.store import AnsCodec
+from tests import ROOT
 
 try:
     zarr.registry.get_codec_class("taskcodec.ans")
@@ -17,7 +18,7 @@ except KeyError:  # a checkout that is not installed has no entry point
 @pytest.fixture(scope="session")
 def data_dir():
     """The folder of real data sets; tests that need it skip where it is absent."""
-    folder = Path(os.environ.get("TASKCODEC_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    folder = Path(os.environ.get("TASKCODEC_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder} (set TASKCODEC_DATA)")
     return folder

@@ -6,7 +6,6 @@ import importlib
 import importlib.util
 import re
 import shlex
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,11 +15,11 @@ import taskcodec
 from taskcodec.coding import encode_block, encode_sample, tables_from_symbols
 from taskcodec.fitting.closed_form.usual import fit_usual
 from taskcodec.store import SampleRecord, StoreWriter
-from tests.cli.test_encode import run
+from tests import ROOT
+from tests.cli.commands import run
 from tests.coding.make_golden import golden_conditional
 from tests.conditional import conditional, conditional_tables
 
-ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MODULES = ["taskcodec", "taskcodec.codec", "taskcodec.store.writer", "taskcodec.fitting.closed_form.feature_codec"]
 

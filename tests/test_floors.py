@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import taskcodec
+from tests import ROOT as REPOSITORY
 
 ROOT = Path(taskcodec.__file__).parent
 FLOORS = [
@@ -123,7 +124,7 @@ def test_torch_stays_upstairs(path):
 
 def test_what_the_lower_floors_import_is_required():
     """Not left to what other packages happen to require."""
-    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     required = {re.match(r"[\w-]+", line).group() for line in project["dependencies"]}
     assert {name.replace("_", "-") for names in OUTSIDE.values() for name in names} <= required
 

@@ -201,7 +201,7 @@ def test_a_store_as_a_sample_is_told_what_to_give(codec):
 @pytest.fixture(scope="module")
 def image_codec():
     pytest.importorskip("torch")
-    from tests.transforms.test_learned import image_codec
+    from tests.transforms.backbones.test_learned import image_codec
 
     return image_codec()
 

@@ -1,22 +1,12 @@
-"""The commands as a shell sees them; what is not about the shell runs in this process."""
+"""The commands, with arguments, names and places that are as they should be, and others."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
-from tests.cli import test_encode as here
-
-
-def run(*arguments, code=0):
-    found = subprocess.run(
-        [sys.executable, "-m", "taskcodec.cli.main", *map(str, arguments)], capture_output=True, text=True
-    )
-    assert found.returncode == code, found.stderr
-    assert "Traceback" not in found.stderr
-    return found
+import taskcodec
+from tests.cli.commands import refused, run
 
 
 @pytest.fixture(scope="module")
@@ -50,24 +40,22 @@ def test_the_whole_way(vectors):
 
 
 def test_endings_in_capitals(vectors, tmp_path):
-    here.run("encode", vectors / "x.npy", tmp_path / "x.tcz", "--bits", "60")
+    run("encode", vectors / "x.npy", tmp_path / "x.tcz", "--bits", "60")
     for name in ("X.NPY", "X.PARQUET"):
-        here.run("decode", tmp_path / "x.tcz", "-o", tmp_path / name)
+        run("decode", tmp_path / "x.tcz", "-o", tmp_path / name)
     assert np.load(tmp_path / "X.NPY").shape == (3000, 40)
-    here.run("features", vectors / "x.npy", "-o", tmp_path / "Y.Npy")
+    run("features", vectors / "x.npy", "-o", tmp_path / "Y.Npy")
 
 
 def test_zip_store_and_automatic_fit(vectors):
-    here.run("encode", vectors / "x.npy", vectors / "z.zip", "--bits", "60")
+    run("encode", vectors / "x.npy", vectors / "z.zip", "--bits", "60")
     before = (vectors / "z.zip").read_bytes()
-    assert (
-        "already; nothing was done" in here.run("encode", vectors / "x.npy", vectors / "z.zip", "--bits", "60").stderr
-    )
-    assert "exists" in here.run("encode", vectors / "x.npy", vectors / "z.zip", "--bits", "50", code=1).stderr
+    assert "already; nothing was done" in run("encode", vectors / "x.npy", vectors / "z.zip", "--bits", "60").stderr
+    assert "exists" in run("encode", vectors / "x.npy", vectors / "z.zip", "--bits", "50", code=1).stderr
     assert (vectors / "z.zip").read_bytes() == before
     assert not (vectors / "z.zip.partial").exists()
-    assert json.loads(here.run("info", vectors / "z.zip", "--json").stdout)["samples"] == 3000
-    here.run("verify", vectors / "z.zip")
+    assert json.loads(run("info", vectors / "z.zip", "--json").stdout)["samples"] == 3000
+    run("verify", vectors / "z.zip")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +86,82 @@ def test_zip_store_and_automatic_fit(vectors):
     ],
 )
 def test_nonsense_gives_one_clear_line(vectors, arguments, code, says):
-    found = here.run(*[argument.replace("{}", str(vectors)) for argument in arguments], code=code)
+    found = run(*[argument.replace("{}", str(vectors)) for argument in arguments], code=code)
     lines = found.stderr.strip().splitlines()
     assert len(lines) <= 1
     assert says in found.stderr
+
+
+def test_an_empty_name(place):
+    refused(place, "encode", "", place / "y.tcz", code=2, says=["empty name"])
+    refused(place, "encode", place / "x.npy", "", code=2, says=["empty name"])
+    refused(place, "fit", place / "x.npy", "-o", "", code=2, says=["empty name"])
+    with pytest.raises(taskcodec.TaskcodecError, match="empty name"):
+        taskcodec.open("")
+
+
+def test_an_output_in_a_folder_that_is_not_there(place, tmp_path):
+    for name, arguments in (
+        ("y.npy", ("decode", place / "x.tcz")),
+        ("y.parquet", ("decode", place / "x.tcz")),
+        ("z.npy", ("features", place / "x.npy")),
+        ("y.codec", ("fit", place / "x.npy", "--bits", "20")),
+    ):
+        output = tmp_path / "none" / name
+        refused(place, *arguments, "-o", output, code=1, says=[str(output), "there is no folder", "make it first"])
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("device", ["foo", "cuda:99", "meta"])
+def test_a_device_that_is_not_there(place, device):
+    pytest.importorskip("torch")
+    for arguments in (
+        ("encode", place / "x.npy", place / "y.tcz"),
+        ("fit", place / "x.npy", "-o", place / "y.codec"),
+        ("features", place / "x.npy", "-o", place / "y.npy"),
+        ("evaluate", place / "x.tcz", "--raw", place / "x.npy"),
+    ):
+        refused(place, *arguments, "--device", device, code=2, says=[f"--device {device}: cannot be used here"])
+
+
+def test_a_place_where_nothing_is(place):
+    for verb in ("info", "verify"):
+        refused(place, verb, place / "nope", code=1, says=["nope", "no such file or folder"])
+    refused(place, "decode", place / "nope", "-o", place / "y.npy", code=1, says=["no such file or folder"])
+
+
+def test_a_step_that_would_clip(place):
+    refused(place, "fit", place / "x.npy", "-o", place / "c", "--step", "1e-9", code=2, says=["1e-09", "smallest"])
+    codec = taskcodec.fit(np.load(place / "x.npy"), bits=20)
+    with pytest.raises(taskcodec.TaskcodecError, match="smallest"):
+        taskcodec.at_step(codec, 1e-9)
+
+
+def test_the_smallest_step_that_is_named_works(place, tmp_path):
+    said = run("fit", place / "x.npy", "-o", tmp_path / "c", "--step", "1e-9", code=2).stderr
+    x = np.load(place / "x.npy")
+    smallest = said.strip().rpartition(" ")[2]
+    run("fit", place / "x.npy", "-o", tmp_path / "c", "--step", smallest)
+    codec = taskcodec.load_codec(tmp_path / "c")
+    assert np.abs(codec.decode(codec.encode(x)) - x).max() < 0.01
+
+
+def test_outputs_over_other_files_and_into_a_store(place):
+    store = place / "x.tcz"
+    refused(place, "decode", store, "-o", store / "y.npy", code=2, says=["lies in the store"])
+    refused(place, "decode", store, "-o", store / "samples" / "y.npy", code=2, says=["lies in the store"])
+    refused(place, "decode", store, "-o", place / "photo.npy", code=2, says=["not a .npy file"])
+    refused(place, "features", place / "x.npy", "-o", place / "photo.npy", code=2, says=["not a .npy file"])
+    refused(place, "fit", place / "x.npy", "-o", place / "photo.jpg", code=2, says=["not a codec"])
+
+
+def test_outputs_over_files_of_their_kind(place, tmp_path):
+    for _ in range(2):
+        run("decode", place / "x.tcz", "-o", tmp_path / "y.npy")
+        run("decode", place / "x.tcz", "-o", tmp_path / "y.parquet")
+        run("fit", place / "x.npy", "-o", tmp_path / "c", "--bits", "20")
+
+
+def test_arguments_come_before_the_place(place):
+    command = ("encode", place / "x.npy", place / "x.tcz", "--bits", "21")
+    refused(place, *command, "--device", "toaster", code=2, says=["--device toaster"])

@@ -5,7 +5,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from taskcodec.coding import IntegerNetwork, Layer
+from taskcodec.coding.integer_network import EXACT, MAX_SHIFT
 from taskcodec.errors import CorruptFileError
+
+LIMIT = int(EXACT)
 
 
 def random_network(inputs, hidden, outputs, seed=0, weight=4000, shift=10, clip=255):
@@ -58,7 +61,8 @@ def test_sums_near_the_bound_are_exact_in_any_batch():
 
 
 @pytest.mark.parametrize(
-    ("weights", "bias", "clip"), [([[2**40]], [0], 2**12), ([[1]], [2**53], 1), ([[2**51, 2**51]], [0], 1)]
+    ("weights", "bias", "clip"),
+    [([[LIMIT // 2**12]], [0], 2**12), ([[1]], [2 * LIMIT], 1), ([[LIMIT // 2, LIMIT // 2]], [0], 1)],
 )
 def test_sums_that_may_round_are_refused(weights, bias, clip):
     layer = Layer(np.array(weights), np.array(bias), 0)
@@ -72,4 +76,4 @@ def test_layers_that_do_not_fit_are_refused():
     with pytest.raises(CorruptFileError, match="fit"):
         Layer(np.ones((2, 4), np.int64), np.zeros(3, np.int64), 0)
     with pytest.raises(CorruptFileError, match="shift"):
-        Layer(np.ones((2, 4), np.int64), np.zeros(2, np.int64), 60)
+        Layer(np.ones((2, 4), np.int64), np.zeros(2, np.int64), MAX_SHIFT + 1)

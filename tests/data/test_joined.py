@@ -11,7 +11,7 @@ import taskcodec
 from taskcodec.data import FeatureSource, ImageSource, open_source
 from taskcodec.engines.encode.local import encode_source, write_features
 from taskcodec.errors import SourceError
-from tests.cli.test_encode import run
+from tests.cli.commands import run
 from tests.data.pictures import as_bytes, noise, put, statuses
 
 X = np.random.default_rng(0).normal(size=(3000, 6)).astype("f4")

@@ -18,7 +18,7 @@ from taskcodec.entropy_models.empirical import (
     sketch,
     sketch_shared,
 )
-from taskcodec.quantization.uniform import dequantize, quantize
+from taskcodec.quantization.uniform import MAX_SYMBOL, dequantize, quantize
 
 ROUNDING = 0.4
 
@@ -118,7 +118,7 @@ def test_whatever_the_samples_are_tables_code_them(frozen_by, latent):
     assert frozen.tables.sizes.max() <= MAX_RANGE
     assert np.isfinite(frozen.tables.code_length(quantize(x, 1.0, ROUNDING))).all()
     decoded = dequantize(quantize(x, 1.0, ROUNDING), 1.0, frozen.tables, frozen.points)
-    near = np.abs(x) < 2**20
+    near = np.abs(x) < MAX_SYMBOL
     assert np.abs(decoded - x)[near].max(initial=0) < 1
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from taskcodec.coding.tables import TOTAL
 from taskcodec.entropy_models.gaussian import (
     fractional_mean,
     gaussian_bank,
@@ -20,7 +21,7 @@ def test_the_bank_holds_the_density_that_training_sees():
         symbols = np.arange(bank.first[j], bank.first[j] + bank.sizes[j])
         bits = gaussian_bits(torch.as_tensor(symbols).double(), torch.tensor(float(index)), part / 16)
         probability = 2.0 ** -bits.numpy()
-        counts = bank.column(j)[:-1] / 2**16
+        counts = bank.column(j)[:-1] / TOTAL
         assert np.abs(counts - probability).max() < 1e-4 + 0.01 * probability.max()
         cost = float((probability * -np.log2(counts)).sum()) / float((probability * bits.numpy()).sum() + 1e-3)
         assert cost < 1.01

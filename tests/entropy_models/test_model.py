@@ -2,26 +2,6 @@ import torch
 
 from taskcodec.coding import decode_block, encode_block
 from taskcodec.entropy_models.factorized import Factorized
-from taskcodec.quantization.noise import add_noise
-from taskcodec.quantization.straight_through import round_through
-
-
-def test_noise_is_uniform_and_repeats_with_its_generator():
-    y = torch.zeros(20_000)
-    noisy = add_noise(y, torch.Generator().manual_seed(3))
-    assert noisy.min() >= -0.5
-    assert noisy.max() <= 0.5
-    assert abs(float(noisy.mean())) < 0.01
-    assert abs(float(noisy.var()) - 1 / 12) < 0.002
-    assert torch.equal(noisy, add_noise(y, torch.Generator().manual_seed(3)))
-
-
-def test_straight_through_rounds_and_passes_the_gradient():
-    y = torch.tensor([0.2, 1.7, -0.9], requires_grad=True)
-    rounded = round_through(y, torch.tensor([0.0, 0.0, 0.25]))
-    torch.testing.assert_close(rounded, torch.tensor([0.0, 2.0, -0.75]))
-    (rounded * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
-    assert y.grad.tolist() == [1, 2, 3]
 
 
 def test_what_a_decoder_sees_depends_on_mode_and_relaxation():

@@ -11,7 +11,7 @@ from zarr.storage import MemoryStore
 
 import taskcodec
 from taskcodec.store import Rows
-from tests.store.test_store import write
+from tests.store.written import write
 
 N, D, CHUNK = 50, 6, 16
 

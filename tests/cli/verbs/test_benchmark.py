@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.cli.test_encode import run
+from tests.cli.commands import run
 from tests.evaluation.benchmark.test_run import image_folder, save_features, save_image
 
 

@@ -7,16 +7,15 @@ import sys
 import time
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import taskcodec
 from taskcodec.data.toy import banana_source
-from tests.cli.test_encode import run as run_here
+from tests import ROOT
+from tests.cli.commands import run as run_here
 
-ROOT = Path(__file__).parents[2]
 if any(find_spec(name) is None for name in ("lightning", "kornia", "yaml")):
     pytest.skip("the train extra is not installed", allow_module_level=True)
 CONFIG = """

@@ -9,7 +9,7 @@ import taskcodec
 from taskcodec.data import open_source
 from taskcodec.errors import StorageError
 from taskcodec.store import SampleRecord, StoreWriter
-from tests.cli.test_encode import run
+from tests.cli.commands import run
 from tests.data.pictures import as_bytes, encoded, noise, put
 
 

@@ -5,18 +5,19 @@ import subprocess
 import sys
 from dataclasses import MISSING, fields
 from importlib.util import find_spec
-from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from taskcodec.engines.train.checks import SIZES
-from taskcodec.engines.train.config import DataChoice, TrainConfig, read_config
+from taskcodec.engines.train.config import MAX_SIDE, DataChoice, TrainConfig, read_config
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
-from taskcodec.fitting.gradient.recipe import RELAXATIONS, NetworkChoice, Recipe, Schedule
+from taskcodec.fitting.gradient.recipe import LARGEST_QUEUE, RELAXATIONS, NetworkChoice, Recipe, Schedule
+from taskcodec.transforms.networks.carried import MAX_SIZE
+from tests import ROOT
 
 pytest.importorskip("yaml")
-GUIDE = Path(__file__).parents[2] / "docs" / "train.md"
+GUIDE = ROOT / "docs" / "train.md"
 GOOD = """
 data: {source: banana, samples: 500, target: radius}
 augmentations: rotations
@@ -76,7 +77,7 @@ def test_a_good_one_gives_a_recipe_for_each_beta(tmp_path):
         ("beta:", "log: [csv, paper]\nbeta:", "log: 'paper' is neither csv nor tensorboard"),
         ("data: {source", "data: [{source", "not YAML"),
         ("columns: 2", "columns: 2\n  relaxation: Noise", "relaxation 'Noise' is none of noise, straight-through"),
-        ("columns: 2", "columns: 10000000000", "columns must be from 1 to 65536"),
+        ("columns: 2", "columns: 10000000000", f"columns must be from 1 to {MAX_SIZE}"),
         ("steps: 4", "steps: 4, strategy: ddp_fork", "strategy 'ddp_fork' is none of auto, ddp, single_device"),
         ("steps: 4", "steps: 4, strategy: fsdp", "training: strategy 'fsdp' is none of auto, ddp, single_device"),
         (
@@ -109,13 +110,17 @@ def test_a_good_one_gives_a_recipe_for_each_beta(tmp_path):
         ("1.0e-3", "'1.0e-3'", "(a word to YAML: leave out the quotes)"),
         ("beta: [0.1, 0.2]", "beta: 1\nbeta: 2", "beta: given twice, in line 9 and in line 10"),
         ("hidden: [8]}", "hidden: [8], hidden: [9]}", "model.analysis.hidden: given twice, in line 7 and in line 7"),
-        ("hidden: [8]", "hidden: 8", "model.analysis.hidden must be a list of whole numbers, each from 1 to 65536"),
+        (
+            "hidden: [8]",
+            "hidden: 8",
+            f"model.analysis.hidden must be a list of whole numbers, each from 1 to {MAX_SIZE}",
+        ),
         ("hidden: [8]}\nbeta", "hidden: [x]}\nbeta", "model.synthesis.hidden must be a list of whole numbers"),
         ("hidden: [8]", "hidden: []", "model.analysis.hidden must be a list of whole numbers"),
         (
             "mlp, hidden: [8]}\nbeta",
             "deconv, width: [8]}\nbeta",
-            "model.synthesis.width must be a whole number from 1 to 65536, found [8]",
+            f"model.synthesis.width must be a whole number from 1 to {MAX_SIZE}, found [8]",
         ),
         (GOOD, "just words", "expected the sections"),
     ],
@@ -133,12 +138,16 @@ def test_a_bad_one_says_what_and_where(tmp_path, old, new, says):
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("columns: 4", "columns: 4, projection: [8, 0]", "projection must be widths from 1 to 65536, found (8, 0)"),
-        ("columns: 4", "columns: 4, projection: [-1, 0]", "projection must be widths from 1 to 65536"),
-        ("columns: 4", "columns: 4, queue: -5", "queue must be from 0 to 1048576, found -5"),
-        ("columns: 4", "columns: 4, queue: 10000000000000", "queue must be from 0 to 1048576"),
-        ("v.npy", "., side: -1", "data.side: expected a whole number from 1 to 4096, found -1"),
-        ("v.npy", "., side: 0", "data.side: expected a whole number from 1 to 4096, found 0"),
+        (
+            "columns: 4",
+            "columns: 4, projection: [8, 0]",
+            f"projection must be widths from 1 to {MAX_SIZE}, found (8, 0)",
+        ),
+        ("columns: 4", "columns: 4, projection: [-1, 0]", f"projection must be widths from 1 to {MAX_SIZE}"),
+        ("columns: 4", "columns: 4, queue: -5", f"queue must be from 0 to {LARGEST_QUEUE}, found -5"),
+        ("columns: 4", "columns: 4, queue: 10000000000000", f"queue must be from 0 to {LARGEST_QUEUE}"),
+        ("v.npy", "., side: -1", f"data.side: expected a whole number from 1 to {MAX_SIDE}, found -1"),
+        ("v.npy", "., side: 0", f"data.side: expected a whole number from 1 to {MAX_SIDE}, found 0"),
         (
             "v.npy}\nmodel: {objective: BINCE",
             "., side: 30}\nmodel: {objective: VC, synthesis: {name: deconv}",
@@ -165,7 +174,7 @@ def test_a_size_out_of_range_is_named_before_torch_is_needed(tmp_path, monkeypat
         ({"relaxation": "foo"}, "relaxation 'foo'"),
         ({"beta": 10**400}, "beta must be a positive number, found 1000"),
         ({"projection": (0, 8)}, "projection must be"),
-        ({"queue": 2**20 + 1}, "queue must be from 0 to 1048576"),
+        ({"queue": LARGEST_QUEUE + 1}, f"queue must be from 0 to {LARGEST_QUEUE}"),
     ],
 )
 def test_a_recipe_out_of_range_is_refused_in_python_too(changed, says):
@@ -220,7 +229,7 @@ def test_the_sizes_that_a_configuration_may_give_are_those_of_the_networks():
 
 def test_the_names_that_are_checked_before_torch_is_loaded_are_those_of_what_needs_it():
     pytest.importorskip("torch")
-    from taskcodec.data.augmentations.kinds import kinds as augmentations
+    from taskcodec.data.augmentations import kinds as augmentations
     from taskcodec.engines.train.config import AUGMENTATIONS, TARGETS
     from taskcodec.entropy_models.model import Relaxation
 
@@ -272,7 +281,7 @@ def test_the_configuration_in_the_guide_is_good_as_printed(tmp_path, monkeypatch
     assert len(read_config("c.yaml").recipes) == 3
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "configs").glob("*.yaml")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.name)
 def test_the_ready_ones_are_good(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mnist").mkdir()

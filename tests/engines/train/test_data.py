@@ -12,7 +12,7 @@ import pytest
 
 from taskcodec.engines.train.config import read_config
 from taskcodec.errors import UsageError
-from tests.cli.test_encode import run
+from tests.cli.commands import run
 
 if any(find_spec(name) is None for name in ("lightning", "kornia", "yaml", "PIL")):
     pytest.skip("the train extra is not installed", allow_module_level=True)

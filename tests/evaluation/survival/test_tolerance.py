@@ -109,5 +109,5 @@ def test_labels_that_measure_nothing_are_refused(digits, make, points, says):
 
 def test_a_tolerance_that_no_rate_meets(digits):
     x, y = digits[0][:200], digits[1][:200]
-    with pytest.raises(UsageError, match="no rate up to 4096 bits"):
+    with pytest.raises(UsageError, match=f"no rate up to {max(GRID_BITS):g} bits"):
         cheapest_within(x, y, 1, lambda bits: taskcodec.fit(x, step=1e6))

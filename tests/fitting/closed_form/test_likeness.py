@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from taskcodec.fitting.closed_form.fit import likeness as module
+from taskcodec.fitting.closed_form import likeness as module
 from taskcodec.fitting.closed_form.likeness import likeness
 
 RNG = np.random.default_rng(0)

@@ -1,6 +1,6 @@
 """Gradient training: what it gives, and that a killed one takes the path it would have taken."""
 
-import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +20,7 @@ from taskcodec.errors import CorruptFileError, MismatchError, UsageError  # noqa
 from taskcodec.fitting.gradient.data import rows_of  # noqa: E402
 from taskcodec.fitting.gradient.recipe import ENTROPY_MODELS, LAST, NetworkChoice, Recipe, Schedule  # noqa: E402
 from taskcodec.fitting.gradient.training import TrainingSet, train  # noqa: E402
+from tests import ROOT  # noqa: E402
 
 MLP = NetworkChoice("mlp", {"hidden": [16]})
 VC = Recipe("VC", 0.05, 3, MLP, MLP)
@@ -128,7 +129,7 @@ train(TrainingSet(X, views=turned), VC, SCHEDULE, folder=sys.argv[1], progress=l
 def test_a_killed_training_takes_the_path_it_would_have_taken(tmp_path):
     data = TrainingSet(X, views=turned)
     whole = train(data, VC, SCHEDULE, folder=tmp_path / "whole").codec
-    script = SCRIPT.format(tests=os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
+    script = SCRIPT.format(tests=str(ROOT))
     killed = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "killed")])
     for _ in range(1200):
         if (tmp_path / "killed" / LAST).exists() or killed.poll() is not None:
@@ -136,6 +137,8 @@ def test_a_killed_training_takes_the_path_it_would_have_taken(tmp_path):
         time.sleep(0.05)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
+    step = torch.load(tmp_path / "killed" / LAST, weights_only=True)["global_step"]
+    assert SCHEDULE.checkpoint_every <= step < SCHEDULE.steps, "killed between two checkpoints"
     resumed = train(data, VC, SCHEDULE, folder=tmp_path / "killed", resume=True).codec
     for key, weights in whole.networks.tensors().items():
         assert np.allclose(weights, resumed.networks.tensors()[key], atol=1e-5), key
@@ -169,3 +172,16 @@ def test_it_stops_on_the_clock_and_goes_on(tmp_path):
     (tmp_path / LAST).write_bytes((tmp_path / LAST).read_bytes()[:500])
     with pytest.raises(CorruptFileError, match=LAST):
         train(data, VC, SCHEDULE, folder=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("rate", [1e9, 1e30])
+def test_a_training_that_diverges_stops_and_says_where(tmp_path, rate):
+    schedule = Schedule(60, batch=64, learning_rate=rate, warmup=0, checkpoint_every=20, accelerator="cpu")
+    with pytest.raises(UsageError, match=rf"diverged: .* at step [0-9]+, with learning_rate {re.escape(f'{rate:g}')}"):
+        train(TrainingSet(X), VC, schedule, folder=tmp_path)
+    assert not (tmp_path / f"{LAST}.partial").exists()
+
+
+def test_a_batch_of_more_than_all_samples_is_refused():
+    with pytest.raises(UsageError, match=r"training.batch: 2001 is more than the 2000 samples"):
+        train(TrainingSet(X), VC, Schedule(2, 2001))

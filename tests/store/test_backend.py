@@ -1,0 +1,71 @@
+"""Stores in folders, zip files, memory and under URLs."""
+
+import multiprocessing
+
+import numpy as np
+import pytest
+from zarr.storage import MemoryStore
+
+import taskcodec
+from taskcodec.errors import CorruptFileError, StorageError
+from taskcodec.store import StoreWriter, pack_zip
+from tests.store.written import records, write
+
+
+def test_zip_memory_and_urls(store, codec, x, tmp_path):
+    pack_zip(store.place, tmp_path / "x.zip")
+    zipped = taskcodec.open(tmp_path / "x.zip")
+    in_memory = taskcodec.open(write(MemoryStore(), codec, x))
+    remote = taskcodec.open(write("memory://stores/x.tcz", codec, x))
+    for other in (zipped, in_memory, remote):
+        assert np.array_equal(other.symbols[:], store.symbols[:])
+        assert other.verify() == []
+        assert other.info().code_bytes == store.info().code_bytes
+
+
+def test_a_zip_is_read_by_forked_workers_while_the_parent_reads(tmp_path, codec, x):
+    pack_zip(write(tmp_path / "x.tcz", codec, x), tmp_path / "x.zip")
+    zipped = taskcodec.open(tmp_path / "x.zip")
+    expected = codec.encode(x)
+
+    def fail_unless_equal():
+        for _ in range(30):
+            zipped._cache.clear()
+            assert np.array_equal(zipped.symbols[:], expected)
+
+    workers = [multiprocessing.get_context("fork").Process(target=fail_unless_equal) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    fail_unless_equal()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+
+
+@pytest.mark.parametrize("order", ["aabb", "abab", "abba", "baba", "bbaa", "baab"])
+def test_two_writers_on_a_remote_store_give_one_of_theirs_or_damage_that_is_named(codec, x, order):
+    """Nothing locks a store under a URL: whoever reads it later must not take a mixture for sound."""
+    place, theirs = f"memory://two-writers/{order}.tcz", {"a": codec.encode(x[:400]), "b": codec.encode(x[300:])}
+    StoreWriter.create(place, codec, chunk_rows=128).close()
+    writers = {name: StoreWriter.open(place) for name in theirs}
+    steps = {name: iter((0, 1)) for name in theirs}
+    for name in order:  # the first commits whole chunks, the second the rest
+        if next(steps[name]) == 0:
+            writers[name].append(theirs[name], records(400))
+        else:
+            writers[name].finish()
+    store = taskcodec.open(place)
+    faults = store.verify()
+    if faults:
+        assert all("codes/c/" in fault or "samples/" in fault for fault in faults)
+        with pytest.raises(CorruptFileError, match="two-writers"):
+            store.symbols[:], store.ids
+    else:
+        assert any(np.array_equal(store.symbols[:], symbols) for symbols in theirs.values())
+        assert store.ids.tolist() == [record.id for record in records(400)]
+
+
+def test_a_remote_store_that_is_there_is_not_begun_again(codec, x):
+    place = write("memory://two-writers/there.tcz", codec, x[:100])
+    with pytest.raises(StorageError, match="there is a store already; append to it or name another place"):
+        StoreWriter.create(place, codec)

@@ -1,0 +1,15 @@
+import zarr
+
+import taskcodec
+from taskcodec.store import pack_zip
+from tests.store.written import write
+
+
+def test_a_codec_is_loaded_from_any_kind_of_store(tmp_path, codec, x):
+    folder = write(tmp_path / "x.tcz", codec, x[:100])
+    pack_zip(folder, tmp_path / "x.zip")
+    for place in (folder, tmp_path / "x.zip", f"file://{folder}"):
+        assert taskcodec.load_codec(place).fingerprint == codec.fingerprint
+    opened = taskcodec.open(zarr.storage.ZipStore(tmp_path / "x.zip", mode="r"))
+    assert opened.codec.fingerprint == codec.fingerprint
+    assert opened.verify() == []
