@@ -42,6 +42,7 @@ from taskcodec.engines.encode.records import BackboneLike, read_item, records_of
 from taskcodec.errors import MismatchError, SourceError, StorageError, UsageError
 from taskcodec.fitting.closed_form.rate import adapt
 from taskcodec.quantization.uniform import MAX_SYMBOL
+from taskcodec.samples import spread_rows
 from taskcodec.store import OK, SampleRecord, Store, StoreWriter
 from taskcodec.store.backend import open_blobs
 from taskcodec.store.format.manifest import GROUP_KEY
@@ -331,7 +332,7 @@ def sample_features(batches: Batches, samples: int, progress: Progress | None = 
     Where most of these samples cannot be read, others follow until there are half of `samples`.
     """
     count = min(len(batches), -(-samples // batches.size))
-    spread = np.unique(np.linspace(0, len(batches) - 1, count).round().astype(int))
+    spread = spread_rows(len(batches), count, nearest=True)
     others = np.setdiff1d(np.arange(len(batches)), spread)
     found = dict[int, Features]()
 

@@ -30,7 +30,7 @@ from taskcodec.entropy_models.empirical import sketch
 from taskcodec.entropy_models.factorized import Factorized
 from taskcodec.entropy_models.hyperprior import Hyperprior
 from taskcodec.entropy_models.model import EntropyModel
-from taskcodec.errors import UsageError
+from taskcodec.errors import UsageError, check_one_of
 from taskcodec.fitting.closed_form.fit import SKETCH_SIZE
 from taskcodec.fitting.gradient.recipe import NetworkChoice, Recipe
 from taskcodec.transforms.affine import AffineTransform
@@ -214,8 +214,7 @@ def objective(recipe: Recipe, data: TrainingSet, synthesis_sizes: Mapping[str, A
 def analysis_sizes(recipe: Recipe, data: TrainingSet) -> dict[str, Any]:
     """The sizes of g_a, completed from the data. Raises UsageError where network and data do not go together."""
     choice, shape = recipe.analysis, data.samples.shape
-    if choice.name not in ANALYSES:
-        raise UsageError(f"analysis {choice.name!r} is none of {', '.join(ANALYSES)}")
+    check_one_of("analysis", choice.name, ANALYSES)
     if (choice.name in OF_VECTORS) == data.is_images:
         have = "images" if data.is_images else "vectors"
         raise UsageError(f"analysis {choice.name} does not take {have}, which the data are")
@@ -228,8 +227,7 @@ def analysis_sizes(recipe: Recipe, data: TrainingSet) -> dict[str, Any]:
 
 def synthesis_sizes(choice: NetworkChoice, recipe: Recipe, data: TrainingSet) -> dict[str, Any]:
     """The sizes of g_s, completed from what it has to reconstruct."""
-    if choice.name not in SYNTHESES:
-        raise UsageError(f"synthesis {choice.name!r} is none of {', '.join(SYNTHESES)}")
+    check_one_of("synthesis", choice.name, SYNTHESES)
     example = data.prepared(data.samples[:2])
     shape = (data.target(example) if data.target is not None and recipe.objective == "VIC" else example).shape
     sizes: dict[str, Any] = {**choice.sizes, "inputs": recipe.columns}
