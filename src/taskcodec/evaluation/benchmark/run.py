@@ -22,6 +22,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from taskcodec.engines.encode.local import Progress
 from taskcodec.errors import SourceError, StorageError, UsageError
 from taskcodec.evaluation.benchmark.cache import Ready, key_of, read_ready, scores_of
 from taskcodec.evaluation.benchmark.jobs import Failures, Job, Measure, Workers
-from taskcodec.evaluation.benchmark.prepare import NamedBackbone, prepare_fit_set, prepare_sets
+from taskcodec.evaluation.benchmark.prepare import Means, NamedBackbone, prepare_fit_set, prepare_sets
 from taskcodec.evaluation.benchmark.roster import (
     RAW_KEY,
     Choice,
@@ -49,7 +50,7 @@ from taskcodec.evaluation.peers.codec_files import refuse_labelled_files
 from taskcodec.evaluation.predictors.probing import Predictor
 from taskcodec.evaluation.rates.curves import Point, Row, as_records, mean_rows, read_rows, rows
 from taskcodec.evaluation.rates.regimes import AS_IS, REGIMES, ZERO_SHOT
-from taskcodec.evaluation.tasks.holdout import Splitting
+from taskcodec.evaluation.tasks.holdout import Folds, Splitting
 
 SAMPLES = 10_000
 """The most samples of a set. A process holds some ten arrays of SAMPLES features."""
@@ -179,10 +180,11 @@ def benchmark(
     cache = folder / "cache"
     with Workers(jobs) as workers:
         with bars("features") as progress:
-            sets = prepare_sets(opened, backbone, plan.split, plan.folds, plan.seed, cache, workers, progress)
+            means = Means(backbone, cache, workers, progress)
+            sets = prepare_sets(opened, Folds(plan.split, plan.folds, 1, plan.seed), means)
             fit_file, fit_record = None, None
             if plan.fit_on is not None:
-                fit_file, fit_record = prepare_fit_set(plan.fit_on, sets, backbone, plan.seed, cache, workers, progress)
+                fit_file, fit_record = prepare_fit_set(plan.fit_on, sets, plan.seed, means)
         seconds["features"], started = time.monotonic() - started, time.monotonic()
         choice = replace(choice, sizes=tuple(found["dimension"] for found in sets.records))
         codecs = roster(choice)
@@ -190,7 +192,8 @@ def benchmark(
             key: _point_files(folder, key, [repr(codec), source_of(choice, key)], sets.files, fit_file, plan)
             for key, codec in codecs.items()
         }
-        failures = _measure(choice, files, sets.files, fit_file, cache, plan.probe, workers, bars)
+        job_of = partial(Measure, choice, fit_file=fit_file, cache=cache, probe=plan.probe)
+        failures = _measure(files, sets.files, job_of, workers, bars)
     seconds["codecs"], started = time.monotonic() - started, time.monotonic()
     ready = [read_ready(file) for file in sets.files]
     points = [_point(key, ready, files[key]) for key in codecs]
@@ -254,12 +257,9 @@ def _point_files(
 
 
 def _measure(
-    choice: Choice,
     files: dict[Key, list[Path]],
     sets: Sequence[Path],
-    fit_file: Path | None,
-    cache: Path,
-    probe: Predictor,
+    job_of: Callable[..., Measure],
     workers: Workers,
     bars: Bars,
 ) -> dict[tuple[Key, str], list[str]]:
@@ -268,7 +268,7 @@ def _measure(
     for key, points in files.items():
         pairs = [pair for pair in zip(sets, points, strict=True) if read_arrays(pair[1]) is None]
         parts = [pairs] if key[0] == ZERO_SHOT else [[pair] for pair in pairs]
-        jobs += [Measure(choice, key, tuple(part), fit_file, cache, probe) for part in parts if part]
+        jobs += [job_of(key, tuple(part)) for part in parts if part]
     failures: dict[tuple[Key, str], list[str]] = defaultdict(list)
 
     def done(job: Job, failed: Failures) -> None:

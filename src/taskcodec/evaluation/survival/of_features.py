@@ -23,7 +23,7 @@ from taskcodec.evaluation.predictors.neighbours import SHOTS, few_shot_scores, r
 from taskcodec.evaluation.predictors.probing import answers
 from taskcodec.evaluation.rates.curves import Row, figures
 from taskcodec.evaluation.scores.verdict import LOSSLESS, Metric, Paired, excess, interval, judge, widening
-from taskcodec.evaluation.tasks.holdout import Holdout, Split, Splitting, hold_out, unit_numbers
+from taskcodec.evaluation.tasks.holdout import Folds, Holdout, Split, Splitting, hold_out, unit_numbers
 from taskcodec.evaluation.tasks.targets import Target
 
 Float32s = npt.NDArray[np.float32]
@@ -126,8 +126,8 @@ def evaluate_features(
     holdouts, total = [], 0
     for target in targets:
         classes = target.values if target.kind == "classification" else None
-        how: dict[str, Any] = {"how": plan.split, "folds": plan.folds, "repeats": plan.repeats, "seed": plan.seed}
-        holdouts.append(hold_out(target.rows, units, classes, ids, **how))
+        folds = Folds(plan.split, plan.folds, plan.repeats, plan.seed)
+        holdouts.append(hold_out(target.rows, units, classes, ids, folds))
         total += len(holdouts[-1].splits) * len(families_for(target.kind, plan.predictors))
         total += 2 * (target.kind == "classification")
     steps = _Steps(progress, total)

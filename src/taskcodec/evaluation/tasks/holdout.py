@@ -71,6 +71,21 @@ class Holdout:
         return len(np.unique(self.units)) < len(self.units)
 
 
+@dataclass(frozen=True)
+class Folds:
+    """How a set is split: `repeats` times, every row is tested once, in one of `folds` parts.
+
+    Attributes:
+        how: "auto" (by folders train/ and test/ where there are any), "folders", or "folds" whatever folders there are.
+        folds, repeats, seed: of the parts.
+    """
+
+    how: Splitting = "auto"
+    folds: int = 5
+    repeats: int = 2
+    seed: int = 0
+
+
 def unit_numbers(
     raw: npt.NDArray[np.float32], ids: Sequence[str], groups: Sequence[Any] | None = None
 ) -> npt.NDArray[np.int64]:
@@ -114,11 +129,7 @@ def hold_out(
     units: npt.NDArray[np.int64],
     classes: npt.NDArray[Any] | None,
     ids: Sequence[str],
-    *,
-    how: Splitting = "auto",
-    folds: int = 5,
-    repeats: int = 2,
-    seed: int = 0,
+    plan: Folds | None = None,
 ) -> Holdout:
     """Split the labelled rows of a set.
 
@@ -126,30 +137,30 @@ def hold_out(
         rows: (m,) the rows that have a label.
         units: (n,) from `unit_numbers`.
         classes: (m,) classes to keep in proportion, or None.
-        ids: (n,) names; folders train/ and test/ in them decide where `how` is "auto" or "folders".
-        how: "folds" splits by seed whatever the folders are called.
-        folds, repeats, seed: `repeats` times, every row is tested once, in one of `folds` parts.
+        ids: (n,) names, in which folders may be.
+        plan: how to split.
 
     Raises:
         UsageError: units on both sides of folders, no such folders, or fewer units than folds.
     """
-    given = split_by_folder(ids, how)
+    plan = plan or Folds()
+    given = split_by_folder(ids, plan.how)
     if given is not None:
         split = given.among(rows)
         if len(split.train) < 2 or not len(split.test):
             raise UsageError("train/ and test/: both need labelled samples (--split folds splits anew)")
         _refuse_shared(split, units, ids)
         return Holdout((split,), units, "by folder")
-    if how == "folders":
+    if plan.how == "folders":
         raise UsageError("--split folders: no sample lies in train/ and none in test/")
     count = len(np.unique(units[rows]))
-    if count < folds:
-        raise UsageError(f"--folds {folds} needs as many independent samples, found {count}")
+    if count < plan.folds:
+        raise UsageError(f"--folds {plan.folds} needs as many independent samples, found {count}")
     splits: list[Split] = []
-    for repeat in range(repeats):
-        fold = fold_numbers(units[rows], classes, folds, seed + repeat)
-        splits += [Split(rows[fold != index], rows[fold == index]) for index in range(folds)]
-    return Holdout(tuple(splits), units, f"{folds} folds, {repeats} times, seed {seed}")
+    for repeat in range(plan.repeats):
+        fold = fold_numbers(units[rows], classes, plan.folds, plan.seed + repeat)
+        splits += [Split(rows[fold != index], rows[fold == index]) for index in range(plan.folds)]
+    return Holdout(tuple(splits), units, f"{plan.folds} folds, {plan.repeats} times, seed {plan.seed}")
 
 
 def refuse_labelled_fit(provenance: Mapping[str, Any], sources: Collection[str], name: str) -> None:
