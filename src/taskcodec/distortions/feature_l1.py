@@ -4,9 +4,16 @@
 pretrained backbone already gather what augmentations leave alone, so that keeping them keeps the tasks.
 """
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
+from taskcodec.distortions.objective import Reconstruction, Seen, absolute_error
 
-def feature_l1(decoded: Tensor, features: Tensor) -> Tensor:
-    """(n, d) decoded and original features -> (n,) sum over the dimensions of their absolute differences."""
-    return (decoded - features).abs().sum(dim=1)
+
+class FeatureL1(Reconstruction):
+    """See the module."""
+
+    def distortion(self, codes: Sequence[Tensor], seen: Seen) -> Tensor:
+        """The absolute error against the features."""
+        return absolute_error(self.decoded(codes), seen.clean)

@@ -3,9 +3,16 @@
 Beside `feature_l1`, which "Lossy Compression for Lossless Prediction" (Dubois et al., NeurIPS 2021) trains with.
 """
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
+from taskcodec.distortions.objective import Reconstruction, Seen, squared_error
 
-def feature_l2(decoded: Tensor, features: Tensor) -> Tensor:
-    """(n, d) decoded and original features -> (n,) sum over the dimensions of their squared differences."""
-    return (decoded - features).square().sum(dim=1)
+
+class FeatureL2(Reconstruction):
+    """See the module."""
+
+    def distortion(self, codes: Sequence[Tensor], seen: Seen) -> Tensor:
+        """The squared error against the features."""
+        return squared_error(self.decoded(codes), seen.clean)

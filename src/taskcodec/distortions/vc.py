@@ -4,9 +4,16 @@ The baseline of "Lossy Compression for Lossless Prediction" (Dubois et al., Neur
 augmented views as VIC, and must spend bits on how each was augmented.
 """
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
+from taskcodec.distortions.objective import Reconstruction, Seen, squared_error
 
-def vc(decoded: Tensor, view: Tensor) -> Tensor:
-    """(n, ...) decoded from the code of a view, (n, ...) that view -> (n,) squared error."""
-    return (decoded - view).square().flatten(1).sum(dim=1)
+
+class VC(Reconstruction):
+    """See the module."""
+
+    def distortion(self, codes: Sequence[Tensor], seen: Seen) -> Tensor:
+        """The squared error against the view that was coded."""
+        return squared_error(self.decoded(codes), seen.views[0])

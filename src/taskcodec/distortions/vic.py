@@ -5,12 +5,23 @@ spread, -log q(x | y_hat) is half the squared error up to a constant. As all vie
 what tells the views apart buy nothing.
 """
 
-from torch import Tensor
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+
+from taskcodec.distortions.objective import Reconstruction, Seen, squared_error
 
 
-def vic(decoded: Tensor, clean: Tensor) -> Tensor:
-    """(n, ...) decoded from the code of a view, (n, ...) the sample without augmentation -> (n,) squared error.
-
-    `clean` may be any function of the sample that augmentations leave alone, such as a canonical representative.
+class VIC(Reconstruction):
+    """target: what is reconstructed of a sample, which augmentations must leave alone, such as a canonical
+    representative; None for the sample itself.
     """
-    return (decoded - clean).square().flatten(1).sum(dim=1)
+
+    def __init__(self, g_s: nn.Module, target: Callable[[Tensor], Tensor] | None = None) -> None:
+        super().__init__(g_s)
+        self.target = target
+
+    def distortion(self, codes: Sequence[Tensor], seen: Seen) -> Tensor:
+        """The squared error against the target."""
+        decoded = self.decoded(codes)
+        return squared_error(decoded, seen.clean if self.target is None else self.target(seen.clean))

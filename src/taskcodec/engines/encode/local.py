@@ -27,6 +27,7 @@ from taskcodec.engines.encode.notes import left_out, noted
 from taskcodec.engines.encode.npy import write_npy
 from taskcodec.engines.encode.records import BackboneLike, read_item, records_of
 from taskcodec.errors import SourceError, UsageError
+from taskcodec.samples import spread_rows
 from taskcodec.store import OK, SampleRecord
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def sample_features(batches: Batches, samples: int, progress: Progress | None = 
     Where most of these samples cannot be read, others follow until there are half of `samples`.
     """
     count = min(len(batches), -(-samples // batches.size))
-    spread = np.unique(np.linspace(0, len(batches) - 1, count).round().astype(int))
+    spread = spread_rows(len(batches), count, nearest=True)
     others = np.setdiff1d(np.arange(len(batches)), spread)
     found = dict[int, Features]()
 

@@ -74,11 +74,8 @@ class Extract:
         from taskcodec.transforms.backbones import load_backbone
 
         if read_arrays(self.file) is None:
-            backbone, items = load_backbone(self.backbone), items_of(self.place, self.ids)
-            if self.views:
-                write_arrays(self.file, {"views": _views(items, backbone)})
-            else:
-                write_arrays(self.file, _features(ImageSource(self.place, items), backbone))
+            backbone, source = load_backbone(self.backbone), ImageSource(self.place, items_of(self.place, self.ids))
+            write_arrays(self.file, {"views": _views(source, backbone)} if self.views else _features(source, backbone))
         return []
 
 
@@ -151,20 +148,14 @@ def _features(source: ImageSource, backbone: Any) -> dict[str, Any]:
     return {"features": features[finite], "good": good, "reasons": reasons}
 
 
-def _views(items: Sequence[Any], backbone: Any) -> Float32s:
-    from taskcodec.data.augmentations.draws import augment
+def _views(source: ImageSource, backbone: Any) -> Float32s:
     from taskcodec.engines.encode.local import BATCH
-    from taskcodec.errors import SourceError
-    from taskcodec.transforms.pictures.images import open_image
+    from taskcodec.engines.encode.views import drawn_views
 
-    side, squares = backbone.preprocess.crop, []
-    for number, item in enumerate(items):
-        try:
-            image = open_image(item.read(), 2 * side, keep_truncated=True) if item.fault is None else None
-        except (SourceError, OSError):
-            image = None  # its features' file has the reason
-        if image is not None:
-            squares += [augment(image, np.random.default_rng([view, number]), side) for view in range(VIEWS)]
+    squares = []
+    for number in range(len(source)):
+        generators = [np.random.default_rng([view, number]) for view in range(VIEWS)]
+        squares += drawn_views(source, number, generators, backbone.preprocess.crop)
     parts = [backbone(np.stack(squares[i : i + BATCH])) for i in range(0, len(squares), BATCH)]
     found = np.concatenate(parts) if parts else np.empty((0, backbone.spec.dimension), np.float32)
     return np.ascontiguousarray(found.reshape(-1, VIEWS, backbone.spec.dimension).transpose(1, 0, 2))

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from taskcodec.errors import CorruptFileError, UsageError
+from taskcodec.errors import CorruptFileError, UsageError, check_one_of
 from taskcodec.transforms.networks.carried import Network, check_size
 from taskcodec.transforms.networks.deconv import Deconv
 from taskcodec.transforms.networks.head import Head
@@ -29,8 +29,7 @@ _MAKERS: Mapping[str, Callable[..., nn.Module]] = {
 
 def size_names(name: str) -> tuple[list[str], list[str]]:
     """The sizes that an architecture needs, and those that it may be given. Raises UsageError on an unknown name."""
-    if name not in _MAKERS:
-        raise UsageError(f"network {name!r} is none of {', '.join(_MAKERS)}")
+    check_one_of("network", name, _MAKERS)
     parameters = inspect.signature(_MAKERS[name]).parameters.values()
     needed = [p.name for p in parameters if p.default is inspect.Parameter.empty]
     return needed, [p.name for p in parameters if p.default is not inspect.Parameter.empty]
