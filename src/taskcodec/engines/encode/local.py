@@ -89,6 +89,13 @@ class Batches:
             readers.shutdown(cancel_futures=True)
             runners.shutdown(cancel_futures=True)
 
+    def whole(self) -> tuple[list[SampleRecord], Features]:
+        """The records of all samples, and the features (m, d) of those that are ok; (0, 0) where none is."""
+        batches = list(self.run(range(len(self))))
+        found = [batch.features for batch in batches if len(batch.features)]
+        records = [record for batch in batches for record in batch.records]
+        return records, np.concatenate(found) if found else np.empty((0, 0), np.float32)
+
     def keep(self, batch: Batch) -> None:
         """Remember a batch until `run` asks for it."""
         self.kept[batch.number] = batch

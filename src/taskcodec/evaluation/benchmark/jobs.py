@@ -133,16 +133,11 @@ class Measure:
 def _features(source: ImageSource, backbone: Any) -> dict[str, Any]:
     from taskcodec.engines.encode.local import Batches
 
-    batches = Batches(source, backbone, readers=2)
-    found, statuses = [], []
-    for batch in batches.run(range(len(batches))):
-        statuses += [record.status for record in batch.records]
-        if len(batch.features):
-            found.append(batch.features)
-    features = np.concatenate(found) if found else np.empty((0, backbone.spec.dimension), np.float32)
+    records, features = Batches(source, backbone, readers=2).whole()
+    features = features.reshape(-1, backbone.spec.dimension)
     finite = np.isfinite(features).all(axis=1)
-    good = np.array([status == OK for status in statuses], dtype=np.bool_)
-    reasons = np.array(statuses, dtype=np.str_)
+    reasons = np.array([record.status for record in records], dtype=np.str_)
+    good = reasons == OK
     reasons[np.flatnonzero(good)[~finite]] = "NaN or infinity (as float32) among its features"
     good[np.flatnonzero(good)[~finite]] = False
     return {"features": features[finite], "good": good, "reasons": reasons}

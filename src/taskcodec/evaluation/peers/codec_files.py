@@ -56,12 +56,11 @@ class ImageCodecFile:
     def measure(self, subject: Subject) -> Measurement:
         """Its own decoded features of a set's images. Raises MismatchError where one is gone."""
         from taskcodec.engines.encode.learned import PREFIX
-        from taskcodec.engines.encode.local import Batches, sample_features
+        from taskcodec.engines.encode.local import Batches
         from taskcodec.transforms.backbones import load_backbone
 
         source = subject.images()
-        batches = Batches(source, load_backbone(PREFIX + self.path), readers=2)
-        features = sample_features(batches, len(source))
+        _, features = Batches(source, load_backbone(PREFIX + self.path), readers=2).whole()
         if len(features) != len(source):
             raise MismatchError(f"{len(source) - len(features)} images could not be read again")
         decoded, bits = FittedCodec(load_codec(Path(self.path)), refit=True).encode_decode(features)

@@ -193,12 +193,10 @@ def _read(path: Path, rows: int, dimension: int, store: str) -> Float32s:
 
 def all_finite(source: FeatureSource) -> tuple[list[str], Float32s]:
     """Ids and features of the rows that a store of the source holds: those without NaN and infinity."""
-    batches = list(Batches(source, None).run(range(len(Batches(source, None)))))
-    ids = [record.id for batch in batches for record in batch.records if record.status == OK]
-    features = [batch.features for batch in batches if len(batch.features)]
-    if not features:
+    records, features = Batches(source, None).whole()
+    if not len(features):
         raise SourceError(f"{source.name}: no row without NaN or infinity")
-    return ids, np.concatenate(features)
+    return [record.id for record in records if record.status == OK], features
 
 
 def _in_order(features: Float32s, ids: Sequence[str], store: Store, source: str) -> Float32s:
