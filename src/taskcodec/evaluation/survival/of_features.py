@@ -22,7 +22,8 @@ from taskcodec.evaluation.predictors.metrics import METRICS, Answers, score
 from taskcodec.evaluation.predictors.neighbours import SHOTS, few_shot_scores, retrieval_scores
 from taskcodec.evaluation.predictors.probing import answers
 from taskcodec.evaluation.rates.curves import Row, figures
-from taskcodec.evaluation.scores.verdict import LOSSLESS, Metric, Paired, excess, interval, judge, widening
+from taskcodec.evaluation.scores.intervals import Drawn
+from taskcodec.evaluation.scores.verdict import LOSSLESS, Metric, excess, interval, judge, widening
 from taskcodec.evaluation.tasks.holdout import Folds, Holdout, Split, Splitting, hold_out, unit_numbers
 from taskcodec.evaluation.tasks.targets import Target
 
@@ -86,8 +87,8 @@ class EvaluationPlan:
 class _Measured:
     probe: str
     metric: str
-    decoded: Paired
-    raw: Paired
+    decoded: Drawn
+    raw: Drawn
 
 
 def evaluate_features(
