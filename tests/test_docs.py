@@ -4,6 +4,7 @@ import ast
 import doctest
 import importlib
 import importlib.util
+import json
 import re
 import shlex
 
@@ -19,9 +20,15 @@ from tests import ROOT
 from tests.cli.commands import run
 from tests.coding.make_golden import golden_conditional
 from tests.conditional import conditional, conditional_tables
+from tests.test_floors import LEVEL
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SOURCE = ROOT / "src" / "taskcodec"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 MODULES = ["taskcodec", "taskcodec.codec", "taskcodec.store.writer", "taskcodec.fitting.closed_form.feature_codec"]
+
+
+def text_of(page):
+    return (ROOT / "docs" / page).read_text(encoding="utf-8")
 
 
 def blocks(page, language):
@@ -85,7 +92,7 @@ def test_links_lead_somewhere():
 
 
 def test_every_public_name_is_in_the_reference():
-    text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    text = text_of("reference.md")
     for module in (
         "taskcodec",
         "taskcodec.coding",
@@ -97,28 +104,73 @@ def test_every_public_name_is_in_the_reference():
             assert re.search(rf"\b{name}\b", text), f"{module}.{name}"
 
 
-def test_every_public_function_can_be_found():
-    """By a directive for its module, for itself, or for the name that a package gives it."""
-    text = "".join((ROOT / "docs" / page).read_text(encoding="utf-8") for page in ("reference.md", "internals.md"))
-    directives = set(re.findall(r"^::: ([\w.]+)", text, re.MULTILINE))
-    leaves = {directive.rpartition(".")[2] for directive in directives}
-    lost = []
-    for file in sorted((ROOT / "src" / "taskcodec").rglob("*.py")):
-        module = ".".join(file.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
-        if module in directives or ".cli" in module:
-            continue
-        public = (node for node in ast.parse(file.read_text(encoding="utf-8")).body if hasattr(node, "name"))
-        lost += [f"{module}.{node.name}" for node in public if node.name[0] != "_" and node.name not in leaves]
-    assert not lost, f"add to docs/internals.md: {lost}"
-
-
 def test_directives_name_what_there_is():
-    for page in ("reference.md", "internals.md"):
-        for directive in re.findall(r"^::: ([\w.]+)", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.MULTILINE):
-            module, _, name = directive.rpartition(".")
-            if (ROOT / "src" / directive.replace(".", "/")).with_suffix(".py").exists():
-                continue  # a module, whole
-            assert hasattr(importlib.import_module(module), name), f"{page}: {directive}"
+    for directive in re.findall(r"^::: ([\w.]+)", text_of("reference.md"), re.MULTILINE):
+        module, _, name = directive.rpartition(".")
+        if (ROOT / "src" / directive.replace(".", "/")).with_suffix(".py").exists():
+            continue  # a module, whole
+        assert hasattr(importlib.import_module(module), name), directive
+
+
+def test_the_house_is_drawn_as_it_stands():
+    """Floors in their order, every room, and in each step the function that does it."""
+    page = text_of("architecture.md")
+    drawn = re.findall(r"^│ (\w+)  .*│$", page, re.MULTILINE)
+    assert [LEVEL[floor] for floor in drawn] == sorted((LEVEL[floor] for floor in drawn), reverse=True)
+    rooms = {path.parent.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*") if path.is_file()}
+    rooms -= {".", *(room for room in rooms if "__pycache__" in room)}
+    named = set(re.findall(r"^\| `([\w/]+)/` \|", page, re.MULTILINE))
+    assert named >= rooms
+    assert {floor for floor in LEVEL if (SOURCE / floor).is_dir()} <= set(re.findall(r"\w+", page))
+    for file, function in re.findall(r"\| `([\w/]+\.py)` \| `(\w+)` \|$", page, re.MULTILINE):
+        defined = ast.walk(ast.parse((SOURCE / file).read_text(encoding="utf-8")))
+        assert function in {getattr(node, "name", None) for node in defined}, f"{file}: {function}"
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_the_places_it_names_are_there(page):
+    text = re.sub(r"```.*?```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+    places = {place for place in re.findall(r"`([\w./]+)`", text) if re.search(r"/$|\.(py|md)$", place)}
+    assert len(places) > 10
+    for place in places - {place for place in places if "NAME" in place}:
+        assert (ROOT / place).exists() or (SOURCE / place).exists(), place
+
+
+def mean_of(rows, sets, codec):
+    """As the table of codecs tells it: bits, the store's bytes, accuracy, raw accuracy, and what is lost."""
+    here = [r for r in rows if r["all"] and r["samples"] == "own" and r["codec"] == codec and r["set"] in sets]
+    assert len(here) == len(sets)
+
+    def mean(key):
+        return sum(row[key] for row in here) / len(here)
+
+    loss, half = mean("loss"), 1.96 * sum(row["standard_error"] ** 2 for row in here) ** 0.5 / len(here)
+    store = f"{mean('store_bytes_a_sample'):.0f} " if here[0]["store_bytes_a_sample"] else ""
+    lost = f"{loss:.2f} [{loss - half:.2f}, {loss + half:.2f}]"
+    return f"| {mean('bits'):.0f} | {store}| {mean('raw') - loss:.1f} | {mean('raw'):.1f} | {lost} |"
+
+
+def test_the_table_of_codecs_is_that_of_the_results():
+    results = ROOT / "benchmarks" / "results"
+    rows = json.loads((results / "default" / "sizes.json").read_text(encoding="utf-8"))["rows"]
+    lite2 = {row["set"] for row in rows if row["set"].startswith("lite2")}
+    six = {"ants_bees", "caltech101_25x30", "eurosat_rgb_2400", "houses_rooms", "digits", "fashion_mnist"}
+    lines = [line for line in text_of("codecs.md").splitlines() if line.startswith("| ") and "[" in line][1:]
+    expected = [
+        mean_of(rows, sets, codec)
+        for sets in (six, {"mnist_test", "magnetic_tiles", "chest_xray", "drawn_letters_b"}, lite2, {"minilm_ag_news"})
+        for codec in ("default", "fitted", "zero-shot")[: 2 if sets == lite2 or "minilm_ag_news" in sets else 3]
+    ]
+    assert [line.endswith(row) for line, row in zip(lines, expected, strict=True)] == [True] * 10
+    measured = json.loads((results / "benchmark" / "results.json").read_text(encoding="utf-8"))
+    for regime, name in (("fitted", "fitted to the collection"), ("zero-shot", "the one that ships")):
+        found = {
+            round(row["bits_per_sample"], -1): f"{100 * row['value']:.2f}"
+            for row in measured
+            if (row["set"], row["codec"], row["regime"]) == ("all sets", "taskcodec", regime)
+        }
+        cells = " | ".join(found[bits] for bits in (130, 260, 510, 900, 1200))
+        assert f"| {name} | {cells} |" in text_of("codecs.md")
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +267,7 @@ def test_the_limits_are_those_of_the_code():
     from taskcodec.store.format import manifest
     from taskcodec.transforms import axes
 
-    text = (ROOT / "docs" / "store-format.md").read_text(encoding="utf-8")
+    text = text_of("store-format.md")
     for start, power, value in (
         ("symbols of a chunk", 28, manifest.MAX_CHUNK_SYMBOLS),
         ("rows of a chunk, and of a block", 24, ans.MAX_ROWS),

@@ -1,4 +1,4 @@
-"""Any rate from one fit: the same transform at another step, or refitted to the data about to be written.
+"""A codec at another rate: its transform at another step, or refitted to the data about to be written.
 
 The step is a continuous knob. Each function returns a new `Codec` whose tables are frozen at the new step.
 """
