@@ -4,16 +4,18 @@
 pretrained backbone already gather what augmentations leave alone, so that keeping them keeps the tasks.
 """
 
-from collections.abc import Sequence
-
 from torch import Tensor
 
-from taskcodec.distortions.objective import Reconstruction, Seen, absolute_error
+from taskcodec.distortions.objective import Reconstruction
+
+
+def absolute_error(decoded: Tensor, target: Tensor) -> Tensor:
+    """(n, ...), (n, ...) -> (n,) sum of absolute differences."""
+    return (decoded - target).abs().flatten(1).sum(dim=1)
 
 
 class FeatureL1(Reconstruction):
-    """See the module."""
+    """The absolute error of the features."""
 
-    def distortion(self, codes: Sequence[Tensor], seen: Seen) -> Tensor:
-        """The absolute error against the features."""
-        return absolute_error(self.decoded(codes), seen.clean)
+    def error(self, decoded: Tensor, target: Tensor) -> Tensor:
+        return absolute_error(decoded, target)

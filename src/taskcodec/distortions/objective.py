@@ -38,23 +38,20 @@ class Objective(nn.Module):
 
 
 class Reconstruction(Objective):
-    """Those that reconstruct by a synthesis transform g_s."""
+    """Those that reconstruct by a synthesis transform g_s: by default the squared error of the clean sample."""
 
     def __init__(self, g_s: nn.Module) -> None:
         super().__init__()
         self.g_s = g_s
 
-    def decoded(self, codes: Sequence[Tensor]) -> Tensor:
-        """(n, k) decoded latents of one view -> (n, ...) what g_s makes of them."""
-        result: Tensor = self.g_s(codes[0]).float()
-        return result
+    def distortion(self, codes: Sequence[Tensor], seen: Seen) -> Tensor:
+        """(n,) what g_s makes of the code of one view, against what it should make of it."""
+        return self.error(self.g_s(codes[0]).float(), self.target(seen))
 
+    def target(self, seen: Seen) -> Tensor:
+        """(n, ...) what is to be reconstructed."""
+        return seen.clean
 
-def absolute_error(decoded: Tensor, target: Tensor) -> Tensor:
-    """(n, ...), (n, ...) -> (n,) sum of absolute differences."""
-    return (decoded - target).abs().flatten(1).sum(dim=1)
-
-
-def squared_error(decoded: Tensor, target: Tensor) -> Tensor:
-    """(n, ...), (n, ...) -> (n,) sum of squared differences."""
-    return (decoded - target).square().flatten(1).sum(dim=1)
+    def error(self, decoded: Tensor, target: Tensor) -> Tensor:
+        """(n, ...), (n, ...) -> (n,) sum of squared differences."""
+        return (decoded - target).square().flatten(1).sum(dim=1)

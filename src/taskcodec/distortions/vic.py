@@ -5,23 +5,23 @@ spread, -log q(x | y_hat) is half the squared error up to a constant. As all vie
 what tells the views apart buy nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from taskcodec.distortions.objective import Reconstruction, Seen, squared_error
+from taskcodec.distortions.objective import Reconstruction, Seen
 
 
 class VIC(Reconstruction):
-    """target: what is reconstructed of a sample, which augmentations must leave alone, such as a canonical
-    representative; None for the sample itself.
+    """The squared error of the sample without augmentation.
+
+    of: what is reconstructed of a sample in its place, which augmentations leave alone, such as a canonical
+    representative.
     """
 
-    def __init__(self, g_s: nn.Module, target: Callable[[Tensor], Tensor] | None = None) -> None:
+    def __init__(self, g_s: nn.Module, of: Callable[[Tensor], Tensor] | None = None) -> None:
         super().__init__(g_s)
-        self.target = target
+        self.of = of
 
-    def distortion(self, codes: Sequence[Tensor], seen: Seen) -> Tensor:
-        """The squared error against the target."""
-        decoded = self.decoded(codes)
-        return squared_error(decoded, seen.clean if self.target is None else self.target(seen.clean))
+    def target(self, seen: Seen) -> Tensor:
+        return seen.clean if self.of is None else self.of(seen.clean)

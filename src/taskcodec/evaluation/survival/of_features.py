@@ -23,7 +23,8 @@ from taskcodec.evaluation.predictors.metrics import METRICS, Answers, score
 from taskcodec.evaluation.predictors.neighbours import SHOTS, few_shot_scores, retrieval_scores
 from taskcodec.evaluation.predictors.probing import answers
 from taskcodec.evaluation.rates.curves import Row, figures
-from taskcodec.evaluation.scores.verdict import LOSSLESS, Metric, Paired, excess, interval, judge, widening
+from taskcodec.evaluation.scores.intervals import Drawn
+from taskcodec.evaluation.scores.verdict import LOSSLESS, Metric, excess, interval, judge, widening
 from taskcodec.evaluation.tasks.holdout import Folds, Holdout, Split, hold_out, unit_numbers
 from taskcodec.evaluation.tasks.targets import Target
 
@@ -96,8 +97,8 @@ class Compared:
 class _Measured:
     probe: str
     metric: str
-    decoded: Paired
-    raw: Paired
+    decoded: Drawn
+    raw: Drawn
 
 
 def evaluate_features(

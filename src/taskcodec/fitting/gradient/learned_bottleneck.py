@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from taskcodec.codec import Codec
-from taskcodec.distortions.objective import absolute_error
+from taskcodec.distortions.feature_l1 import absolute_error
 from taskcodec.entropy_models.empirical import sketch
 from taskcodec.entropy_models.factorized import FactorizedDensity
 from taskcodec.errors import MismatchError, UsageError
