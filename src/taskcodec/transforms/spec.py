@@ -33,3 +33,16 @@ class BackboneSpec:
     weights_sha256: str
     dimension: int
     preprocessing: dict[str, Any] = field(default_factory=dict)
+
+    def check(self, found: "BackboneSpec") -> None:
+        """Raise BackboneError where another backbone was found, or its weights or preprocessing are others now."""
+        if found.weights_sha256 != self.weights_sha256 or found.dimension != self.dimension:
+            raise BackboneError(
+                f"{self.name}: its weights (SHA-256 {found.weights_sha256[:12]}) are not those the codec was fitted on "
+                f"({self.weights_sha256[:12]})"
+            )
+        if self.preprocessing and self.preprocessing != found.preprocessing:
+            raise BackboneError(
+                f"{self.name}: its preprocessing ({found.preprocessing}) is not the one the codec was fitted with "
+                f"({self.preprocessing})"
+            )

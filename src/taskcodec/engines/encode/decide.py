@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from taskcodec.codec import Codec
-from taskcodec.data import FeatureSource, Source, open_source
+from taskcodec.data import FeatureSource, ImageSource, Source, open_source
 from taskcodec.engines.encode.learned import PREFIX, through
 from taskcodec.engines.encode.ledger import Action, check_fits, is_same, plan, with_appended
 from taskcodec.engines.encode.places import is_zipped, place_of_the_new, settled, stored_at
@@ -25,7 +25,7 @@ from taskcodec.fitting.closed_form.usual import QUALITIES
 from taskcodec.loading import BUNDLED, load_codec
 from taskcodec.store import CHUNK_ROWS, Store
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
-from taskcodec.transforms.spec import check_name
+from taskcodec.transforms.spec import BackboneSpec, check_name
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,14 @@ class EncodeOptions:
         return self.fits and not self.append
 
     @property
+    def own_backbone(self) -> BackboneLike | None:
+        """The backbone, where it was given itself."""
+        return None if isinstance(self.backbone, str) else self.backbone
+
+    @property
     def backbone_name(self) -> str | None:
         """Of the backbone that is asked for, however it was given; None where any will do."""
-        given = self.backbone
-        return given if given is None or isinstance(given, str) else given.spec.name
+        return self.backbone if self.backbone is None or isinstance(self.backbone, str) else self.backbone.spec.name
 
     @property
     def codec_words(self) -> str:
@@ -206,21 +210,17 @@ def _codec_and_backbone(asked: Request) -> tuple[Codec | None, Any]:
     if named is not None:
         if vectors:
             return named, None
-        if not (options.backbone is None or isinstance(options.backbone, str)):
-            return named, options.backbone
         if named.networks is not None and named.g_a is not None:
             from taskcodec.transforms.backbones.load import analysis_of
 
             return named, analysis_of(named.networks, named.backbone, options.analysis_name, options.device)
-        if named.backbone is None:
+        if named.backbone is None and options.own_backbone is None:
             raise UsageError(
                 f"{options.codec_words}: a codec without a backbone takes features (.npy, .parquet), not images"
             )
-        if options.backbone not in (None, named.backbone.name):
-            raise UsageError(f"{options.codec_words}: fitted on {named.backbone.name}, not on {options.backbone}")
-        from taskcodec.transforms.backbones import load_backbone_for
-
-        return named, load_backbone_for(named.backbone, options.device)
+        if named.backbone is not None and options.backbone_name not in (None, named.backbone.name):
+            raise UsageError(f"{options.codec_words}: fitted on {named.backbone.name}, not on {options.backbone_name}")
+        return named, _backbone_of(named.backbone, options)
     backbone_name = options.backbone_name or DEFAULT_BACKBONE
     if not options.fit and (vectors or backbone_name != DEFAULT_BACKBONE):
         what = "vectors" if vectors else f"the backbone {backbone_name}"
@@ -238,28 +238,28 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
     action, first_index = plan(found, place, source, entry, options.append)
     if not options.append and not asked.began(found):
         raise StorageError(f"{place}: begun with another backbone; replace it (--overwrite) or name another place")
-    backbone = _backbone_of(found, place, asked, idle=action == "nothing")
+    backbone = None
+    if isinstance(source, ImageSource):
+        spec = found.codec.backbone
+        if spec is None and options.own_backbone is None:
+            raise MismatchError(f"{place}: its codec has no backbone; it takes features (.npy, .parquet), not images")
+        if spec is not None and options.backbone_name not in (None, spec.name):
+            raise MismatchError(f"{place}: encoded with the backbone {spec.name}, not with {options.backbone_name}")
+        backbone = None if action == "nothing" else _backbone_of(spec, options)
     record = with_appended(found.manifest, source, first_index) if action == "append" else None
     return Decision(asked, action, place, entry["bits"], backbone, found, first_index=first_index, record=record)
 
 
-def _backbone_of(found: Store, place: Any, asked: Request, idle: bool) -> BackboneLike | None:
-    """The backbone of a store that goes on; None for vectors, and where it would be idle."""
-    given = asked.options.backbone
-    if isinstance(asked.source, FeatureSource):
-        return None
-    if given is not None and not isinstance(given, str):
-        return given
-    spec = found.codec.backbone
-    if spec is None:
-        raise MismatchError(f"{place}: its codec has no backbone; it takes features (.npy, .parquet), not images")
-    if given not in (None, spec.name):
-        raise MismatchError(f"{place}: encoded with the backbone {spec.name}, not with {given}")
-    if idle:
-        return None
+def _backbone_of(spec: BackboneSpec | None, options: EncodeOptions) -> BackboneLike:
+    """The backbone of this record, as it was given itself or loaded. Raises BackboneError where it is another."""
+    if (own := options.own_backbone) is not None:
+        if spec is not None:
+            spec.check(own.spec)
+        return own
+    assert spec is not None
     from taskcodec.transforms.backbones import load_backbone_for
 
-    return load_backbone_for(spec, asked.options.device)
+    return load_backbone_for(spec, options.device)
 
 
 def _check(store: Any, options: EncodeOptions) -> None:
