@@ -204,10 +204,11 @@ def test_opening_and_decoding_leaves_torch_unimported(tmp_path):
     script = f"""
 import sys, numpy, taskcodec
 from taskcodec.data import open_source
-from taskcodec.engines.encode.local import encode_source
+from taskcodec.engines.encode.decide import EncodeOptions
+from taskcodec.engines.encode.execute import encode_job
 x = numpy.load({str(tmp_path / "x.npy")!r})
 codec = taskcodec.fit(x, bits=40)
-encode_source(open_source({str(tmp_path / "x.npy")!r}), codec, {str(tmp_path / "s.tcz")!r})
+encode_job(open_source({str(tmp_path / "x.npy")!r}), {str(tmp_path / "s.tcz")!r}, EncodeOptions(codec=codec))
 store = taskcodec.open({str(tmp_path / "s.tcz")!r})
 assert store.features[:].shape == (300, 16) and store.verify() == []
 codec.decompress(codec.compress(x[0]))
@@ -230,11 +231,17 @@ sys.meta_path.insert(0, Block)
     return done.returncode, done.stdout, done.stderr
 
 
-def taskcodec_without_extras(command, folder):
+def taskcodec_without_extras(commands, folder):
+    """Run commands, one after the other, until one fails."""
     script = f"""
-import runpy
-sys.argv = ["taskcodec", *{command.split()!r}]
-runpy.run_module("taskcodec", run_name="__main__")
+from taskcodec.cli.main import main
+for command in {commands!r}:
+    sys.argv = ["taskcodec", *command.split()]
+    try:
+        main()
+    except SystemExit as ended:
+        if ended.code:
+            sys.exit(ended.code)
 """
     return run_without_extras(script, folder)
 
@@ -242,7 +249,7 @@ runpy.run_module("taskcodec", run_name="__main__")
 def test_vectors_need_no_extra(tmp_path):
     x = np.random.default_rng(0).normal(size=(300, 16)).astype("f4")
     np.save(tmp_path / "x.npy", x)
-    for command in (
+    commands = [
         "fit x.npy -o x.codec --bits 40",
         "encode x.npy s.tcz --bits 40",
         "info s.tcz",
@@ -250,9 +257,9 @@ def test_vectors_need_no_extra(tmp_path):
         "verify s.tcz",
         "decode s.tcz -o decoded.npy",
         "decode s.tcz -o decoded.parquet",
-    ):
-        code, _, told = taskcodec_without_extras(command, tmp_path)
-        assert code == 0, f"{command}: {told}"
+    ]
+    code, _, told = taskcodec_without_extras(commands, tmp_path)
+    assert code == 0, told
     assert np.load(tmp_path / "decoded.npy").shape == x.shape
 
 
@@ -260,7 +267,7 @@ def test_vectors_need_no_extra(tmp_path):
 def test_a_verb_that_needs_an_extra_names_it(tmp_path, command):
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "a.jpg").write_bytes(b"no matter what")
-    code, _, told = taskcodec_without_extras(command, tmp_path)
+    code, _, told = taskcodec_without_extras([command], tmp_path)
     assert code == 1
     assert told.count("\n") == 1
     assert "pip install 'taskcodec[images]'" in told
@@ -272,8 +279,9 @@ def test_functions_that_need_an_extra_name_it(tmp_path):
     script = """
 import importlib, taskcodec
 from taskcodec.data import open_source
-from taskcodec.engines.encode.local import encode_source
-store = encode_source(open_source("x.npy"), taskcodec.load_codec("x.codec"), "s.tcz")
+from taskcodec.engines.encode.decide import EncodeOptions
+from taskcodec.engines.encode.execute import encode_job
+store = encode_job(open_source("x.npy"), "s.tcz", EncodeOptions(codec="x.codec")).store
 for call in (
     lambda: taskcodec.load_codec("lite0").compress("a.jpg"),
     store.torch,

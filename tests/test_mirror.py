@@ -7,6 +7,7 @@ from tests import ROOT
 SOURCE, TESTS = ROOT / "src" / "taskcodec", ROOT / "tests"
 ACROSS = {
     "test_docs.py": "the documents",
+    "api/test_calls.py": "the names of the package itself",
     "test_floors.py": "the house's rules",
     "test_mirror.py": "this rule",
     "coding/test_golden.py": "committed bitstreams, codecs and stores, also where nothing but the core is installed",
@@ -30,7 +31,7 @@ def test_those_across_modules_are_there():
 
 def test_every_room_has_tests():
     rooms = {path.parent.relative_to(SOURCE) for path in SOURCE.rglob("*.py") if path.name != "__init__.py"}
-    empty = {room.as_posix() for room in rooms if not list((TESTS / room).glob("test_*.py"))}
+    empty = {room.as_posix() for room in rooms if not list((TESTS / room).rglob("test_*.py"))}
     assert not empty
 
 

@@ -57,7 +57,7 @@ def test_a_good_one_gives_a_recipe_for_each_beta(tmp_path):
         ("batch: 32", "batch: many", "training.batch: expected a whole number, found 'many'"),
         ("batch: 32", "batch: 0", "training: batch must be at least 1"),
         ("1.0e-3", "1e-3", "write 1.0e-3"),
-        ("VIC", "VICK", "model: objective 'VICK' is none of"),
+        ("VIC", "VICK", "model: objective must be one of VC, VIC"),
         ("  synthesis: {name: mlp, hidden: [8]}\n", "", "needs a synthesis network"),
         ("{name: mlp, hidden: [8]}", "{hidden: [8]}", "model.analysis.name: missing"),
         ("columns: 2", "columns: two", "model.columns: expected a whole number"),
@@ -69,17 +69,29 @@ def test_a_good_one_gives_a_recipe_for_each_beta(tmp_path):
         ("steps: 4", "steps: 1.0e+3", "training.steps: expected a whole number, found '1000.0' (write 1000)"),
         ("hidden: [8]", "hiden: [8]", "model.analysis.hiden: no size of mlp; it has hidden"),
         ("hidden: [8]", "outputs: 3", "model.analysis.outputs: follows from the data"),
-        ("name: mlp", "name: mpl", "model.analysis.name: 'mpl' is none of mlp"),
+        ("name: mlp", "name: mpl", "model.analysis.name must be one of mlp"),
         ("samples: 500", "side: 64", "data.side: has no effect on the toy source"),
         ("source: banana", "source: x.npy, backbone: lite0", "data.backbone: has no effect on vectors"),
         ("source: banana", "source: photos, seed: 1", "data.seed: has no effect on images"),
         ("columns: 2", "columns: 2\n  queue: 64", "model.queue: has no effect with objective VIC"),
         ("beta:", "log: [csv, paper]\nbeta:", "log: 'paper' is neither csv nor tensorboard"),
         ("data: {source", "data: [{source", "not YAML"),
-        ("columns: 2", "columns: 2\n  relaxation: Noise", "relaxation 'Noise' is none of noise, straight-through"),
+        (
+            "columns: 2",
+            "columns: 2\n  relaxation: Noise",
+            "relaxation must be one of noise, straight-through, found 'Noise'",
+        ),
         ("columns: 2", "columns: 10000000000", f"columns must be from 1 to {MAX_SIZE}"),
-        ("steps: 4", "steps: 4, strategy: ddp_fork", "strategy 'ddp_fork' is none of auto, ddp, single_device"),
-        ("steps: 4", "steps: 4, strategy: fsdp", "training: strategy 'fsdp' is none of auto, ddp, single_device"),
+        (
+            "steps: 4",
+            "steps: 4, strategy: ddp_fork",
+            "strategy must be one of auto, ddp, single_device, found 'ddp_fork'",
+        ),
+        (
+            "steps: 4",
+            "steps: 4, strategy: fsdp",
+            "training: strategy must be one of auto, ddp, single_device, found 'fsdp'",
+        ),
         (
             "steps: 4",
             "steps: 4, devices: 2, strategy: single_device",
@@ -89,11 +101,11 @@ def test_a_good_one_gives_a_recipe_for_each_beta(tmp_path):
         ("samples: 500", "samples: -1", "data.samples: expected"),
         ("samples: 500", "samples: 31", "training.batch: 32 is more than the 31 samples"),
         ("samples: 500", "seed: -1", "data.seed: expected a whole number from 0"),
-        ("target: radius", "target: middle", "data.target: 'middle' is none of sample, radius"),
+        ("target: radius", "target: middle", "data.target must be one of sample, radius, found 'middle'"),
         ("source: banana", "source: nowhere", "data.source: nowhere: no such file or folder"),
         ("source: banana", "source: 'no*.tar'", "data.source: no*.tar: no such file or folder"),
         ("source: banana", "source: ''", "data.source: : no such file or folder"),
-        ("augmentations: rotations", "augmentations: turns", "augmentations: 'turns' is none of none, mnist"),
+        ("augmentations: rotations", "augmentations: turns", "augmentations must be one of none, mnist"),
         ("beta:", "jitter: .nan\nbeta:", "jitter: expected a number of at least 0, found nan"),
         ("beta:", "jitter: .inf\nbeta:", "jitter: expected a number of at least 0, found inf"),
         ("beta:", "jitter: -1\nbeta:", "jitter: expected a number of at least 0, found -1"),
@@ -171,7 +183,7 @@ def test_a_size_out_of_range_is_named_before_torch_is_needed(tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"relaxation": "foo"}, "relaxation 'foo'"),
+        ({"relaxation": "foo"}, "relaxation must be one of noise, straight-through, found 'foo'"),
         ({"beta": 10**400}, "beta must be a positive number, found 1000"),
         ({"projection": (0, 8)}, "projection must be"),
         ({"queue": LARGEST_QUEUE + 1}, f"queue must be from 0 to {LARGEST_QUEUE}"),
@@ -291,7 +303,7 @@ def test_the_ready_ones_are_good(path, tmp_path, monkeypatch):
 def test_what_fits_no_data_is_said_before_training(tmp_path):
     if find_spec("lightning") is None:
         pytest.skip("no lightning")
-    from taskcodec.engines.train.job import train_all
+    from taskcodec.engines.train.job import TrainOptions, train_all
 
     for old, new, says in (
         ("rotations", "mnist", "augmentations: augmentations 'mnist' are for images"),
@@ -299,6 +311,6 @@ def test_what_fits_no_data_is_said_before_training(tmp_path):
     ):
         (tmp_path / "c.yaml").write_text(GOOD.replace(old, new, 1))
         with pytest.raises(TaskcodecError) as found:
-            train_all(read_config(tmp_path / "c.yaml"), tmp_path / "x.codec", resume=True)
+            train_all(read_config(tmp_path / "c.yaml"), tmp_path / "x.codec", TrainOptions(resume=True))
         assert says in str(found.value)
         assert isinstance(found.value, UsageError | SourceError)

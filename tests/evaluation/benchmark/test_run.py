@@ -424,7 +424,7 @@ def test_codecs_of_the_users_that_go_wrong_are_told_and_stop_nothing_else(tmp_pa
     plan = BenchmarkPlan(codecs=("odd:bits",), regimes=("fitted",))
     outcome = benchmark([place], tmp_path / "out", plan)
     assert {row.codec for row in outcome.rows} == {"float32", "good"}
-    assert sum("no rate" in note for note in outcome.notes) == 2
+    assert sum("not a rate" in note for note in outcome.notes) == 2
     for name in ("ours", "nothing", "raises", "junk"):
         with pytest.raises(UsageError, match=f"odd:{name}"):
             benchmark([place], tmp_path / "out", BenchmarkPlan(codecs=(f"odd:{name}",), regimes=("fitted",)))
@@ -437,3 +437,12 @@ def test_results_of_something_else_are_not_replaced(tmp_path):
     with pytest.raises(StorageError, match="not replaced"):
         benchmark([place], tmp_path / "out", BenchmarkPlan(codecs=("sign",)))
     assert (tmp_path / "out" / "results.json").read_text() == '{"mine": 1}'
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [({"split": "halves"}, "none of auto, folders, folds"), ({"probe": "svm"}, "neither ridge nor logistic")],
+)
+def test_a_plan_of_what_there_is_not_is_refused(options, says):
+    with pytest.raises(UsageError, match=says):
+        BenchmarkPlan(**options)
