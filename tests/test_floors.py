@@ -231,11 +231,17 @@ sys.meta_path.insert(0, Block)
     return done.returncode, done.stdout, done.stderr
 
 
-def taskcodec_without_extras(command, folder):
+def taskcodec_without_extras(commands, folder):
+    """Run commands, one after the other, until one fails."""
     script = f"""
-import runpy
-sys.argv = ["taskcodec", *{command.split()!r}]
-runpy.run_module("taskcodec", run_name="__main__")
+from taskcodec.cli.main import main
+for command in {commands!r}:
+    sys.argv = ["taskcodec", *command.split()]
+    try:
+        main()
+    except SystemExit as ended:
+        if ended.code:
+            sys.exit(ended.code)
 """
     return run_without_extras(script, folder)
 
@@ -243,7 +249,7 @@ runpy.run_module("taskcodec", run_name="__main__")
 def test_vectors_need_no_extra(tmp_path):
     x = np.random.default_rng(0).normal(size=(300, 16)).astype("f4")
     np.save(tmp_path / "x.npy", x)
-    for command in (
+    commands = [
         "fit x.npy -o x.codec --bits 40",
         "encode x.npy s.tcz --bits 40",
         "info s.tcz",
@@ -251,9 +257,9 @@ def test_vectors_need_no_extra(tmp_path):
         "verify s.tcz",
         "decode s.tcz -o decoded.npy",
         "decode s.tcz -o decoded.parquet",
-    ):
-        code, _, told = taskcodec_without_extras(command, tmp_path)
-        assert code == 0, f"{command}: {told}"
+    ]
+    code, _, told = taskcodec_without_extras(commands, tmp_path)
+    assert code == 0, told
     assert np.load(tmp_path / "decoded.npy").shape == x.shape
 
 
@@ -261,7 +267,7 @@ def test_vectors_need_no_extra(tmp_path):
 def test_a_verb_that_needs_an_extra_names_it(tmp_path, command):
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "a.jpg").write_bytes(b"no matter what")
-    code, _, told = taskcodec_without_extras(command, tmp_path)
+    code, _, told = taskcodec_without_extras([command], tmp_path)
     assert code == 1
     assert told.count("\n") == 1
     assert "pip install 'taskcodec[images]'" in told

@@ -31,7 +31,7 @@ def test_those_across_modules_are_there():
 
 def test_every_room_has_tests():
     rooms = {path.parent.relative_to(SOURCE) for path in SOURCE.rglob("*.py") if path.name != "__init__.py"}
-    empty = {room.as_posix() for room in rooms if not list((TESTS / room).glob("test_*.py"))}
+    empty = {room.as_posix() for room in rooms if not list((TESTS / room).rglob("test_*.py"))}
     assert not empty
 
 

@@ -82,7 +82,7 @@ def check_one_of(what: str, value: object, known: Collection[str], fault: type[T
     """Raise unless a value is a known one."""
     if value not in known:
         found = shortened(value) if isinstance(value, str) else value
-        raise fault(f"{what} {found!r} is none of {', '.join(known)}")
+        raise fault(f"{what} must be one of {', '.join(known)}, found {found!r}")
 
 
 def missing_package(error: ImportError) -> str:

@@ -47,7 +47,7 @@ def open_source(place: str | Path, truncated: str = "keep") -> Source:
 
 def _open(place: str | Path) -> Source:
     if not str(place):
-        raise UsageError("an empty name is no source (the current folder is `.`)")
+        raise UsageError("an empty name cannot be a source (the current folder is `.`)")
     text, column = _column_of(str(place))
     path = Path(text)
     if (found := _matching(text)) is not None:

@@ -76,7 +76,7 @@ def test_a_loss_is_no_failure_of_the_command(folder):
         (("{}/x.tcz", "--source", "{}/x.npy", "--predictors", "magic"), 2, "magic"),
         (("{}/x.tcz", "--source", "{}/x.npy", "--delta", "-1"), 2, "--delta"),
         (("{}/x.tcz", "--source", "{}/x.npy", "--split", "halves"), 2, "--split"),
-        (("{}/x.tcz", "--source", "{}/x.npy", "--kind", "regression"), 2, "no number"),
+        (("{}/x.tcz", "--source", "{}/x.npy", "--kind", "regression"), 2, "is not a number"),
     ],
 )
 def test_nonsense_gives_one_clear_line(folder, arguments, code, says):

@@ -2,8 +2,6 @@
 
 import csv
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -57,10 +55,8 @@ def test_a_rate_and_a_step_on_images(scenes):
 def test_views_of_images_shape_the_map(scenes, tmp_path):
     x = np.load(scenes / "x.npy")
     run("fit", scenes / "photos", "-o", tmp_path / "v.codec", "--views", "--bits", "60")
-    run("fit", scenes / "photos", "-o", tmp_path / "again.codec", "--views", "--bits", "60")
     run("fit", scenes / "photos", "-o", tmp_path / "plain.codec", "--bits", "60")
     viewed, plain = (taskcodec.load_codec(tmp_path / f"{name}.codec") for name in ("v", "plain"))
-    assert (tmp_path / "v.codec").read_bytes() == (tmp_path / "again.codec").read_bytes()
     assert measured(viewed, x) == pytest.approx(60, rel=0.05)
     # A map that is whitened by views is no rotation: it keeps two matrices, not the axes of one.
     assert (viewed.transform.axes is None, plain.transform.axes is None) == (True, False)
@@ -147,10 +143,5 @@ def test_a_result_is_not_written_over_its_source(verb, tmp_path):
     source = tmp_path / "own.npy"
     np.save(source, np.random.default_rng(0).normal(size=(50, 8)))
     before = source.read_bytes()
-    done = subprocess.run(
-        [sys.executable, "-m", "taskcodec.cli.main", verb, str(source), "-o", str(source)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "is the source itself" in done.stderr
+    assert "is the source itself" in run(verb, source, "-o", source, code=2).stderr
     assert source.read_bytes() == before

@@ -122,7 +122,7 @@ def test_what_is_kept_is_recorded_of_samples_held_back_where_there_are_enough():
 def test_a_rate_that_cannot_be_met_at_all_is_refused():
     with pytest.raises(UsageError, match="nothing to spend"):
         fit_usual(low_rank(1, 400), 1, bits=0.2)
-    with pytest.raises(UsageError, match="quality 'best'"):
+    with pytest.raises(UsageError, match="quality must be one of small, usual, safe, found 'best'"):
         fit_usual(low_rank(10, 4), 10, quality="best")
 
 

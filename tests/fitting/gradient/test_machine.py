@@ -18,7 +18,7 @@ from tests.fitting.gradient.tiny import VC, X  # noqa: E402
     ("changed", "says"),
     [
         ({"accelerator": "tpu"}, "accelerator: there is no tpu"),
-        ({"accelerator": "abacus"}, "accelerator: 'abacus' is none of auto, gpu, cpu"),
+        ({"accelerator": "abacus"}, "accelerator must be one of auto, gpu, cpu"),
     ],
 )
 def test_a_machine_without_what_is_asked_for_is_told_in_one_line(changed, says):

@@ -129,7 +129,7 @@ def _next_archive(stream: "_Bounded", end: int) -> int | None:
             try:
                 tarfile.TarInfo.frombuf(stream.read(tarfile.BLOCKSIZE), tarfile.ENCODING, "surrogateescape")
             except tarfile.HeaderError as error:
-                raise tarfile.ReadError(f"what lies behind its end, from byte {at:,} on, is no tar file") from error
+                raise tarfile.ReadError(f"what lies behind its end, from byte {at:,} on, is not a tar file") from error
             return at
         at += len(block)
     return None

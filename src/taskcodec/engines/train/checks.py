@@ -28,7 +28,7 @@ def check_network(where: str, section: Mapping[str, Any]) -> None:
     """Raise UsageError on an unknown network, or on sizes that it does not have or that the data settle."""
     known = ANALYSES if where.endswith("analysis") else SYNTHESES
     name = section["name"]
-    check_one_of(f"{where}.name:", name, known)
+    check_one_of(f"{where}.name", name, known)
     sizes = ", ".join(SIZES[name]) or "none"
     for key in section:
         if key in SETTLED:

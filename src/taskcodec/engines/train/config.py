@@ -85,7 +85,7 @@ class DataChoice:
         for key, least, most in (("samples", 2, MAX_SAMPLES), ("seed", 0, MAX_WHOLE), ("side", 1, MAX_SIDE)):
             if not least <= getattr(self, key) <= most:
                 raise UsageError(f"{key}: expected a whole number from {least} to {most}, found {getattr(self, key)}")
-        check_one_of("target:", self.target, TARGETS)
+        check_one_of("target", self.target, TARGETS)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class TrainConfig:
     jitter: float = 0.0
 
     def __post_init__(self) -> None:
-        check_one_of(f"{self.name}: augmentations:", self.augmentations, AUGMENTATIONS)
+        check_one_of(f"{self.name}: augmentations", self.augmentations, AUGMENTATIONS)
         if not 0 <= self.jitter <= LARGEST_NUMBER:
             raise UsageError(f"{self.name}: jitter: expected a number of at least 0, found {self.jitter}")
 

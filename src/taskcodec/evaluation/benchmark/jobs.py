@@ -116,7 +116,7 @@ class Measure:
                 if math.isfinite(bits) and bits > 0:
                     write_arrays(point_file, point_arrays(bits, scores))
                 else:
-                    failures.append((ready.name, f"{bits:g} bits a sample are no rate"))
+                    failures.append((ready.name, f"{bits:g} bits a sample are not a rate"))
         return failures
 
     def _subject(self, ready: Ready, general: FitSet | None) -> Subject:

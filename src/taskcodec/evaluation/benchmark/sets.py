@@ -29,7 +29,7 @@ from taskcodec.data.items import Item
 from taskcodec.data.labels import SPLITS
 from taskcodec.data.shards.source import SHARDS
 from taskcodec.errors import SourceError, UsageError
-from taskcodec.evaluation.tasks.holdout import Folds, Splitting, split_by_folder
+from taskcodec.evaluation.tasks.holdout import Splits, Splitting, split_by_folder
 from taskcodec.evaluation.tasks.targets import Column, label_columns
 
 Float32s = npt.NDArray[np.float32]
@@ -92,7 +92,7 @@ def set_names(places: Sequence[str]) -> list[str]:
     return names
 
 
-def open_set(place: str, name: str, tables: LabelFiles, how: Folds, samples: int, *, alone: bool = True) -> Opened:
+def open_set(place: str, name: str, tables: LabelFiles, how: Splits, samples: int, *, alone: bool = True) -> Opened:
     """Open one set.
 
     Args:

@@ -25,7 +25,7 @@ from taskcodec.evaluation.predictors.probing import answers
 from taskcodec.evaluation.rates.curves import Row, figures
 from taskcodec.evaluation.scores.intervals import Drawn
 from taskcodec.evaluation.scores.verdict import LOSSLESS, Metric, excess, interval, judge, widening
-from taskcodec.evaluation.tasks.holdout import Folds, Holdout, Split, hold_out, unit_numbers
+from taskcodec.evaluation.tasks.holdout import Holdout, Split, Splits, hold_out, unit_numbers
 from taskcodec.evaluation.tasks.targets import Target
 
 Float32s = npt.NDArray[np.float32]
@@ -65,7 +65,7 @@ class Coded:
 
 
 @dataclass(frozen=True)
-class EvaluationPlan(Folds):
+class EvaluationPlan(Splits):
     """How to measure: on which splits, and the following.
 
     Attributes:

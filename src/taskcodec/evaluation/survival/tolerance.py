@@ -73,7 +73,7 @@ def cheapest_within(
     if not (np.isfinite(points) and points >= 0):
         raise UsageError(f"--tolerance is a loss in percentage points, 0 or more; found {points:g}")
     if kind not in (None, *get_args(Kind)):
-        raise UsageError(f"--kind {kind} is neither of {', '.join(get_args(Kind))}")
+        raise UsageError(f"--kind must be one of {', '.join(get_args(Kind))}, found {kind}")
     measure: Callable[[npt.NDArray[np.float32]], float]
     regress = (kind or kind_of(labels.tolist())) == "regression"
     if regress:

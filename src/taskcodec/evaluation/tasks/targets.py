@@ -92,7 +92,7 @@ def make_target(name: str, column: Column, kind: str | None = None, *, regress: 
             asked for.
     """
     if kind is not None and kind not in KINDS:
-        raise UsageError(f"--kind {kind} is none of {', '.join(KINDS)}")
+        raise UsageError(f"--kind must be one of {', '.join(KINDS)}, found {kind}")
     column = _without_gaps(column) if kind in (None, "regression") else column
     rows = np.array([row for row, label in enumerate(column) if label is not None], dtype=np.intp)
     labels = [label for label in column if label is not None]
@@ -130,12 +130,12 @@ def _check_no_numbers(name: str, labels: Sequence[str]) -> None:
     """Refuse numbers that would pass for classes: nobody can predict them, and so no codec would lose any."""
     odd = [label for label in labels if number_of(label) is None]
     if odd and len(labels) - len(odd) >= 0.9 * len(labels):
-        raise UsageError(f"{name}: {odd[0]!r} is no number, {len(labels) - len(odd):,} others are: mend or empty it")
+        raise UsageError(f"{name}: {odd[0]!r} is not a number, {len(labels) - len(odd):,} others are: mend or empty it")
     different = len(set(labels))
     alike = all(_NUMBER_LIKE.fullmatch(label.strip()) for label in labels)
     if odd and alike and len(labels) >= 20 and 2 * different > len(labels):
         raise UsageError(
-            f"{name}: {different:,} different labels on {len(labels):,} samples, such as {odd[0]!r}, are no classes; "
+            f"{name}: {different:,} different labels on {len(labels):,} samples, such as {odd[0]!r}, are not classes; "
             "write numbers with a point and nothing else"
         )
 
@@ -187,7 +187,7 @@ def numbers_of(name: str, labels: Sequence[str]) -> npt.NDArray[np.float64]:
     numbers = [number_of(label) for label in labels]
     bad = [label for label, number in zip(labels, numbers, strict=True) if number is None]
     if bad:
-        raise UsageError(f"{name}: {bad[0]!r} is no number to regress")
+        raise UsageError(f"{name}: {bad[0]!r} is not a number, which regression needs")
     values = np.array(numbers, dtype=np.float64)
     if np.ptp(values) == 0:
         raise UsageError(f"{name}: all its numbers are {values[0]:g}")

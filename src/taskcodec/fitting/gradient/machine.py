@@ -18,7 +18,7 @@ def check_machine(schedule: Schedule) -> None:
     known = sorted(AcceleratorRegistry.available_accelerators())
     name = schedule.accelerator
     if name not in ("auto", "gpu", *known):
-        raise UsageError(f"accelerator: {name!r} is none of auto, gpu, {', '.join(known)}")
+        raise UsageError(f"accelerator must be one of auto, gpu, {', '.join(known)}, found {name!r}")
     if name == "auto":
         return
     kinds = ("cuda", "mps") if name == "gpu" else (name,)

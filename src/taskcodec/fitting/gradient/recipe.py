@@ -131,7 +131,7 @@ class Schedule:
         if self.strategy == "single_device" and self.devices > 1:
             raise UsageError(f"strategy single_device is for one device, and devices is {self.devices}: take ddp")
         if self.batch % self.devices:
-            raise UsageError(f"batch {self.batch} is no multiple of the {self.devices} devices")
+            raise UsageError(f"batch {self.batch} is not a multiple of the {self.devices} devices")
 
     def factor(self, step: int) -> float:
         """The share of the full learning rate at a step."""

@@ -124,7 +124,7 @@ class Networks:
         for role, names in (("g_a", ANALYSES), ("g_s", SYNTHESES)):
             if role in manifest:
                 entry, prefix = manifest[role], f"{role}/"
-                check_one_of(f"{role}:", entry["name"], names, CorruptFileError)
+                check_one_of(role, entry["name"], names, CorruptFileError)
                 weights = {
                     key.removeprefix(prefix): np.asarray(tensor, dtype=np.float32)
                     for key, tensor in tensors.items()
