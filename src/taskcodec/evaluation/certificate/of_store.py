@@ -19,6 +19,7 @@ from taskcodec.data import ImageSource, Item, open_source
 from taskcodec.data.augmentations.draws import AUGMENTATIONS, Augmentations
 from taskcodec.engines.encode.learned import PREFIX
 from taskcodec.engines.encode.local import Progress
+from taskcodec.engines.encode.places import finished_store
 from taskcodec.errors import (
     CorruptFileError,
     ForeignFileError,
@@ -142,9 +143,7 @@ def certify(
         raise UsageError(f"--pairs {pairs}: says how many views are made of a --source FOLDER, and {reason}")
     if not is_store(place):
         raise ForeignFileError(f"{place}: a certificate is for a store; encode it first")
-    store = Store(place)
-    if store.manifest.state != "complete":
-        raise SourceError(f"{place}: unfinished; run the same encode command again to resume it")
+    store = finished_store(place)
     if not len(store):
         raise SourceError(f"{place}: holds no samples")
     if source is None and views is None and augmentations is None and store.certificate is not None:
