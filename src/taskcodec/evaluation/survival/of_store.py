@@ -108,9 +108,7 @@ def evaluate(
     place, plan = str(place), plan or StorePlan()
     raw, source = (None if one is None else str(one) for one in (raw, source))
     if is_store(place):
-        store = Store(place)
-        if store.manifest.state != "complete":
-            raise SourceError(f"{place}: unfinished; run the same encode command again to resume it")
+        store = finished_store(place)
         found = raw_of_store(store, raw, source, plan.cache, plan.device, progress)
         return _evaluate(store, place, found, labels, plan, progress)
     if raw is not None or source is not None:
@@ -133,6 +131,14 @@ def is_store(place: str) -> bool:
     if "://" not in place and not path.is_dir() and not zipfile.is_zipfile(path):
         return False
     return open_blobs(place).get(GROUP_KEY) is not None
+
+
+def finished_store(place: str) -> Store:
+    """Open a store. Raises SourceError where its encode was stopped."""
+    store = Store(place)
+    if store.manifest.state != "complete":
+        raise SourceError(f"{place}: unfinished; run the same encode command again to resume it")
+    return store
 
 
 def _evaluate(
