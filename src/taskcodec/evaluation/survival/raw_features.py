@@ -109,8 +109,8 @@ def items_of_store(source: ImageSource, store: Store) -> list[Item]:
     other = [name for name, size in zip(names, sizes, strict=True) if item_of[name].size not in (None, size)]
     if other:
         raise MismatchError(
-            f"{source.name}: {other[0]} is not the file that {store.place} was made of (another size); so are "
-            f"{len(other)} of {len(names)}"
+            f"{source.name}: {other[0]} is not the file that {store.place} was made of (another size); "
+            f"{len(other)} files are not those in it"
         )
     return [item_of[name] for name in names]
 
