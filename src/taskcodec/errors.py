@@ -85,6 +85,11 @@ def check_one_of(what: str, value: object, known: Collection[str], fault: type[T
         raise fault(f"{what} must be one of {', '.join(known)}, found {found!r}")
 
 
+def unreadable(what: object, error: Exception) -> SourceError:
+    """What to raise where a file or folder is there, but cannot be read."""
+    return SourceError(f"{what}: cannot be read ({getattr(error, 'strerror', None) or error})")
+
+
 def missing_package(error: ImportError) -> str:
     """The line for a package that is not installed, with what installs it."""
     name = (error.name or str(error)).partition(".")[0]

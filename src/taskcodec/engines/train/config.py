@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from taskcodec.engines.train.checks import check_log, check_negatives, check_network, check_used
-from taskcodec.errors import SourceError, TaskcodecError, UsageError, check_one_of
+from taskcodec.errors import SourceError, TaskcodecError, UsageError, check_one_of, unreadable
 from taskcodec.fitting.gradient.recipe import LARGEST_NUMBER, NetworkChoice, Objective, Recipe, Relaxation, Schedule
 
 WHOLE, NUMBER, WORD, FLAG, WIDTHS, NUMBERS, WORDS, SECTION = (
@@ -285,7 +285,7 @@ def _read_yaml(path: str | Path) -> Any:
         twice = _given_twice(yaml.compose(text, Loader=yaml.SafeLoader))
         content = yaml.safe_load(text)
     except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
+        raise unreadable(path, error) from error
     except RecursionError as error:
         raise SourceError(f"{path}: not a configuration (nested too deeply)") from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: no text, no date, a number of thousands of digits

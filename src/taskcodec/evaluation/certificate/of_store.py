@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
-from taskcodec.data import ImageSource, Item, open_source
+from taskcodec.data import ImageSource, open_source
 from taskcodec.data.augmentations.draws import AUGMENTATIONS, Augmentations
 from taskcodec.engines.encode.learned import PREFIX
 from taskcodec.engines.encode.local import Progress
@@ -30,7 +30,8 @@ from taskcodec.errors import (
     UsageError,
 )
 from taskcodec.evaluation.certificate.bound import PAIRS, Bound, bound_excess, draw_items, fit_posterior, identity_bits
-from taskcodec.evaluation.survival.of_store import is_store
+from taskcodec.evaluation.survival.of_store import finished_store, is_store
+from taskcodec.evaluation.survival.raw_features import items_of_store
 from taskcodec.loading import load_codec
 from taskcodec.store import Store
 from taskcodec.store.backend import open_blobs
@@ -281,7 +282,7 @@ def _bound_of_images(
     opened = open_source(place)
     if not isinstance(opened, ImageSource):
         raise UsageError(f"{place}: holds features, not images; give --views FILE.npy")
-    items = _items_of(store, opened)
+    items = items_of_store(opened, store)
     from taskcodec.engines.encode.views import views_of_squares
     from taskcodec.transforms.backbones import load_backbone_for
 
@@ -309,16 +310,3 @@ def _check_same(store: Store, stored: Float32s, rows: npt.NDArray[np.intp], foun
             f"{place}: {store.ids[other[0]]} is not the image that {store.place} was made of (other features); "
             f"so are {len(other)} of {len(rows)} that were compared"
         )
-
-
-def _items_of(store: Store, source: ImageSource) -> list[Item]:
-    """The images of a store's samples, in its order. Raises MismatchError where they are not those it was made of."""
-    item_of = {item.id: item for item in source.items}
-    names, sizes = store.ids.tolist(), store.samples["source_bytes"].to_pylist()
-    lost = [name for name in names if name not in item_of]
-    if lost:
-        raise MismatchError(f"{source.name}: lacks {len(lost)} of the samples of {store.place}, for instance {lost[0]}")
-    other = [name for name, size in zip(names, sizes, strict=True) if item_of[name].size not in (None, size)]
-    if other:
-        raise MismatchError(f"{source.name}: {other[0]} is not the file that {store.place} was made of (another size)")
-    return [item_of[name] for name in names]

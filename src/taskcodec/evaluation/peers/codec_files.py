@@ -17,8 +17,8 @@ from taskcodec.loading import load_codec
 
 
 @dataclass(frozen=True)
-class FeatureCodecFile:
-    """A codec of features, or of vectors that its own network reads first. `fit` changes nothing: it is fitted.
+class CodecFile:
+    """A codec in a file.
 
     Attributes:
         name: the curve it belongs to: the file's name without its beta.
@@ -32,6 +32,10 @@ class FeatureCodecFile:
     path: str = field(repr=False)
     fingerprint: str
 
+
+class FeatureCodecFile(CodecFile):
+    """A codec of features, or of vectors that its own network reads first. `fit` changes nothing: it is fitted."""
+
     def measure(self, subject: Subject) -> Measurement:
         """Its own network may make fewer features, or more."""
         return OfFeatures(self, same_size=False).measure(subject)
@@ -44,14 +48,8 @@ class FeatureCodecFile:
         return FittedCodec(codec, refit=True).encode_decode(codec.analyse(list(features)))
 
 
-@dataclass(frozen=True)
-class ImageCodecFile:
-    """A codec that reads images through a network of its own. Attributes as those of `FeatureCodecFile`."""
-
-    name: str
-    setting: str
-    path: str = field(repr=False)
-    fingerprint: str
+class ImageCodecFile(CodecFile):
+    """A codec that reads images through a network of its own."""
 
     def measure(self, subject: Subject) -> Measurement:
         """Its own decoded features of a set's images. Raises MismatchError where one is gone."""
