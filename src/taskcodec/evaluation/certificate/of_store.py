@@ -30,7 +30,7 @@ from taskcodec.errors import (
     UsageError,
 )
 from taskcodec.evaluation.certificate.bound import PAIRS, Bound, bound_excess, draw_items, fit_posterior, identity_bits
-from taskcodec.evaluation.survival.of_store import finished_store, is_store
+from taskcodec.evaluation.survival.of_store import is_store
 from taskcodec.evaluation.survival.raw_features import items_of_store
 from taskcodec.loading import load_codec
 from taskcodec.store import Store

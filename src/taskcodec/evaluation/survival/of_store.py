@@ -134,14 +134,6 @@ def is_store(place: str) -> bool:
     return open_blobs(place).get(GROUP_KEY) is not None
 
 
-def finished_store(place: str) -> Store:
-    """Open a store. Raises SourceError where its encode was stopped."""
-    store = Store(place)
-    if store.manifest.state != "complete":
-        raise SourceError(f"{place}: unfinished; run the same encode command again to resume it")
-    return store
-
-
 def _evaluate(
     store: Store,
     name: str,
