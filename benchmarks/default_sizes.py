@@ -25,8 +25,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from taskcodec import adapt, fit, load_codec
-from taskcodec.engines.encode.decide import EncodeOptions, encode_job
-from taskcodec.evaluation.peers.own import SILENT
+from taskcodec.engines.encode.decide import EncodeOptions
+from taskcodec.engines.encode.execute import encode_job
 from taskcodec.evaluation.predictors.probing import probe_accuracy
 
 DRAWS = {32: 12, 64: 8, 128: 6, 256: 4, 500: 2}
@@ -71,7 +71,7 @@ def stored(features, quality):
     """The store that `taskcodec encode` makes of them: its codec, decoded features, and counts."""
     with TemporaryDirectory() as folder:
         np.save(f"{folder}/x.npy", features)
-        store = encode_job(f"{folder}/x.npy", f"{folder}/x.tcz", EncodeOptions(quality=quality), *SILENT)
+        store = encode_job(f"{folder}/x.npy", f"{folder}/x.tcz", EncodeOptions(quality=quality)).store
         return store.codec, store.to_numpy(), store.info()
 
 

@@ -18,8 +18,9 @@ import numpy as np
 import torch
 
 from taskcodec.data import open_source
-from taskcodec.engines.encode.local import BATCH, encode_source
-from taskcodec.loading import load_codec
+from taskcodec.engines.encode.decide import EncodeOptions
+from taskcodec.engines.encode.execute import encode_job
+from taskcodec.engines.encode.local import BATCH
 from taskcodec.transforms.backbones import load_backbone
 
 ROUNDS = 3
@@ -30,7 +31,7 @@ def main():
     parser.add_argument("images", type=Path)
     parser.add_argument("-o", "--output", type=Path)
     arguments = parser.parse_args()
-    backbone, codec, source = load_backbone("lite0"), load_codec("lite0"), open_source(arguments.images)
+    backbone, source = load_backbone("lite0"), open_source(arguments.images)
     pixels = np.stack([backbone.preprocess(item.read()) for item in source.items])
     alone, whole = [], []
     for round_number in range(ROUNDS + 1):
@@ -39,7 +40,7 @@ def main():
             backbone(pixels[i : i + BATCH])
         middle = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
-            encode_source(source, codec, f"{folder}/x.tcz", backbone=backbone, bits=850)
+            encode_job(source, f"{folder}/x.tcz", EncodeOptions(codec="lite0", backbone=backbone, bits=850))
         if round_number:  # the first round warms up
             alone.append(len(source) / (middle - start))
             whole.append(len(source) / (time.perf_counter() - middle))

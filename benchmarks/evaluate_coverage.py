@@ -13,7 +13,7 @@ import argparse
 import numpy as np
 
 from taskcodec.evaluation.scores.verdict import LOSSY, widening
-from taskcodec.evaluation.survival.of_features import Coded, EvaluationPlan, evaluate_features
+from taskcodec.evaluation.survival.of_features import Coded, Compared, EvaluationPlan, evaluate_features
 from taskcodec.evaluation.tasks.targets import make_target
 
 USEFUL, USELESS = 10, 20
@@ -52,7 +52,9 @@ def main():
             ids, target = [str(i) for i in range(len(raw))], make_target(task, labels)
             plan = EvaluationPlan(repeats=options.repeats, seed=trial)
             for name, decoded in codecs.items():
-                for row in evaluate_features(raw, decoded, [target], ids, Coded(name, name, "", 1.0), plan=plan):
+                for row in evaluate_features(
+                    Compared(raw, decoded, ids), [target], Coded(name, name, "", 1.0), plan=plan
+                ):
                     found.setdefault((name, row.probe, row.metric), []).append(row)
         for (name, probe, metric), rows in found.items():
             excess = np.array([row.difference for row in rows])

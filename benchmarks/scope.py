@@ -19,10 +19,10 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from taskcodec.data.augmentations.draws import STRONG, augment
 from taskcodec.data.sources import open_source
+from taskcodec.engines.shift import measure_shift
 from taskcodec.evaluation.peers.own import FittedCodec
 from taskcodec.evaluation.predictors.probing import probe_scores
 from taskcodec.evaluation.scores.intervals import bootstrap, paired_difference
-from taskcodec.evaluation.survival.shift import measure_shift
 from taskcodec.evaluation.tasks.holdout import Holdout, Split
 from taskcodec.evaluation.tasks.targets import Target
 from taskcodec.fitting import fit

@@ -262,8 +262,5 @@ def test_a_store_of_few_samples_opens_where_zlib_is_another_build(tmp_path, monk
 
 
 def encoded(folder):
-    from taskcodec.engines.encode.decide import EncodeOptions, encode_job
-    from taskcodec.evaluation.peers.own import SILENT
-
-    encode_job(str(folder / "x.npy"), str(folder / "x.tcz"), EncodeOptions(), *SILENT)
+    taskcodec.encode(folder / "x.npy", folder / "x.tcz")
     return folder / "x.tcz"

@@ -204,10 +204,11 @@ def test_opening_and_decoding_leaves_torch_unimported(tmp_path):
     script = f"""
 import sys, numpy, taskcodec
 from taskcodec.data import open_source
-from taskcodec.engines.encode.local import encode_source
+from taskcodec.engines.encode.decide import EncodeOptions
+from taskcodec.engines.encode.execute import encode_job
 x = numpy.load({str(tmp_path / "x.npy")!r})
 codec = taskcodec.fit(x, bits=40)
-encode_source(open_source({str(tmp_path / "x.npy")!r}), codec, {str(tmp_path / "s.tcz")!r})
+encode_job(open_source({str(tmp_path / "x.npy")!r}), {str(tmp_path / "s.tcz")!r}, EncodeOptions(codec=codec))
 store = taskcodec.open({str(tmp_path / "s.tcz")!r})
 assert store.features[:].shape == (300, 16) and store.verify() == []
 codec.decompress(codec.compress(x[0]))
@@ -278,8 +279,9 @@ def test_functions_that_need_an_extra_name_it(tmp_path):
     script = """
 import importlib, taskcodec
 from taskcodec.data import open_source
-from taskcodec.engines.encode.local import encode_source
-store = encode_source(open_source("x.npy"), taskcodec.load_codec("x.codec"), "s.tcz")
+from taskcodec.engines.encode.decide import EncodeOptions
+from taskcodec.engines.encode.execute import encode_job
+store = encode_job(open_source("x.npy"), "s.tcz", EncodeOptions(codec="x.codec")).store
 for call in (
     lambda: taskcodec.load_codec("lite0").compress("a.jpg"),
     store.torch,

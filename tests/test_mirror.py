@@ -7,6 +7,7 @@ from tests import ROOT
 SOURCE, TESTS = ROOT / "src" / "taskcodec", ROOT / "tests"
 ACROSS = {
     "test_docs.py": "the documents",
+    "api/test_calls.py": "the names of the package itself",
     "test_floors.py": "the house's rules",
     "test_mirror.py": "this rule",
     "coding/test_golden.py": "committed bitstreams, codecs and stores, also where nothing but the core is installed",

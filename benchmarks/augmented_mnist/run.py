@@ -38,7 +38,7 @@ from measuring import (
 import taskcodec
 from taskcodec.data.augmentations.kinds import views
 from taskcodec.fitting.gradient.recipe import NetworkChoice, Recipe, Schedule
-from taskcodec.fitting.gradient.training import TrainingSet, train
+from taskcodec.fitting.gradient.training import TrainingSet, Work, train
 
 COLUMNS = 32
 PREPROCESSING = {"resize": 28, "crop": 28, "interpolation": "bicubic", "mean": [MEAN] * 3, "std": [STD] * 3}
@@ -177,7 +177,7 @@ def main():
             break
         begun = time.monotonic()
         recipe, schedule = planned(objective, beta, seed, options.steps)
-        found = train(data, recipe, schedule, folder=options.work / name, resume=True, seconds=left)
+        found = train(data, recipe, schedule, Work(options.work / name, resume=True, seconds=left))
         if found.codec is None:
             print(f"{name}: stopped at step {found.step} of {found.steps}; the same command goes on", flush=True)
             finished = False

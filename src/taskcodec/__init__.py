@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from taskcodec.api import benchmark, encode, features
+    from taskcodec.api.benchmark import benchmark
+    from taskcodec.api.encode import encode
+    from taskcodec.api.features import features
+    from taskcodec.api.fit import FitOptions, fit_source
     from taskcodec.codec import Codec
     from taskcodec.errors import TaskcodecError
     from taskcodec.evaluation.survival.of_store import evaluate
@@ -29,16 +32,18 @@ _HOMES = {
     "BackboneSpec": "taskcodec.transforms.spec",
     "Codec": "taskcodec.codec",
     "FeatureCodec": "taskcodec.fitting.closed_form.feature_codec",
+    "FitOptions": "taskcodec.api.fit",
     "Store": "taskcodec.store",
     "TaskcodecError": "taskcodec.errors",
     "adapt": "taskcodec.fitting",
     "at_bits": "taskcodec.fitting",
     "at_step": "taskcodec.fitting",
-    "benchmark": "taskcodec.api",
-    "encode": "taskcodec.api",
+    "benchmark": "taskcodec.api.benchmark",
+    "encode": "taskcodec.api.encode",
     "evaluate": "taskcodec.evaluation.survival.of_store",
-    "features": "taskcodec.api",
+    "features": "taskcodec.api.features",
     "fit": "taskcodec.fitting",
+    "fit_source": "taskcodec.api.fit",
     "load_codec": "taskcodec.loading",
 }
 
@@ -112,6 +117,7 @@ __all__ = [
     "BackboneSpec",
     "Codec",
     "FeatureCodec",
+    "FitOptions",
     "Store",
     "TaskcodecError",
     "adapt",
@@ -123,6 +129,7 @@ __all__ = [
     "evaluate",
     "features",
     "fit",
+    "fit_source",
     "load_codec",
     "open",
 ]

@@ -6,15 +6,17 @@ import numpy as np
 from PIL import Image
 
 import taskcodec
-from taskcodec.data import open_source
-from taskcodec.engines.encode.local import encode_source
+from taskcodec.engines.encode.decide import EncodeOptions
+from taskcodec.engines.encode.execute import encode_job
 from taskcodec.engines.encode.records import read_item
 from taskcodec.transforms.pictures.images import Preprocessing
+from taskcodec.transforms.spec import BackboneSpec
 
 
 class Eyes:
     """Stands where a backbone would: reads the image, looks at four of its numbers."""
 
+    spec = BackboneSpec("eyes", "0" * 64, 4)
     preprocess = Preprocessing(64, 56, "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
     def __call__(self, batch):
@@ -47,8 +49,6 @@ def statuses(source):
 
 def encoded(place, store, **options):
     """Encode a source of images; the store, and the lines that were said."""
-    source = open_source(place) if not hasattr(place, "descriptor") else place
     codec = taskcodec.fit(np.random.default_rng(0).uniform(0, 255, (300, 4)).astype("f4"), bits=20)
-    said = []
-    made = encode_source(source, codec, store, backbone=Eyes(), say=said.append, **options)
-    return made, said
+    found = encode_job(place, store, EncodeOptions(codec=codec, backbone=Eyes(), **options))
+    return found.store, list(found.notes)

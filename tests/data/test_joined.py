@@ -9,7 +9,9 @@ import pytest
 
 import taskcodec
 from taskcodec.data import FeatureSource, ImageSource, open_source
-from taskcodec.engines.encode.local import encode_source, write_features
+from taskcodec.engines.encode.decide import EncodeOptions
+from taskcodec.engines.encode.execute import encode_job
+from taskcodec.engines.encode.local import write_features
 from taskcodec.errors import SourceError
 from tests.cli.commands import run
 from tests.data.pictures import as_bytes, noise, put, statuses
@@ -60,7 +62,7 @@ def test_the_layout_of_public_data_sets(folder):
     source = open_source(folder / "p")
     assert len(source) == 3001
     assert source.id_of(1100) == "data/b.parquet:0"
-    failures = write_features(source, folder / "x.npy")[1]
+    failures = write_features(source, folder / "x.npy").failures
     assert [(record.id, record.status) for record in failures] == [
         ("README.md", "beside the .parquet files, not one of them")
     ]
@@ -71,12 +73,12 @@ def test_the_layout_of_public_data_sets(folder):
 def test_encode_and_resume_by_the_same_command(folder):
     source = open_source(folder / "v")
     codec = taskcodec.fit(X, bits=30)
-    store = encode_source(source, codec, folder / "s.tcz", refit=False)
+    options = EncodeOptions(codec=codec, refit=False)
+    store = encode_job(source, folder / "s.tcz", options).store
     np.testing.assert_array_equal(store.symbols[:], codec.encode(X))
     assert store.ids[1105] == "c.npy:4"
-    said = []
-    encode_source(open_source(folder / "v"), codec, folder / "s.tcz", refit=False, say=said.append)
-    assert said == [f"{folder / 'v'}: in {folder / 's.tcz'} already; nothing was done"]
+    said = encode_job(folder / "v", folder / "s.tcz", options).notes
+    assert said == (f"{folder / 'v'}: in {folder / 's.tcz'} already; nothing was done",)
     np.save(folder / "v" / "b.npy", X[:1])
     assert open_source(folder / "v").descriptor() != source.descriptor()
 
@@ -84,7 +86,7 @@ def test_encode_and_resume_by_the_same_command(folder):
 def test_a_file_that_cannot_be_read_is_recorded_and_the_rest_goes_on(folder):
     put(folder / "v", {"bb.npy": b"noise", "README.md": b"x"})
     np.save(folder / "v" / "labels.npy", np.zeros(9))
-    failures = write_features(open_source(folder / "v"), folder / "x.npy")[1]
+    failures = write_features(open_source(folder / "v"), folder / "x.npy").failures
     assert {record.id: record.status for record in failures} == {
         "bb.npy": "not a .npy file of features (another kind of file, or damaged)",
         "labels.npy": "expected an (n, d) array of numbers, found float64 (9,)",
@@ -94,7 +96,7 @@ def test_a_file_that_cannot_be_read_is_recorded_and_the_rest_goes_on(folder):
     data = bytearray((folder / "p" / "data" / "c.parquet").read_bytes())
     data[-20_000:-9000] = bytes(11_000)
     (folder / "p" / "data" / "c.parquet").write_bytes(data)
-    failures = write_features(open_source(folder / "p" / "data"), folder / "x.npy")[1]
+    failures = write_features(open_source(folder / "p" / "data"), folder / "x.npy").failures
     assert {record.status for record in failures} == {"damaged Parquet file (OSError)"}
     assert {record.id.partition(":")[0] for record in failures} == {"c.parquet"}
     assert len(np.load(folder / "x.npy")) + len(failures) == 3000
@@ -103,7 +105,7 @@ def test_a_file_that_cannot_be_read_is_recorded_and_the_rest_goes_on(folder):
 def test_bad_rows_of_one_file_are_told_also_where_a_block_spans_several(folder):
     rows = pa.array([[1.0] * 6, None, [1.0] * 5], pa.list_(pa.float32()))
     pq.write_table(pa.table({"features": rows}), folder / "p" / "data" / "b.parquet")
-    failures = write_features(open_source(folder / "p" / "data"), folder / "x.npy")[1]
+    failures = write_features(open_source(folder / "p" / "data"), folder / "x.npy").failures
     assert {record.id: record.status for record in failures} == {
         "b.parquet:1": "no vector in its row", "b.parquet:2": "a vector of 5 numbers, not 6",
     }  # fmt: skip

@@ -288,7 +288,7 @@ def test_a_column_for_each_feature(tmp_path):
     assert (source.rows, source.dimension, source.id_of(2)) == (3000, 40, "s2")
     for start, stop in ((0, 5), (650, 2000), (3, 10)):
         assert np.array_equal(source.block(start, stop), x[start:stop], equal_nan=True)
-    failures = write_features(source, tmp_path / "x.npy")[1]
+    failures = write_features(source, tmp_path / "x.npy").failures
     assert [(record.id, record.status.split(" (")[0]) for record in failures] == [("s7", "a missing number")]
     pq.write_table(pa.table({"text": ids, **columns}), tmp_path / "x.parquet")
     with pytest.raises(SourceError, match=r"found besides text$"):
@@ -330,7 +330,7 @@ def test_a_vector_that_is_not_there_is_called_so(tmp_path, kind):
     rows[5] = rows[1700] = None
     rows[6] = [float("nan"), float("nan")]
     pq.write_table(pa.table({"features": pa.array(rows, kind)}), tmp_path / "x.parquet", row_group_size=700)
-    failures = write_features(open_source(tmp_path / "x.parquet"), tmp_path / "x.npy")[1]
+    failures = write_features(open_source(tmp_path / "x.parquet"), tmp_path / "x.npy").failures
     assert [(record.id, record.status.split(" (")[0]) for record in failures] == [
         ("5", "no vector in its row"),
         ("6", "NaN or infinity"),

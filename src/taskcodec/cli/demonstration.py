@@ -10,11 +10,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from taskcodec.data.sources import ImageSource, Item
-from taskcodec.engines.encode.local import Progress, encode_source, write_features
+from taskcodec.engines.encode.execute import encode_job
+from taskcodec.engines.encode.local import Progress, write_features
+from taskcodec.engines.encode.sources import backbone_for
 from taskcodec.evaluation.predictors.probing import probe_accuracy
 from taskcodec.evaluation.scores.intervals import wilson
-from taskcodec.fitting.closed_form.usual import fit_usual
-from taskcodec.transforms.backbones import Backbone
 
 Array = npt.NDArray[Any]
 DIGITS = 1000
@@ -39,7 +39,7 @@ class DemoResult:
     plot: str
 
 
-def run_demo(folder: Path, backbone: Backbone, progress: Progress | None = None) -> DemoResult:
+def run_demo(folder: Path, progress: Progress | None = None) -> DemoResult:
     """Encode DIGITS digits as `taskcodec encode` does into `folder`, train a probe on raw and on decoded features."""
     from sklearn.datasets import load_digits
 
@@ -51,16 +51,8 @@ def run_demo(folder: Path, backbone: Backbone, progress: Progress | None = None)
         for i, (data, label) in enumerate(zip(files, labels.tolist(), strict=True))
     ]
     source = ImageSource("handwritten digits", items)
-    store = encode_source(
-        source,
-        None,
-        folder / "digits.tcz",
-        backbone=backbone,
-        make=lambda features: fit_usual(features, len(source), backbone=backbone.spec),
-        quality="usual",
-        progress=progress,
-    )
-    write_features(source, folder / "digits.npy", backbone, progress)
+    store = encode_job(source, folder / "digits.tcz", progress=progress).store
+    write_features(source, folder / "digits.npy", backbone_for(source, None), progress)
     raw, decoded = np.load(folder / "digits.npy"), store.to_numpy()
     results = []
     for features in (raw, decoded):

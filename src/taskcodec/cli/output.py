@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import Annotated, Any
@@ -55,7 +55,7 @@ def show(result: Any, as_json: bool, lines: list[str]) -> None:
         raise StorageError(f"standard output: cannot be written ({error.strerror})") from error
 
 
-def tell(notes: list[str]) -> None:
+def tell(notes: Iterable[str]) -> None:
     """Say on stderr what a verb has to say beside its result."""
     for note in notes:
         print(f"taskcodec: {printable(note)}", file=sys.stderr)

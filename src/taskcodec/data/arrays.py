@@ -14,6 +14,7 @@ from taskcodec.data.labels import LabelTable
 from taskcodec.data.left_behind import Skipped
 from taskcodec.data.pieces import pieces
 from taskcodec.errors import SourceError
+from taskcodec.transforms.spec import BackboneSpec
 
 Block = npt.NDArray[np.float32]
 
@@ -45,6 +46,7 @@ class FeatureSource:
         skipped: files beside these that are hidden or left by other programs, counted.
         release: lets go of what `block` keeps open.
         digest: SHA-256 of the rows, where they lie in no file.
+        backbone: what computed the features, where that is known.
     """
 
     name: str
@@ -63,6 +65,7 @@ class FeatureSource:
     skipped: Skipped = field(default_factory=dict)
     release: Callable[[], None] = _nothing
     digest: str | None = None
+    backbone: BackboneSpec | None = None
 
     def __len__(self) -> int:
         return self.rows

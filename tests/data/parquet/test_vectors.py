@@ -22,7 +22,7 @@ def write(place, groups=None, **columns):
 
 
 def failures(source, place):
-    return {record.id: record.status for record in write_features(source, place)[1]}
+    return {record.id: record.status for record in write_features(source, place).failures}
 
 
 @pytest.mark.parametrize("kind", [LISTS, pa.large_list(pa.float64()), pa.list_(pa.int32())])

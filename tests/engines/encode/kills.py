@@ -3,13 +3,9 @@
 import itertools
 import os
 
-from taskcodec.engines.encode.decide import encode_job
+from taskcodec.engines.encode.execute import encode_job
 from taskcodec.errors import TaskcodecError
 from taskcodec.store import Store
-
-
-def silent(*_):
-    """Nobody looks."""
 
 
 class Killed(BaseException):
@@ -29,7 +25,7 @@ def killed_at(moment, monkeypatch, *arguments):
         patch.setattr("os.replace", stop)
         patch.setattr("os.fsync", lambda file: None)
         try:
-            encode_job(*arguments, silent, silent, silent)
+            encode_job(*arguments)
         except Killed:
             return True
     return False

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 import taskcodec
-from taskcodec.engines.encode.decide import EncodeOptions, encode_job
+from taskcodec.engines.encode.decide import EncodeOptions, decide
+from taskcodec.engines.encode.execute import encode_job
 from taskcodec.errors import BackboneError, StorageError
 from taskcodec.store.backend import open_blobs
 from taskcodec.store.format.manifest import read_manifest, write_manifest
 from tests.cli.commands import contents, refused, run
-from tests.engines.encode.kills import killed_at, silent
+from tests.engines.encode.kills import killed_at
 from tests.engines.encode.vectors import low_rank
 
 
@@ -124,19 +125,18 @@ def test_an_append_after_another_version_of_the_fit_takes_the_store_as_it_is(tmp
     np.save(tmp_path / "y.npy", low_rank(300, seed=0)[::-1])
     run("encode", tmp_path / "x.npy", tmp_path / "s.tcz")
     fingerprint = taskcodec.open(tmp_path / "s.tcz").manifest.fingerprint
-    monkeypatch.setattr("taskcodec.engines.encode.decide.fit_usual", None)
+    monkeypatch.setattr("taskcodec.engines.encode.execute.fit_usual", None)
     run("encode", tmp_path / "y.npy", tmp_path / "s.tcz", "--append")
     assert taskcodec.open(tmp_path / "s.tcz").manifest.fingerprint == fingerprint
     with pytest.raises(StorageError, match="no store to append to"):
-        encode_job(str(tmp_path / "y.npy"), str(tmp_path / "t.tcz"), EncodeOptions(append=True), silent, silent, silent)
+        encode_job(str(tmp_path / "y.npy"), str(tmp_path / "t.tcz"), EncodeOptions(append=True))
 
 
 def test_a_bad_backbone_is_refused_before_the_store_that_lies_there(tmp_path):
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(100, 4)).astype("f4"))
-    options = {"progress": lambda *_: None, "watch": lambda *_: None, "say": lambda _: None}
     (tmp_path / "x.zip").write_bytes(b"occupied")
     with pytest.raises(BackboneError, match="nonsense:x: no such backbone"):
-        encode_job(str(tmp_path / "x.npy"), str(tmp_path / "x.zip"), EncodeOptions(backbone="nonsense:x"), **options)
+        decide(tmp_path / "x.npy", tmp_path / "x.zip", EncodeOptions(backbone="nonsense:x"))
 
 
 def test_a_run_that_encodes_nothing_says_nothing_of_the_rate(inputs, tmp_path):

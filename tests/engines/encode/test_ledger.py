@@ -148,7 +148,7 @@ def test_resuming_takes_the_codec_of_the_unfinished_store(inputs, tmp_path, monk
     half = taskcodec.open(store)
     assert 0 < len(half) < 4000
     # A machine that rounds otherwise would fit a codec with another fingerprint: so nothing may be fitted again.
-    monkeypatch.setattr("taskcodec.engines.encode.decide.fit_usual", None)  # which would fail
+    monkeypatch.setattr("taskcodec.engines.encode.execute.fit_usual", None)  # which would fail
     run("encode", inputs / "a.npy", store, *command)
     opened = taskcodec.open(store)
     assert opened.codec.fingerprint == half.codec.fingerprint

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 import taskcodec
-from taskcodec.engines.encode.decide import EncodeOptions, encode_job
+from taskcodec.engines.encode.decide import EncodeOptions
+from taskcodec.engines.encode.execute import encode_job
 from taskcodec.engines.encode.local import FEATURE_BATCH
 from taskcodec.fitting.closed_form.given import LARGEST
 from tests.cli.commands import contents, refused, run
-from tests.engines.encode.kills import committed, killed_at, silent
+from tests.engines.encode.kills import committed, killed_at
 from tests.engines.encode.vectors import low_rank
 
 
@@ -121,7 +122,7 @@ def test_killed_at_every_file_and_run_again_gives_the_same_bytes(tmp_path, monke
         if not killed_at(moment, monkeypatch, *job):
             break
         between += 0 < max(committed(store.parent / part) for part in (name, f"{name}.partial")) < 700
-        encode_job(*job, silent, silent, silent)
+        encode_job(*job)
         assert [path.name for path in store.parent.iterdir()] == [name]
         whole = tmp_path / f"whole-{name}"
         if store.is_file():
@@ -141,7 +142,7 @@ def test_photographs_killed_and_run_again_give_the_same_bytes(collection, tmp_pa
         job = (str(photos), str(tmp_path / f"{moment}.tcz"), EncodeOptions(chunk_rows=16))
         assert killed_at(moment, monkeypatch, *job)
         found.append(committed(job[1]))
-        encode_job(*job, silent, silent, silent)
+        encode_job(*job)
         assert contents(tmp_path / f"{moment}.tcz") == contents(tmp_path / "whole.tcz")
     assert set(found) == {0, 16, 32}
 
@@ -152,7 +153,7 @@ def test_an_append_killed_at_every_file_and_run_again_gives_the_same_bytes(tmp_p
     run("encode", tmp_path / "x.npy", tmp_path / "begun.tcz", "--chunk", "128")
     shutil.copytree(tmp_path / "begun.tcz", tmp_path / "whole.tcz")
     job = (str(tmp_path / "y.npy"), str(tmp_path / "s.tcz"), EncodeOptions(append=True))
-    encode_job(job[0], str(tmp_path / "whole.tcz"), job[2], silent, silent, silent)
+    encode_job(job[0], str(tmp_path / "whole.tcz"), job[2])
     between = 0
     for moment in itertools.count():
         shutil.rmtree(tmp_path / "s.tcz", ignore_errors=True)
@@ -160,7 +161,7 @@ def test_an_append_killed_at_every_file_and_run_again_gives_the_same_bytes(tmp_p
         if not killed_at(moment, monkeypatch, *job):
             break
         between += 300 < committed(tmp_path / "s.tcz") < 700
-        encode_job(*job, silent, silent, silent)
+        encode_job(*job)
         assert contents(tmp_path / "s.tcz") == contents(tmp_path / "whole.tcz"), moment
     assert moment > 12
     assert between > 3, "kills fell between two commits"

@@ -101,7 +101,7 @@ def test_outputs_are_written_however_they_are_named(folder, verb, name):
 
 
 def test_an_output_that_is_a_folder_is_told_before_anything_is_computed(folder, monkeypatch):
-    monkeypatch.setattr("taskcodec.cli.jobs.fit_codec", None)  # which would fail
+    monkeypatch.setattr("taskcodec.api.fit.fit_codec", None)  # which would fail
     for typed in (".", "deep", "deep/", ".."):
         refused(folder, "fit", "a.npy", "-o", typed, code=1, says=["cannot be written (a folder"])
 
@@ -251,11 +251,11 @@ def test_a_stopped_overwrite_keeps_the_old_store_and_resumes(inputs, tmp_path):
 
 def test_overwrite_where_places_cannot_be_swapped(inputs):
     """In this process: a memory file system is not shared."""
-    from taskcodec.engines.encode.decide import EncodeOptions, encode_job
+    from taskcodec.engines.encode.decide import EncodeOptions
+    from taskcodec.engines.encode.execute import encode_job
 
     def encode(source, **options):
-        place, nothing = "memory://overwrite/s.tcz", lambda *_: None
-        return encode_job(str(inputs / source), place, EncodeOptions(**options), nothing, nothing, nothing)
+        return encode_job(inputs / source, "memory://overwrite/s.tcz", EncodeOptions(**options)).store
 
     encode("a.npy")
     with pytest.raises(taskcodec.TaskcodecError, match="no-such"):

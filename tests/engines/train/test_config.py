@@ -303,7 +303,7 @@ def test_the_ready_ones_are_good(path, tmp_path, monkeypatch):
 def test_what_fits_no_data_is_said_before_training(tmp_path):
     if find_spec("lightning") is None:
         pytest.skip("no lightning")
-    from taskcodec.engines.train.job import train_all
+    from taskcodec.engines.train.job import TrainOptions, train_all
 
     for old, new, says in (
         ("rotations", "mnist", "augmentations: augmentations 'mnist' are for images"),
@@ -311,6 +311,6 @@ def test_what_fits_no_data_is_said_before_training(tmp_path):
     ):
         (tmp_path / "c.yaml").write_text(GOOD.replace(old, new, 1))
         with pytest.raises(TaskcodecError) as found:
-            train_all(read_config(tmp_path / "c.yaml"), tmp_path / "x.codec", resume=True)
+            train_all(read_config(tmp_path / "c.yaml"), tmp_path / "x.codec", TrainOptions(resume=True))
         assert says in str(found.value)
         assert isinstance(found.value, UsageError | SourceError)

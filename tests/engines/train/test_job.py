@@ -14,7 +14,7 @@ from taskcodec.errors import StorageError, TaskcodecError, UsageError
 
 if any(find_spec(name) is None for name in ("lightning", "kornia", "yaml")):
     pytest.skip("the train extra is not installed", allow_module_level=True)
-from taskcodec.engines.train.job import train_all
+from taskcodec.engines.train.job import TrainOptions, train_all
 
 CONFIG = """
 data: {source: points.npy}
@@ -36,7 +36,7 @@ def refused(folder, output, **options):
     """The message of a refusal, which leaves nothing behind."""
     before = sorted(folder.rglob("*"))
     with pytest.raises(TaskcodecError) as found:
-        train_all(read_config("c.yaml"), folder / output, **options)
+        train_all(read_config("c.yaml"), folder / output, TrainOptions(**options))
     assert sorted(folder.rglob("*")) == before
     assert isinstance(found.value, StorageError | UsageError)
     return str(found.value)
@@ -56,8 +56,8 @@ def test_a_finished_codec_is_replaced_only_where_that_is_said(folder):
     output = folder / "x.codec"
     first = train_all(read_config("c.yaml"), output)[0]
     assert "go on (--resume), begin anew (--overwrite)" in refused(folder, "x.codec")
-    assert train_all(read_config("c.yaml"), output, resume=True)[0] == first
-    again = train_all(read_config("c.yaml", seed=5), output, overwrite=True)[0]
+    assert train_all(read_config("c.yaml"), output, TrainOptions(resume=True))[0] == first
+    again = train_all(read_config("c.yaml", seed=5), output, TrainOptions(overwrite=True))[0]
     assert again.fingerprint != first.fingerprint
     for path in (folder / "x.codec.training").iterdir():
         path.unlink()

@@ -437,3 +437,12 @@ def test_results_of_something_else_are_not_replaced(tmp_path):
     with pytest.raises(StorageError, match="not replaced"):
         benchmark([place], tmp_path / "out", BenchmarkPlan(codecs=("sign",)))
     assert (tmp_path / "out" / "results.json").read_text() == '{"mine": 1}'
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [({"split": "halves"}, "none of auto, folders, folds"), ({"probe": "svm"}, "neither ridge nor logistic")],
+)
+def test_a_plan_of_what_there_is_not_is_refused(options, says):
+    with pytest.raises(UsageError, match=says):
+        BenchmarkPlan(**options)

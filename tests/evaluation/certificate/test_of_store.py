@@ -11,16 +11,15 @@ import torch
 from PIL import Image
 
 import taskcodec
-from taskcodec.data import open_source
 from taskcodec.data.augmentations.draws import AUGMENTATIONS, augment
-from taskcodec.engines.encode.local import encode_source
+from taskcodec.engines.encode.decide import EncodeOptions
+from taskcodec.engines.encode.execute import encode_job
 from taskcodec.errors import CorruptFileError, ForeignFileError, FutureVersionError, MismatchError, UsageError
-from taskcodec.evaluation.certificate.of_store import certify
+from taskcodec.evaluation.certificate.of_store import CertificatePlan, certify
 from taskcodec.fitting.gradient.recipe import NetworkChoice, Recipe, Schedule
 from taskcodec.fitting.gradient.training import TrainingSet, train
 from taskcodec.store import SampleRecord, StoreWriter, pack_zip
 from taskcodec.store.format.manifest import canonical, sha256
-from taskcodec.transforms.backbones import load_backbone
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def folder(tmp_path_factory):
     np.save(root / "views.npy", x + 0.05 * rng.normal(size=(27, 150, 12)).astype("f4"))
     for name, bits in (("fine", 60), ("poor", 5)):
         codec = taskcodec.fit(x, bits=bits)
-        encode_source(open_source(root / "x.npy"), codec, root / f"{name}.tcz")
+        encode_job(root / "x.npy", root / f"{name}.tcz", EncodeOptions(codec=codec))
     return root
 
 
@@ -140,22 +139,22 @@ def test_a_zip_file_is_certified_but_not_written(folder, copy, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error", "says"),
+    ("arguments", "augmentations", "error", "says"),
     [
-        ({"views": "x.npy"}, MismatchError, r"\(k, 150, 12\)"),
-        ({"views": "two.npy"}, UsageError, "at least 3"),
-        ({"views": "views.npy", "augmentations": "mild"}, UsageError, "are what they are"),
-        ({"views": "views.npy", "source": "x.npy"}, UsageError, "one of them"),
-        ({"source": "x.npy"}, UsageError, "--views"),
-        ({"augmentations": "mild"}, UsageError, "--source"),
-        ({"source": "x.npy", "augmentations": "wild"}, UsageError, "mirror, mild"),
+        ({"views": "x.npy"}, None, MismatchError, r"\(k, 150, 12\)"),
+        ({"views": "two.npy"}, None, UsageError, "at least 3"),
+        ({"views": "views.npy"}, "mild", UsageError, "are what they are"),
+        ({"views": "views.npy", "source": "x.npy"}, None, UsageError, "one of them"),
+        ({"source": "x.npy"}, None, UsageError, "--views"),
+        ({}, "mild", UsageError, "--source"),
+        ({"source": "x.npy"}, "wild", UsageError, "mirror, mild"),
     ],
 )
-def test_what_does_not_go_together_is_refused(folder, copy, arguments, error, says, monkeypatch):
+def test_what_does_not_go_together_is_refused(folder, copy, arguments, augmentations, error, says, monkeypatch):
     monkeypatch.chdir(folder)
     np.save(folder / "two.npy", np.zeros((2, 150, 12), "f4"))
     with pytest.raises(error, match=says):
-        certify(str(copy), **arguments)
+        certify(str(copy), **arguments, plan=CertificatePlan(augmentations))
 
 
 def test_a_source_is_no_store(folder):
@@ -171,16 +170,17 @@ def pictures(tmp_path_factory):
     for i in range(6):
         coarse = rng.integers(0, 256, size=(6 + i, 5, 3), dtype=np.uint8)
         Image.fromarray(coarse).resize((80, 64)).save(root / "p" / f"{i}.png")
-    codec = taskcodec.load_codec("lite0")
-    arguments = {"backbone": load_backbone("lite0"), "bits": 256, "refit": False}
-    encode_source(open_source(root / "p"), codec, root / "p.tcz", **arguments)
+    encode_job(root / "p", root / "p.tcz", EncodeOptions(codec="lite0", bits=256, refit=False))
     return root
 
 
 def test_a_store_of_images_through_its_backbone(pictures):
     seen = []
     found = certify(
-        str(pictures / "p.tcz"), source=str(pictures / "p"), pairs=24, progress=lambda *s: seen.append(s)
+        str(pictures / "p.tcz"),
+        source=str(pictures / "p"),
+        plan=CertificatePlan(pairs=24),
+        progress=lambda *s: seen.append(s),
     ).certificate
     assert (found.strength, found.views, found.samples) == ("mild", 24, 6)
     assert "random crop of 80 to 100 % of the area" in found.augmentations
@@ -190,8 +190,8 @@ def test_a_store_of_images_through_its_backbone(pictures):
 
 
 def test_the_sets_that_codecs_are_trained_with(pictures):
-    arguments = {"source": str(pictures / "p"), "pairs": 6}
-    first, again = (certify(str(pictures / "p.tcz"), augmentations="mnist", **arguments) for _ in range(2))
+    plan = CertificatePlan("mnist", pairs=6)
+    first, again = (certify(str(pictures / "p.tcz"), source=str(pictures / "p"), plan=plan) for _ in range(2))
     assert first == again
     assert "rotation 45 degrees" in first.certificate.augmentations
 
@@ -211,13 +211,12 @@ def test_other_images_of_the_same_names_and_sizes_are_refused(pictures, tmp_path
         (tmp_path / name).mkdir()
         for i in range(6):
             Image.open(pictures / "p" / f"{(i + turned) % 6}.png").save(tmp_path / name / f"{i}.bmp")
-    arguments = {"backbone": load_backbone("lite0"), "bits": 256, "refit": False}
-    place = tmp_path / "a.tcz"
-    encode_source(open_source(tmp_path / "a"), taskcodec.load_codec("lite0"), place, **arguments)
+    place, plan = tmp_path / "a.tcz", CertificatePlan(pairs=6)
+    encode_job(tmp_path / "a", place, EncodeOptions(codec="lite0", bits=256, refit=False))
     with pytest.raises(MismatchError, match=r"b: 0\.bmp is not the image .* \(other features\); so are 6 of 6"):
-        certify(str(place), source=str(tmp_path / "b"), pairs=6)
+        certify(str(place), source=str(tmp_path / "b"), plan=plan)
     assert taskcodec.open(place).certificate is None
-    assert certify(str(place), source=str(tmp_path / "a"), pairs=6).certificate.samples == 6
+    assert certify(str(place), source=str(tmp_path / "a"), plan=plan).certificate.samples == 6
 
 
 @pytest.mark.parametrize("kind", AUGMENTATIONS.values(), ids=lambda kind: kind.name)

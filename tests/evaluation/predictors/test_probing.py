@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.predictors.probing import probe_accuracy, probe_r2, probe_scores
-from taskcodec.evaluation.tasks.holdout import hold_out
+from taskcodec.evaluation.tasks.holdout import Splits, hold_out
 from taskcodec.evaluation.tasks.targets import Target
 
 
@@ -85,7 +85,7 @@ def labelled(rows=90):
         Target("class", "classification", every, labels, ("a", "b", "c")),
         Target("size", "regression", every, sizes, ()),
     )
-    return features, targets, hold_out(every, every, labels, [""] * rows, folds=3, repeats=1)
+    return features, targets, hold_out(every, every, labels, [""] * rows, Splits(folds=3, repeats=1))
 
 
 def test_scores_of_faithful_and_of_destroyed_features():

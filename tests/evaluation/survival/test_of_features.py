@@ -6,7 +6,7 @@ import pytest
 import taskcodec
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.evaluation.scores.verdict import LOSSLESS, LOSSY, UNDECIDED
-from taskcodec.evaluation.survival.of_features import Coded, EvaluationPlan, evaluate_features, headlines
+from taskcodec.evaluation.survival.of_features import Coded, Compared, EvaluationPlan, evaluate_features, headlines
 from taskcodec.evaluation.tasks.targets import make_target
 
 CODED = Coded("set", "codec", "setting", 12.5)
@@ -28,10 +28,10 @@ def data(seed, n=240, d=12):
     return x.astype("f4"), columns
 
 
-def run(raw, decoded, columns, plan=QUICK, ids=None, **options):
+def run(raw, decoded, columns, plan=QUICK, ids=None, groups=None, progress=None):
     targets = [make_target(name, column) for name, column in columns.items()]
     names = [str(i) for i in range(len(raw))] if ids is None else ids
-    return evaluate_features(raw, decoded, targets, names, CODED, plan=plan, **options)
+    return evaluate_features(Compared(raw, decoded, names, groups), targets, CODED, plan=plan, progress=progress)
 
 
 def test_rows_hold_everything_there_is_to_know():
@@ -127,7 +127,9 @@ def test_the_same_seed_says_the_same():
     x, columns = data(3)
     decoded = x + np.float32(0.5) * np.random.default_rng(1).normal(size=x.shape).astype("f4")
     assert run(x, decoded, columns) == run(x, decoded, columns)
-    assert run(x, decoded, columns) != run(x, decoded, columns, EvaluationPlan(("ridge",), folds=3, repeats=1, seed=1))
+    assert run(x, decoded, columns) != run(
+        x, decoded, columns, EvaluationPlan(predictors=("ridge",), folds=3, repeats=1, seed=1)
+    )
 
 
 def test_deltas_decide():
@@ -138,7 +140,7 @@ def test_deltas_decide():
             x,
             decoded,
             {"class": columns["class"]},
-            EvaluationPlan(("ridge",), folds=3, repeats=1, deltas={"accuracy": delta}),
+            EvaluationPlan(predictors=("ridge",), folds=3, repeats=1, deltas={"accuracy": delta}),
         )[0]
         for delta in (0.5, 1e-6)
     )
@@ -215,4 +217,4 @@ def test_numbers_that_cannot_be_scored_are_refused_by_the_name_of_their_task(odd
     column = ["5"] * 239 if odd == "6" else columns["number"][:-1]
     target = make_target("price", [*column, odd], "regression")
     with np.errstate(over="ignore"), pytest.raises(UsageError, match=r"price: r2 cannot be scored: .* leave outliers"):
-        evaluate_features(x, x, [target], [str(i) for i in range(240)], CODED, plan=QUICK)
+        evaluate_features(Compared(x, x, [str(i) for i in range(240)]), [target], CODED, plan=QUICK)

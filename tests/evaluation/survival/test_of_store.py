@@ -10,16 +10,15 @@ from PIL import Image
 
 import taskcodec
 from taskcodec.data import open_source
-from taskcodec.engines.encode.decide import EncodeOptions, encode_job
-from taskcodec.engines.encode.local import encode_source, write_features
+from taskcodec.engines.encode.decide import EncodeOptions
+from taskcodec.engines.encode.execute import encode_job
+from taskcodec.engines.encode.local import write_features
 from taskcodec.errors import MismatchError, SourceError, UsageError
-from taskcodec.evaluation.peers.own import SILENT
-from taskcodec.evaluation.survival.of_features import EvaluationPlan
-from taskcodec.evaluation.survival.of_store import evaluate
+from taskcodec.evaluation.survival.of_store import StorePlan, evaluate
 from taskcodec.evaluation.survival.raw_features import out_of_order
 from taskcodec.evaluation.tasks.holdout import LABELLED_SOURCE
 
-PLAN = EvaluationPlan(predictors=("ridge",), folds=3, repeats=1)
+PLAN = StorePlan(predictors=("ridge",), folds=3, repeats=1)
 
 
 def write_csv(path, header, rows):
@@ -40,7 +39,7 @@ def vectors(tmp_path_factory):
     rows = [(i, f"c{c}", f"{v:.4f}", i // 2) for i, (c, v) in enumerate(zip(classes, x[:, 5], strict=True))]
     write_csv(folder / "y.csv", ("id", "class", "number", "pair"), rows)
     codec = taskcodec.fit(np.delete(x, 7, axis=0), bits=80)
-    encode_source(open_source(folder / "x.npy"), codec, folder / "x.tcz")
+    encode_job(folder / "x.npy", folder / "x.tcz", EncodeOptions(codec=codec))
     return folder
 
 
@@ -63,7 +62,7 @@ def test_what_is_missing_or_wrong_is_told(vectors, tmp_path):
         evaluate(store, labels=labels)
     for given in ({"kinds": ["regression"]}, {"groups": str(vectors / "y.csv") + ":pair"}):
         with pytest.raises(UsageError, match=r"give --labels FILE\.csv"):
-            evaluate(store, raw=str(vectors / "raw.npy"), **given)
+            evaluate(store, raw=str(vectors / "raw.npy"), plan=StorePlan(**given))
     with pytest.raises(MismatchError, match="400 rows of 20"):
         evaluate(store, labels=labels, raw=str(vectors / "x.npy"))
     with pytest.raises(UsageError, match="go with a store"):
@@ -77,7 +76,7 @@ def test_what_is_missing_or_wrong_is_told(vectors, tmp_path):
     with pytest.raises(MismatchError, match="3 features"):
         evaluate(store, labels=labels, source=str(tmp_path / "narrow.npy"))
     with pytest.raises(UsageError, match="name one column"):
-        evaluate(store, labels=labels, raw=str(vectors / "raw.npy"), groups=str(vectors / "y.csv"))
+        evaluate(store, labels=labels, raw=str(vectors / "raw.npy"), plan=StorePlan(groups=str(vectors / "y.csv")))
 
 
 def test_without_labels_it_tells_what_needs_none(vectors):
@@ -100,7 +99,7 @@ def test_labels_in_a_store_that_are_no_task_do_not_stop_it(vectors, tmp_path):
     """As of photographs that all lie in one folder."""
     write_csv(tmp_path / "one.csv", ("id", "label"), [(i, "2026") for i in range(400)])
     source = replace(open_source(vectors / "x.npy"), labels=["2026"] * 400)
-    encode_source(source, taskcodec.load_codec(vectors / "x.tcz"), tmp_path / "s.tcz")
+    encode_job(source, tmp_path / "s.tcz", EncodeOptions(codec=str(vectors / "x.tcz")))
     found = evaluate(str(tmp_path / "s.tcz"), raw=str(vectors / "raw.npy"))
     assert found.rows == ()
     assert found.kept.recall_at_10 is not None
@@ -136,8 +135,7 @@ def test_a_file_of_vectors_is_encoded_first_and_groups_are_kept(vectors):
     found = evaluate(
         str(vectors / "x.npy"),
         labels=[str(vectors / "y.csv") + ":class"],
-        groups=str(vectors / "y.csv") + ":pair",
-        plan=PLAN,
+        plan=replace(PLAN, groups=str(vectors / "y.csv") + ":pair"),
     )
     assert found.rows[0].samples == 399
     assert found.rows[0].value > 0.9
@@ -145,7 +143,7 @@ def test_a_file_of_vectors_is_encoded_first_and_groups_are_kept(vectors):
 
 def test_a_source_is_encoded_as_encode_does_by_itself(vectors, photos, tmp_path):
     for source in (vectors / "x.npy", photos):
-        store = encode_job(str(source), str(tmp_path / f"{source.stem}.tcz"), EncodeOptions(), *SILENT)
+        store = encode_job(source, tmp_path / f"{source.stem}.tcz").store
         found, stored = evaluate(str(source), plan=PLAN), evaluate(str(store.place), source=str(source), plan=PLAN)
         assert found.bits_per_sample == stored.bits_per_sample
         assert found.kept == stored.kept
@@ -170,7 +168,7 @@ def test_a_codec_fitted_with_these_labels_is_refused(vectors, tmp_path):
     source = open_source(vectors / "x.npy")
     codec = taskcodec.load_codec(vectors / "x.tcz")
     codec = replace(codec, provenance={**codec.provenance, LABELLED_SOURCE: source.descriptor()["sha256"]})
-    encode_source(source, codec, tmp_path / "s.tcz")
+    encode_job(source, tmp_path / "s.tcz", EncodeOptions(codec=codec))
     with pytest.raises(UsageError, match="fitted with the labels of these samples"):
         evaluate(str(tmp_path / "s.tcz"), labels=[str(vectors / "y.csv")], source=str(vectors / "x.npy"))
     assert evaluate(str(tmp_path / "s.tcz"), source=str(vectors / "x.npy")).rows == ()  # what needs none tells no lie
@@ -208,27 +206,27 @@ def test_a_folder_of_images_and_the_features_kept_beside_it(photos, monkeypatch)
 def test_a_store_of_images_keeps_its_raw_features_too(photos, tmp_path, monkeypatch):
     from taskcodec.transforms.backbones import load_backbone
 
-    backbone, codec = load_backbone("lite0"), taskcodec.load_codec("lite0")
-    encode_source(open_source(photos), codec, tmp_path / "p.tcz", backbone=backbone, bits=300)
+    backbone = load_backbone("lite0")
+    encode_job(photos, tmp_path / "p.tcz", EncodeOptions(codec="lite0", bits=300))
     first = evaluate(str(tmp_path / "p.tcz"), source=str(photos), plan=PLAN)
     write_features(open_source(photos), tmp_path / "raw.npy", backbone)
     given = evaluate(str(tmp_path / "p.tcz"), raw=str(tmp_path / "raw.npy"), plan=PLAN)
     assert given.rows == first.rows
-    other = tmp_path / "other"
+    other, cached = tmp_path / "other", replace(PLAN, cache=str(tmp_path / "new" / "cache"))
     shutil.copytree(photos, other)
     first_file, *_, last_file = sorted(path for path in other.rglob("*") if path.is_file())
     last_file.write_bytes(last_file.read_bytes() + b"more")
     with pytest.raises(MismatchError, match="1 files are not those"):
-        evaluate(str(tmp_path / "p.tcz"), source=str(other), cache=str(tmp_path / "new" / "cache"), plan=PLAN)
+        evaluate(str(tmp_path / "p.tcz"), source=str(other), plan=cached)
     first_file.unlink()
     with pytest.raises(MismatchError, match="lacks 1 of the samples"):
-        evaluate(str(tmp_path / "p.tcz"), source=str(other), cache=str(tmp_path / "new" / "cache"), plan=PLAN)
+        evaluate(str(tmp_path / "p.tcz"), source=str(other), plan=cached)
     assert not (tmp_path / "new").exists(), "what was refused is kept for no other run"
-    evaluate(str(tmp_path / "p.tcz"), source=str(photos), cache=str(tmp_path / "new" / "cache"), plan=PLAN)
+    evaluate(str(tmp_path / "p.tcz"), source=str(photos), plan=cached)
     assert list((tmp_path / "new" / "cache").glob("taskcodec-raw-*.npy"))
     monkeypatch.setattr("taskcodec.transforms.backbones.load_backbone_for", None)
     again = evaluate(str(tmp_path / "p.tcz"), plan=PLAN)  # neither source nor backbone
     assert again.rows == first.rows
     assert "kept from an earlier run" in again.notes[0]
     with pytest.raises(UsageError, match="--source"):
-        evaluate(str(tmp_path / "p.tcz"), cache=str(tmp_path / "elsewhere"), plan=PLAN)
+        evaluate(str(tmp_path / "p.tcz"), plan=replace(PLAN, cache=str(tmp_path / "elsewhere")))

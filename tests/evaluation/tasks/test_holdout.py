@@ -6,6 +6,7 @@ from taskcodec.evaluation.tasks.holdout import (
     LABELLED_SOURCE,
     Holdout,
     Split,
+    Splits,
     hold_out,
     refuse_labelled_fit,
     split_by_folder,
@@ -31,7 +32,7 @@ def test_copies_ids_and_groups_make_units():
 def test_folds_keep_units_whole_and_test_every_row_once_a_repeat(classes):
     rng = np.random.default_rng(1)
     units = rng.integers(0, 60, 120)
-    found = hold_out(np.arange(120), units, classes, [str(i) for i in range(120)], folds=4, repeats=3)
+    found = hold_out(np.arange(120), units, classes, [str(i) for i in range(120)], Splits(folds=4, repeats=3))
     assert len(found.splits) == 12
     for split in found.splits:
         assert not np.intersect1d(units[split.train], units[split.test]).size
@@ -43,7 +44,7 @@ def test_folds_keep_units_whole_and_test_every_row_once_a_repeat(classes):
 
 def test_folds_keep_classes_in_proportion():
     classes = np.repeat([0, 1, 2], [50, 30, 10])
-    found = hold_out(np.arange(90), np.arange(90), classes, [""] * 90, folds=5, repeats=1)
+    found = hold_out(np.arange(90), np.arange(90), classes, [""] * 90, Splits(folds=5, repeats=1))
     for split in found.splits:
         assert np.bincount(classes[split.test]).tolist() == [10, 6, 2]
 
@@ -56,7 +57,7 @@ def test_folders_decide_where_there_are_any():
     assert split_by_folder(["a/1.jpg", "train/2.jpg"]) is None
     found = hold_out(np.arange(5), np.arange(5), None, ids)
     assert (len(found.splits), found.words) == (1, "by folder")
-    assert len(hold_out(np.arange(5), np.arange(5), None, ids, how="folds", repeats=1).splits) == 5
+    assert len(hold_out(np.arange(5), np.arange(5), None, ids, Splits(split="folds", repeats=1)).splits) == 5
 
 
 def test_leakage_between_folders_is_refused_and_can_be_split_anew():
@@ -66,7 +67,7 @@ def test_leakage_between_folders_is_refused_and_can_be_split_anew():
     units = unit_numbers(x, ids)
     with pytest.raises(UsageError, match=r"train/c/3.jpg and test/c/30.jpg are one.*--split folds"):
         hold_out(np.arange(40), units, None, ids)
-    for split in hold_out(np.arange(40), units, None, ids, how="folds").splits:
+    for split in hold_out(np.arange(40), units, None, ids, Splits(split="folds")).splits:
         assert (3 in split.test) == (30 in split.test)
     with pytest.raises(UsageError, match="both sides"):
         hold_out(np.arange(40), unit_numbers(features(40), ids, ["house"] * 40), None, ids)
@@ -83,7 +84,7 @@ def test_too_little_to_split_is_refused():
     with pytest.raises(UsageError, match=r"--folds \d+ needs"):
         hold_out(np.arange(6), np.zeros(6, np.int64), None, [""] * 6)
     with pytest.raises(UsageError, match="--split folders"):
-        hold_out(np.arange(6), np.arange(6), None, ["x.jpg"] * 6, how="folders")
+        hold_out(np.arange(6), np.arange(6), None, ["x.jpg"] * 6, Splits(split="folders"))
     with pytest.raises(UsageError, match="labelled samples"):
         hold_out(np.array([0, 1]), np.arange(3), None, ["train/1", "train/2", "test/3"])
 
@@ -97,14 +98,19 @@ def test_a_leaking_split_is_refused():
 def test_names_of_groups_stay_on_one_side():
     groups = [f"house {i // 6}" for i in range(90)]
     ids = [str(i) for i in range(90)]
-    found = hold_out(np.arange(90), unit_numbers(features(90), ids, groups), None, ids, folds=3, repeats=1)
+    found = hold_out(np.arange(90), unit_numbers(features(90), ids, groups), None, ids, Splits(folds=3, repeats=1))
     for split in found.splits:
         assert not {groups[row] for row in split.train} & {groups[row] for row in split.test}
 
 
 def test_one_seed_gives_one_split():
     first, second, other = (
-        hold_out(np.arange(90), np.arange(90), None, [""] * 90, folds=3, seed=seed).splits for seed in (0, 0, 1)
+        hold_out(np.arange(90), np.arange(90), None, [""] * 90, Splits(folds=3, seed=seed)).splits for seed in (0, 0, 1)
     )
     assert all(np.array_equal(a.test, b.test) for a, b in zip(first, second, strict=True))
     assert not all(np.array_equal(a.test, b.test) for a, b in zip(first, other, strict=True))
+
+
+def test_another_way_to_split_is_refused():
+    with pytest.raises(UsageError, match="--split halves is none of auto, folders, folds"):
+        Splits("halves")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from taskcodec.codec import Codec
+from taskcodec.engines.shift import measure_shift
 from taskcodec.errors import MismatchError, UsageError
-from taskcodec.evaluation.survival.shift import measure_shift
 from taskcodec.fitting import fit
 from taskcodec.fitting.closed_form.likeness import likeness
 from taskcodec.fitting.closed_form.outliers import without_outliers

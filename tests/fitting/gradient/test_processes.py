@@ -27,14 +27,15 @@ training: {steps: 40, batch: 64, checkpoint_every: 5, accelerator: cpu, devices:
 """
 TWO_CLOCKS = """
 import os
+from pathlib import Path
 import numpy as np, torch
 from taskcodec.fitting.gradient.recipe import NetworkChoice, Recipe, Schedule
-from taskcodec.fitting.gradient.training import TrainingSet, train
+from taskcodec.fitting.gradient.training import TrainingSet, Work, train
 mlp = NetworkChoice("mlp", {"hidden": [8]})
 schedule = Schedule(20, 64, checkpoint_every=5, accelerator="cpu", devices=2)
 late = {"0": 1e6, "1": 0.0}[os.environ.get("LOCAL_RANK", "0")]
 x = torch.from_numpy(np.load("points.npy"))
-trained = train(TrainingSet(x), Recipe("VC", 0.1, 1, mlp, mlp), schedule, folder="work", seconds=late)
+trained = train(TrainingSet(x), Recipe("VC", 0.1, 1, mlp, mlp), schedule, Work(Path("work"), seconds=late))
 print(trained.step, trained.codec is not None, flush=True)
 """
 
@@ -110,8 +111,8 @@ def test_a_loss_that_one_of_them_finds_not_finite_stops_both(folder):
 
 
 def test_several_devices_leave_no_room_for_jobs(folder, monkeypatch):
-    from taskcodec.engines.train.job import train_all
+    from taskcodec.engines.train.job import TrainOptions, train_all
 
     monkeypatch.chdir(folder)
     with pytest.raises(UsageError, match="--jobs 2: a training on 2 devices runs alone"):
-        train_all(read_config("c.yaml", betas=[0.1, 0.2]), folder / "x.codec", jobs=2)
+        train_all(read_config("c.yaml", betas=[0.1, 0.2]), folder / "x.codec", TrainOptions(jobs=2))

@@ -19,7 +19,7 @@ from taskcodec.coding import encode_block  # noqa: E402
 from taskcodec.errors import CorruptFileError, MismatchError, UsageError  # noqa: E402
 from taskcodec.fitting.gradient.data import rows_of  # noqa: E402
 from taskcodec.fitting.gradient.recipe import ENTROPY_MODELS, LAST, NetworkChoice, Recipe, Schedule  # noqa: E402
-from taskcodec.fitting.gradient.training import TrainingSet, train  # noqa: E402
+from taskcodec.fitting.gradient.training import TrainingSet, Work, train  # noqa: E402
 from tests import ROOT  # noqa: E402
 
 MLP = NetworkChoice("mlp", {"hidden": [16]})
@@ -119,16 +119,17 @@ def test_each_stretch_sees_every_sample_once():
 SCHEDULE = Schedule(80, batch=64, learning_rate=3e-3, checkpoint_every=10, accelerator="cpu")
 SCRIPT = """
 import sys, time, torch
+from pathlib import Path
 sys.path.insert(0, {tests!r})
 from tests.fitting.gradient.test_training import SCHEDULE, VC, X, turned
-from taskcodec.fitting.gradient.training import TrainingSet, train
-train(TrainingSet(X, views=turned), VC, SCHEDULE, folder=sys.argv[1], progress=lambda done, of: time.sleep(0.05))
+from taskcodec.fitting.gradient.training import TrainingSet, Work, train
+train(TrainingSet(X, views=turned), VC, SCHEDULE, Work(Path(sys.argv[1])), progress=lambda done, of: time.sleep(0.05))
 """
 
 
 def test_a_killed_training_takes_the_path_it_would_have_taken(tmp_path):
     data = TrainingSet(X, views=turned)
-    whole = train(data, VC, SCHEDULE, folder=tmp_path / "whole").codec
+    whole = train(data, VC, SCHEDULE, Work(tmp_path / "whole")).codec
     script = SCRIPT.format(tests=str(ROOT))
     killed = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "killed")])
     for _ in range(1200):
@@ -139,23 +140,23 @@ def test_a_killed_training_takes_the_path_it_would_have_taken(tmp_path):
     assert killed.wait() == -signal.SIGKILL
     step = torch.load(tmp_path / "killed" / LAST, weights_only=True)["global_step"]
     assert SCHEDULE.checkpoint_every <= step < SCHEDULE.steps, "killed between two checkpoints"
-    resumed = train(data, VC, SCHEDULE, folder=tmp_path / "killed", resume=True).codec
+    resumed = train(data, VC, SCHEDULE, Work(tmp_path / "killed", resume=True)).codec
     for key, weights in whole.networks.tensors().items():
         assert np.allclose(weights, resumed.networks.tensors()[key], atol=1e-5), key
     assert whole.provenance["trained_bits"] == pytest.approx(resumed.provenance["trained_bits"], abs=1e-4)
     log = [(tmp_path / name / "metrics.csv").read_text().splitlines() for name in ("whole", "killed")]
     assert [line.split(",")[-1] for line in log[0]] == [line.split(",")[-1] for line in log[1]]
-    again = train(data, VC, SCHEDULE, folder=tmp_path / "killed", resume=True)
+    again = train(data, VC, SCHEDULE, Work(tmp_path / "killed", resume=True))
     assert again.step == SCHEDULE.steps
     assert (tmp_path / "killed" / "metrics.csv").read_text().splitlines() == log[1]
 
 
 def test_it_stops_on_the_clock_and_goes_on(tmp_path):
     data = TrainingSet(X)
-    first = train(data, VC, SCHEDULE, folder=tmp_path, seconds=0)
+    first = train(data, VC, SCHEDULE, Work(tmp_path, seconds=0))
     assert (first.codec, first.step, first.steps) == (None, 10, 80)
     with pytest.raises(MismatchError, match=rf"{LAST}: .* model.beta is 0.05 there and 0.5 here"):
-        train(data, Recipe("VC", 0.5, 3, MLP, MLP), SCHEDULE, folder=tmp_path, resume=True)
+        train(data, Recipe("VC", 0.5, 3, MLP, MLP), SCHEDULE, Work(tmp_path, resume=True))
     other = X.clone()
     other[1, 0] += 1e-3
     for changed, told, says in (
@@ -164,21 +165,21 @@ def test_it_stops_on_the_clock_and_goes_on(tmp_path):
         (data, {"augmentations": "rotations"}, "augmentations is missing there and rotations here"),
     ):
         with pytest.raises(MismatchError, match=says):
-            train(changed, VC, SCHEDULE, folder=tmp_path, resume=True, provenance=told)
-    done = train(data, VC, SCHEDULE, folder=tmp_path, resume=True)
+            train(changed, VC, SCHEDULE, Work(tmp_path, resume=True), provenance=told)
+    done = train(data, VC, SCHEDULE, Work(tmp_path, resume=True))
     assert done.step == 80
-    again = train(data, VC, SCHEDULE, folder=tmp_path, resume=True)
+    again = train(data, VC, SCHEDULE, Work(tmp_path, resume=True))
     assert again.codec.fingerprint == done.codec.fingerprint
     (tmp_path / LAST).write_bytes((tmp_path / LAST).read_bytes()[:500])
     with pytest.raises(CorruptFileError, match=LAST):
-        train(data, VC, SCHEDULE, folder=tmp_path, resume=True)
+        train(data, VC, SCHEDULE, Work(tmp_path, resume=True))
 
 
 @pytest.mark.parametrize("rate", [1e9, 1e30])
 def test_a_training_that_diverges_stops_and_says_where(tmp_path, rate):
     schedule = Schedule(60, batch=64, learning_rate=rate, warmup=0, checkpoint_every=20, accelerator="cpu")
     with pytest.raises(UsageError, match=rf"diverged: .* at step [0-9]+, with learning_rate {re.escape(f'{rate:g}')}"):
-        train(TrainingSet(X), VC, schedule, folder=tmp_path)
+        train(TrainingSet(X), VC, schedule, Work(tmp_path))
     assert not (tmp_path / f"{LAST}.partial").exists()
 
 

@@ -1,13 +1,13 @@
-"""`taskcodec benchmark`: parses, calls `taskcodec.evaluation.benchmark.run.benchmark`, prints."""
+"""`taskcodec benchmark`: parses, calls `taskcodec.benchmark`, prints."""
 
 import math
-import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from taskcodec.cli.output import progress_bar, show
+from taskcodec.cli.output import progress_bar, show, tell
 from taskcodec.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,27 +51,18 @@ def benchmark(
     json_: Annotated[bool, typer.Option("--json", help="Print the rows of results.json")] = False,
 ) -> None:
     """Measure rate against accuracy: ours, feature codecs, pixel codecs and yours, on your own labelled data."""
-    from taskcodec.evaluation.benchmark.extras import write_benchmark_report
+    from taskcodec.api.benchmark import benchmark as run
     from taskcodec.evaluation.benchmark.run import BenchmarkPlan
-    from taskcodec.evaluation.benchmark.run import benchmark as run
     from taskcodec.evaluation.rates.curves import as_records
     from taskcodec.evaluation.report.panels import caveats
 
-    if split not in ("auto", "folders", "folds"):
-        raise UsageError(f"--split {split} is none of auto, folders, folds")
-    if probe not in ("ridge", "logistic"):
-        raise UsageError(f"--probe {probe} is neither ridge nor logistic")
     plan = BenchmarkPlan(
         _listed(codecs), _numbers(rates), _listed(regime), backbone, fit_on, tuple(labels or ()), tuple(groups or ()),
         cast("Any", split), folds, seed, samples, cast("Any", probe),
     )  # fmt: skip
-    outcome = run(
-        places, out, plan, jobs=jobs or os.cpu_count() or 1, bars=progress_bar, command=["taskcodec", *sys.argv[1:]]
-    )
+    outcome = run(places, out, plan, jobs=jobs, bars=progress_bar, command=["taskcodec", *sys.argv[1:]])
     doubts = caveats(outcome.rows)
-    for note in (*outcome.notes, *(doubts if json_ else ())):
-        print(f"taskcodec: {note}", file=sys.stderr)
-    page = write_benchmark_report(outcome, out)
+    tell((*outcome.notes, *(doubts if json_ else ())))
     lines = [
         *lines_of(outcome, plan.rates or SHOWN_RATES),
         *_factor_lines(outcome),
@@ -79,7 +70,7 @@ def benchmark(
         *([""] if doubts else []),
         *doubts,
         "",
-        f"report: {page}",
+        f"report: {Path(out) / 'report.html'}",
     ]
     show(as_records(outcome.rows), json_, lines)
 

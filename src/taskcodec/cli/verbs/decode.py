@@ -24,7 +24,7 @@ def decode(
     json_: JsonOption = False,
 ) -> None:
     """Decode a store to features."""
-    from taskcodec.engines.encode.outputs import check_output
+    from taskcodec.engines.outputs import check_output
 
     opened = open_store(store)
     if opened.manifest.state != "complete":

@@ -17,12 +17,11 @@ def demo(
 ) -> None:
     """Encode real handwritten digits, train a predictor on what is decoded, and compare."""
     from taskcodec.cli.demonstration import run_demo
-    from taskcodec.transforms.backbones import load_backbone
 
     folder = output or Path(tempfile.mkdtemp(prefix="taskcodec-demo-"))
     folder.mkdir(parents=True, exist_ok=True)
     with progress_bar("digits") as report:
-        result = run_demo(folder, load_backbone("lite0"), report)
+        result = run_demo(folder, report)
     lines = [
         f"{result.samples} handwritten digits through a codec fitted to them",
         f"  source files      {human_bytes(result.source_bytes):>10}   (8 x 8 pixels each: tiny to begin with)",

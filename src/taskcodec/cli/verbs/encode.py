@@ -45,22 +45,19 @@ def encode(
     json_: JsonOption = False,
 ) -> None:
     """Encode images or features into a store; run the same command again to resume."""
-    from taskcodec.engines.encode.decide import EncodeOptions, encode_job, fitted_here
-    from taskcodec.evaluation.survival.shift import ShiftWatch
+    from taskcodec.engines.encode.decide import EncodeOptions
+    from taskcodec.engines.encode.execute import encode_job
 
-    watch, notes = ShiftWatch(), list[str]()
     options = EncodeOptions(
         codec, backbone, bits, labels, quality, fit, refit, append, overwrite, chunk, device, truncated
     )
     with progress_bar("encoding") as report:
-        result = encode_job(source, store, options, report, watch, notes.append)
-    info, shift = result.info(), watch.measure()
+        found = encode_job(source, store, options, report)
+    info, shift = found.store.info(), found.shift
     lines = info_lines(store, info)
     if info.failures:
-        reasons = result.failures.select(["id", "status"]).slice(0, 5).to_pylist()
+        reasons = found.store.failures.select(["id", "status"]).slice(0, 5).to_pylist()
         lines += [f"not coded: {row['id']}: {row['status']}" for row in reasons]
         lines += [f"... and {info.failures - 5} more; see `taskcodec info {store} --failures`"] * (info.failures > 5)
-    if shift is not None and shift.warning is not None and not fitted_here(options):
-        notes.append(f"warning: {shift.warning}")
-    tell(notes)
+    tell(found.notes)
     show({**asdict(info), "shift": None if shift is None else asdict(shift)}, json_, lines)

@@ -1,12 +1,11 @@
 """`taskcodec evaluate`: parses, calls `taskcodec.evaluation.survival.of_store.evaluate`, prints."""
 
-import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from taskcodec.cli.output import progress_bar, show
+from taskcodec.cli.output import progress_bar, show, tell
 from taskcodec.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,58 +76,32 @@ def evaluate(
     if certificate:
         if labels or kind or raw or groups or delta:
             raise UsageError("--certificate covers all tasks: it takes no --labels, --kind, --raw, --groups or --delta")
-        return _certify(place, json_, source, views, augmentations, pairs, seed, device)
+        from taskcodec.evaluation.certificate.of_store import CertificatePlan, certify
+
+        certificate_plan = CertificatePlan(augmentations, pairs, seed, device)
+        with progress_bar("views") as report:
+            certified = certify(place, source=source, views=views, plan=certificate_plan, progress=report)
+        tell(certified.notes)
+        return show(certified.certificate, json_, certificate_lines(place, certified.certificate))
     for flag in (flag for flag, value in given.items() if value is not None):
         raise UsageError(f"{flag} goes with --certificate")
     from taskcodec.evaluation.predictors.families import FAMILIES, QUICK
     from taskcodec.evaluation.predictors.metrics import deltas
-    from taskcodec.evaluation.survival.of_features import EvaluationPlan
+    from taskcodec.evaluation.survival.of_store import StorePlan
     from taskcodec.evaluation.survival.of_store import evaluate as run
 
-    if split not in ("auto", "folders", "folds"):
-        raise UsageError(f"--split {split} is none of auto, folders, folds")
     sets = {"quick": QUICK, "all": tuple(FAMILIES)}
     names = sets.get(predictors) or tuple(name.strip() for name in predictors.split(","))
-    plan = EvaluationPlan(names, cast("Splitting", split), folds, repeats, seed, deltas(delta or []))
+    plan = StorePlan(
+        cast("Splitting", split), folds, repeats, seed, names, deltas(delta or []), kind or [], groups, cache, device
+    )
     with progress_bar("evaluating") as report:
-        result = run(
-            place,
-            labels=labels or [],
-            kinds=kind or [],
-            groups=groups,
-            raw=raw,
-            source=source,
-            cache=cache,
-            plan=plan,
-            device=device,
-            progress=report,
-        )
-    for note in result.notes if json_ else ():
-        print(f"taskcodec: {note}", file=sys.stderr)
+        result = run(place, source=source, raw=raw, labels=labels or [], plan=plan, progress=report)
+    tell(result.notes if json_ else ())
     # Always a list: a record for each row, with what holds of the whole store in each; without labels that alone.
     whole = {"name": result.name, "bits_per_sample": result.bits_per_sample, **asdict(result.kept)}
     records = [{**whole, **asdict(row)} for row in result.rows] or [{**whole, "samples": result.samples}]
     show(records, json_, lines_of(result))
-
-
-def _certify(
-    place: str,
-    as_json: bool,
-    source: str | None,
-    views: str | None,
-    augmentations: str | None,
-    pairs: int | None,
-    seed: int,
-    device: str | None,
-) -> None:
-    from taskcodec.evaluation.certificate.of_store import certify
-
-    options: dict[str, Any] = {"source": source, "views": views, "augmentations": augmentations, "device": device}
-    with progress_bar("views") as report:
-        found = certify(place, pairs=pairs, seed=seed, progress=report, **options)
-    for note in found.notes:
-        print(f"taskcodec: {note}", file=sys.stderr)
-    show(found.certificate, as_json, certificate_lines(place, found.certificate))
 
 
 def certificate_lines(place: str, certificate: "Certificate") -> list[str]:

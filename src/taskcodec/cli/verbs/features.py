@@ -8,7 +8,6 @@ import typer
 
 from taskcodec.cli.options import BackboneOption, DeviceOption, SourceArgument, TruncatedOption
 from taskcodec.cli.output import JsonOption, progress_bar, show, tell
-from taskcodec.errors import UsageError
 
 EXAMPLE = "Example: taskcodec features photos/ -o photos.npy"
 
@@ -22,16 +21,11 @@ def features(
     json_: JsonOption = False,
 ) -> None:
     """Write the uncompressed features, in the order of a store's samples."""
-    from taskcodec.engines.encode.outputs import check_output
-    from taskcodec.engines.encode.sources import features_job
+    from taskcodec.api.features import features_to_file
 
-    if output.suffix.lower() != ".npy":
-        raise UsageError(f"{output}: features are written to a .npy file")
-    check_output(source, output, "npy")
-    notes = list[str]()
     with progress_bar("features") as report:
-        rows, failures = features_job(source, output, backbone, device, report, notes.append, truncated)
-    tell(notes)
-    lines = [f"{output}: {rows} rows"]
-    lines += [f"not read: {record.id}: {record.status}" for record in failures[:5]]
-    show({"rows": rows, "failures": [asdict(record) for record in failures]}, json_, lines)
+        found = features_to_file(source, output, backbone=backbone, truncated=truncated, device=device, progress=report)
+    tell(found.notes)
+    lines = [f"{output}: {found.rows} rows"]
+    lines += [f"not read: {record.id}: {record.status}" for record in found.failures[:5]]
+    show({"rows": found.rows, "failures": [asdict(record) for record in found.failures]}, json_, lines)

@@ -44,27 +44,13 @@ def fit(
     json_: JsonOption = False,
 ) -> None:
     """Fit a codec to a collection, without labels, in closed form."""
-    from taskcodec.cli.jobs import fit_job
-    from taskcodec.engines.encode.outputs import check_output
+    from taskcodec.api.fit import FitOptions, fit_source
+    from taskcodec.engines.outputs import check_output
 
     check_output(source, output, "codec")
-    notes = list[str]()
+    options = FitOptions(backbone, bits, step, tolerance, labels, kind, method, views, truncated, device)
     with progress_bar("fitting") as report:
-        codec = fit_job(
-            source,
-            backbone,
-            bits,
-            step,
-            tolerance,
-            labels,
-            kind,
-            method,
-            views,
-            device,
-            report,
-            notes.append,
-            truncated,
-        )
-    tell(notes)
-    codec.save(output)
-    show(codec_info(str(output), codec), json_, codec_lines(str(output), codec))
+        found = fit_source(source, options, progress=report)
+    tell(found.notes)
+    found.codec.save(output)
+    show(codec_info(str(output), found.codec), json_, codec_lines(str(output), found.codec))

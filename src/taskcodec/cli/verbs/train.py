@@ -39,19 +39,12 @@ def train(
     if minutes is not None and not minutes >= 0:
         raise UsageError(f"--minutes must be at least 0, found {minutes:g}")
     from taskcodec.engines.train.config import read_config
-    from taskcodec.engines.train.job import is_first_process, train_all
+    from taskcodec.engines.train.job import TrainOptions, is_first_process, train_all
 
     checked = read_config(config, beta or (), seed)
     with progress_bar("training") as report:
-        points = train_all(
-            checked,
-            output,
-            resume=resume,
-            seconds=None if minutes is None else 60 * minutes,
-            jobs=jobs,
-            progress=report,
-            overwrite=overwrite,
-        )
+        seconds = None if minutes is None else 60 * minutes
+        points = train_all(checked, output, TrainOptions(resume, overwrite, seconds, jobs), report)
     if not is_first_process():
         return
     if (left_out := points[0].left_out) is not None:

@@ -5,8 +5,9 @@ later its descriptor and the `first_index` that its samples count from.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+import pyarrow.compute as pc
 
 from taskcodec.codec import Codec
 from taskcodec.data.sources import FeatureSource, ImageSource, Source
@@ -16,19 +17,7 @@ from taskcodec.store.format.manifest import Manifest
 from taskcodec.store.format.samples import readable
 
 Entry = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is left to do in a store that is there.
-
-    Attributes:
-        action: "nothing", "resume" where a stopped run stopped, or "append" as a new source.
-        first_index: `source_index` of the source's first sample; None for a source that is yet to be appended.
-    """
-
-    action: str
-    first_index: int | None = 0
+Action = Literal["new", "resume", "append", "nothing"]
 
 
 class Names:
@@ -58,19 +47,6 @@ def names_for(source: Source, first_index: int, store: Store | None) -> Names | 
     return Names([] if store is None else store.records["id"].to_pylist())
 
 
-def request_of(
-    source: Source, codec: str | None, named: bool, bits: float | None, refit: bool, chunk_rows: int
-) -> dict[str, Any]:
-    """A request as the manifest keeps it; `codec` is a fingerprint, `named` whether the user asked for that codec."""
-    options = {"codec": codec, "named": named, "bits": bits, "refit": refit, "chunk_rows": chunk_rows}
-    return {**source.descriptor(), **options}
-
-
-def as_fitted(request: dict[str, Any], quality: str | None) -> dict[str, Any]:
-    """The request of a store whose codec is fitted to its source, at a quality unless a rate is given."""
-    return {**request, "fit": True, **({} if quality is None else {"quality": quality})}
-
-
 def is_same(manifest: Manifest, request: dict[str, Any]) -> bool:
     """Whether a store was begun with this request. A codec that was not named may be fitted anew: any is the same."""
     stored = {key: value for key, value in manifest.source.items() if key != "appended"}
@@ -79,8 +55,12 @@ def is_same(manifest: Manifest, request: dict[str, Any]) -> bool:
     return stored == request
 
 
-def plan(store: Store, name: str, source: Source, request: dict[str, Any], append: bool) -> Plan:
-    """What a request comes to in the store `name`. Raises StorageError where it would mix with something else."""
+def plan(store: Store, name: str, source: Source, request: Entry, append: bool) -> tuple[Action, int]:
+    """What a request comes to in the store `name`, and the `source_index` of the source's first sample.
+
+    It is "resume" where a stopped run stopped, "append" for a source that is yet to be appended, or "nothing". Raises
+    StorageError where the request would mix with something else.
+    """
     manifest = store.manifest
     appended = _appended(manifest)
     unfinished = manifest.state != "complete"
@@ -94,14 +74,19 @@ def plan(store: Store, name: str, source: Source, request: dict[str, Any], appen
             raise StorageError(f"{name}: {_mismatch(store, source, unfinished)}")
         if unfinished and appended:
             raise StorageError(f"{name}: an append to it is unfinished; run that command again")
-        return Plan("resume" if unfinished else "nothing")
+        return "resume" if unfinished else "nothing", 0
     wanted = _descriptor(request)
     entries = [_descriptor(entry) for entry in (manifest.source, *appended)]
     if not unfinished:
-        return Plan("nothing") if wanted in entries else Plan("append", None)
+        return ("nothing", 0) if wanted in entries else ("append", _next_index(store))
     if not appended or entries[-1] != wanted:
         raise StorageError(f"{name}: unfinished; run the command that it was stopped in again, then append")
-    return Plan("resume", int(appended[-1]["first_index"]))
+    return "resume", int(appended[-1]["first_index"])
+
+
+def _next_index(store: Store) -> int:
+    last = pc.max(store.records["source_index"]).as_py()
+    return 0 if last is None else int(last) + 1
 
 
 def with_appended(manifest: Manifest, source: Source, first_index: int) -> dict[str, Any]:

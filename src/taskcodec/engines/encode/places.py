@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from taskcodec.errors import StorageError, TaskcodecError, UsageError
 from taskcodec.store import Store
@@ -13,31 +14,32 @@ from taskcodec.store.format.manifest import CODEC_KEY, GROUP_KEY
 OWN = (GROUP_KEY, CODEC_KEY, "codes/", "samples/")
 
 
-def settled(place: str) -> str:
+def settled(place: Any) -> Any:
     """The one name of a place, however it was typed, which other names beside it can be made of; URLs as they are.
 
-    Links are followed, so that what is written beside a store lies where the store itself does.
+    Links are followed, so that what is written beside a store lies where the store itself does. Zarr stores have no
+    name, and stay what they are.
     """
-    if "://" in place:
+    if not isinstance(place, str | Path) or "://" in str(place):
         return place
     path = Path(place)  # without slashes at its end and dots between
     return os.path.realpath(path) if path.name in ("", "..") or path.is_symlink() else str(path)
 
 
-def is_zipped(place: str) -> bool:
+def is_zipped(place: Any) -> bool:
     """Whether a store of this name is one zip file. Raises UsageError on a URL: those are written file by file."""
-    zipped = place.lower().endswith(".zip")
+    zipped = isinstance(place, str) and place.lower().endswith(".zip")
     if zipped and "://" in place:
         raise UsageError(f"{place}: a zip file is written to a folder of this machine, not to a URL; copy it there")
     return zipped
 
 
-def stored_at(place: str) -> Store | None:
+def stored_at(place: Any) -> Store | None:
     """The store at a place, or None where there is none (yet)."""
     return None if open_blobs(place).get(GROUP_KEY) is None else Store(place)
 
 
-def place_of_the_new(store: str, goes_on: Callable[[Store], bool]) -> str:
+def place_of_the_new(store: Any, goes_on: Callable[[Store], bool]) -> Any:
     """Where to write a store that is to replace what lies at `store`, as `settled`: a folder beside it, to be swapped.
 
     It is `store` itself where nothing lies there, where an unfinished one goes on, and where places have no names to
@@ -45,7 +47,9 @@ def place_of_the_new(store: str, goes_on: Callable[[Store], bool]) -> str:
     """
     found = _replaceable(store)
     partial = f"{store}.partial"
-    if "://" in store or (found is None and not os.path.lexists(partial) and not is_zipped(store)):
+    if not isinstance(store, str) or "://" in store:
+        return store
+    if found is None and not os.path.lexists(partial) and not is_zipped(store):
         return store
     if found is not None and found.manifest.state == "writing" and goes_on(found):
         return store
@@ -104,7 +108,7 @@ def _is_folder_of_ours(aside: Path) -> bool:
     return True
 
 
-def remove_store(place: str) -> None:
+def remove_store(place: Any) -> None:
     """Remove a store, and only a store. Raises StorageError where it is none."""
     if _replaceable(place) is None:
         return
@@ -119,7 +123,7 @@ def remove_store(place: str) -> None:
             blobs.delete(key)
 
 
-def _replaceable(place: str) -> Store | None:
+def _replaceable(place: Any) -> Store | None:
     """The store at a place, None where there is nothing. Raises StorageError where something else lies there."""
     try:
         found = stored_at(place)
@@ -133,7 +137,7 @@ def _replaceable(place: str) -> Store | None:
     return found
 
 
-def _foreign(place: str) -> str | None:
+def _foreign(place: Any) -> str | None:
     """A file in a folder or zip file that no store has, None where there is none."""
     keys = (key for key in open_blobs(place).sizes() if not key.startswith(OWN) and not key.endswith(".partial"))
     return next(keys, None)

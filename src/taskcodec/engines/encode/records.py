@@ -15,11 +15,14 @@ from taskcodec.store import OK, SampleRecord
 
 if TYPE_CHECKING:
     from taskcodec.transforms.pictures.images import Pixels, Preprocessing
+    from taskcodec.transforms.spec import BackboneSpec
 
 
 class BackboneLike(Protocol):
     """What this engine needs of a backbone."""
 
+    @property
+    def spec(self) -> BackboneSpec: ...
     @property
     def preprocess(self) -> Preprocessing: ...
     def __call__(self, batch: Pixels) -> npt.NDArray[np.float32]: ...

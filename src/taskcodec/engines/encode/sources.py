@@ -1,16 +1,13 @@
 """Sources as verbs take them: with labels, a backbone and a device, each checked before anything is computed."""
 
-from collections.abc import Callable, Collection
-from pathlib import Path
-from typing import Any
+from collections.abc import Collection
 
 import numpy as np
 
-from taskcodec.data import FeatureSource, ImageSource, Source, open_source, read_labels
+from taskcodec.data import FeatureSource, ImageSource, Source, read_labels
 from taskcodec.data.labels import LabelTable
-from taskcodec.engines.encode.local import Progress, write_features
+from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.errors import UsageError
-from taskcodec.store import SampleRecord
 from taskcodec.store.format.samples import readable
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
 
@@ -33,34 +30,22 @@ def missed(bits: float | None, reached: float, asked: bool = True) -> str | None
     return f"warning: {rate} was not met: {reached:.1f} bits a sample (too few samples, or too much alike)"
 
 
-def features_job(
-    source_name: str,
-    output: Path,
-    backbone_name: str | None,
-    device: str | None,
-    progress: Progress,
-    say: Callable[[str], None],
-    truncated: str = "keep",
-) -> tuple[int, list[SampleRecord]]:
-    """See `taskcodec features`."""
-    check_device(device)
-    source = open_source(source_name, truncated)
-    return write_features(source, output, backbone_for(source, backbone_name, device), progress, say)
-
-
-def backbone_for(source: Source, name: str | None, device: str | None) -> Any:
-    """The backbone of that name, or the default one; None where the source has features already."""
-    check_no_backbone(source, name)
+def backbone_for(source: Source, given: str | BackboneLike | None, device: str | None = None) -> BackboneLike | None:
+    """The backbone given, itself or by name, or the default one; None where the source has features already."""
+    check_no_backbone(source, given)
     if isinstance(source, FeatureSource):
         return None
+    if given is not None and not isinstance(given, str):
+        return given
     from taskcodec.transforms.backbones import load_backbone
 
-    return load_backbone(name or DEFAULT_BACKBONE, device)
+    return load_backbone(given or DEFAULT_BACKBONE, device)
 
 
-def check_no_backbone(source: Source, name: str | None) -> None:
-    """Raise UsageError where a backbone is named for vectors, which it would never see."""
-    if name not in (None, NO_BACKBONE) and isinstance(source, FeatureSource):
+def check_no_backbone(source: Source, given: str | BackboneLike | None) -> None:
+    """Raise UsageError where a backbone is given for vectors, which it would never see."""
+    if given is not None and given != NO_BACKBONE and isinstance(source, FeatureSource):
+        name = given if isinstance(given, str) else given.spec.name
         raise UsageError(f"--backbone {name}: {source.name} holds vectors; a backbone makes vectors of images")
 
 

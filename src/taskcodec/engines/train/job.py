@@ -2,19 +2,34 @@
 
 import multiprocessing
 import os
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from taskcodec.atomic import replacing
-from taskcodec.engines.encode.outputs import check_output, held
+from taskcodec.engines.encode.local import Progress
+from taskcodec.engines.outputs import check_output, held
 from taskcodec.engines.train.config import LeftOut, TrainConfig
 from taskcodec.errors import StorageError, UsageError
 from taskcodec.fitting.gradient.recipe import LAST
 
-Progress = Callable[[int, int], None]
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How a configuration is trained.
+
+    Attributes:
+        resume: go on from the checkpoints that lie there.
+        overwrite: begin anew where codecs, or trainings that were begun, lie there.
+        seconds: stop each training at the first checkpoint after so long.
+        jobs: trainings side by side; None for all of them where there is a GPU, one otherwise, or on several devices.
+    """
+
+    resume: bool = False
+    overwrite: bool = False
+    seconds: float | None = None
+    jobs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -55,25 +70,15 @@ def is_first_process() -> bool:
 
 
 def train_all(
-    config: TrainConfig,
-    output: Path,
-    *,
-    resume: bool = False,
-    seconds: float | None = None,
-    jobs: int | None = None,
-    progress: Progress | None = None,
-    overwrite: bool = False,
+    config: TrainConfig, output: Path, options: TrainOptions | None = None, progress: Progress | None = None
 ) -> list[Point]:
     """Train the codecs of a configuration.
 
     Args:
         config: as read.
         output: the codec's file; of several betas each has its own (`output_of`).
-        resume: go on from the checkpoints that lie there.
-        seconds: stop each training at the first checkpoint after so long.
-        jobs: trainings side by side; None for all of them where there is a GPU, one otherwise, or on several devices.
+        options: how.
         progress: called with (steps done, steps in all) where one runs at a time.
-        overwrite: begin anew where codecs, or trainings that were begun, lie there.
 
     Raises:
         UsageError: something was begun there and `resume` is not given; or what the configuration says does not fit.
@@ -81,6 +86,8 @@ def train_all(
     """
     import torch
 
+    options = options or TrainOptions()
+    resume, overwrite, jobs = options.resume, options.overwrite, options.jobs
     several = len(config.recipes) > 1
     outputs = [output_of(output, recipe.beta, several) for recipe in config.recipes]
     if len(set(outputs)) < len(outputs):
@@ -96,9 +103,9 @@ def train_all(
     usual = len(outputs) if torch.cuda.is_available() and devices == 1 else 1
     side_by_side = min(jobs or usual, len(outputs))
     if side_by_side == 1:
-        return [_one(config, k, path, resume, seconds, progress) for k, path in enumerate(outputs)]
+        return [_one(config, k, path, options, progress) for k, path in enumerate(outputs)]
     with ProcessPoolExecutor(side_by_side, multiprocessing.get_context("spawn")) as pool:
-        running = [pool.submit(_one, config, k, path, resume, seconds, None) for k, path in enumerate(outputs)]
+        running = [pool.submit(_one, config, k, path, options) for k, path in enumerate(outputs)]
         return [future.result() for future in running]
 
 
@@ -118,16 +125,16 @@ def _check_place(output: Path, source: str, resume: bool, overwrite: bool) -> No
 
 
 def _one(
-    config: TrainConfig, number: int, output: Path, resume: bool, seconds: float | None, progress: Progress | None
+    config: TrainConfig, number: int, output: Path, options: TrainOptions, progress: Progress | None = None
 ) -> Point:
     """Train one codec, alone in its folder."""
     if not is_first_process():  # of DDP: the first one holds the folder for all, and says what is wrong for all
         try:
-            return _trained(config, number, output, resume, seconds, progress)
+            return _trained(config, number, output, options, progress)
         except UsageError:  # as of a training that diverged: all processes find it at the same step
             raise SystemExit(0) from None
     with held(work_of(output), "another process trains this codec"):
-        return _trained(config, number, output, resume, seconds, progress)
+        return _trained(config, number, output, options, progress)
 
 
 def _section(message: str) -> str:
@@ -137,11 +144,9 @@ def _section(message: str) -> str:
     return "training." if message.startswith(("accelerator:", "strategy:", "devices:")) else "model: "
 
 
-def _trained(
-    config: TrainConfig, number: int, output: Path, resume: bool, seconds: float | None, progress: Progress | None
-) -> Point:
+def _trained(config: TrainConfig, number: int, output: Path, options: TrainOptions, progress: Progress | None) -> Point:
     from taskcodec.engines.train.data import training_set
-    from taskcodec.fitting.gradient.training import train
+    from taskcodec.fitting.gradient.training import Work, train
 
     recipe = config.recipes[number]
     provenance: dict[str, Any] = {
@@ -152,17 +157,8 @@ def _trained(
     }
     data, left_out = training_set(config)
     try:
-        trained = train(
-            data,
-            recipe,
-            config.schedule,
-            folder=work_of(output),
-            resume=resume,
-            seconds=seconds,
-            loggers=config.log,
-            provenance=provenance,
-            progress=progress,
-        )
+        work = Work(work_of(output), options.resume, options.seconds, config.log)
+        trained = train(data, recipe, config.schedule, work, provenance=provenance, progress=progress)
     except UsageError as error:
         if str(error).startswith(config.name):
             raise

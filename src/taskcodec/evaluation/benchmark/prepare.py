@@ -21,7 +21,7 @@ from taskcodec.evaluation.benchmark.jobs import VIEWS, Extract, Failures, Job, W
 from taskcodec.evaluation.benchmark.sets import Opened, check_classes, choose, counted, digest_of, items_of, shown
 from taskcodec.evaluation.npz import read_arrays
 from taskcodec.evaluation.peers.protocol import FitSet, Float32s, alone
-from taskcodec.evaluation.tasks.holdout import Split, Splitting, hold_out, split_by_folder, unit_numbers
+from taskcodec.evaluation.tasks.holdout import Split, Splits, Splitting, hold_out, split_by_folder, unit_numbers
 from taskcodec.evaluation.tasks.targets import Target, make_target
 
 PART = 1024
@@ -66,6 +66,16 @@ class NamedBackbone:
 
 
 @dataclass(frozen=True, eq=False)
+class Stage:
+    """What the sets are prepared with: a backbone, how they are split, a cache of what was computed, and workers."""
+
+    backbone: NamedBackbone
+    how: Splits
+    cache: Path
+    workers: Workers
+
+
+@dataclass(frozen=True, eq=False)
 class Sets:
     """The files of the sets, and what they are.
 
@@ -82,16 +92,7 @@ class Sets:
     notes: list[str] = field(default_factory=list)
 
 
-def prepare_sets(
-    opened: Sequence[Opened],
-    backbone: NamedBackbone,
-    how: Splitting,
-    folds: int,
-    seed: int,
-    cache: Path,
-    workers: Workers,
-    progress: Progress,
-) -> Sets:
+def prepare_sets(opened: Sequence[Opened], stage: Stage, progress: Progress) -> Sets:
     """Compute the features of all sets, split them, and write each as a `Ready`.
 
     Raises:
@@ -99,19 +100,19 @@ def prepare_sets(
         SourceError: a set of which no image could be read.
     """
     for found in opened:
-        _check_split(found, how)  # before the long work
-    parts = [[] if found.features is not None else _parts(found, backbone, cache) for found in opened]
-    _run([job for jobs in parts for job in jobs], workers, progress)
+        _check_split(found, stage.how.split)  # before the long work
+    parts = [[] if found.features is not None else _parts(found, stage) for found in opened]
+    _run([job for jobs in parts for job in jobs], stage.workers, progress)
     sets = Sets()
     for found, jobs in zip(opened, parts, strict=True):
         whole, notes = (found, list(found.notes)) if found.features is not None else _with_features(found, jobs)
         try:
-            ready, more = _ready(whole, how, folds, seed)
+            ready, more = _ready(whole, stage.how)
         except UsageError as error:
             text = str(error)
             raise UsageError(text if text.startswith(f"{found.name}:") else f"{found.name}: {text}") from error
         notes += more
-        file = write_ready(ready, cache)
+        file = write_ready(ready, stage.cache)
         sets.files.append(file)
         sets.origins.append(_origins(whole.digests, ready.features, whole.ids))
         sets.records.append(_record(ready, file, notes))
@@ -119,15 +120,13 @@ def prepare_sets(
     return sets
 
 
-def prepare_fit_set(
-    place: str, sets: Sets, backbone: NamedBackbone, seed: int, cache: Path, workers: Workers, progress: Progress
-) -> tuple[Path, dict[str, Any]]:
+def prepare_fit_set(place: str, sets: Sets, stage: Stage, progress: Progress) -> tuple[Path, dict[str, Any]]:
     """Compute what zero-shot codecs are fitted on, and refuse what is also measured; its file, and a record of it.
 
     Args:
         place: folder or list of images; .npy or .parquet of features; .npz of `features` and perhaps `views` (v, m, d).
         sets: those to be measured.
-        backbone, seed, cache, workers, progress: as above.
+        stage, progress: as above.
 
     Raises:
         UsageError: one of its samples lies in a set too, or its features are of another size.
@@ -144,7 +143,7 @@ def prepare_fit_set(
     else:
         source = open_source(place)
         if isinstance(source, ImageSource):
-            fit_set, digests, ids = _fit_images(source, place, backbone, seed, cache, workers, progress)
+            fit_set, digests, ids = _fit_images(source, place, stage, progress)
         else:
             fit_set = alone(sample_features(Batches(source, None), FIT_SAMPLES))
             ids = [str(row) for row in range(len(fit_set.features))]
@@ -165,12 +164,13 @@ def prepare_fit_set(
             raise UsageError(
                 f"{place}: {fit_set.features.shape[1]} features a sample, {record['name']} has {record['dimension']}"
             )
-    file = write_fit_set(fit_set, cache)
+    file = write_fit_set(fit_set, stage.cache)
     record = {"name": Path(place).name, "samples": len(fit_set.features), "viewed": fit_set.views.shape[1]}
     return file, {**record, "hash": file.stem.partition("-")[2]}
 
 
-def _parts(found: Opened, backbone: NamedBackbone, cache: Path) -> list[Extract]:
+def _parts(found: Opened, stage: Stage) -> list[Extract]:
+    backbone, cache = stage.backbone, stage.cache
     starts = range(0, len(found.ids), PART)
     return [
         Extract(
@@ -260,7 +260,7 @@ def _shared(found: Opened) -> str:
     return "; ".join(words)
 
 
-def _ready(found: Opened, how: Splitting, folds: int, seed: int) -> tuple[Ready, list[str]]:
+def _ready(found: Opened, how: Splits) -> tuple[Ready, list[str]]:
     assert found.features is not None
     rows, notes = len(found.ids), list[str]()
     targets = [
@@ -278,7 +278,7 @@ def _ready(found: Opened, how: Splitting, folds: int, seed: int) -> tuple[Ready,
         notes.append(
             f"{counted(copies, 'sample is a copy', 'samples are copies')} of others, kept on one side together"
         )
-    given = split_by_folder(found.ids, how)
+    given = split_by_folder(found.ids, how.split)
     test = None if given is None else np.isin(np.arange(rows), given.test)
     for target in targets:
         if target.kind == "classification":
@@ -288,11 +288,11 @@ def _ready(found: Opened, how: Splitting, folds: int, seed: int) -> tuple[Ready,
             lost = counted(rows - len(target), "sample", "samples")
             notes.append(f"{target.name}: {lost} without its label left out of this task")
     strata = _strata(targets, rows)
-    holdout = hold_out(np.arange(rows), units, strata, found.ids, how=how, folds=folds, repeats=1, seed=seed)
+    holdout = hold_out(np.arange(rows), units, strata, found.ids, how)
     for target in targets:
         _check_sides(target, holdout.splits)
     if given is None:
-        holdout = replace(holdout, words=f"{folds} folds, seed {seed}")
+        holdout = replace(holdout, words=f"{how.folds} folds, seed {how.seed}")
     place = found.place if found.digests else None
     return Ready(found.name, found.features, tuple(targets), holdout, place, tuple(found.ids)), notes
 
@@ -339,17 +339,15 @@ def _origins(digests: Sequence[str], features: Float32s, ids: Sequence[str]) -> 
 def _fit_images(
     source: ImageSource,
     place: str,
-    backbone: NamedBackbone,
-    seed: int,
-    cache: Path,
-    workers: Workers,
+    stage: Stage,
     progress: Progress,
 ) -> tuple[FitSet, list[str], list[str]]:
+    backbone, cache, seed = stage.backbone, stage.cache, stage.how.seed
     chosen = choose([None] * len(source), FIT_SAMPLES, seed)
     ids = [source.items[row].id for row in chosen]
     digests = [digest_of(item) for item in items_of(place, ids)]
     whole = Opened(Path(place).name, place, ids, {}, {}, None, None, digests)
-    jobs = _parts(whole, backbone, cache)
+    jobs = _parts(whole, stage)
     viewed = choose([None] * len(ids), VIEWED_IMAGES, seed)
     identity = [*backbone.identity, VIEWS]
     views = Extract(
@@ -359,7 +357,7 @@ def _fit_images(
         cache / f"views-{key_of(identity, [digests[row] for row in viewed])}.npz",
         views=True,
     )
-    _run([views, *jobs], workers, progress)
+    _run([views, *jobs], stage.workers, progress)
     features, good, _ = _read(jobs)
     arrays = read_arrays(views.file)
     assert arrays is not None

@@ -24,7 +24,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from threadpoolctl import threadpool_limits
 
@@ -33,7 +33,7 @@ from taskcodec.engines.encode.local import Progress
 from taskcodec.errors import SourceError, StorageError, UsageError
 from taskcodec.evaluation.benchmark.cache import Ready, key_of, read_ready, scores_of
 from taskcodec.evaluation.benchmark.jobs import Failures, Job, Measure, Workers
-from taskcodec.evaluation.benchmark.prepare import NamedBackbone, prepare_fit_set, prepare_sets
+from taskcodec.evaluation.benchmark.prepare import NamedBackbone, Stage, prepare_fit_set, prepare_sets
 from taskcodec.evaluation.benchmark.roster import (
     RAW_KEY,
     Choice,
@@ -49,7 +49,7 @@ from taskcodec.evaluation.peers.codec_files import refuse_labelled_files
 from taskcodec.evaluation.predictors.probing import Predictor
 from taskcodec.evaluation.rates.curves import Point, Row, as_records, mean_rows, read_rows, rows
 from taskcodec.evaluation.rates.regimes import AS_IS, REGIMES, ZERO_SHOT
-from taskcodec.evaluation.tasks.holdout import Splitting
+from taskcodec.evaluation.tasks.holdout import Splits, Splitting
 
 SAMPLES = 10_000
 """The most samples of a set. A process holds some ten arrays of SAMPLES features."""
@@ -86,6 +86,16 @@ class BenchmarkPlan:
     seed: int = 0
     samples: int = SAMPLES
     probe: Predictor = "ridge"
+
+    def __post_init__(self) -> None:
+        _ = self.splits  # which checks them
+        if self.probe not in get_args(Predictor):
+            raise UsageError(f"--probe {self.probe} is neither {' nor '.join(get_args(Predictor))}")
+
+    @property
+    def splits(self) -> Splits:
+        """How each set is split."""
+        return Splits(self.split, self.folds, 1, self.seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,10 +177,7 @@ def benchmark(
         opened = []
         for done, (place, name) in enumerate(zip(places, names, strict=True)):
             progress(done, len(places))
-            alone = len(places) == 1
-            opened.append(
-                open_set(place, name, tables, alone=alone, how=plan.split, samples=plan.samples, seed=plan.seed)
-            )
+            opened.append(open_set(place, name, tables, plan.splits, plan.samples, alone=len(places) == 1))
     choice = replace(choice, pixels=all(found.features is None for found in opened))
     backbone = NamedBackbone(plan.backbone)
     if plan.rates:  # those beyond the features are told before any image is read
@@ -178,11 +185,12 @@ def benchmark(
         check_rates(plan.rates, sizes)
     cache = folder / "cache"
     with Workers(jobs) as workers:
+        stage = Stage(backbone, plan.splits, cache, workers)
         with bars("features") as progress:
-            sets = prepare_sets(opened, backbone, plan.split, plan.folds, plan.seed, cache, workers, progress)
+            sets = prepare_sets(opened, stage, progress)
             fit_file, fit_record = None, None
             if plan.fit_on is not None:
-                fit_file, fit_record = prepare_fit_set(plan.fit_on, sets, backbone, plan.seed, cache, workers, progress)
+                fit_file, fit_record = prepare_fit_set(plan.fit_on, sets, stage, progress)
         seconds["features"], started = time.monotonic() - started, time.monotonic()
         choice = replace(choice, sizes=tuple(found["dimension"] for found in sets.records))
         codecs = roster(choice)
@@ -190,7 +198,9 @@ def benchmark(
             key: _point_files(folder, key, [repr(codec), source_of(choice, key)], sets.files, fit_file, plan)
             for key, codec in codecs.items()
         }
-        failures = _measure(choice, files, sets.files, fit_file, cache, plan.probe, workers, bars)
+        missing = _missing(choice, files, sets.files, fit_file, cache, plan.probe)
+        with bars("codecs") as progress:
+            failures = _measured(missing, list(files), workers, progress)
     seconds["codecs"], started = time.monotonic() - started, time.monotonic()
     ready = [read_ready(file) for file in sets.files]
     points = [_point(key, ready, files[key]) for key in codecs]
@@ -253,22 +263,27 @@ def _point_files(
     return [folder / "points" / f"{slug}-{found}.npz" for found in keys]
 
 
-def _measure(
+def _missing(
     choice: Choice,
     files: dict[Key, list[Path]],
     sets: Sequence[Path],
     fit_file: Path | None,
     cache: Path,
     probe: Predictor,
-    workers: Workers,
-    bars: Bars,
-) -> dict[tuple[Key, str], list[str]]:
-    """Measure what is missing; what could not be, by codec setting and set, with the reasons."""
-    jobs: list[Job] = []
+) -> list[Measure]:
+    """What is yet to be measured."""
+    jobs: list[Measure] = []
     for key, points in files.items():
         pairs = [pair for pair in zip(sets, points, strict=True) if read_arrays(pair[1]) is None]
         parts = [pairs] if key[0] == ZERO_SHOT else [[pair] for pair in pairs]
         jobs += [Measure(choice, key, tuple(part), fit_file, cache, probe) for part in parts if part]
+    return jobs
+
+
+def _measured(
+    jobs: Sequence[Measure], keys: Sequence[Key], workers: Workers, progress: Progress
+) -> dict[tuple[Key, str], list[str]]:
+    """Measure; what could not be, by codec setting, in the order of `keys`, and set, with the reasons."""
     failures: dict[tuple[Key, str], list[str]] = defaultdict(list)
 
     def done(job: Job, failed: Failures) -> None:
@@ -276,9 +291,8 @@ def _measure(
         for name, reason in failed:
             failures[job.key, name].append(reason)
 
-    with bars("codecs") as progress:
-        workers.run(jobs, progress, done)
-    order = {key: number for number, key in enumerate(files)}
+    workers.run(jobs, progress, done)
+    order = {key: number for number, key in enumerate(keys)}
     return dict(sorted(failures.items(), key=lambda item: (order[item[0][0]], item[0][1])))
 
 

@@ -29,7 +29,7 @@ from taskcodec.data.items import Item
 from taskcodec.data.labels import SPLITS
 from taskcodec.data.shards.source import SHARDS
 from taskcodec.errors import SourceError, UsageError
-from taskcodec.evaluation.tasks.holdout import Splitting, split_by_folder
+from taskcodec.evaluation.tasks.holdout import Splits, Splitting, split_by_folder
 from taskcodec.evaluation.tasks.targets import Column, label_columns
 
 Float32s = npt.NDArray[np.float32]
@@ -92,18 +92,15 @@ def set_names(places: Sequence[str]) -> list[str]:
     return names
 
 
-def open_set(
-    place: str, name: str, tables: LabelFiles, *, alone: bool, how: Splitting, samples: int, seed: int
-) -> Opened:
+def open_set(place: str, name: str, tables: LabelFiles, how: Splits, samples: int, *, alone: bool = True) -> Opened:
     """Open one set.
 
     Args:
         place, name: where it lies, and what to call it.
         tables: those of the whole benchmark.
-        alone: whether it is the only set, so that tables elsewhere are its own.
-        how: "auto", "folders" or "folds" (see `hold_out`).
+        how: it will be split, by a seed that is also of the choice of samples.
         samples: the most to keep.
-        seed: of the choice.
+        alone: whether it is the only set, so that tables elsewhere are its own.
 
     Raises:
         SourceError: there is nothing to read.
@@ -130,7 +127,7 @@ def open_set(
             f"{place}: no labels: expected {name}/CLASS/... or {name}/train/CLASS/... and {name}/test/CLASS/..., "
             f"or --labels {name}/FILE.csv:COLUMN"
         )
-    return _thinned(opened, own_groups[0] if own_groups else opened.groups, how, samples, seed)
+    return _thinned(opened, own_groups[0] if own_groups else opened.groups, how.split, samples, how.seed)
 
 
 def class_of(identity: str) -> str | None:

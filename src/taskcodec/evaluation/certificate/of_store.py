@@ -49,6 +49,25 @@ Float32s = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class CertificatePlan:
+    """How to certify.
+
+    Attributes:
+        augmentations: a name out of `taskcodec.data.augmentations.draws.AUGMENTATIONS` or of the sets for images that
+            codecs are trained with, or "none". By default "mild" with a source, whatever a file of views holds, and
+            without both the certificate in the store, or else "none".
+        pairs: with a source, about how many fresh views to test on; None: `PAIRS`.
+        seed: of the views.
+        device: for the backbone.
+    """
+
+    augmentations: str | None = None
+    pairs: int | None = None
+    seed: int = 0
+    device: str | None = None
+
+
+@dataclass(frozen=True)
 class Certificate:
     """What is guaranteed, and on which conditions. The meaning is in `taskcodec.evaluation.certificate.bound`.
 
@@ -96,10 +115,7 @@ def certify(
     *,
     source: str | None = None,
     views: str | None = None,
-    augmentations: str | None = None,
-    pairs: int | None = None,
-    seed: int = 0,
-    device: str | None = None,
+    plan: CertificatePlan | None = None,
     progress: Progress | None = None,
 ) -> Certified:
     """Bound the excess log loss of every task that ignores the augmentations, and keep the certificate in the store.
@@ -108,12 +124,7 @@ def certify(
         place: a finished store.
         source: of a store of images: what it was encoded from, to make views of.
         views: of any store: a .npy file of features (k, n, d), k random views of its n samples in its order.
-        augmentations: a name out of `taskcodec.data.augmentations.draws.AUGMENTATIONS` or of the sets for images that
-            codecs are trained with, or "none". By default "mild" with a source, whatever `views` holds, and without
-            both the certificate in the store, or else "none".
-        pairs: with a source, about how many fresh views to test on; None: `PAIRS`.
-        seed: of the views.
-        device: for the backbone.
+        plan: augmentations, views and seed.
         progress: called with (views done, views in all).
 
     Raises:
@@ -121,6 +132,8 @@ def certify(
         MismatchError: views or a source that are not of these samples.
         SourceError: an image cannot be read, or the store is unfinished.
     """
+    plan = plan or CertificatePlan()
+    augmentations, pairs = plan.augmentations, plan.pairs
     if source is not None and views is not None:
         raise UsageError("--source and --views: a certificate needs one of them")
     if pairs is not None and (source is None or augmentations == NO_AUGMENTATIONS):
@@ -153,7 +166,7 @@ def certify(
         strength = augmentations or DEFAULT_AUGMENTATIONS
         kind, said = _named(strength)
         words = f"{said}, of the square that the backbone reads"
-        found = _bound_of_images(store, source, kind, pairs or PAIRS, seed, device, progress)
+        found = _bound_of_images(store, source, kind, plan, progress)
     certificate = Certificate(
         excess_risk_bound_bits=found.bound_bits,
         confidence=found.confidence,
@@ -166,7 +179,7 @@ def certify(
         top1=found.top1,
         samples=found.samples,
         views=found.pairs,
-        seed=seed,
+        seed=plan.seed,
         fingerprint=store.manifest.fingerprint,
     )
     try:
@@ -261,13 +274,7 @@ def _learned(store: Store) -> Codec | None:
 
 
 def _bound_of_images(
-    store: Store,
-    place: str,
-    kind: Augmentations | str,
-    pairs: int,
-    seed: int,
-    device: str | None,
-    progress: Progress | None,
+    store: Store, place: str, kind: Augmentations | str, plan: CertificatePlan, progress: Progress | None
 ) -> Bound:
     codec: Any = store.codec
     if codec.backbone is None:
@@ -279,11 +286,11 @@ def _bound_of_images(
     from taskcodec.engines.encode.views import views_of_squares
     from taskcodec.transforms.backbones import load_backbone_for
 
-    n = len(store)
+    n, seed = len(store), plan.seed
     few, again = (np.sort(np.random.default_rng([seed, part]).permutation(n)[:CALIBRATION]) for part in (1, 2))
-    tested = draw_items(n, pairs, seed)
+    tested = draw_items(n, plan.pairs or PAIRS, seed)
     rows = np.concatenate([few, again, tested])
-    backbone, stored = load_backbone_for(codec.backbone, device), store.to_numpy()
+    backbone, stored = load_backbone_for(codec.backbone, plan.device), store.to_numpy()
     compared = np.sort(np.random.default_rng([seed, 0]).permutation(n)[:COMPARED])
     plain = views_of_squares(items, compared.tolist(), backbone, NO_AUGMENTATIONS, seed)
     _check_same(store, stored, compared, codec.decode(codec.encode(plain)), opened.name)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 
 from taskcodec.codec import Codec
 from taskcodec.coding import decode_block, encode_block
-from taskcodec.engines.encode.decide import EncodeOptions, encode_job
+from taskcodec.engines.encode.execute import encode_job
 from taskcodec.evaluation.peers.protocol import FitSet, Float32s, Returned, in_blocks
 from taskcodec.fitting import adapt
 
@@ -63,12 +62,9 @@ class DefaultCodec:
     def encode_decode(self, features: Float32s) -> Returned:
         with TemporaryDirectory() as folder:
             np.save(f"{folder}/features.npy", features)
-            store = encode_job(f"{folder}/features.npy", f"{folder}/store.tcz", EncodeOptions(), *SILENT)
+            store = encode_job(f"{folder}/features.npy", f"{folder}/store.tcz").store
             info = store.info()
             return store.to_numpy(), 8.0 * (info.store_bytes if self.whole else info.code_bytes) / len(features)
-
-
-SILENT: Any = (lambda done, total: None, lambda codec, features: None, lambda line: None)
 
 
 @dataclass(frozen=True, eq=False)

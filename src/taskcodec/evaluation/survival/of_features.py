@@ -9,13 +9,14 @@ the same samples. Retrieval and few-shot learning train nothing, or next to noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from taskcodec.engines.encode.local import Progress
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.evaluation.predictors.families import FAMILIES, QUICK, families_for
 from taskcodec.evaluation.predictors.metrics import METRICS, Answers, score
@@ -23,11 +24,10 @@ from taskcodec.evaluation.predictors.neighbours import SHOTS, few_shot_scores, r
 from taskcodec.evaluation.predictors.probing import answers
 from taskcodec.evaluation.rates.curves import Row
 from taskcodec.evaluation.scores.verdict import LOSSLESS, Metric, Paired, excess, interval, judge, widening
-from taskcodec.evaluation.tasks.holdout import Holdout, Split, Splitting, hold_out, unit_numbers
+from taskcodec.evaluation.tasks.holdout import Holdout, Split, Splits, hold_out, unit_numbers
 from taskcodec.evaluation.tasks.targets import Target
 
 Float32s = npt.NDArray[np.float32]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -64,22 +64,32 @@ class Coded:
 
 
 @dataclass(frozen=True)
-class EvaluationPlan:
-    """How to measure.
+class EvaluationPlan(Splits):
+    """How to measure: on which splits, and the following.
 
     Attributes:
         predictors: names from FAMILIES.
-        split: "auto", "folders" or "folds" (see `hold_out`).
-        folds, repeats, seed: of the folds.
         deltas: by metric, in its own scale; a metric's own delta where it is not named.
     """
 
     predictors: Sequence[str] = QUICK
-    split: Splitting = "auto"
-    folds: int = 5
-    repeats: int = 2
-    seed: int = 0
     deltas: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """What is compared, row by row the same samples.
+
+    Attributes:
+        raw, decoded: (n, d) features.
+        ids: (n,) names; samples of one id are one.
+        groups: (n,) samples of one group are never on both sides of a split; None for a sample of no group.
+    """
+
+    raw: Float32s
+    decoded: Float32s
+    ids: Sequence[str]
+    groups: Sequence[Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,24 +101,19 @@ class _Measured:
 
 
 def evaluate_features(
-    raw: Float32s,
-    decoded: Float32s,
+    compared: Compared,
     targets: Sequence[Target],
-    ids: Sequence[str],
     coded: Coded,
     *,
-    groups: Sequence[Any] | None = None,
     plan: EvaluationPlan | None = None,
     progress: Progress | None = None,
 ) -> list[JudgedRow]:
     """Measure every task on decoded against raw features.
 
     Args:
-        raw, decoded: (n, d) features, row by row the same samples.
+        compared: the features.
         targets: the tasks, whose rows index the features.
-        ids: (n,) names of the samples; samples of one id are one.
         coded: what the rows are named after.
-        groups: (n,) samples of one group are never on both sides of a split; None for a sample of no group.
         plan: predictors, splits and deltas.
         progress: called with (steps done, steps in all).
 
@@ -117,17 +122,17 @@ def evaluate_features(
         UsageError: samples on both sides of folders, too few samples, unknown predictors.
     """
     plan = plan or EvaluationPlan()
+    raw, decoded, ids = compared.raw, compared.decoded, compared.ids
     if raw.shape != decoded.shape or len(ids) != len(raw):
         raise MismatchError(f"{coded.name}: raw features {raw.shape}, decoded {decoded.shape}, {len(ids)} ids")
     for features, what in ((raw, "raw"), (decoded, "decoded")):
         if not np.isfinite(features).all():
             raise MismatchError(f"{coded.name}: NaN or infinity among the {what} features")
-    units = unit_numbers(raw, ids, groups)
+    units = unit_numbers(raw, ids, compared.groups)
     holdouts, total = [], 0
     for target in targets:
         classes = target.values if target.kind == "classification" else None
-        how: dict[str, Any] = {"how": plan.split, "folds": plan.folds, "repeats": plan.repeats, "seed": plan.seed}
-        holdouts.append(hold_out(target.rows, units, classes, ids, **how))
+        holdouts.append(hold_out(target.rows, units, classes, ids, plan))
         total += len(holdouts[-1].splits) * len(families_for(target.kind, plan.predictors))
         total += 2 * (target.kind == "classification")
     steps = _Steps(progress, total)

@@ -17,22 +17,44 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from taskcodec.data import FeatureSource, ImageSource, open_source
-from taskcodec.engines.encode.local import Progress, encode_source
+from taskcodec.data import ImageSource, open_source
+from taskcodec.engines.encode.execute import encode_job
+from taskcodec.engines.encode.local import Progress
 from taskcodec.errors import SourceError, UsageError
-from taskcodec.evaluation.survival.of_features import Coded, EvaluationPlan, JudgedRow, evaluate_features
-from taskcodec.evaluation.survival.raw_features import all_finite, kept_features, out_of_order, raw_of_store
+from taskcodec.evaluation.survival.of_features import Coded, Compared, EvaluationPlan, JudgedRow, evaluate_features
+from taskcodec.evaluation.survival.raw_features import (
+    RawFeatures,
+    all_finite,
+    kept_features,
+    out_of_order,
+    raw_of_store,
+)
 from taskcodec.evaluation.survival.unlabelled import Kept, what_is_kept
 from taskcodec.evaluation.tasks.holdout import refuse_labelled_fit, unit_numbers
 from taskcodec.evaluation.tasks.targets import Column, Target, label_columns, make_targets
-from taskcodec.fitting.closed_form.usual import fit_usual
 from taskcodec.loading import load_codec
 from taskcodec.store import Store
 from taskcodec.store.backend import open_blobs
 from taskcodec.store.format.manifest import GROUP_KEY
-from taskcodec.transforms.spec import DEFAULT, BackboneSpec
+from taskcodec.transforms.spec import DEFAULT
+
+
+@dataclass(frozen=True)
+class StorePlan(EvaluationPlan):
+    """How to measure a store: beside predictors, splits and deltas, the following.
+
+    Attributes:
+        kinds: "KIND" for all tasks or "COLUMN=KIND" for one, one or several.
+        groups: "FILE.csv:COLUMN"; samples of one value are never on both sides of a split.
+        cache: folder for computed raw features (see `raw_of_store`).
+        device: for the backbone.
+    """
+
+    kinds: str | Sequence[str] = ()
+    groups: str | None = None
+    cache: str | None = None
+    device: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,14 +81,10 @@ class Evaluation:
 def evaluate(
     place: str | Path,
     *,
-    labels: str | Sequence[str] = (),
-    kinds: str | Sequence[str] = (),
-    groups: str | None = None,
-    raw: str | Path | None = None,
     source: str | Path | None = None,
-    cache: str | Path | None = None,
-    plan: EvaluationPlan | None = None,
-    device: str | None = None,
+    raw: str | Path | None = None,
+    labels: str | Sequence[str] = (),
+    plan: StorePlan | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Say whether prediction survives in a store, or in images or vectors through the codec that `encode` fits to them.
@@ -75,13 +93,10 @@ def evaluate(
 
     Args:
         place: store or source.
+        source, raw: where raw features come from, or are (see `raw_of_store`).
         labels: "FILE.csv" or "FILE.csv:COLUMN", one task a column, one or several; the labels in the store by default.
             Without any, and where those in the store are no task, there are no rows.
-        kinds: "KIND" for all tasks or "COLUMN=KIND" for one, one or several.
-        groups: "FILE.csv:COLUMN"; samples of one value are never on both sides of a split.
-        raw, source, cache: where raw features are, or come from, or are kept (see `raw_of_store`).
-        plan: predictors, splits and deltas.
-        device: for the backbone.
+        plan: how to measure.
         progress: called with (steps done, steps in all).
 
     Raises:
@@ -90,27 +105,26 @@ def evaluate(
             little to measure.
         MismatchError: raw features that are not of these samples.
     """
-    place = str(place)
-    labels, kinds = ([one] if isinstance(one, str) else one for one in (labels, kinds))
-    raw, source, cache = (None if one is None else str(one) for one in (raw, source, cache))
+    place, plan = str(place), plan or StorePlan()
+    raw, source = (None if one is None else str(one) for one in (raw, source))
     if is_store(place):
         store = Store(place)
         if store.manifest.state != "complete":
             raise SourceError(f"{place}: unfinished; run the same encode command again to resume it")
-        found = raw_of_store(store, raw, source, cache, device, progress)
-        return _evaluate(store, place, found.features, found.words, labels, kinds, groups, plan, progress)
+        found = raw_of_store(store, raw, source, plan.cache, plan.device, progress)
+        return _evaluate(store, place, found, labels, plan, progress)
     if raw is not None or source is not None:
         raise UsageError(f"{place}: --raw and --source go with a store; a source is encoded here and now")
     opened = open_source(place)
-    words, spec = opened.name, None
+    words = opened.name
     if isinstance(opened, ImageSource):
         spec = load_codec(DEFAULT).backbone
         assert spec is not None
-        opened, words = kept_features(opened, spec, cache, device, progress)
+        opened, words = kept_features(opened, spec, plan.cache, plan.device, progress)
     with tempfile.TemporaryDirectory(prefix="taskcodec-evaluate-") as folder:
-        store = _encoded(opened, spec, f"{folder}/store.tcz", progress)
-        features = all_finite(opened)[1]
-        return _evaluate(store, place, features, words, labels, kinds, groups, plan, progress)
+        store = encode_job(opened, f"{folder}/store.tcz", progress=progress).store
+        found = RawFeatures(all_finite(opened)[1], words)
+        return _evaluate(store, place, found, labels, plan, progress)
 
 
 def is_store(place: str) -> bool:
@@ -124,17 +138,15 @@ def is_store(place: str) -> bool:
 def _evaluate(
     store: Store,
     name: str,
-    raw: npt.NDArray[np.float32],
-    words: str,
-    labels: Sequence[str],
-    kinds: Sequence[str],
-    groups: str | None,
-    plan: EvaluationPlan | None,
+    given: RawFeatures,
+    labels: str | Sequence[str],
+    plan: StorePlan,
     progress: Progress | None,
 ) -> Evaluation:
     codec: Any = store.codec
     ids = store.ids.tolist()
-    targets, doubts = _targets(store, name, labels, kinds)
+    raw, words, groups = given.features, given.words, plan.groups
+    targets, doubts = _targets(store, name, *([one] if isinstance(one, str) else one for one in (labels, plan.kinds)))
     if targets:
         refuse_labelled_fit(codec.provenance, _sources(store), name)
     elif groups is not None:
@@ -147,9 +159,9 @@ def _evaluate(
             "samples in the same order, as `taskcodec features` writes them"
         )
     coded = Coded(name, "taskcodec", info.fingerprint[:16], info.bits_per_sample)
-    rows = evaluate_features(raw, decoded, targets, ids, coded, groups=group_of, plan=plan, progress=progress)
+    rows = evaluate_features(Compared(raw, decoded, ids, group_of), targets, coded, plan=plan, progress=progress)
     units = unit_numbers(raw, ids)
-    kept = what_is_kept(raw, decoded, units, seed=(plan or EvaluationPlan()).seed, progress=progress)
+    kept = what_is_kept(raw, decoded, units, seed=plan.seed, progress=progress)
     notes = [f"raw features: {words}", *doubts]
     copies = len(ids) - len(np.unique(units))
     if copies:
@@ -157,18 +169,6 @@ def _evaluate(
             f"{copies} samples are copies of others (one id, or equal raw features): kept on one side together"
         )
     return Evaluation(name, len(ids), info.bits_per_sample, kept, tuple(rows), tuple(notes))
-
-
-def _encoded(source: FeatureSource, backbone: BackboneSpec | None, place: str, progress: Progress | None) -> Store:
-    """The store that `taskcodec encode` writes of these features by itself."""
-    return encode_source(
-        source,
-        None,
-        place,
-        make=lambda features: fit_usual(features, len(source), backbone=backbone),
-        quality="usual",
-        progress=progress,
-    )
 
 
 def _sources(store: Store) -> list[str]:

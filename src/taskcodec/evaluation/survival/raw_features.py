@@ -126,8 +126,8 @@ def compute(
     from taskcodec.transforms.backbones import load_backbone_for
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    _, failures = write_features(source, path, load_backbone_for(spec, device), progress)
-    failed = {record.id for record in failures}
+    written = write_features(source, path, load_backbone_for(spec, device), progress)
+    failed = {record.id for record in written.failures}
     return np.load(path), [item.id for item in source.items if item.id not in failed]
 
 
@@ -155,7 +155,7 @@ def kept_features(
     features = open_npy(path)
     if len(ids) != len(features):
         raise MismatchError(f"{path}: {len(features)} rows for {len(ids)} names; delete it to compute it again")
-    return replace(features, ids=ids, labels=[label_of.get(name) for name in ids]), words
+    return replace(features, ids=ids, labels=[label_of.get(name) for name in ids], backbone=spec), words
 
 
 def out_of_order(raw: Float32s, decoded: Float32s, seed: int = 0) -> bool:

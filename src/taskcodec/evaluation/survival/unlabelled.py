@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from taskcodec.engines.encode.local import Progress
 from taskcodec.evaluation.predictors.metrics import mean_scores
 from taskcodec.evaluation.scores.intervals import Interval
 from taskcodec.evaluation.scores.verdict import MIN_UNITS, interval
@@ -23,7 +24,6 @@ from taskcodec.fitting.closed_form.likeness import likeness, unit
 
 Float32s = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
-Progress = Callable[[int, int], None]
 NEIGHBOURS = 10
 MAX_QUERIES = 2000
 """At most this many samples ask, drawn by seed: the work is queries times samples."""

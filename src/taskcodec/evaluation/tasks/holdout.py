@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -94,6 +94,25 @@ def unit_numbers(
     return np.unique(roots, return_inverse=True)[1].astype(np.int64)
 
 
+@dataclass(frozen=True)
+class Splits:
+    """How the rows of a set are split.
+
+    Attributes:
+        split: "auto" (by folders train/ and test/, where there are any), "folders" or "folds".
+        folds, repeats, seed: `repeats` times, every row is tested once, in one of `folds` parts, drawn by the seed.
+    """
+
+    split: Splitting = "auto"
+    folds: int = 5
+    repeats: int = 2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.split not in get_args(Splitting):
+            raise UsageError(f"--split {self.split} is none of {', '.join(get_args(Splitting))}")
+
+
 def split_by_folder(ids: Sequence[str], how: Splitting = "auto") -> Split | None:
     """train/... against test/... (or val/... where there is no test/).
 
@@ -114,11 +133,7 @@ def hold_out(
     units: npt.NDArray[np.int64],
     classes: npt.NDArray[Any] | None,
     ids: Sequence[str],
-    *,
-    how: Splitting = "auto",
-    folds: int = 5,
-    repeats: int = 2,
-    seed: int = 0,
+    how: Splits | None = None,
 ) -> Holdout:
     """Split the labelled rows of a set.
 
@@ -126,30 +141,30 @@ def hold_out(
         rows: (m,) the rows that have a label.
         units: (n,) from `unit_numbers`.
         classes: (m,) classes to keep in proportion, or None.
-        ids: (n,) names; folders train/ and test/ in them decide where `how` is "auto" or "folders".
-        how: "folds" splits by seed whatever the folders are called.
-        folds, repeats, seed: `repeats` times, every row is tested once, in one of `folds` parts.
+        ids: (n,) names, with folders train/ and test/ in them or not.
+        how: by folders or by folds.
 
     Raises:
         UsageError: units on both sides of folders, no such folders, or fewer units than folds.
     """
-    given = split_by_folder(ids, how)
+    how = how or Splits()
+    given = split_by_folder(ids, how.split)
     if given is not None:
         split = given.among(rows)
         if len(split.train) < 2 or not len(split.test):
             raise UsageError("train/ and test/: both need labelled samples (--split folds splits anew)")
         _refuse_shared(split, units, ids)
         return Holdout((split,), units, "by folder")
-    if how == "folders":
+    if how.split == "folders":
         raise UsageError("--split folders: no sample lies in train/ and none in test/")
     count = len(np.unique(units[rows]))
-    if count < folds:
-        raise UsageError(f"--folds {folds} needs as many independent samples, found {count}")
+    if count < how.folds:
+        raise UsageError(f"--folds {how.folds} needs as many independent samples, found {count}")
     splits: list[Split] = []
-    for repeat in range(repeats):
-        fold = fold_numbers(units[rows], classes, folds, seed + repeat)
-        splits += [Split(rows[fold != index], rows[fold == index]) for index in range(folds)]
-    return Holdout(tuple(splits), units, f"{folds} folds, {repeats} times, seed {seed}")
+    for repeat in range(how.repeats):
+        fold = fold_numbers(units[rows], classes, how.folds, how.seed + repeat)
+        splits += [Split(rows[fold != index], rows[fold == index]) for index in range(how.folds)]
+    return Holdout(tuple(splits), units, f"{how.folds} folds, {how.repeats} times, seed {how.seed}")
 
 
 def refuse_labelled_fit(provenance: Mapping[str, Any], sources: Collection[str], name: str) -> None:

@@ -68,6 +68,23 @@ class Trained:
     steps: int
 
 
+@dataclass(frozen=True)
+class Work:
+    """Where a training keeps checkpoints and logs, and whether it goes on from them.
+
+    Attributes:
+        folder: made where it is not there.
+        resume: go on from the folder's last checkpoint, where there is one; without it, one that lies there is removed.
+        seconds: stop after the first checkpoint that lies so far off; `resume` goes on from there.
+        loggers: "csv" (metrics.csv) and "tensorboard".
+    """
+
+    folder: Path
+    resume: bool = False
+    seconds: float | None = None
+    loggers: tuple[str, ...] = ("csv",)
+
+
 class _Module(pl.LightningModule):
     """The compressor as Lightning drives it."""
 
@@ -167,11 +184,8 @@ def train(
     data: TrainingSet,
     recipe: Recipe,
     schedule: Schedule,
+    work: Work | None = None,
     *,
-    folder: str | Path | None = None,
-    resume: bool = False,
-    seconds: float | None = None,
-    loggers: tuple[str, ...] = ("csv",),
     provenance: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Trained:
@@ -181,10 +195,7 @@ def train(
         data: what to train on.
         recipe: what to train.
         schedule: how.
-        folder: for checkpoints and logs; None keeps neither.
-        resume: go on from the folder's last checkpoint, where there is one; without it, one that lies there is removed.
-        seconds: stop after the first checkpoint that lies so far off; `resume` goes on from there.
-        loggers: "csv" (metrics.csv) and "tensorboard".
+        work: where checkpoints and logs are kept; None keeps neither.
         provenance: free JSON, recorded in the codec beside what was trained. What the data do not show, such as the
             name of the views, belongs here: `resume` goes on only where it is the same.
         progress: called with (steps done, steps in all).
@@ -204,19 +215,18 @@ def train(
     check_machine(schedule)
     with seeded(schedule.seed, -1, 0):
         compressor = Compressor(recipe, data)
-    place = None if folder is None else Path(folder)
-    identity = {} if place is None else described(data, recipe, schedule, provenance)
+    identity = {} if work is None else described(data, recipe, schedule, provenance)
     module = _Module(compressor, schedule, identity)
     callbacks: list[Callback] = [Together()]
     if progress is not None:
         callbacks.append(_Reporter(progress, schedule.steps))
-    if place is not None:
-        place.mkdir(parents=True, exist_ok=True)
-        callbacks.append(_Keeper(place, seconds))
-    start = place / LAST if place is not None and resume and (place / LAST).exists() else None
+    if work is not None:
+        work.folder.mkdir(parents=True, exist_ok=True)
+        callbacks.append(_Keeper(work.folder, work.seconds))
+    start = work.folder / LAST if work is not None and work.resume and (work.folder / LAST).exists() else None
     done = 0 if start is None else read_step(start, identity, module.state_dict())
-    if place is not None and start is None and is_first():
-        (place / LAST).unlink(missing_ok=True)  # or a later --resume would take up the old training
+    if work is not None and start is None and is_first():
+        (work.folder / LAST).unlink(missing_ok=True)  # or a later --resume would take up the old training
     with _quiet(), naming_lost_processes():
         trainer = pl.Trainer(
             accelerator=schedule.accelerator,
@@ -227,9 +237,9 @@ def train(
             max_steps=schedule.steps,
             max_epochs=-1,
             callbacks=callbacks,
-            logger=[] if place is None or done >= schedule.steps else loggers_of(place, loggers, done),
+            logger=[] if work is None or done >= schedule.steps else loggers_of(work.folder, work.loggers, done),
             log_every_n_steps=LOG_EVERY,
-            enable_checkpointing=place is not None,
+            enable_checkpointing=work is not None,
             enable_progress_bar=False,
             enable_model_summary=False,
             use_distributed_sampler=False,

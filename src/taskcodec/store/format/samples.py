@@ -40,7 +40,7 @@ class SampleRecord:
     """What is known of one source sample.
 
     Attributes:
-        id: its name, unique in the store: a name that is in use already gets "#2", "#3", ... from `encode_source`.
+        id: its name, unique in the store: a name that is in use already gets "#2", "#3", ... from `encode_job`.
         source_index: its place in the source's order; sources that are appended continue the count.
         source_bytes: the size of its file.
         width, height: of the image in pixels, None for features.

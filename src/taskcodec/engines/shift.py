@@ -189,7 +189,7 @@ def _fitted_outside_share(codec: Codec) -> float:
 class ShiftWatch:
     """Measures shift while a source is encoded: keeps between ROWS and 2 * ROWS rows, evenly spread over it.
 
-    Give it to `encode_source(watch=...)`, then ask `measure`.
+    Call it with each part, then ask `measure`.
     """
 
     ROWS = 2048

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from taskcodec.engines.shift import ShiftWatch, measure_shift
 from taskcodec.errors import MismatchError
 from taskcodec.evaluation.predictors.probing import probe_accuracy
-from taskcodec.evaluation.survival.shift import ShiftWatch, measure_shift
 from taskcodec.fitting import adapt, fit
 from tests.conditional import conditional
 

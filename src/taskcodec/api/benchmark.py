@@ -1,0 +1,31 @@
+"""`taskcodec.benchmark`: the command from Python."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from taskcodec.evaluation.benchmark.extras import write_benchmark_report
+from taskcodec.evaluation.benchmark.run import Bars, BenchmarkPlan, Outcome, silent
+from taskcodec.evaluation.benchmark.run import benchmark as measure
+
+
+def benchmark(
+    places: str | Path | Sequence[str | Path],
+    out: str | Path,
+    plan: BenchmarkPlan | None = None,
+    *,
+    jobs: int | None = None,
+    bars: Bars = silent,
+    command: Sequence[str] = (),
+) -> Outcome:
+    """Measure rate against accuracy on labelled sets and write the report, as `taskcodec benchmark` does.
+
+    The arguments, and what is raised, are those of `taskcodec.evaluation.benchmark.run.benchmark`; one place may stand
+    alone, and there is a process for each core unless `jobs` says how many. They are started anew (spawn): a script
+    that calls this needs `if __name__ == "__main__":`.
+    """
+    several = [places] if isinstance(places, str | Path) else places
+    names = [str(place) for place in several]
+    outcome = measure(names, out, plan, jobs=jobs or os.cpu_count() or 1, bars=bars, command=command)
+    write_benchmark_report(outcome, out)
+    return outcome

@@ -1,0 +1,163 @@
+"""`taskcodec fit` from Python: a codec for a source by name; `taskcodec.fit` fits one to an array."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.codec import Codec
+from taskcodec.data import ImageSource, Source, open_source
+from taskcodec.engines.encode.local import Batches, Progress, sample_features
+from taskcodec.engines.encode.notes import left_out, noted
+from taskcodec.engines.encode.records import BackboneLike
+from taskcodec.engines.encode.sources import backbone_for, check_bits, check_device, labelled, missed, unmatched
+from taskcodec.errors import SourceError, UsageError
+from taskcodec.evaluation.tasks.holdout import LABELLED_SOURCE
+from taskcodec.fitting import fit as fit_codec
+from taskcodec.fitting.closed_form.fit import FEW_SAMPLES
+from taskcodec.fitting.closed_form.usual import axes_bits
+from taskcodec.store import OK, SampleRecord
+from taskcodec.store.format.samples import readable
+
+FIT_SAMPLES = 20_000
+METHODS = ("bottleneck", "dimensionwise")
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """The options of `taskcodec fit`.
+
+    Attributes:
+        backbone: what makes features of images, by name or itself.
+        bits: the rate to meet, in bits a sample; without it, `step` and `tolerance` it follows from their number.
+        step: the quantization step instead of a rate.
+        tolerance: the cheapest rate that loses at most so many percentage points; needs labels.
+        labels: `FILE.csv` or `FILE.csv:COLUMN`; those of the source without it.
+        kind: what the labels are, "classification" or "regression"; without it, as they look.
+        method: "bottleneck" or "dimensionwise"; without it, by the number of samples and the rate.
+        views: whether to spend few bits on what crops, mirroring and colours change in images.
+        truncated: "keep" or "skip" JPEG files that lack their end.
+        device: where the backbone runs.
+    """
+
+    backbone: str | BackboneLike | None = None
+    bits: float | None = None
+    step: float | None = None
+    tolerance: float | None = None
+    labels: str | None = None
+    kind: str | None = None
+    method: str | None = None
+    views: bool = False
+    truncated: str = "keep"
+    device: str | None = None
+
+    def check(self) -> None:
+        """Raise UsageError on options that are none, or do not go together."""
+        check_bits(self.bits)
+        check_device(self.device)
+        if sum(value is not None for value in (self.bits, self.step, self.tolerance)) > 1:
+            raise UsageError("give one of --bits, --step and --tolerance")
+        if self.step is not None and not (math.isfinite(self.step) and self.step > 0):
+            raise UsageError(f"--step must be a positive number, found {self.step:g}")
+        if self.method not in (None, *METHODS):
+            raise UsageError(f"--method {self.method} is neither of {', '.join(METHODS)}")
+        if self.kind is not None and self.tolerance is None:
+            raise UsageError("--kind says what the labels of --tolerance are: give both")
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A codec, and what its user should know, a line each."""
+
+    codec: Codec
+    notes: tuple[str, ...]
+
+
+def fit_source(given: str | Path, options: FitOptions | None = None, *, progress: Progress | None = None) -> Fitted:
+    """Fit a codec to a folder, list or shards of images, or a file of features, as `taskcodec fit` does.
+
+    Args:
+        given: the source, by name.
+        options: as those of the command.
+        progress: called with (samples done, samples in all).
+
+    Raises:
+        UsageError: options that do not go together, a rate that cannot be met, or labels that give no tolerance.
+        SourceError: nothing to read.
+    """
+    options, notes = options or FitOptions(), list[str | None]()
+    options.check()
+    source, table = labelled(open_source(given, options.truncated), options.labels)
+    backbone = backbone_for(source, options.backbone, options.device)
+    notes.append(left_out(source))
+    batches = Batches(source, backbone)
+    features = sample_features(batches, FIT_SAMPLES, progress)
+    if not len(features):
+        raise SourceError(f"{given}: a fit needs a sample that can be read, found none{batches.fault()}")
+    how: dict[str, Any] = {"method": options.method, "backbone": None if backbone is None else backbone.spec}
+    if options.views:
+        if options.method == "dimensionwise" or not isinstance(source, ImageSource) or backbone is None:
+            raise UsageError("--views needs a folder of images, and the bottleneck method")
+        from taskcodec.engines.encode.views import view_features  # which needs Pillow
+
+        how["views"] = view_features(source, backbone, backbone.preprocess.crop, progress)
+    records = [record for number in sorted(batches.kept) for record in batches.kept[number].records]
+    ok = [record for record in records if record.status == OK]
+    notes.append(noted(source.name, [(record.id, record.note) for record in ok], len(ok)))
+    if options.labels is not None:
+        failed = {readable(record.id) for record in records if record.status != OK}
+        notes.append(unmatched(options.labels, table, source, failed))
+    if options.tolerance is None:
+        codec, doubts = _at_rate(features, len(source), options, how)
+    else:
+        codec, doubts = _within(features, ok, source, options, how)
+    return Fitted(codec, tuple(note for note in (*notes, *doubts) if note is not None))
+
+
+def _at_rate(
+    features: npt.NDArray[np.float32], samples: int, options: FitOptions, how: dict[str, Any]
+) -> tuple[Codec, Sequence[str | None]]:
+    """The codec at the rate or step that is asked for, or at the usual rate of so many samples."""
+    usual = axes_bits(samples, features.shape[1]) if options.bits is options.step is None else None
+    bits = options.bits or usual
+    codec = fit_codec(features, bits=bits, step=options.step, **how)
+    reached = float(codec.tables.code_length(codec.encode(features)).mean())
+    few = codec.transform.columns < codec.dimension and reached > FEW_SAMPLES * len(features)
+    warning = (
+        f"warning: {len(features):,} samples are few for {reached:.0f} bits each: further samples may take many times "
+        "that; give more samples, or fewer bits"
+    )
+    return codec, (missed(bits, reached, asked=usual is None), warning if few else None)
+
+
+def _within(
+    features: npt.NDArray[np.float32],
+    records: Sequence[SampleRecord],
+    source: Source,
+    options: FitOptions,
+    how: dict[str, Any],
+) -> tuple[Codec, Sequence[str | None]]:
+    """The cheapest codec within the tolerance; `records` are those of the features."""
+    from taskcodec.evaluation.survival.tolerance import cheapest_within  # which needs scikit-learn
+
+    assert options.tolerance is not None
+    targets = np.array([record.label for record in records], dtype=object)
+    known = np.array([target is not None for target in targets])
+    if not known.any():
+        raise UsageError("--tolerance needs labels: folders named by class, or --labels FILE.csv")
+    by_folders = options.labels is None and isinstance(source, ImageSource)  # names of classes, even where numbers
+    found = cheapest_within(
+        features[known],
+        targets[known],
+        options.tolerance,
+        lambda rate: fit_codec(features, bits=rate, **how),
+        options.kind or ("classification" if by_folders else None),
+    )
+    measured = {"points": options.tolerance, "metric": found.metric, "raw": found.raw, "kept": found.kept}
+    marks = {LABELLED_SOURCE: source.descriptor()["sha256"], "tolerance": measured}
+    codec = replace(found.codec, provenance={**found.codec.provenance, **marks})
+    return codec, (f"{found}: the cheapest of those tried that loses at most {options.tolerance:g} points",)

@@ -1,0 +1,267 @@
+"""Doing what was decided: the codec, the symbols chunk by chunk, and the store in its place."""
+
+import os
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from taskcodec.codec import Codec
+from taskcodec.data.sources import FeatureSource, ImageSource, Source
+from taskcodec.engines.encode.decide import Decision, EncodeOptions, decide
+from taskcodec.engines.encode.ledger import Names, names_for
+from taskcodec.engines.encode.local import Batch, Batches, Progress, sample_features
+from taskcodec.engines.encode.notes import left_out, noted_in
+from taskcodec.engines.encode.places import is_zipped, put_in_place, remove_store, stored_at
+from taskcodec.engines.encode.sources import missed, unmatched
+from taskcodec.engines.shift import Shift, ShiftWatch
+from taskcodec.errors import SourceError, StorageError
+from taskcodec.fitting import adapt, at_bits
+from taskcodec.fitting.closed_form.usual import fit_usual
+from taskcodec.quantization.uniform import MAX_SYMBOL
+from taskcodec.store import OK, Store, StoreWriter, pack_zip
+from taskcodec.store.format.samples import readable
+
+FIT_BATCHES = 128
+"""A codec is fitted, or refitted, to at most this many batches of images, spread over the source ..."""
+FIT_FEATURE_BATCHES = 16
+"""... or of feature vectors, which cost nothing to compute."""
+LITTLE_KEPT = 0.1
+"""A fit that keeps less than this share of the variance of samples like its own has learned its own by heart."""
+OTHER_NORM = 0.05
+"""A norm this far from 1 is another: what codes features of norm 1 would not give it back."""
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """The store that was written, and what its user should know, a line each."""
+
+    store: Store
+    notes: tuple[str, ...]
+    watched: ShiftWatch
+
+    @cached_property
+    def shift(self) -> Shift | None:
+        """How far its samples are from those that its codec was fitted to; None where none was coded."""
+        return self.watched.measure()
+
+
+def encode_job(
+    given: str | Path | Source,
+    store: Any,
+    options: EncodeOptions | None = None,
+    progress: Progress | None = None,
+) -> Encoded:
+    """Encode a source into a store, as `taskcodec encode` does; go on where an earlier run of the same job stopped.
+
+    >>> import numpy as np
+    >>> from zarr.storage import MemoryStore
+    >>> from taskcodec.data.arrays import array_source
+    >>> features = np.random.default_rng(0).normal(size=(500, 16)).astype("f4")
+    >>> len(encode_job(array_source(features), MemoryStore(), EncodeOptions(bits=40)).store)
+    500
+
+    Args:
+        given: the source: opened, or by name.
+        store: folder, .zip, URL or Zarr store object.
+        options: as those of the command.
+        progress: called with (samples done, samples in all).
+
+    Raises:
+        UsageError: options that do not go together.
+        MismatchError: codec, features or store do not fit.
+        SourceError: nothing in the source could be read.
+        StorageError: writing failed (the same job resumes), or something else lies there.
+        BackboneError: no such backbone.
+    """
+    return execute(decide(given, store, options or EncodeOptions()), progress)
+
+
+def execute(decision: Decision, progress: Progress | None = None) -> Encoded:
+    """Do what was decided; see `encode_job`. Raises StorageError where the store has changed since then."""
+    place, store = decision.place, decision.request.store
+    notes, watch = list[str](), ShiftWatch()
+    try:
+        written = _written(decision, notes, watch, progress)
+    except SourceError:
+        _remove_empty(place)
+        raise
+    except StorageError:
+        if place != store and os.path.isdir(place):
+            _remove_bare(place)
+        raise
+    notes += _doubts(decision, written)
+    if place != store and is_zipped(store):
+        pack_zip(place, store)
+        remove_store(place)
+    elif place != store:
+        put_in_place(place, store)
+    encoded = Encoded(written if place == store else Store(store), tuple(notes), watch)
+    if decision.request.options.fits_here or encoded.shift is None or encoded.shift.warning is None:
+        return encoded
+    return replace(encoded, notes=(*notes, f"warning: {encoded.shift.warning}"))
+
+
+def _written(decision: Decision, notes: list[str], watch: ShiftWatch, progress: Progress | None) -> Store:
+    """The store, whole but perhaps not in its place yet; lines for the user are added to `notes`."""
+    source, options = decision.request.source, decision.request.options
+    place, found, first = decision.place, decision.found, decision.first_index
+    if found is not None and decision.action == "nothing":
+        notes.append(f"{source.name}: in {place} already; nothing was done")
+        return found
+    batches = Batches(source, decision.backbone, first_index=first)
+    names = names_for(source, first, found)
+    if found is None:
+        codec = _codec_of_new(decision, batches, progress).for_store(options.analysis_name)
+        if decision.stale:
+            remove_store(place)
+        writer = StoreWriter.create(place, codec, chunk_rows=options.chunk_rows, source=decision.record)
+    else:
+        if Store(place).manifest != found.manifest:
+            raise StorageError(f"{place}: another process has written to this store; run the same command again")
+        codec, writer = found.codec, StoreWriter.open(place, source=decision.record)
+    if note := left_out(source):
+        notes.append(note)
+    with writer:
+        with _few_blas_threads(source):
+            clipped, stretched = _encode_batches(batches, codec, writer, names, watch, progress)
+        if writer.finish().samples == 0:
+            failures = Store(place).failures["status"].to_pylist()
+            reason = f" (the first: {failures[0]})" if failures else ""
+            raise SourceError(f"{source.name}: none of its {len(source)} samples could be coded{reason}")
+    if clipped:
+        notes.append(
+            f"warning: {source.name}: {len(clipped)} samples lie beyond what can be coded and were clipped, such as "
+            f"{clipped[0]}: look at what made them"
+        )
+    if stretched:
+        notes.append(
+            f"warning: {source.name}: {stretched} samples are not of norm 1, as those were that the codec was fitted "
+            "to: it gives all back with norm 1; encode these into a store of their own"
+        )
+    if names is not None and names.changed:
+        notes.append(
+            f"{source.name}: {names.changed} of its names were in use; these samples are NAME#2, NAME#3, ... now"
+        )
+    written = Store(place)
+    if note := noted_in(written, source.name, first):
+        notes.append(note)
+    return written
+
+
+def _codec_of_new(decision: Decision, batches: Batches, progress: Progress | None) -> Codec:
+    """The codec of a new store, fitted or refitted to batches spread over the source where it should be."""
+    source, options = decision.request.source, decision.request.options
+    codec, bits = decision.codec, decision.bits
+    if codec is not None and not options.refit:
+        return codec if bits is None else at_bits(codec, bits)
+    count = FIT_BATCHES if isinstance(source, ImageSource) else FIT_FEATURE_BATCHES
+    features = sample_features(batches, count * batches.size, progress)
+    if codec is not None:
+        return adapt(codec, features, bits) if len(features) else codec
+    if not len(features):
+        raise SourceError(f"{source.name}: none of its {len(source)} samples could be coded{batches.fault()}")
+    made_by = None if decision.backbone is None else decision.backbone.spec
+    spec = source.backbone if isinstance(source, FeatureSource) else made_by
+    quality: Any = options.quality or "usual"
+    return fit_usual(features, len(source), bits=bits, quality=quality, backbone=spec)
+
+
+def _encode_batches(
+    batches: Batches,
+    codec: Codec,
+    writer: StoreWriter,
+    names: Names | None,
+    watch: ShiftWatch,
+    progress: Progress | None,
+) -> tuple[list[str], int]:
+    """Encode what the writer lacks; the ids of samples with symbols at their limit, and how many lose their length."""
+    clipped, stretched = list[str](), 0
+    total, first = len(batches.source), batches.first_index
+    next_index = max(writer.resume_point + 1, first)
+    for batch in batches.run(range((next_index - first) // batches.size, len(batches))):
+        if len(batch.features):
+            watch(codec, batch.features)
+        coded = [record.source_index >= next_index for record in batch.records if record.status == OK]
+        records = [record for record in batch.records if record.source_index >= next_index]
+        if names is not None:
+            records = [replace(record, id=names.give(readable(record.id))) for record in records]
+        symbols = _encode(codec, batch)[np.array(coded, bool)]
+        if codec.transform.unit_norm and len(batch.features):
+            norms = np.linalg.norm(batch.features, axis=1)[np.array(coded, bool)]
+            stretched += int((np.abs(norms - 1) > OTHER_NORM).sum())
+        if max(symbols.max(initial=0), -symbols.min(initial=0)) >= MAX_SYMBOL:
+            names_of = [record.id for record in records if record.status == OK]
+            clipped += [names_of[row] for row in np.flatnonzero((abs(symbols) >= MAX_SYMBOL).any(axis=1)).tolist()]
+        writer.append(symbols, records)
+        if progress is not None:
+            progress(min((batch.number + 1) * batches.size, total), total)
+    return clipped, stretched
+
+
+def _encode(codec: Codec, batch: Batch) -> npt.NDArray[np.int32]:
+    if not len(batch.features):
+        return np.empty((0, codec.columns), np.int32)
+    return codec.encode(batch.features)
+
+
+def _few_blas_threads(source: Source) -> AbstractContextManager[Any]:
+    """One thread for the products of a batch of images: more would wait for the next at the cost of the backbone's."""
+    return threadpool_limits(1, user_api="blas") if isinstance(source, ImageSource) else nullcontext()
+
+
+def _doubts(decision: Decision, written: Store) -> list[str]:
+    """What to say of a store that was written: of its rate, what it keeps, where it lies, and its labels."""
+    asked, options, notes = decision.request, decision.request.options, list[str | None]()
+    # A store that was finished before holds what other runs encoded, perhaps other sources that were appended since.
+    finished_before = decision.action == "nothing" and decision.place == asked.store
+    if not options.append and not finished_before:
+        info = written.info()
+        if decision.bits is not None:
+            notes.append(missed(decision.bits, info.bits_per_sample, asked=options.bits is not None))
+        if info.variance_kept is not None and info.variance_kept < LITTLE_KEPT:
+            notes.append(
+                "warning: of samples like these that it was not fitted to the codec keeps "
+                f"{max(info.variance_kept, 0):.0%} of the variance: leave --bits out, or give more samples"
+            )
+    if isinstance(asked.store, str) and asked.store.startswith("memory://"):
+        notes.append(
+            f"warning: {asked.store} lies in the memory of this command, and is gone when it ends; name a folder "
+            "to keep it"
+        )
+    if options.labels is not None:
+        failed = set(written.failures["id"].to_pylist())
+        notes.append(unmatched(options.labels, asked.table, asked.source, failed))
+        if not options.append and _labels_differ(written, asked.source):
+            notes.append(
+                f"{decision.place}: the labels in it are others, and were not changed; encode with --overwrite to "
+                "change them"
+            )
+    return [note for note in notes if note is not None]
+
+
+def _labels_differ(store: Store, source: Source) -> bool:
+    """Whether a store was written with other labels than the source has now."""
+    found = store.records.select(["source_index", "label"]).to_pylist()
+    own = [item.label for item in source.items] if isinstance(source, ImageSource) else source.labels
+    own = own or []
+    return any(row["label"] != own[row["source_index"]] for row in found if row["source_index"] < len(own))
+
+
+def _remove_empty(place: Any) -> None:
+    """Take away what a run left that coded nothing, so that it does not block the place."""
+    left = stored_at(place)
+    if left is not None and left.manifest.state == "complete" and not len(left):
+        remove_store(place)
+
+
+def _remove_bare(place: Any) -> None:
+    """Remove a folder beside the store in which no file lies: a disk that was full from the start."""
+    for folder, _, _ in os.walk(place, topdown=False):
+        with suppress(OSError):  # one that is not empty stays
+            os.rmdir(folder)

@@ -1,0 +1,125 @@
+"""What was decided is done, and nothing else: in stores anywhere, with codecs and backbones by name or themselves."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from zarr.storage import MemoryStore
+
+import taskcodec
+from taskcodec.data import open_source
+from taskcodec.engines.encode.decide import EncodeOptions, decide
+from taskcodec.engines.encode.execute import encode_job, execute
+from taskcodec.errors import MismatchError, StorageError, UsageError
+from taskcodec.transforms.spec import BackboneSpec
+from tests.cli.commands import contents, run
+from tests.data.pictures import Eyes, as_bytes, noise, put
+
+D = 12
+
+
+def vectors(rows, seed=0):
+    return np.random.default_rng(seed).normal(size=(rows, D)).astype("f4")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """x.npy and y.npy, vectors alike; x.codec, fitted to the first; p/, three pictures."""
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", vectors(300))
+    np.save("y.npy", vectors(80, seed=1))
+    taskcodec.fit(vectors(300), bits=30).save("x.codec")
+    put(tmp_path / "p", {f"{i}.png": as_bytes(noise(i)) for i in range(3)})
+    return tmp_path
+
+
+def decided(source, store, **options):
+    found = decide(source, store, EncodeOptions(**options))
+    return found.action, found.place, found.stale, found.first_index
+
+
+def test_each_situation_is_told_apart_and_nothing_is_written(folder):
+    encode_job("x.npy", "s.tcz")
+    encode_job("x.npy", "z.zip")
+    before = contents(folder)
+    assert decided("x.npy", "new.tcz") == ("new", "new.tcz", False, 0)
+    assert decided("x.npy", "new.zip") == ("new", "new.zip.partial", False, 0)
+    assert decided("x.npy", "s.tcz") == ("nothing", "s.tcz", False, 0)
+    assert decided("x.npy", "z.zip") == ("nothing", "z.zip", False, 0)
+    assert decided("y.npy", "s.tcz", append=True) == ("append", "s.tcz", False, 300)
+    assert decided("x.npy", "s.tcz", append=True) == ("nothing", "s.tcz", False, 0)
+    assert decided("y.npy", "s.tcz", overwrite=True) == ("new", "s.tcz.partial", False, 0)
+    for options, says in (({}, "a store of something else"), ({"append": True, "codec": "lite0"}, "neither the codec")):
+        with pytest.raises((StorageError, MismatchError), match=says):
+            decided("y.npy", "s.tcz", **options)
+    assert contents(folder) == before
+
+
+def test_a_store_that_another_process_has_written_to_since_is_left_alone(folder):
+    encode_job("x.npy", "s.tcz")
+    late = decide("y.npy", "s.tcz", EncodeOptions(append=True))
+    np.save("z.npy", vectors(50, seed=2))
+    encode_job("z.npy", "s.tcz", EncodeOptions(append=True))
+    before = contents(folder / "s.tcz")
+    with pytest.raises(StorageError, match=r"s\.tcz: another process has written to this store; run the same"):
+        execute(late)
+    assert contents(folder / "s.tcz") == before
+    assert len(encode_job("y.npy", "s.tcz", EncodeOptions(append=True)).store) == 430
+
+
+def test_a_zarr_store_object_is_written_resumed_and_replaced(folder):
+    place = MemoryStore()
+    assert len(encode_job("x.npy", place).store) == 300
+    again = encode_job("x.npy", place)
+    assert "already; nothing was done" in again.notes[0]
+    assert again.shift is None
+    assert len(encode_job("y.npy", place, EncodeOptions(append=True)).store) == 380
+    replaced = encode_job("y.npy", place, EncodeOptions(overwrite=True)).store
+    assert len(replaced) == 80
+    assert replaced.verify() == []
+
+
+def test_a_codec_by_name_and_itself_give_the_same_bytes(folder):
+    taskcodec.encode("x.npy", "name.tcz", codec="x.codec")
+    taskcodec.encode("x.npy", "itself.tcz", codec=taskcodec.load_codec("x.codec"))
+    assert contents(folder / "name.tcz") == contents(folder / "itself.tcz")
+    with pytest.raises(MismatchError, match="the codec given: neither the codec of the store"):
+        taskcodec.encode("y.npy", "name.tcz", codec=taskcodec.fit(vectors(90, seed=3), bits=9), append=True)
+    with pytest.raises(UsageError, match="the codec given: a codec without a backbone takes features"):
+        taskcodec.encode("p", "p.tcz", codec=taskcodec.load_codec("x.codec"))
+
+
+def test_a_backbone_of_one_s_own_goes_through_all_runs_of_a_store(folder):
+    options = EncodeOptions(backbone=Eyes(), bits=20)
+    store = encode_job("p", "p.tcz", options).store
+    assert store.codec.backbone == Eyes.spec
+    assert "nothing was done" in encode_job("p", "p.tcz", options).notes[0]
+    put(folder / "q", {"new.png": as_bytes(noise(7))})
+    assert len(encode_job("q", "p.tcz", EncodeOptions(backbone=Eyes(), append=True)).store) == 4
+    assert taskcodec.features("p", backbone=Eyes()).shape == (3, 4)
+    with pytest.raises(UsageError, match=r"eyes: x\.npy holds vectors"):
+        encode_job("x.npy", "v.tcz", options)
+
+
+def test_features_whose_backbone_is_known_have_it_recorded(folder):
+    spec = BackboneSpec("lite0", "0" * 64, D)
+    source = replace(open_source("x.npy"), backbone=spec)
+    assert encode_job(source, "s.tcz").store.codec.backbone == spec
+    assert encode_job("x.npy", "t.tcz").store.codec.backbone is None
+
+
+def test_what_is_appended_from_another_folder_is_as_from_the_first(folder, monkeypatch):
+    pytest.importorskip("torch")
+    put(folder / "q", {"new.png": as_bytes(noise(7))})
+    (folder / "deep").mkdir()
+    for source, more, options in (("p", "q", ["--codec", "lite0"]), ("p", "q", []), ("x.npy", "y.npy", [])):
+        run("encode", source, "here.tcz", *options)
+        run("encode", source, "there.tcz", *options)
+        run("encode", more, "here.tcz", "--append", *options)
+        with monkeypatch.context() as patch:
+            patch.chdir(folder / "deep")
+            run("encode", f"../{more}", "../there.tcz", "--append", *options)
+        assert contents(folder / "here.tcz") == contents(folder / "there.tcz")
+        for name in ("here.tcz", "there.tcz"):
+            assert taskcodec.open(name).verify() == []
+            (folder / name).rename(folder / f"{name}-{source}-{len(options)}")
