@@ -424,7 +424,7 @@ def test_codecs_of_the_users_that_go_wrong_are_told_and_stop_nothing_else(tmp_pa
     plan = BenchmarkPlan(codecs=("odd:bits",), regimes=("fitted",))
     outcome = benchmark([place], tmp_path / "out", plan)
     assert {row.codec for row in outcome.rows} == {"float32", "good"}
-    assert sum("no rate" in note for note in outcome.notes) == 2
+    assert sum("not a rate" in note for note in outcome.notes) == 2
     for name in ("ours", "nothing", "raises", "junk"):
         with pytest.raises(UsageError, match=f"odd:{name}"):
             benchmark([place], tmp_path / "out", BenchmarkPlan(codecs=(f"odd:{name}",), regimes=("fitted",)))
