@@ -225,9 +225,9 @@ def _check(manifest: Manifest, place: str) -> None:
         or any(part.rows > manifest.chunk_rows for part in parts)
         or any(part.rows < manifest.chunk_rows for part in manifest.filled[:-1])
     ):
-        raise CorruptFileError(f"{place}: counts that no store has")
+        raise CorruptFileError(f"{place}: invalid counts")
     if not all(isinstance(text, str) for text in texts) or manifest.state not in STATES:
-        raise CorruptFileError(f"{place}: names, digests or a state that no store has")
+        raise CorruptFileError(f"{place}: invalid names, digests or state")
     if not isinstance(manifest.source, dict):
         raise CorruptFileError(f"{place}: an invalid description of its source")
     if sum(part.rows for part in manifest.parts) != manifest.samples:
