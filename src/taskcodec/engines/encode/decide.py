@@ -269,7 +269,7 @@ def _check(store: Any, options: EncodeOptions) -> None:
     if isinstance(options.backbone, str) and options.backbone != NO_BACKBONE:
         check_name(options.backbone)
     if options.quality not in (None, *QUALITIES):
-        raise UsageError(f"--quality {options.quality} is none of {', '.join(QUALITIES)}")
+        raise UsageError(f"--quality must be one of {', '.join(QUALITIES)}, found {options.quality}")
     if options.quality is not None and (options.bits is not None or not options.fits_here):
         raise UsageError("--quality is of a codec fitted here: it goes without --bits, --codec, --no-fit and --append")
     if options.codec is not None and not options.fit:

@@ -112,7 +112,7 @@ def _is_folder_of_ours(aside: Path) -> bool:
     if not aside.is_dir() or aside.is_symlink():
         return False
     if (foreign := _foreign(str(aside))) is not None:
-        raise StorageError(f"{aside}: {foreign} in it is no part of a taskcodec store: move it away, then try again")
+        raise StorageError(f"{aside}: {foreign} in it does not belong to a store: move it away, then try again")
     return True
 
 
@@ -141,7 +141,7 @@ def _replaceable(place: Any) -> Store | None:
             f"{place}: not a taskcodec store that can be read, so it is not replaced ({error})"
         ) from error
     if foreign is not None:
-        raise StorageError(f"{place}: {foreign} in it is no part of a taskcodec store, so it is not replaced")
+        raise StorageError(f"{place}: {foreign} in it does not belong to a store, so it is not replaced")
     return found
 
 

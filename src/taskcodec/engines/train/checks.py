@@ -34,7 +34,7 @@ def check_network(where: str, section: Mapping[str, Any]) -> None:
         if key in SETTLED:
             raise UsageError(f"{where}.{key}: follows from the data and model.columns; leave it out")
         if key != "name" and key not in SIZES[name]:
-            raise UsageError(f"{where}.{key}: no size of {name}; it has {sizes}")
+            raise UsageError(f"{where}.{key}: invalid size of {name}; it has {sizes}")
 
 
 def check_log(names: tuple[str, ...]) -> None:

@@ -196,7 +196,9 @@ def _named(name: str) -> tuple[Augmentations | str, str]:
     from taskcodec.data.augmentations.kinds import IMAGE_SETS
 
     if name not in IMAGE_SETS:
-        raise UsageError(f"augmentations {name!r} are none of none, {', '.join([*AUGMENTATIONS, *IMAGE_SETS])}")
+        raise UsageError(
+            f"augmentations must be one of none, {', '.join([*AUGMENTATIONS, *IMAGE_SETS])}, found {name!r}"
+        )
     return name, (IMAGE_SETS[name].__doc__ or name).rstrip(".")
 
 

@@ -259,7 +259,7 @@ def load_segmenter(file: str | Path) -> Segmenter:
         raise SourceError(f"{file}: not a TensorFlow Lite network ({type(error).__name__})") from error
     shape = [int(side) for side in given["shape"]]
     if given["dtype"] != np.uint8 or shape != [1, shape[1], shape[1], 3] or len(result["shape"]) != 3:
-        raise SourceError(f"{file}: takes {shape} and gives {[*result['shape']]}: no segmenter of uint8 pixels")
+        raise SourceError(f"{file}: takes {shape} and gives {[*result['shape']]}: not a segmenter of uint8 pixels")
 
     def network(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         interpreter.set_tensor(given["index"], pixels)

@@ -40,7 +40,7 @@ def make(name: str, sizes: Mapping[str, Any]) -> nn.Module:
     needed, optional = size_names(name)
     for key, value in sizes.items():
         if key not in needed + optional:
-            raise UsageError(f"network {name}: no size {key!r}; it has {', '.join(needed + optional)}")
+            raise UsageError(f"network {name}: invalid size {key!r}; it has {', '.join(needed + optional)}")
         try:
             check_size(key, value)
         except UsageError as error:
