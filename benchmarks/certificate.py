@@ -30,10 +30,9 @@ SEED = 0
 
 def originals(source, backbone):
     """(items that can be read, their features)."""
-    batches = Batches(source, backbone)
-    found = [batch for batch in batches.run(range(len(batches))) if len(batch.features)]
-    read = {record.id for batch in found for record in batch.records if record.status == "ok"}
-    return [item for item in source.items if item.id in read], np.concatenate([batch.features for batch in found])
+    records, features = Batches(source, backbone).whole()
+    read = {record.id for record in records if record.status == "ok"}
+    return [item for item in source.items if item.id in read], features
 
 
 def main():

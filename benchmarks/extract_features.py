@@ -30,14 +30,9 @@ FOLDERS = ("ants_bees", "caltech101_25x30", "houses_price_room", "eurosat_rgb_24
 
 def features_of(source, backbone):
     """(features, ids, labels) of the images that can be read."""
-    found, records = [], []
-    batches = Batches(source, backbone)
-    for batch in batches.run(range(len(batches))):
-        kept = [record for record in batch.records if record.status == "ok"]
-        if kept:
-            found.append(batch.features)
-            records += kept
-    return np.concatenate(found), [record.id for record in records], np.array([record.label for record in records])
+    records, features = Batches(source, backbone).whole()
+    kept = [record for record in records if record.status == "ok"]
+    return features, [record.id for record in kept], np.array([record.label for record in kept])
 
 
 def view_features(source, backbone):

@@ -30,12 +30,10 @@ def main():
         source = open_source(folder)
         if arguments.labels is not None:
             source = source.with_labels(read_labels(arguments.labels))
-        batches, features, labels = Batches(source, backbone), [], []
-        for batch in batches.run(range(len(batches))):
-            labels += [record.label for record in batch.records if record.status == OK]
-            features += [batch.features] if len(batch.features) else []
+        records, features = Batches(source, backbone).whole()
+        labels = [record.label for record in records if record.status == OK]
         known = np.array([label is not None for label in labels])
-        x, y = np.concatenate(features)[known], np.array([str(label) for label in labels])[known]
+        x, y = features[known], np.array([str(label) for label in labels])[known]
         np.savez(arguments.out / f"{arguments.name or folder.name}.npz", x=x, y=y)
         print(arguments.name or folder.name, x.shape, len(np.unique(y)))
 

@@ -14,7 +14,7 @@ from zarr.storage import MemoryStore
 import taskcodec
 from taskcodec.errors import MismatchError, SourceError
 from taskcodec.fitting.closed_form.feature_codec import FeatureCodec
-from taskcodec.samples import as_features
+from taskcodec.samples import as_features, spread_rows
 from taskcodec.store import SampleRecord, StoreWriter
 
 N, D = 120, 8
@@ -309,3 +309,11 @@ def test_a_table_of_whole_numbers_is_no_grey_image():
     table = pd.DataFrame(np.random.default_rng(0).integers(0, 9, (5, 1280), np.uint8))
     assert codec.encode(table).shape == (5, codec.columns)
     assert len(codec.compress(table)) == 5
+
+
+def test_rows_are_spread_from_the_first_to_the_last():
+    assert spread_rows(10, 4).tolist() == [0, 3, 6, 9]
+    assert spread_rows(9, 4).tolist() == [0, 2, 5, 8]
+    assert spread_rows(9, 4, nearest=True).tolist() == [0, 3, 5, 8]
+    assert spread_rows(3, 10).tolist() == [0, 1, 2]
+    assert spread_rows(0, 10).tolist() == []

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
-    import numpy as np
-    import numpy.typing as npt
-
     from taskcodec.api.benchmark import benchmark
     from taskcodec.api.encode import encode
     from taskcodec.api.features import features
     from taskcodec.api.fit import FitOptions, fit_source
+    from taskcodec.api.stores import decode, open
     from taskcodec.codec import Codec
     from taskcodec.errors import TaskcodecError
     from taskcodec.evaluation.survival.of_store import evaluate
@@ -39,12 +37,14 @@ _HOMES = {
     "at_bits": "taskcodec.fitting",
     "at_step": "taskcodec.fitting",
     "benchmark": "taskcodec.api.benchmark",
+    "decode": "taskcodec.api.stores",
     "encode": "taskcodec.api.encode",
     "evaluate": "taskcodec.evaluation.survival.of_store",
     "features": "taskcodec.api.features",
     "fit": "taskcodec.fitting",
     "fit_source": "taskcodec.api.fit",
     "load_codec": "taskcodec.loading",
+    "open": "taskcodec.api.stores",
 }
 
 
@@ -70,48 +70,6 @@ def _version() -> str:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def open(place: Any, upto: str | None = None) -> "Store":
-    """Open a store: a folder, a .zip, an fsspec URL, or a Zarr store object. May be used in a `with`.
-
-    Of a store with several layers, `upto` names the one whose features are given; the highest by default.
-    Raises SourceError where nothing is, ForeignFileError, FutureVersionError or CorruptFileError, naming the file.
-    Warns (`UnfinishedWarning`) where its encode was stopped: what is there is sound, but it is not all.
-    """
-    import warnings
-
-    from taskcodec.errors import UnfinishedWarning
-
-    store = _found(place, upto)
-    if store.manifest.state != "complete":
-        words = f"{place}: unfinished, {len(store)} samples so far; run the same encode command again to resume it"
-        warnings.warn(words, UnfinishedWarning, stacklevel=2)
-    return store
-
-
-def decode(place: Any) -> "npt.NDArray[np.float32]":
-    """(n, d) features of a store, as `taskcodec decode` writes them: `open(place).features` decodes as it is indexed.
-
-    Raises SourceError where the store is unfinished, and what `open` and reading raise.
-    """
-    from taskcodec.errors import SourceError
-
-    with _found(place) as store:
-        if store.manifest.state != "complete":
-            raise SourceError(f"{place}: unfinished; run the same encode command again to resume it")
-        return store.to_numpy()
-
-
-def _found(place: Any, upto: str | None = None) -> "Store":
-    from pathlib import Path
-
-    from taskcodec.errors import SourceError
-    from taskcodec.store import Store
-
-    if isinstance(place, str | Path) and "://" not in str(place) and str(place) and not Path(place).exists():
-        raise SourceError(f"{place}: no such file or folder")
-    return Store(place, upto=upto)
 
 
 __all__ = [

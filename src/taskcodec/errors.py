@@ -4,7 +4,7 @@ Every message is one line that names the file (or argument), what was expected a
 can print it as it is. Code that catches `TaskcodecError` catches all of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 TERMINATED = 143
@@ -76,6 +76,18 @@ def shortened(value: object) -> str:
     """A value as found, for a line: a whole number may have hundreds of digits."""
     text = str(value)
     return text if len(text) <= 40 else f"{text[:40]}..."
+
+
+def check_one_of(what: str, value: object, known: Collection[str], fault: type[TaskcodecError] = UsageError) -> None:
+    """Raise unless a value is a known one."""
+    if value not in known:
+        found = shortened(value) if isinstance(value, str) else value
+        raise fault(f"{what} must be one of {', '.join(known)}, found {found!r}")
+
+
+def unreadable(what: object, error: Exception) -> SourceError:
+    """What to raise where a file or folder is there, but cannot be read."""
+    return SourceError(f"{what}: cannot be read ({getattr(error, 'strerror', None) or error})")
 
 
 def missing_package(error: ImportError) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from taskcodec.codec import Codec
 from taskcodec.codec_file import MAX_BYTES
-from taskcodec.errors import CorruptFileError, ForeignFileError, SourceError
+from taskcodec.errors import CorruptFileError, ForeignFileError, SourceError, unreadable
 from taskcodec.store.backend import is_zip, open_blobs
 from taskcodec.store.format.manifest import CODEC_KEY
 
@@ -35,4 +35,4 @@ def load_codec(path: str | Path) -> Codec:
         names = ", ".join(BUNDLED)
         raise SourceError(f"{path}: no such codec file, nor a bundled codec ({names})") from error
     except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
+        raise unreadable(path, error) from error

@@ -239,3 +239,9 @@ def _is_grey_image(item: Any) -> bool:
 
 def _is_image(item: Any) -> bool:
     return bool(item.ndim > 2) if _is_array(item) else _is_image_object(item)
+
+
+def spread_rows(count: int, most: int, *, nearest: bool = False) -> npt.NDArray[np.intp]:
+    """(m,) at most so many of `count` rows, spread evenly from the first to the last. nearest: rounded, not cut off."""
+    rows = np.linspace(0, count - 1, min(most, count))
+    return (rows.round() if nearest else rows).astype(np.intp)

@@ -64,7 +64,7 @@ class FitOptions:
         if self.step is not None and not (math.isfinite(self.step) and self.step > 0):
             raise UsageError(f"--step must be a positive number, found {self.step:g}")
         if self.method not in (None, *METHODS):
-            raise UsageError(f"--method {self.method} is neither of {', '.join(METHODS)}")
+            raise UsageError(f"--method must be one of {', '.join(METHODS)}, found {self.method}")
         if self.kind is not None and self.tolerance is None:
             raise UsageError("--kind says what the labels of --tolerance are: give both")
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 
-from taskcodec.errors import SourceError
+from taskcodec.errors import unreadable
 
 _PIECES, _PIECE_BYTES = 256, 4096
 """So many pieces of all files together, of so many bytes each."""
@@ -21,4 +21,4 @@ def pieces(files: Sequence[str]) -> Iterator[bytes]:
                     file.seek(part * max(size - _PIECE_BYTES, 0) // (count - 1))
                     yield file.read(_PIECE_BYTES)
         except OSError as error:
-            raise SourceError(f"{name}: cannot be read ({error.strerror})") from error
+            raise unreadable(name, error) from error

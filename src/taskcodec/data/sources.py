@@ -18,7 +18,7 @@ from taskcodec.data.items import ImageSource, Item, distinct, distinct_names, fa
 from taskcodec.data.left_behind import told
 from taskcodec.data.shards.source import SHARDS, shard_items
 from taskcodec.data.tables import ARRAYS, PARQUET, TABLES, holds_samples, open_table, open_tables
-from taskcodec.errors import SourceError, UsageError
+from taskcodec.errors import SourceError, UsageError, unreadable
 
 Source = ImageSource | FeatureSource
 _LISTS = (".txt", ".lst", ".list")
@@ -69,7 +69,7 @@ def _open(place: str | Path) -> Source:
         if lower.endswith(PARQUET):
             return open_table(path, column)
     except OSError as error:
-        raise SourceError(f"{text}: cannot be read ({error.strerror or error})") from error
+        raise unreadable(text, error) from error
     _refuse_column(str(place), column)
     raise SourceError(
         f"{text}: not a source: expected a folder of images, a list (.txt), shards (.zip, .tar), .npy or .parquet"

@@ -11,17 +11,20 @@ candidates where the batch is small.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.distributed import all_gather, get_rank, get_world_size, is_available, is_initialized
 from torch.nn.functional import normalize
 
+from taskcodec.distortions.objective import Objective, Seen
+
 START_TEMPERATURE = 0.07
 FLOOR_TEMPERATURE = 0.01
 
 
-class BINCE(nn.Module):
+class BINCE(Objective):
     """The distortion with what it learns: projection and temperature.
 
     Args:
@@ -31,6 +34,7 @@ class BINCE(nn.Module):
         queue: earlier projections kept as further candidates; 0 for none.
     """
 
+    views = 2
     past: Tensor
     past_ids: Tensor
     filled: Tensor
@@ -48,6 +52,14 @@ class BINCE(nn.Module):
     def temperature(self) -> Tensor:
         """t, above its floor and learned with everything else."""
         return FLOOR_TEMPERATURE + self.excess.exp()
+
+    def logged(self) -> dict[str, Tensor]:
+        """The temperature."""
+        return {"temperature": self.temperature}
+
+    def distortion(self, codes: Sequence[Tensor], seen: Seen) -> Tensor:
+        """See `forward`."""
+        return self(*codes, seen.ids)  # type: ignore[no-any-return]
 
     def forward(self, first: Tensor, second: Tensor, ids: Tensor) -> Tensor:
         """(n, k) decoded latents of one view of each sample, and of another -> (n,) bits, the mean of both directions.

@@ -6,7 +6,16 @@ pretrained backbone already gather what augmentations leave alone, so that keepi
 
 from torch import Tensor
 
+from taskcodec.distortions.objective import Reconstruction
 
-def feature_l1(decoded: Tensor, features: Tensor) -> Tensor:
-    """(n, d) decoded and original features -> (n,) sum over the dimensions of their absolute differences."""
-    return (decoded - features).abs().sum(dim=1)
+
+def absolute_error(decoded: Tensor, target: Tensor) -> Tensor:
+    """(n, ...), (n, ...) -> (n,) sum of absolute differences."""
+    return (decoded - target).abs().flatten(1).sum(dim=1)
+
+
+class FeatureL1(Reconstruction):
+    """The absolute error of the features."""
+
+    def error(self, decoded: Tensor, target: Tensor) -> Tensor:
+        return absolute_error(decoded, target)

@@ -3,9 +3,8 @@
 Beside `feature_l1`, which "Lossy Compression for Lossless Prediction" (Dubois et al., NeurIPS 2021) trains with.
 """
 
-from torch import Tensor
+from taskcodec.distortions.objective import Reconstruction
 
 
-def feature_l2(decoded: Tensor, features: Tensor) -> Tensor:
-    """(n, d) decoded and original features -> (n,) sum over the dimensions of their squared differences."""
-    return (decoded - features).square().sum(dim=1)
+class FeatureL2(Reconstruction):
+    """The squared error of the features."""

@@ -5,11 +5,21 @@ variational information bottleneck", ICLR 2017): distortion = -log2 q(label | y_
 """
 
 import math
+from collections.abc import Sequence
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from taskcodec.distortions.objective import Objective, Seen
 
-def supervised(scores: Tensor, labels: Tensor) -> Tensor:
-    """(n, classes) scores from the decoded latent, (n,) class numbers -> (n,) bits of log loss."""
-    return cross_entropy(scores, labels, reduction="none") / math.log(2)
+
+class Supervised(Objective):
+    """classifier: (n, k) decoded latents -> (n, classes) scores."""
+
+    def __init__(self, classifier: nn.Module) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def distortion(self, codes: Sequence[Tensor], seen: Seen) -> Tensor:
+        """(n,) bits of log loss."""
+        return cross_entropy(self.classifier(codes[0]), seen.labels, reduction="none") / math.log(2)

@@ -6,7 +6,11 @@ augmented views as VIC, and must spend bits on how each was augmented.
 
 from torch import Tensor
 
+from taskcodec.distortions.objective import Reconstruction, Seen
 
-def vc(decoded: Tensor, view: Tensor) -> Tensor:
-    """(n, ...) decoded from the code of a view, (n, ...) that view -> (n,) squared error."""
-    return (decoded - view).square().flatten(1).sum(dim=1)
+
+class VC(Reconstruction):
+    """The squared error of the view that was coded."""
+
+    def target(self, seen: Seen) -> Tensor:
+        return seen.views[0]

@@ -5,12 +5,23 @@ spread, -log q(x | y_hat) is half the squared error up to a constant. As all vie
 what tells the views apart buy nothing.
 """
 
-from torch import Tensor
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from taskcodec.distortions.objective import Reconstruction, Seen
 
 
-def vic(decoded: Tensor, clean: Tensor) -> Tensor:
-    """(n, ...) decoded from the code of a view, (n, ...) the sample without augmentation -> (n,) squared error.
+class VIC(Reconstruction):
+    """The squared error of the sample without augmentation.
 
-    `clean` may be any function of the sample that augmentations leave alone, such as a canonical representative.
+    of: what is reconstructed of a sample in its place, which augmentations leave alone, such as a canonical
+    representative.
     """
-    return (decoded - clean).square().flatten(1).sum(dim=1)
+
+    def __init__(self, g_s: nn.Module, of: Callable[[Tensor], Tensor] | None = None) -> None:
+        super().__init__(g_s)
+        self.of = of
+
+    def target(self, seen: Seen) -> Tensor:
+        return seen.clean if self.of is None else self.of(seen.clean)

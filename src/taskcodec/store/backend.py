@@ -205,7 +205,7 @@ def open_blobs(place: Any) -> Blobs:
     if isinstance(place, str) and "://" in place:
         return FsspecBlobs(place)
     if place == "":
-        raise UsageError("an empty name is no place of a store (the current folder is `.`)")
+        raise UsageError("an empty name cannot be a place of a store (the current folder is `.`)")
     path = Path(place)
     if not path.is_file():
         return FolderBlobs(path)

@@ -112,14 +112,14 @@ def _plain(part: Any) -> Any:
     try:
         array = np.asarray(part)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise IndexError(f"{type(part).__name__} is no index ({error}); {_TAKEN}") from error
+        raise IndexError(f"{type(part).__name__} is not an index ({error}); {_TAKEN}") from error
     if array.size == 0 and not hasattr(part, "dtype"):
         array = array.astype(np.intp)  # [] picks nothing
     if array.dtype != bool and not np.issubdtype(array.dtype, np.integer):
-        raise IndexError(f"{part!r:.40} is no index; {_TAKEN}")
+        raise IndexError(f"{part!r:.40} is not an index; {_TAKEN}")
     if array.ndim == 0:
         if array.dtype == bool:
-            raise IndexError(f"{part!r} is no index; {_TAKEN}")
+            raise IndexError(f"{part!r} is not an index; {_TAKEN}")
         return int(array)
     return array
 

@@ -53,6 +53,19 @@ class BackboneSpec:
         """Whether a user who gives this name means it."""
         return name == self.name or (bool(self.found_at) and placed(name) == self.found_at)
 
+    def check(self, found: "BackboneSpec") -> None:
+        """Raise BackboneError where another backbone was found, or its weights or preprocessing are others now."""
+        if found.weights_sha256 != self.weights_sha256 or found.dimension != self.dimension:
+            raise BackboneError(
+                f"{self.loadable}: its weights (SHA-256 {found.weights_sha256[:12]}) are not those the codec was "
+                f"fitted on ({self.weights_sha256[:12]})"
+            )
+        if self.preprocessing and self.preprocessing != found.preprocessing:
+            raise BackboneError(
+                f"{self.loadable}: its preprocessing ({found.preprocessing}) is not the one the codec was fitted with "
+                f"({self.preprocessing})"
+            )
+
 
 def placed(name: str) -> str:
     """A name that a codec's file follows, as one that means the same in every folder; "" for what names no file."""

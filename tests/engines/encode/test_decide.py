@@ -22,7 +22,7 @@ from tests.engines.encode.vectors import low_rank
         ("v10.npy", ["--no-fit"], "no codec ships for vectors"),
         ("photos", ["--no-fit", "--backbone", "timm:resnet18"], "no codec ships for the backbone timm:resnet18"),
         ("photos", ["--no-fit", "--codec", "lite0"], "give one of them"),
-        ("v10.npy", ["--quality", "best"], "none of small, usual, safe"),
+        ("v10.npy", ["--quality", "best"], "--quality must be one of small, usual, safe, found best"),
         ("v10.npy", ["--quality", "small", "--bits", "20"], "--quality is of a codec fitted here"),
         ("photos", ["--quality", "small", "--codec", "lite0"], "--quality is of a codec fitted here"),
         ("photos", ["--quality", "small", "--no-fit"], "--quality is of a codec fitted here"),

@@ -10,7 +10,7 @@ import taskcodec
 from taskcodec.data import open_source
 from taskcodec.engines.encode.decide import EncodeOptions, decide
 from taskcodec.engines.encode.execute import encode_job, execute
-from taskcodec.errors import MismatchError, StorageError, UsageError
+from taskcodec.errors import BackboneError, MismatchError, StorageError, UsageError
 from taskcodec.transforms.spec import BackboneSpec
 from tests.cli.commands import contents, run
 from tests.data.pictures import Eyes, as_bytes, noise, put
@@ -97,6 +97,16 @@ def test_a_backbone_of_one_s_own_goes_through_all_runs_of_a_store(folder):
     put(folder / "q", {"new.png": as_bytes(noise(7))})
     assert len(encode_job("q", "p.tcz", EncodeOptions(backbone=Eyes(), append=True)).store) == 4
     assert taskcodec.features("p", backbone=Eyes()).shape == (3, 4)
+    put(folder / "r", {"other.png": as_bytes(noise(8))})
+    others = Eyes()
+    others.spec = replace(Eyes.spec, weights_sha256="1" * 64)
+    with pytest.raises(BackboneError, match=r"eyes: its weights .* are not those the codec was fitted on"):
+        encode_job("r", "p.tcz", EncodeOptions(backbone=others, append=True))
+    others.spec = replace(Eyes.spec, name="ears")
+    with pytest.raises(MismatchError, match="encoded with the backbone eyes, not with ears"):
+        encode_job("q", "p.tcz", EncodeOptions(backbone=others, append=True))
+    with pytest.raises(UsageError, match="the codec given: fitted on eyes, not on ears"):
+        encode_job("p", "s.tcz", EncodeOptions(codec=store.codec, backbone=others))
     with pytest.raises(UsageError, match=r"eyes: x\.npy holds vectors"):
         encode_job("x.npy", "v.tcz", options)
 

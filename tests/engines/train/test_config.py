@@ -67,7 +67,7 @@ def test_a_good_one_gives_a_recipe_for_each_beta(tmp_path):
         ("source: banana, ", "", "data.source: missing"),
         ("steps: 4", "steps: 1e3", "training.steps: expected a whole number, found '1e3' (write 1000)"),
         ("steps: 4", "steps: 1.0e+3", "training.steps: expected a whole number, found '1000.0' (write 1000)"),
-        ("hidden: [8]", "hiden: [8]", "model.analysis.hiden: no size of mlp; it has hidden"),
+        ("hidden: [8]", "hiden: [8]", "model.analysis.hiden: invalid size of mlp; it has hidden"),
         ("hidden: [8]", "outputs: 3", "model.analysis.outputs: follows from the data"),
         ("name: mlp", "name: mpl", "model.analysis.name must be one of mlp"),
         ("samples: 500", "side: 64", "data.side: has no effect on the toy source"),

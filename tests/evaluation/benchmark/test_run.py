@@ -441,7 +441,7 @@ def test_results_of_something_else_are_not_replaced(tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "says"),
-    [({"split": "halves"}, "none of auto, folders, folds"), ({"probe": "svm"}, "neither ridge nor logistic")],
+    [({"split": "halves"}, "must be one of auto, folders, folds"), ({"probe": "svm"}, "neither ridge nor logistic")],
 )
 def test_a_plan_of_what_there_is_not_is_refused(options, says):
     with pytest.raises(UsageError, match=says):

@@ -112,5 +112,5 @@ def test_one_seed_gives_one_split():
 
 
 def test_another_way_to_split_is_refused():
-    with pytest.raises(UsageError, match="--split halves is none of auto, folders, folds"):
+    with pytest.raises(UsageError, match="--split must be one of auto, folders, folds, found halves"):
         Splits("halves")

@@ -191,7 +191,9 @@ def test_any_features_give_a_codec_that_is_read_as_it_was(n, d):
             np.testing.assert_allclose(np.linalg.norm(codec.decode(symbols), axis=1), 1, atol=1e-6)
 
 
-@pytest.mark.parametrize(("n", "d"), [(300, 16), (300, 384), (2000, 16), (2000, 384)])
+@pytest.mark.parametrize(
+    ("n", "d"), [(300, 16), (300, 384), (2000, 16), pytest.param(2000, 384, marks=pytest.mark.slow)]
+)
 def test_many_samples_of_any_features_give_a_codec(n, d):
     for kind, features in strange(n, d).items():
         x = features.astype("f4")

@@ -6,7 +6,7 @@ from taskcodec.codec import Codec
 from taskcodec.coding import decode_block, encode_block
 from taskcodec.errors import UsageError
 from taskcodec.fitting import adapt
-from taskcodec.fitting.gradient.conditional import with_conditional_tables
+from taskcodec.fitting.gradient.conditional import MIN_SAMPLES, with_conditional_tables
 
 COLUMNS = 6
 
@@ -28,19 +28,23 @@ def plain(known):
     return fit(known, bits=14, method="dimensionwise")
 
 
-def test_the_same_symbols_take_fewer_bits_in_files(plain, known):
-    found = with_conditional_tables(plain, known, groups=6, steps=400)
+@pytest.fixture(scope="module")
+def trained(plain, known):
+    return with_conditional_tables(plain, known, groups=6, steps=400)
+
+
+def test_the_same_symbols_take_fewer_bits_in_files(trained, plain, known):
     own, new = adapt(plain, known), clusters(4096, 1)
-    symbols = found.encode(new)
+    symbols = trained.encode(new)
     np.testing.assert_array_equal(symbols, own.encode(new))
-    np.testing.assert_array_equal(found.decode(symbols), own.decode(symbols))
-    stream = encode_block(symbols, found.base.model)
-    np.testing.assert_array_equal(decode_block(stream, len(symbols), found.base.model), symbols)
+    np.testing.assert_array_equal(trained.decode(symbols), own.decode(symbols))
+    stream = encode_block(symbols, trained.base.model)
+    np.testing.assert_array_equal(decode_block(stream, len(symbols), trained.base.model), symbols)
     # One column settles the prototype, so the others need not say it again.
     assert len(stream) < 0.8 * len(encode_block(symbols, own.base.model))
-    assert 8 * len(stream) / len(symbols) == pytest.approx(found.code_length(symbols).mean(), rel=0.01)
-    again = Codec.from_bytes(found.to_bytes())
-    assert again.fingerprint == found.fingerprint
+    assert 8 * len(stream) / len(symbols) == pytest.approx(trained.code_length(symbols).mean(), rel=0.01)
+    again = Codec.from_bytes(trained.to_bytes())
+    assert again.fingerprint == trained.fingerprint
     np.testing.assert_array_equal(again.decompress(again.compress(list(new[:5]))), own.decode(symbols[:5]))
 
 
@@ -57,9 +61,9 @@ def test_where_columns_tell_nothing_of_one_another_the_counted_tables_stay():
     assert found.fingerprint == adapt(codec, x).fingerprint
 
 
-def test_what_cannot_be_done_is_refused(plain, known):
-    with pytest.raises(UsageError, match="need 512 samples or more, found 100"):
-        with_conditional_tables(plain, known[:100])
-    found = with_conditional_tables(plain, known, groups=6, steps=400)
+def test_what_cannot_be_done_is_refused(trained, plain, known):
+    few = MIN_SAMPLES - 1
+    with pytest.raises(UsageError, match=f"need {MIN_SAMPLES} samples or more, found {few}"):
+        with_conditional_tables(plain, known[:few])
     with pytest.raises(UsageError, match="conditional already"):
-        with_conditional_tables(found, known)
+        with_conditional_tables(trained, known)

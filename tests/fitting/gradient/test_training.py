@@ -127,6 +127,7 @@ train(TrainingSet(X, views=turned), VC, SCHEDULE, Work(Path(sys.argv[1])), progr
 """
 
 
+@pytest.mark.slow
 def test_a_killed_training_takes_the_path_it_would_have_taken(tmp_path):
     data = TrainingSet(X, views=turned)
     whole = train(data, VC, SCHEDULE, Work(tmp_path / "whole")).codec

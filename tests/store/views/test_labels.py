@@ -54,7 +54,7 @@ def test_labels_as_numbers(tmp_path):
 
 def test_labels_that_are_no_numbers_are_named(tmp_path):
     for name, labels, says in (
-        ("a.tcz", ["1", "cat"], r"a\.tcz: its labels are classes, not numbers: 'cat' is none"),
+        ("a.tcz", ["1", "cat"], r"a\.tcz: its labels are classes, not numbers: 'cat' is not one"),
         ("b.tcz", [None, None], r"b\.tcz: no sample has a label"),
     ):
         store = stored(tmp_path / name, labels)

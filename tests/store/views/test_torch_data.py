@@ -140,7 +140,7 @@ def test_a_share_that_is_named_goes_before_all_else(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="DistributedSampler"):
         store.torch(share=(0, 2))
     monkeypatch.setenv("RANK", "first")
-    with pytest.raises(UsageError, match="RANK=first, WORLD_SIZE=2 in the environment are no ranks"):
+    with pytest.raises(UsageError, match="RANK=first, WORLD_SIZE=2 in the environment are not ranks"):
         len(store.torch(style="iterable"))
 
 

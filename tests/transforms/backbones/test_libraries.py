@@ -122,7 +122,7 @@ def test_a_folder_of_photographs_end_to_end(maker, tmp_path):
         ("timm", "timm:resnet18@/no/file.pth", "/no/file.pth"),
         ("timm", "timm:local-dir:/no/folder", "/no/folder"),
         ("torchvision", "torchvision:no_such_model", "no_such_model"),
-        ("torchvision", "torchvision:raft_small", "no image classifier"),
+        ("torchvision", "torchvision:raft_small", "not an image classifier"),
         ("torchvision", "torchvision:resnet18@/no/file.pth", "/no/file.pth"),
         ("open_clip", "open_clip:no_such_model/openai", "no_such_model"),
         ("open_clip", "open_clip:ViT-B-32", "names no weights"),

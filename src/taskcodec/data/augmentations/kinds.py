@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from taskcodec.errors import UsageError
+from taskcodec.errors import UsageError, check_one_of
 
 Views = Callable[[Tensor], Tensor]
 
@@ -63,8 +63,7 @@ def views(name: str, samples: Tensor) -> Views | None:
     Raises:
         UsageError: no such set, or none for such samples.
     """
-    if name not in NAMES:
-        raise UsageError(f"augmentations must be one of {', '.join(NAMES)}, found {name!r}")
+    check_one_of("augmentations", name, NAMES)
     if name == "none":
         return None
     if (name in VECTOR_SETS) == (samples.ndim == 4):

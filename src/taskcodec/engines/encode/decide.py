@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from taskcodec.codec import Codec
-from taskcodec.data import FeatureSource, Source, open_source
+from taskcodec.data import FeatureSource, ImageSource, Source, open_source
 from taskcodec.engines.encode.learned import through, through_analysis_of
 from taskcodec.engines.encode.ledger import Action, check_fits, is_same, plan, with_appended
 from taskcodec.engines.encode.places import is_zipped, place_of_the_new, settled, stored_at
@@ -24,7 +24,7 @@ from taskcodec.fitting import default_bits
 from taskcodec.fitting.closed_form.usual import QUALITIES
 from taskcodec.loading import BUNDLED, load_codec
 from taskcodec.store import CHUNK_ROWS, Store
-from taskcodec.transforms.spec import CARRIED, check_name, placed
+from taskcodec.transforms.spec import CARRIED, BackboneSpec, check_name, placed
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
 
 
@@ -59,10 +59,14 @@ class EncodeOptions:
         return self.fits and not self.append
 
     @property
+    def own_backbone(self) -> BackboneLike | None:
+        """The backbone, where it was given itself."""
+        return None if isinstance(self.backbone, str) else self.backbone
+
+    @property
     def backbone_name(self) -> str | None:
         """Of the backbone that is asked for, however it was given; None where any will do."""
-        given = self.backbone
-        return given if given is None or isinstance(given, str) else given.spec.name
+        return self.backbone if self.backbone is None or isinstance(self.backbone, str) else self.backbone.spec.name
 
     @property
     def codec_words(self) -> str:
@@ -208,21 +212,18 @@ def _codec_and_backbone(asked: Request) -> tuple[Codec | None, Any]:
     if named is not None:
         if vectors:
             return named, None
-        if not (options.backbone is None or isinstance(options.backbone, str)):
-            return named, options.backbone
         if named.networks is not None and named.g_a is not None:
             from taskcodec.transforms.backbones.load import analysis_of
 
             return named, analysis_of(named.networks, named.backbone, options.analysis_name, options.device)
-        if named.backbone is None:
+        if named.backbone is None and options.own_backbone is None:
             raise UsageError(
                 f"{options.codec_words}: a codec without a backbone takes features (.npy, .parquet), not images"
             )
-        if options.backbone_name is not None and not named.backbone.answers_to(options.backbone_name):
-            raise UsageError(f"{options.codec_words}: fitted on {named.backbone.loadable}, not on {options.backbone}")
-        from taskcodec.transforms.backbones import load_backbone_for
-
-        return named, load_backbone_for(named.backbone, options.device)
+        if named.backbone is not None and _is_other(named.backbone, options):
+            words = f"fitted on {named.backbone.loadable}, not on {options.backbone_name}"
+            raise UsageError(f"{options.codec_words}: {words}")
+        return named, _backbone_of(named.backbone, options)
     backbone_name = options.backbone_name or DEFAULT_BACKBONE
     if not options.fit and (vectors or backbone_name != DEFAULT_BACKBONE):
         what = "vectors" if vectors else f"the backbone {backbone_name}"
@@ -240,30 +241,35 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
     action, first_index = plan(found, place, source, entry, options.append)
     if not options.append and not asked.began(found):
         raise StorageError(f"{place}: begun with another backbone; replace it (--overwrite) or name another place")
-    backbone = _backbone_of(found, place, asked, idle=action == "nothing")
+    backbone = None
+    if isinstance(source, ImageSource):
+        spec = found.codec.backbone
+        if spec is None and options.own_backbone is None:
+            raise MismatchError(f"{place}: its codec has no backbone; it takes features (.npy, .parquet), not images")
+        if spec is not None and _is_other(spec, options):
+            raise MismatchError(f"{place}: encoded with the backbone {spec.loadable}, not with {options.backbone_name}")
+        backbone = None if action == "nothing" else _backbone_of(spec, options)
     record = with_appended(found.manifest, source, first_index) if action == "append" else None
     return Decision(asked, action, place, entry["bits"], backbone, found, first_index=first_index, record=record)
 
 
-def _backbone_of(found: Store, place: Any, asked: Request, idle: bool) -> BackboneLike | None:
-    """The backbone of a store that goes on; None for vectors, and where it would be idle."""
-    given = asked.options.backbone
-    if isinstance(asked.source, FeatureSource):
-        return None
-    if given is not None and not isinstance(given, str):
-        return given
-    spec = found.codec.backbone
-    if spec is None:
-        raise MismatchError(f"{place}: its codec has no backbone; it takes features (.npy, .parquet), not images")
-    if given is not None and not spec.answers_to(given):
-        raise MismatchError(f"{place}: encoded with the backbone {spec.loadable}, not with {given}")
-    if idle:
-        return None
+def _is_other(spec: BackboneSpec, options: EncodeOptions) -> bool:
+    """Whether another backbone is asked for than the one of this record."""
+    return options.backbone_name is not None and not spec.answers_to(options.backbone_name)
+
+
+def _backbone_of(spec: BackboneSpec | None, options: EncodeOptions) -> BackboneLike:
+    """The backbone of this record, as it was given itself or loaded. Raises BackboneError where it is another."""
+    if (own := options.own_backbone) is not None:
+        if spec is not None:
+            spec.check(own.spec)
+        return own
+    assert spec is not None
     from taskcodec.transforms.backbones import load_backbone_for
 
-    if spec.name.startswith(CARRIED) and asked.codec is not None:  # its file may have been moved since
-        spec = replace(spec, found_at=placed(asked.options.analysis_name) or spec.found_at)
-    return load_backbone_for(spec, asked.options.device)
+    if spec.name.startswith(CARRIED) and options.codec is not None:  # its file may have been moved since
+        spec = replace(spec, found_at=placed(options.analysis_name) or spec.found_at)
+    return load_backbone_for(spec, options.device)
 
 
 def _check(store: Any, options: EncodeOptions) -> None:
@@ -273,7 +279,7 @@ def _check(store: Any, options: EncodeOptions) -> None:
     if isinstance(options.backbone, str) and options.backbone != NO_BACKBONE:
         check_name(options.backbone)
     if options.quality not in (None, *QUALITIES):
-        raise UsageError(f"--quality {options.quality} is none of {', '.join(QUALITIES)}")
+        raise UsageError(f"--quality must be one of {', '.join(QUALITIES)}, found {options.quality}")
     if options.quality is not None and (options.bits is not None or not options.fits_here):
         raise UsageError("--quality is of a codec fitted here: it goes without --bits, --codec, --no-fit and --append")
     if options.codec is not None and not options.fit:

@@ -59,13 +59,6 @@ def encode_job(
 ) -> Encoded:
     """Encode a source into a store, as `taskcodec encode` does; go on where an earlier run of the same job stopped.
 
-    >>> import numpy as np
-    >>> from zarr.storage import MemoryStore
-    >>> from taskcodec.data.arrays import array_source
-    >>> features = np.random.default_rng(0).normal(size=(500, 16)).astype("f4")
-    >>> len(encode_job(array_source(features), MemoryStore(), EncodeOptions(bits=40)).store)
-    500
-
     Args:
         given: the source: opened, or by name.
         store: folder, .zip, URL or Zarr store object.

@@ -27,6 +27,7 @@ from taskcodec.engines.encode.notes import left_out, noted
 from taskcodec.engines.encode.npy import write_npy
 from taskcodec.engines.encode.records import BackboneLike, read_item, records_of
 from taskcodec.errors import SourceError, UsageError
+from taskcodec.samples import spread_rows
 from taskcodec.store import OK, SampleRecord
 
 if TYPE_CHECKING:
@@ -88,6 +89,13 @@ class Batches:
             readers.shutdown(cancel_futures=True)
             runners.shutdown(cancel_futures=True)
 
+    def whole(self) -> tuple[list[SampleRecord], Features]:
+        """The records of all samples, and the features (m, d) of those that are ok; (0, 0) where none is."""
+        batches = list(self.run(range(len(self))))
+        found = [batch.features for batch in batches if len(batch.features)]
+        records = [record for batch in batches for record in batch.records]
+        return records, np.concatenate(found) if found else np.empty((0, 0), np.float32)
+
     def keep(self, batch: Batch) -> None:
         """Remember a batch until `run` asks for it."""
         self.kept[batch.number] = batch
@@ -138,7 +146,7 @@ def sample_features(batches: Batches, samples: int, progress: Progress | None = 
     Where most of these samples cannot be read, others follow until there are half of `samples`.
     """
     count = min(len(batches), -(-samples // batches.size))
-    spread = np.unique(np.linspace(0, len(batches) - 1, count).round().astype(int))
+    spread = spread_rows(len(batches), count, nearest=True)
     others = np.setdiff1d(np.arange(len(batches)), spread)
     found = dict[int, Features]()
 

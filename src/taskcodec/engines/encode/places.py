@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from taskcodec.errors import StorageError, TaskcodecError, UsageError
+from taskcodec.errors import SourceError, StorageError, TaskcodecError, UsageError
 from taskcodec.store import Store
 from taskcodec.store.backend import FolderBlobs, ZipBlobs, open_blobs, writer_lock
 from taskcodec.store.format.manifest import CODEC_KEY, GROUP_KEY
@@ -37,6 +37,14 @@ def is_zipped(place: Any) -> bool:
 def stored_at(place: Any) -> Store | None:
     """The store at a place, or None where there is none (yet)."""
     return None if open_blobs(place).get(GROUP_KEY) is None else Store(place)
+
+
+def finished_store(place: Any) -> Store:
+    """The store at a place. Raises SourceError where its encode was stopped, and what `Store` raises."""
+    store = Store(place)
+    if store.manifest.state != "complete":
+        raise SourceError(f"{place}: unfinished; run the same encode command again to resume it")
+    return store
 
 
 def place_of_the_new(store: Any, goes_on: Callable[[Store], bool]) -> Any:
@@ -104,7 +112,7 @@ def _is_folder_of_ours(aside: Path) -> bool:
     if not aside.is_dir() or aside.is_symlink():
         return False
     if (foreign := _foreign(str(aside))) is not None:
-        raise StorageError(f"{aside}: {foreign} in it is no part of a taskcodec store: move it away, then try again")
+        raise StorageError(f"{aside}: {foreign} in it does not belong to a store: move it away, then try again")
     return True
 
 
@@ -133,7 +141,7 @@ def _replaceable(place: Any) -> Store | None:
             f"{place}: not a taskcodec store that can be read, so it is not replaced ({error})"
         ) from error
     if foreign is not None:
-        raise StorageError(f"{place}: {foreign} in it is no part of a taskcodec store, so it is not replaced")
+        raise StorageError(f"{place}: {foreign} in it does not belong to a store, so it is not replaced")
     return found
 
 

@@ -12,6 +12,7 @@ from taskcodec.data.sources import ImageSource, Item
 from taskcodec.engines.encode.local import BATCH, Features, Progress
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.errors import SourceError
+from taskcodec.samples import spread_rows
 from taskcodec.transforms.pictures.images import Pixels, open_image
 
 VIEWS = 3
@@ -22,19 +23,11 @@ def view_features(
     source: ImageSource, backbone: BackboneLike, side: int, progress: Progress | None = None, seed: int = 0
 ) -> Features:
     """(VIEWS, m, d) features of VIEWS random views of at most VIEWED_IMAGES images spread over the source."""
-    count = min(len(source), VIEWED_IMAGES)
-    numbers = np.unique(np.linspace(0, len(source) - 1, count).round().astype(int)).tolist()
+    numbers = spread_rows(len(source), VIEWED_IMAGES, nearest=True).tolist()
     pixels: list[Pixels] = []
     found: list[Features] = []
     for done, number in enumerate(numbers, 1):
-        item = source.items[number]
-        generator = np.random.default_rng([seed, number])
-        try:
-            image = open_image(item.read(), 2 * side, source.keeps_truncated) if item.fault is None else None
-        except (SourceError, OSError):
-            image = None  # the encode records the reason
-        if image is not None:
-            pixels.extend(augment(image, generator, side) for _ in range(VIEWS))
+        pixels += drawn_views(source, number, [np.random.default_rng([seed, number])] * VIEWS, side)
         if pixels and (len(pixels) >= BATCH or done == len(numbers)):
             found.append(backbone(np.stack(pixels)))
             pixels = []
@@ -44,6 +37,16 @@ def view_features(
         raise SourceError(f"{source.name}: no image could be read")
     features = np.concatenate(found)
     return features.reshape(-1, VIEWS, features.shape[1]).transpose(1, 0, 2)
+
+
+def drawn_views(source: ImageSource, number: int, generators: Sequence[np.random.Generator], side: int) -> list[Pixels]:
+    """A random view of an image by each generator, (side, side, 3) uint8; none where it cannot be read."""
+    item = source.items[number]
+    try:
+        image = open_image(item.read(), 2 * side, source.keeps_truncated) if item.fault is None else None
+    except (SourceError, OSError):
+        image = None  # what reads the images themselves records the reason
+    return [] if image is None else [augment(image, generator, side) for generator in generators]
 
 
 def views_of_squares(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from taskcodec.data.idx import is_idx_folder
-from taskcodec.errors import UsageError
+from taskcodec.errors import UsageError, check_one_of
 from taskcodec.fitting.gradient.recipe import RECONSTRUCTING, Recipe, Schedule
 from taskcodec.transforms.networks.carried import ANALYSES, SYNTHESES
 
@@ -28,14 +28,13 @@ def check_network(where: str, section: Mapping[str, Any]) -> None:
     """Raise UsageError on an unknown network, or on sizes that it does not have or that the data settle."""
     known = ANALYSES if where.endswith("analysis") else SYNTHESES
     name = section["name"]
-    if name not in known:
-        raise UsageError(f"{where}.name must be one of {', '.join(known)}, found {name!r}")
+    check_one_of(f"{where}.name", name, known)
     sizes = ", ".join(SIZES[name]) or "none"
     for key in section:
         if key in SETTLED:
             raise UsageError(f"{where}.{key}: follows from the data and model.columns; leave it out")
         if key != "name" and key not in SIZES[name]:
-            raise UsageError(f"{where}.{key}: no size of {name}; it has {sizes}")
+            raise UsageError(f"{where}.{key}: invalid size of {name}; it has {sizes}")
 
 
 def check_log(names: tuple[str, ...]) -> None:

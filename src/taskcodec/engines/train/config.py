@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from taskcodec.engines.train.checks import check_log, check_negatives, check_network, check_used
-from taskcodec.errors import SourceError, TaskcodecError, UsageError
-from taskcodec.fitting.gradient.recipe import LARGEST_NUMBER, NetworkChoice, Recipe, Schedule
+from taskcodec.errors import SourceError, TaskcodecError, UsageError, check_one_of, unreadable
+from taskcodec.fitting.gradient.recipe import LARGEST_NUMBER, NetworkChoice, Objective, Recipe, Relaxation, Schedule
 
 WHOLE, NUMBER, WORD, FLAG, WIDTHS, NUMBERS, WORDS, SECTION = (
     "a whole number",
@@ -44,15 +44,10 @@ _TOP = {
     "training": SECTION,
     "log": WORDS,
 }
-_DATA = {
-    "source": WORD, "samples": WHOLE, "seed": WHOLE, "side": WHOLE, "grey": FLAG, "backbone": WORD, "target": WORD,
+_KINDS: dict[Any, str] = {
+    int: WHOLE, float: NUMBER, str: WORD, str | None: WORD, bool: FLAG, Objective: WORD, Relaxation: WORD,
+    tuple[int, int]: WIDTHS, NetworkChoice: SECTION, NetworkChoice | None: SECTION,
 }  # fmt: skip
-_MODEL = {
-    "objective": WORD, "columns": WHOLE, "analysis": SECTION, "synthesis": SECTION, "entropy_model": WORD,
-    "relaxation": WORD, "projection": WIDTHS, "queue": WHOLE,
-}  # fmt: skip
-_KINDS: dict[Any, str] = {int: WHOLE, float: NUMBER, str: WORD}
-_TRAINING = {field.name: _KINDS[field.type] for field in fields(Schedule)}
 AUGMENTATIONS = ("none", "mnist", "crops", "simclr", "rotations")
 TARGETS = ("sample", "radius")
 """The names in taskcodec.data.augmentations.kinds, which imports torch (a test compares them)."""
@@ -90,8 +85,7 @@ class DataChoice:
         for key, least, most in (("samples", 2, MAX_SAMPLES), ("seed", 0, MAX_WHOLE), ("side", 1, MAX_SIDE)):
             if not least <= getattr(self, key) <= most:
                 raise UsageError(f"{key}: expected a whole number from {least} to {most}, found {getattr(self, key)}")
-        if self.target not in TARGETS:
-            raise UsageError(f"target must be one of {', '.join(TARGETS)}, found {self.target!r}")
+        check_one_of("target", self.target, TARGETS)
 
 
 @dataclass(frozen=True)
@@ -116,9 +110,7 @@ class TrainConfig:
     jitter: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.augmentations not in AUGMENTATIONS:
-            known = ", ".join(AUGMENTATIONS)
-            raise UsageError(f"{self.name}: augmentations must be one of {known}, found {self.augmentations!r}")
+        check_one_of(f"{self.name}: augmentations", self.augmentations, AUGMENTATIONS)
         if not 0 <= self.jitter <= LARGEST_NUMBER:
             raise UsageError(f"{self.name}: jitter: expected a number of at least 0, found {self.jitter}")
 
@@ -143,12 +135,11 @@ def read_config(path: str | Path, betas: Sequence[float] = (), seed: int | None 
         content = {**content, "beta": list(betas)}
     _check(name, "", content, _TOP, needed=("data", "model", "beta", "training"))
     data, model, training = content["data"], content["model"], dict(content["training"])
-    _check(name, "data", data, _DATA, needed=("source",))
-    _check(name, "model", model, _MODEL, needed=("objective", "columns", "analysis"))
     if seed is not None:
         training["seed"] = seed
-    missing = [field.name for field in fields(Schedule) if field.default is MISSING]
-    _check(name, "training", training, _TRAINING, needed=missing)
+    _check_fields(name, "data", data, DataChoice)
+    _check_fields(name, "model", model, Recipe, beside=("beta",))
+    _check_fields(name, "training", training, Schedule)
     networks = {key: _network(name, f"model.{key}", model[key]) for key in ("analysis", "synthesis") if key in model}
     plain: dict[str, Any] = {**model, **networks}
     if "projection" in plain:
@@ -209,6 +200,13 @@ def _network(name: str, where: str, section: Mapping[str, Any]) -> NetworkChoice
         check_network(where, section)
     with _said_of(f"{name}: {where}."):
         return NetworkChoice(section["name"], {key: value for key, value in section.items() if key != "name"})
+
+
+def _check_fields(name: str, section: str, found: Any, of: type, beside: Sequence[str] = ()) -> None:
+    """Raise UsageError unless a section has the fields of a dataclass, but for those beside it."""
+    own = [field for field in fields(of) if field.name not in beside]
+    needed = [field.name for field in own if field.default is MISSING]
+    _check(name, section, found, {field.name: _KINDS[field.type] for field in own}, needed)
 
 
 def _check(name: str, section: str, found: Any, known: Mapping[str, str], needed: Sequence[str]) -> None:
@@ -287,7 +285,7 @@ def _read_yaml(path: str | Path) -> Any:
         twice = _given_twice(yaml.compose(text, Loader=yaml.SafeLoader))
         content = yaml.safe_load(text)
     except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
+        raise unreadable(path, error) from error
     except RecursionError as error:
         raise SourceError(f"{path}: not a configuration (nested too deeply)") from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: no text, no date, a number of thousands of digits

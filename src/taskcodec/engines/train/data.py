@@ -141,11 +141,7 @@ def _features(source: ImageSource, name: str, faults: Faults) -> TrainingSet:
     from taskcodec.transforms.backbones import load_backbone
 
     backbone = load_backbone(name)
-    batches = Batches(source, backbone)
-    found, names = [], []
-    for batch in batches.run(range(len(batches))):
-        faults += [(str(record.id), record.status) for record in batch.records if record.status != OK]
-        names += [record.label for record in batch.records if record.status == OK]
-        if len(batch.features):
-            found.append(batch.features)
-    return _of_vectors(np.concatenate(found) if found else np.empty((0, 1)), names, source.name, backbone.spec)
+    records, features = Batches(source, backbone).whole()
+    faults += [(str(record.id), record.status) for record in records if record.status != OK]
+    names = [record.label for record in records if record.status == OK]
+    return _of_vectors(features, names, source.name, backbone.spec)

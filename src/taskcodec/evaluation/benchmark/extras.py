@@ -30,13 +30,13 @@ from taskcodec.evaluation.report.extras import (
     NeighbourStrip,
     extras_of_codec,
     neighbour_strips,
-    spread,
     worst_classes,
 )
 from taskcodec.evaluation.report.rebuilt import rebuilt_strips
 from taskcodec.evaluation.report.write import write_report
 from taskcodec.fitting import adapt
 from taskcodec.loading import load_codec
+from taskcodec.samples import spread_rows
 
 OURS = "taskcodec"
 NEAR = 0.01
@@ -92,7 +92,7 @@ def _of_trained(outcome: Outcome, extras: Extras) -> Extras:
     images, captions = _images(place)
     try:
         # Refitted, as it was measured.
-        shown = adapt(codecs[0], codecs[0].analyse([images[row] for row in spread(len(images), REFIT_SAMPLES)]))
+        shown = adapt(codecs[0], codecs[0].analyse([images[row] for row in spread_rows(len(images), REFIT_SAMPLES)]))
         name = f"{trained[0].name}, {trained[0].setting}, on {place.name}"
         extras = replace(extras, dimensions=extras_of_codec(shown, name).dimensions)
         strips = (rebuilt_strips(codec, images, captions) for codec in codecs)

@@ -74,11 +74,8 @@ class Extract:
         from taskcodec.transforms.backbones import load_backbone
 
         if read_arrays(self.file) is None:
-            backbone, items = load_backbone(self.backbone), items_of(self.place, self.ids)
-            if self.views:
-                write_arrays(self.file, {"views": _views(items, backbone)})
-            else:
-                write_arrays(self.file, _features(ImageSource(self.place, items), backbone))
+            backbone, source = load_backbone(self.backbone), ImageSource(self.place, items_of(self.place, self.ids))
+            write_arrays(self.file, {"views": _views(source, backbone)} if self.views else _features(source, backbone))
         return []
 
 
@@ -136,35 +133,24 @@ class Measure:
 def _features(source: ImageSource, backbone: Any) -> dict[str, Any]:
     from taskcodec.engines.encode.local import Batches
 
-    batches = Batches(source, backbone, readers=2)
-    found, statuses = [], []
-    for batch in batches.run(range(len(batches))):
-        statuses += [record.status for record in batch.records]
-        if len(batch.features):
-            found.append(batch.features)
-    features = np.concatenate(found) if found else np.empty((0, backbone.spec.dimension), np.float32)
+    records, features = Batches(source, backbone, readers=2).whole()
+    features = features.reshape(-1, backbone.spec.dimension)
     finite = np.isfinite(features).all(axis=1)
-    good = np.array([status == OK for status in statuses], dtype=np.bool_)
-    reasons = np.array(statuses, dtype=np.str_)
+    reasons = np.array([record.status for record in records], dtype=np.str_)
+    good = reasons == OK
     reasons[np.flatnonzero(good)[~finite]] = "NaN or infinity (as float32) among its features"
     good[np.flatnonzero(good)[~finite]] = False
     return {"features": features[finite], "good": good, "reasons": reasons}
 
 
-def _views(items: Sequence[Any], backbone: Any) -> Float32s:
-    from taskcodec.data.augmentations.draws import augment
+def _views(source: ImageSource, backbone: Any) -> Float32s:
     from taskcodec.engines.encode.local import BATCH
-    from taskcodec.errors import SourceError
-    from taskcodec.transforms.pictures.images import open_image
+    from taskcodec.engines.encode.views import drawn_views
 
-    side, squares = backbone.preprocess.crop, []
-    for number, item in enumerate(items):
-        try:
-            image = open_image(item.read(), 2 * side, keep_truncated=True) if item.fault is None else None
-        except (SourceError, OSError):
-            image = None  # its features' file has the reason
-        if image is not None:
-            squares += [augment(image, np.random.default_rng([view, number]), side) for view in range(VIEWS)]
+    squares = []
+    for number in range(len(source)):
+        generators = [np.random.default_rng([view, number]) for view in range(VIEWS)]
+        squares += drawn_views(source, number, generators, backbone.preprocess.crop)
     parts = [backbone(np.stack(squares[i : i + BATCH])) for i in range(0, len(squares), BATCH)]
     found = np.concatenate(parts) if parts else np.empty((0, backbone.spec.dimension), np.float32)
     return np.ascontiguousarray(found.reshape(-1, VIEWS, backbone.spec.dimension).transpose(1, 0, 2))

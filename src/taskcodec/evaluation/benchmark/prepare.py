@@ -209,15 +209,7 @@ def _with_features(found: Opened, jobs: Sequence[Extract]) -> tuple[Opened, list
     if len(kept) < len(good):
         lost = [f"{found.ids[row]} ({reasons[row]})" for row in np.flatnonzero(~good)]
         notes.append(f"{counted(len(lost), 'file', 'files')} that cannot be read left out: {shown(lost)}")
-    whole = replace(
-        found,
-        ids=[found.ids[row] for row in kept],
-        columns={task: [column[row] for row in kept] for task, column in found.columns.items()},
-        groups=None if found.groups is None else [found.groups[row] for row in kept],
-        digests=[found.digests[row] for row in kept],
-        features=features,
-    )
-    return whole, notes
+    return found.only(kept, digests=[found.digests[row] for row in kept], features=features), notes
 
 
 def _check_split(found: Opened, how: Splitting) -> None:

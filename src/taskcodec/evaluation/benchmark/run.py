@@ -247,7 +247,7 @@ def _check_out(out: Path, places: Sequence[str]) -> None:
         try:
             read_rows(earlier)
         except SourceError as error:
-            raise StorageError(f"{earlier}: no results of a benchmark, so it is not replaced ({error})") from error
+            raise StorageError(f"{earlier}: not the results of a benchmark, so it is not replaced ({error})") from error
 
 
 def _point_files(

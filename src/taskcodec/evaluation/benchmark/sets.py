@@ -75,6 +75,12 @@ class Opened:
     features: Float32s | None = None
     notes: list[str] = field(default_factory=list)
 
+    def only(self, rows: Sequence[int], **changes: Any) -> Opened:
+        """Some of its samples; features, digests and notes change with them."""
+        columns: dict[str, Column] = {task: [column[row] for row in rows] for task, column in self.columns.items()}
+        groups = None if self.groups is None else [self.groups[row] for row in rows]
+        return replace(self, ids=[self.ids[row] for row in rows], columns=columns, groups=groups, **changes)
+
 
 def set_names(places: Sequence[str]) -> list[str]:
     """A name for each place: its last part, numbered where two are the same. Raises UsageError on one place twice."""
@@ -127,7 +133,8 @@ def open_set(place: str, name: str, tables: LabelFiles, how: Splits, samples: in
             f"{place}: no labels: expected {name}/CLASS/... or {name}/train/CLASS/... and {name}/test/CLASS/..., "
             f"or --labels {name}/FILE.csv:COLUMN"
         )
-    return _thinned(opened, own_groups[0] if own_groups else opened.groups, how.split, samples, how.seed)
+    grouped = replace(opened, groups=own_groups[0]) if own_groups else opened
+    return _thinned(grouped, how.split, samples, how.seed)
 
 
 def class_of(identity: str) -> str | None:
@@ -237,7 +244,7 @@ def _open_npz(place: str, name: str) -> Opened:
     return Opened(name, place, ids, columns, kinds, groups, read)
 
 
-def _thinned(opened: Opened, groups: Column | None, how: Splitting, samples: int, seed: int) -> Opened:
+def _thinned(opened: Opened, how: Splitting, samples: int, seed: int) -> Opened:
     """Only samples that have a label of any task and a side of the split, at most `samples` of them; with digests."""
     count, notes = len(opened.ids), list(opened.notes)
     labelled = [any(column[row] is not None for column in opened.columns.values()) for row in range(count)]
@@ -268,16 +275,9 @@ def _thinned(opened: Opened, groups: Column | None, how: Splitting, samples: int
         rows, features = [rows[index] for index in finite], features[finite]
         if not rows:
             raise SourceError(f"{opened.place}: every row holds NaN or infinity (as float32)")
-    ids = [opened.ids[row] for row in rows]
-    return replace(
-        opened,
-        ids=ids,
-        columns={task: [column[row] for row in rows] for task, column in opened.columns.items()},
-        groups=None if groups is None else [groups[row] for row in rows],
-        digests=[] if opened.read is not None else [digest_of(item) for item in items_of(opened.place, ids)],
-        features=features,
-        notes=notes,
-    )
+    kept_ids = [opened.ids[row] for row in rows]
+    digests = [] if opened.read is not None else [digest_of(item) for item in items_of(opened.place, kept_ids)]
+    return opened.only(rows, digests=digests, features=features, notes=notes)
 
 
 def counted(number: int, one: str, more: str) -> str:

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
-from taskcodec.data import ImageSource, Item, open_source
+from taskcodec.data import ImageSource, open_source
 from taskcodec.data.augmentations.draws import AUGMENTATIONS, Augmentations
 from taskcodec.engines.encode.local import Progress
+from taskcodec.engines.encode.places import finished_store
 from taskcodec.errors import (
     CorruptFileError,
     ForeignFileError,
@@ -29,6 +30,7 @@ from taskcodec.errors import (
 )
 from taskcodec.evaluation.certificate.bound import PAIRS, Bound, bound_excess, draw_items, fit_posterior, identity_bits
 from taskcodec.evaluation.survival.of_store import is_store
+from taskcodec.evaluation.survival.raw_features import items_of_store
 from taskcodec.loading import load_codec
 from taskcodec.store import Store
 from taskcodec.store.backend import open_blobs
@@ -142,9 +144,7 @@ def certify(
         raise UsageError(f"--pairs {pairs}: says how many views are made of a --source FOLDER, and {reason}")
     if not is_store(place):
         raise ForeignFileError(f"{place}: a certificate is for a store; encode it first")
-    store = Store(place)
-    if store.manifest.state != "complete":
-        raise SourceError(f"{place}: unfinished; run the same encode command again to resume it")
+    store = finished_store(place)
     if not len(store):
         raise SourceError(f"{place}: holds no samples")
     if source is None and views is None and augmentations is None and store.certificate is not None:
@@ -196,7 +196,9 @@ def _named(name: str) -> tuple[Augmentations | str, str]:
     from taskcodec.data.augmentations.kinds import IMAGE_SETS
 
     if name not in IMAGE_SETS:
-        raise UsageError(f"augmentations {name!r} are none of none, {', '.join([*AUGMENTATIONS, *IMAGE_SETS])}")
+        raise UsageError(
+            f"augmentations must be one of none, {', '.join([*AUGMENTATIONS, *IMAGE_SETS])}, found {name!r}"
+        )
     return name, (IMAGE_SETS[name].__doc__ or name).rstrip(".")
 
 
@@ -282,7 +284,7 @@ def _bound_of_images(
     opened = open_source(place)
     if not isinstance(opened, ImageSource):
         raise UsageError(f"{place}: holds features, not images; give --views FILE.npy")
-    items = _items_of(store, opened)
+    items = items_of_store(opened, store)
     from taskcodec.engines.encode.views import views_of_squares
     from taskcodec.transforms.backbones import load_backbone_for
 
@@ -310,16 +312,3 @@ def _check_same(store: Store, stored: Float32s, rows: npt.NDArray[np.intp], foun
             f"{place}: {store.ids[other[0]]} is not the image that {store.place} was made of (other features); "
             f"so are {len(other)} of {len(rows)} that were compared"
         )
-
-
-def _items_of(store: Store, source: ImageSource) -> list[Item]:
-    """The images of a store's samples, in its order. Raises MismatchError where they are not those it was made of."""
-    item_of = {item.id: item for item in source.items}
-    names, sizes = store.ids.tolist(), store.samples["source_bytes"].to_pylist()
-    lost = [name for name in names if name not in item_of]
-    if lost:
-        raise MismatchError(f"{source.name}: lacks {len(lost)} of the samples of {store.place}, for instance {lost[0]}")
-    other = [name for name, size in zip(names, sizes, strict=True) if item_of[name].size not in (None, size)]
-    if other:
-        raise MismatchError(f"{source.name}: {other[0]} is not the file that {store.place} was made of (another size)")
-    return [item_of[name] for name in names]

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from taskcodec.errors import SourceError, UsageError
+from taskcodec.errors import SourceError, UsageError, unreadable
 from taskcodec.evaluation.dense.frozen import Boxes, Detector, overlaps, prepare_torchmetrics
 
 Floats = npt.NDArray[np.float64]
@@ -289,7 +289,7 @@ def coco_task(
                 corners = [left, top, left + width, top + height]
                 boxes.setdefault(entry["image_id"], []).append((known[name], corners, bool(entry.get("iscrowd", 0))))
     except OSError as error:
-        raise SourceError(f"{file}: cannot be read ({error.strerror})") from error
+        raise unreadable(file, error) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SourceError(f"{file}: not in COCO's format ({type(error).__name__}: {error})") from error
     if not images:
@@ -321,4 +321,4 @@ def _table(file: Path) -> list[dict[str, str]]:
         with open(file, newline="", encoding="utf-8") as stream:
             return list(csv.DictReader(stream))
     except (OSError, ValueError) as error:
-        raise SourceError(f"{file}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+        raise unreadable(file, error) from error

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from taskcodec.errors import SourceError, UsageError
+from taskcodec.errors import SourceError, UsageError, unreadable
 from taskcodec.transforms.torchvision import import_torchvision
 
 Floats = npt.NDArray[np.float32]
@@ -254,12 +254,12 @@ def load_segmenter(file: str | Path) -> Segmenter:
         interpreter.allocate_tensors()
         given, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     except OSError as error:
-        raise SourceError(f"{file}: cannot be read ({error.strerror})") from error
+        raise unreadable(file, error) from error
     except Exception as error:  # the runtime raises whatever a broken file leads it to
         raise SourceError(f"{file}: not a TensorFlow Lite network ({type(error).__name__})") from error
     shape = [int(side) for side in given["shape"]]
     if given["dtype"] != np.uint8 or shape != [1, shape[1], shape[1], 3] or len(result["shape"]) != 3:
-        raise SourceError(f"{file}: takes {shape} and gives {[*result['shape']]}: no segmenter of uint8 pixels")
+        raise SourceError(f"{file}: takes {shape} and gives {[*result['shape']]}: not a segmenter of uint8 pixels")
 
     def network(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         interpreter.set_tensor(given["index"], pixels)
@@ -282,7 +282,7 @@ def _onnx(file: Path) -> tuple[Network, tuple[list[Any], list[Any]]]:
         content = file.read_bytes()
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except OSError as error:
-        raise SourceError(f"{file}: cannot be read ({error.strerror})") from error
+        raise unreadable(file, error) from error
     except Exception as error:  # the runtime raises whatever a broken file leads it to
         raise SourceError(f"{file}: not an ONNX network ({type(error).__name__})") from error
     given, result = session.get_inputs()[0], session.get_outputs()[0]

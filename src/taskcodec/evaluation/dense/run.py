@@ -29,7 +29,8 @@ from taskcodec.engines.encode.local import Progress
 from taskcodec.errors import SourceError
 from taskcodec.evaluation.npz import read_arrays, write_arrays
 from taskcodec.evaluation.peers.pixels import Format, PillowCodec, PixelCodec, available
-from taskcodec.evaluation.rates.curves import Row
+from taskcodec.evaluation.rates.curves import Row, figures
+from taskcodec.evaluation.rates.matched import front
 from taskcodec.evaluation.scores.intervals import Interval
 from taskcodec.transforms.pictures.images import read_image
 
@@ -127,7 +128,7 @@ def run_dense(
             Row(
                 "frozen", codec.name if codec else ORIGINAL, codec.setting if codec else "as they are",
                 task.set, task.task, task.metric, task.predictor, "all images", len(found), float(bits.mean()),
-                value, interval.low, interval.high, raw[0], difference.value, difference.low, difference.high,
+                **figures(interval, raw[0], difference),
             )
         )  # fmt: skip
     return rows
@@ -138,12 +139,8 @@ def limits(rows: Sequence[Row], loss: float = 0.01) -> list[Limit]:
     result = []
     keys = dict.fromkeys((row.codec, row.set, row.metric, row.probe) for row in rows if row.codec != ORIGINAL)
     for codec, name, metric, probe in keys:
-        line: list[Row] = []
         mine = [row for row in rows if (row.codec, row.set, row.metric, row.probe) == (codec, name, metric, probe)]
-        for row in sorted(mine, key=lambda row: (row.bits_per_sample, -row.value)):
-            if not line or row.value > line[-1].value:
-                line.append(row)
-        line.reverse()
+        line = front(mine, lambda row: (row.bits_per_sample, row.value))[::-1]
         noticed = next((i for i, row in enumerate(line) if row.difference_high < 0), None)
         last_good = line[-1 if noticed is None else noticed - 1] if noticed != 0 else None
         result.append(

@@ -18,6 +18,7 @@ from PIL import Image
 
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.dense.frozen import Segmenter, prepare_torchmetrics
+from taskcodec.samples import spread_rows
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -145,8 +146,8 @@ def camvid_task(
     files = sorted(path for path in (root / split).glob("*") if path.suffix.lower() in (".jpg", ".png"))
     if not files:
         raise SourceError(f"{root / split}: no .jpg or .png images")
-    if limit is not None and limit < len(files):
-        files = [files[i] for i in np.linspace(0, len(files) - 1, limit).round().astype(int)]
+    if limit is not None:
+        files = [files[i] for i in spread_rows(len(files), limit, nearest=True)]
     labels = [root / f"{split}_label" / f"{path.stem}.png" for path in files]
     missing = [path for path in labels if not path.is_file()]
     if missing:

@@ -18,8 +18,8 @@ from taskcodec.transforms.spec import CARRIED
 
 
 @dataclass(frozen=True)
-class FeatureCodecFile:
-    """A codec of features, or of vectors that its own network reads first. `fit` changes nothing: it is fitted.
+class CodecFile:
+    """A codec in a file.
 
     Attributes:
         name: the curve it belongs to: the file's name without its beta.
@@ -33,6 +33,10 @@ class FeatureCodecFile:
     path: str = field(repr=False)
     fingerprint: str
 
+
+class FeatureCodecFile(CodecFile):
+    """A codec of features, or of vectors that its own network reads first. `fit` changes nothing: it is fitted."""
+
     def measure(self, subject: Subject) -> Measurement:
         """Its own network may make fewer features, or more."""
         return OfFeatures(self, same_size=False).measure(subject)
@@ -45,23 +49,16 @@ class FeatureCodecFile:
         return FittedCodec(codec, refit=True).encode_decode(codec.analyse(list(features)))
 
 
-@dataclass(frozen=True)
-class ImageCodecFile:
-    """A codec that reads images through a network of its own. Attributes as those of `FeatureCodecFile`."""
-
-    name: str
-    setting: str
-    path: str = field(repr=False)
-    fingerprint: str
+class ImageCodecFile(CodecFile):
+    """A codec that reads images through a network of its own."""
 
     def measure(self, subject: Subject) -> Measurement:
         """Its own decoded features of a set's images. Raises MismatchError where one is gone."""
-        from taskcodec.engines.encode.local import Batches, sample_features
+        from taskcodec.engines.encode.local import Batches
         from taskcodec.transforms.backbones import load_backbone
 
         source = subject.images()
-        batches = Batches(source, load_backbone(CARRIED + self.path), readers=2)
-        features = sample_features(batches, len(source))
+        _, features = Batches(source, load_backbone(CARRIED + self.path), readers=2).whole()
         if len(features) != len(source):
             raise MismatchError(f"{len(source) - len(features)} images could not be read again")
         decoded, bits = FittedCodec(load_codec(Path(self.path)), refit=True).encode_decode(features)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from taskcodec.evaluation.peers.protocol import FitSet, Fitted, Float32s, Returned, returned
+from taskcodec.samples import spread_rows
 from taskcodec.transforms.companding import compand, expand
 
 CENTROIDS = 256  # of a codebook of 8 bits: faiss asks for as many vectors
@@ -43,7 +44,7 @@ class Faiss:
 
         train = fit_set.pooled if self.pooled or len(fit_set.own) < CENTROIDS else fit_set.own
         if self.most is not None and len(train) > self.most:
-            train = train[np.linspace(0, len(train) - 1, self.most).astype(np.intp)]
+            train = train[spread_rows(len(train), self.most)]
         index = faiss.index_factory(train.shape[1], self.factory)
         inner = faiss.downcast_index(getattr(index, "index", index))
         if hasattr(inner, "do_polysemous_training"):

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.errors import UsageError
-from taskcodec.evaluation.predictors.linear import LOGISTIC_GRID, RidgePath, check_finite, scale_features
+from taskcodec.evaluation.predictors.linear import LOGISTIC_GRID, RidgePath, check_finite, scale_features, unit_length
 from taskcodec.evaluation.tasks.holdout import Holdout, Split, fold_numbers
 from taskcodec.evaluation.tasks.targets import Kind, Target
 
@@ -118,7 +118,7 @@ def ridge(lesson: Lesson) -> Outputs:
 
 def knn(lesson: Lesson) -> Outputs:
     """See the module."""
-    train, test = _unit_length(lesson.train_x), _unit_length(lesson.test_x)
+    train, test = unit_length(lesson.train_x), unit_length(lesson.test_x)
     values, share = lesson.indicators, lesson.indicators.mean(axis=0)
     ks = [k for k in NEIGHBOURS if k < len(train)] or [1]
     rng = np.random.default_rng(0)
@@ -291,11 +291,6 @@ def _all_classes(found: Floats, classes: npt.NDArray[Any], width: int, absent: f
 def _softmax(x: Floats) -> Floats:
     exponentials: Floats = np.exp(x - x.max(axis=1, keepdims=True))
     result: Floats = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return result
-
-
-def _unit_length(x: Floats) -> Floats:
-    result: Floats = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
     return result
 
 

@@ -53,6 +53,12 @@ def scale_features(
     return train / norm, test / norm
 
 
+def unit_length(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(n, d) at length 1; those of next to no length stay so."""
+    result: npt.NDArray[np.float64] = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    return result
+
+
 class RidgePath:
     """Ridge regression with intercept at every strength, from one decomposition of the training features.
 

@@ -21,8 +21,8 @@ import numpy.typing as npt
 
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.predictors.families import Outputs
-from taskcodec.evaluation.scores.intervals import Scores
-from taskcodec.evaluation.scores.verdict import Metric, Paired
+from taskcodec.evaluation.scores.intervals import Drawn, Scores
+from taskcodec.evaluation.scores.verdict import Metric
 from taskcodec.evaluation.tasks.targets import Target
 
 Floats = npt.NDArray[np.float64]
@@ -49,7 +49,7 @@ METRICS: Mapping[str, Metric] = {
 
 
 @dataclass(frozen=True, eq=False)
-class RankingScores:
+class RankingScores(Drawn):
     """Scores of labels, whose metric is the mean average precision over rankings, one for each label and split.
 
     Attributes:
@@ -63,16 +63,6 @@ class RankingScores:
     scores: Floats
     truth: npt.NDArray[np.bool_]
     parts: npt.NDArray[np.intp]
-
-    @property
-    def unit_count(self) -> int:
-        """How many different units there are."""
-        return len(np.unique(self.units))
-
-    @property
-    def value(self) -> float:
-        """The metric over all rows."""
-        return float(self.values(np.ones((1, self.unit_count)))[0])
 
     def values(self, weights: npt.NDArray[Any]) -> Floats:
         """The metric for each row of weights (b, u): how often each unit was drawn.
@@ -118,7 +108,7 @@ class Answers:
     outputs: Outputs
 
 
-def score(target: Target, tested: Sequence[Answers]) -> dict[str, Paired]:
+def score(target: Target, tested: Sequence[Answers]) -> dict[str, Drawn]:
     """The metrics of one family on one task over all splits."""
     units = np.concatenate([one.units for one in tested])
     if target.kind == "regression":

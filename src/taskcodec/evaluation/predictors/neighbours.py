@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from taskcodec.evaluation.predictors.linear import unit_length
 from taskcodec.evaluation.predictors.metrics import mean_scores
 from taskcodec.evaluation.scores.intervals import Scores
 from taskcodec.evaluation.tasks.holdout import Split
@@ -34,12 +35,12 @@ def retrieval_scores(
     """
     queries = np.sort(np.random.default_rng(seed).permutation(split.test)[:MAX_QUERIES])
     mean = features[split.train].mean(axis=0, dtype=np.float64)
-    gallery, rows = _unit_length(features[split.train] - mean), split.train
+    gallery, rows = unit_length(features[split.train] - mean), split.train
     recalls: dict[int, list[npt.NDArray[np.bool_]]] = {k: [] for k in RECALLS}
     precisions, drawn = [], []
     for start in range(0, len(queries), BLOCK):
         part = queries[start : start + BLOCK]
-        likeness = _unit_length(features[part] - mean) @ gallery.T
+        likeness = unit_length(features[part] - mean) @ gallery.T
         own = units[part, None] == units[rows]
         likeness[own] = -np.inf
         order = np.argsort(-likeness, axis=1, kind="stable")
@@ -85,9 +86,9 @@ def few_shot_scores(
         if not len(tested):
             continue
         mean = features[shown].mean(axis=0, dtype=np.float64)
-        centres = np.stack([_unit_length(features[rows] - mean).mean(axis=0) for rows in examples])
+        centres = np.stack([unit_length(features[rows] - mean).mean(axis=0) for rows in examples])
         # Nearest in Euclidean distance: |x - c|^2 = 1 - 2 x c + |c|^2 for x of unit length.
-        nearness = 2 * _unit_length(features[tested] - mean) @ centres.T - np.sum(centres**2, axis=1)
+        nearness = 2 * unit_length(features[tested] - mean) @ centres.T - np.sum(centres**2, axis=1)
         correct.append(np.array(kept)[np.argmax(nearness, axis=1)] == classes[tested])
         drawn.append(units[tested])
     return mean_scores(np.concatenate(drawn), np.concatenate(correct)) if correct else None
@@ -100,8 +101,3 @@ def _examples(
     shuffled = rng.permutation(rows)
     first = np.unique(units[shuffled], return_index=True)[1]
     return shuffled[np.sort(first)[:shots]]
-
-
-def _unit_length(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    result: npt.NDArray[np.float64] = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-    return result

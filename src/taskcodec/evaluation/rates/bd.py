@@ -22,6 +22,7 @@ import numpy as np
 
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.rates.curves import Point
+from taskcodec.evaluation.rates.matched import front
 
 Method = Literal["pchip", "akima", "cubic"]
 NEEDED_POINTS: dict[str, int] = {"pchip": 2, "akima": 3, "cubic": 4}
@@ -132,13 +133,8 @@ Axis = tuple[np.ndarray, np.ndarray]
 
 def _front(curve: RateCurve, sign: float) -> Axis:
     """Rates and values, both strictly growing (values times sign): what no other point matches at no more rate."""
-    rates, values, best = [], [], -math.inf
-    for rate, value in sorted(zip(curve.rates, curve.values, strict=True), key=lambda p: (p[0], -sign * p[1])):
-        if sign * value > best:
-            best = sign * value
-            rates.append(rate)
-            values.append(value)
-    return np.array(rates), np.array(values)
+    line = front(zip(curve.rates, curve.values, strict=True), lambda point: (point[0], sign * point[1]))
+    return np.array([rate for rate, _ in line]), np.array([value for _, value in line])
 
 
 def _delta(axes: list[Axis], method: Method, along: str, notes: list[str]) -> tuple[float, float, float, float]:

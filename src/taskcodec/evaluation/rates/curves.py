@@ -91,6 +91,14 @@ class Row:
     difference_high: float
 
 
+def figures(value: Interval, raw_value: float, difference: Interval) -> dict[str, float]:
+    """The last fields of a row."""
+    return {
+        "value": value.value, "low": value.low, "high": value.high, "raw_value": raw_value,
+        "difference": difference.value, "difference_low": difference.low, "difference_high": difference.high,
+    }  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Cell:
     """Mean accuracy over sets at one rate. difference: codec - raw features, paired."""
@@ -115,9 +123,8 @@ def rows(points: Sequence[Point], raw: Point, probe: str, split: str | Mapping[s
             words = split if isinstance(split, str) else split[key[0]]
             result.append(
                 Row(
-                    point.regime, point.codec, point.setting, *key, scores.metric, probe, words, scores.unit_count,
-                    point.bits[key[0]], value.value, value.low, value.high, reference.value,
-                    difference.value, difference.low, difference.high,
+                    point.regime, point.codec, point.setting, key[0], key[1], scores.metric, probe, words,
+                    scores.unit_count, point.bits[key[0]], **figures(value, reference.value, difference),
                 )
             )  # fmt: skip
     return result
@@ -132,15 +139,14 @@ def mean_rows(points: Sequence[Point], raw: Point, probe: str) -> list[Row]:
         sets = point.accuracy_sets
         value = mean_over_sets(point.accuracies, sets)
         difference = mean_difference(point.accuracies, raw.accuracies, sets)
+        raw_value = float(np.mean([scores.value for scores in raw.accuracies]))
         counts: dict[str, int] = {}
         for name, scores in zip(sets, point.accuracies, strict=True):
             counts[name] = max(counts.get(name, 0), scores.unit_count)  # a task may lack labels of some
         result.append(
             Row(
                 point.regime, point.codec, point.setting, MEAN_SET, MEAN_TASK, "accuracy", probe, "as its sets",
-                sum(counts.values()), point.mean_bits, value.value, value.low,
-                value.high, float(np.mean([scores.value for scores in raw.accuracies])),
-                difference.value, difference.low, difference.high,
+                sum(counts.values()), point.mean_bits, **figures(value, raw_value, difference),
             )
         )  # fmt: skip
     return result

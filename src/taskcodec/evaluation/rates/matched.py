@@ -10,11 +10,13 @@ and quality. Picking the best points after measuring flatters noise, and so favo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from taskcodec.errors import UsageError
 
+Item = TypeVar("Item")
 RATE_SLACK = 1.02
 """A setting that takes so much more than a rate is let pass for it: no codec meets a rate to the bit."""
 
@@ -68,12 +70,20 @@ class Factor:
 def envelope(points: Sequence[CurvePoint], higher_is_better: bool = True) -> list[CurvePoint]:
     """The points that no other one matches or beats at no more bits, by growing rate."""
     sign = 1.0 if higher_is_better else -1.0
-    best, front = -math.inf, []
-    for point in sorted(points, key=lambda p: (p.rate_bits, -sign * p.value, p.setting)):
-        if sign * point.value > best:
-            best = sign * point.value
-            front.append(point)
-    return front
+    return front(sorted(points, key=lambda p: p.setting), lambda p: (p.rate_bits, sign * p.value))
+
+
+def front(items: Iterable[Item], place: Callable[[Item], tuple[float, float]]) -> list[Item]:
+    """The items that no other one matches or beats at no more rate, by growing rate.
+
+    place: the rate of an item, and a value of which more is better.
+    """
+    best, found = -math.inf, []
+    for item in sorted(items, key=lambda one: (place(one)[0], -place(one)[1])):
+        if place(item)[1] > best:
+            best = place(item)[1]
+            found.append(item)
+    return found
 
 
 def needed_bits(points: Sequence[CurvePoint], target: float, higher_is_better: bool = True) -> Needed:
@@ -81,13 +91,13 @@ def needed_bits(points: Sequence[CurvePoint], target: float, higher_is_better: b
     sign = 1.0 if higher_is_better else -1.0
     goal = sign * target
     ends = [(p.rate_bits, sign * p.value, *sorted((sign * p.low, sign * p.high))) for p in points]
-    front = envelope(points, higher_is_better)
-    reached = [p for p in front if sign * p.value >= goal]
+    line = envelope(points, higher_is_better)
+    reached = [p for p in line if sign * p.value >= goal]
     return Needed(
         rate_bits=_first_reach([(rate, value) for rate, value, _, _ in ends], goal),
         at_best_bits=_first_reach([(rate, better) for rate, _, _, better in ends], goal),
         at_worst_bits=_first_reach([(rate, worse) for rate, _, worse, _ in ends], goal),
-        at_most=bool(front) and sign * front[0].value > goal,
+        at_most=bool(line) and sign * line[0].value > goal,
         setting=reached[0].setting if reached else "",
     )
 
@@ -106,14 +116,14 @@ def within_budget(points: Sequence[CurvePoint], bits: float, higher_is_better: b
 
     The setting is that of the measured point below.
     """
-    front = envelope(points, higher_is_better)
-    below = [p for p in front if p.rate_bits <= bits]
+    line = envelope(points, higher_is_better)
+    below = [p for p in line if p.rate_bits <= bits]
     if not below:
         return None
     low = below[-1]
-    if len(below) == len(front):
+    if len(below) == len(line):
         return low
-    high = front[len(below)]
+    high = line[len(below)]
     share = math.log(bits / low.rate_bits) / math.log(high.rate_bits / low.rate_bits)
     ends = ((low.value, high.value), (low.low, high.low), (low.high, high.high))
     value, bottom, top = ((1 - share) * a + share * b for a, b in ends)
@@ -122,9 +132,9 @@ def within_budget(points: Sequence[CurvePoint], bits: float, higher_is_better: b
 
 def _first_reach(pairs: Sequence[tuple[float, float]], goal: float) -> float | None:
     """The rate at which the envelope of (rate, value) pairs first reaches the goal; higher is better."""
-    front = envelope([CurvePoint(rate, value, value, value) for rate, value in pairs if math.isfinite(value)])
+    line = envelope([CurvePoint(rate, value, value, value) for rate, value in pairs if math.isfinite(value)])
     before: CurvePoint | None = None
-    for point in front:
+    for point in line:
         if point.value >= goal:
             if before is None:
                 return point.rate_bits

@@ -12,8 +12,12 @@ import numpy.typing as npt
 
 from taskcodec.codec import Codec
 from taskcodec.errors import UsageError
+from taskcodec.evaluation.predictors.linear import unit_length
+from taskcodec.samples import spread_rows
 
 THUMBNAIL_PIXELS = 96
+SHOWN = 4
+"""So many samples are shown, where none are named."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +141,8 @@ def neighbour_strips(
     """
     if not len(images) == len(raw) == len(decoded) == len(captions):
         raise UsageError(f"neighbours: {len(images)} images for {len(raw)} raw, {len(decoded)} decoded features")
-    chosen = spread(len(raw)) if queries is None else queries
-    spaces = [_unit_length(x) for x in (raw, decoded)]
+    chosen = spread_rows(len(raw), SHOWN).tolist() if queries is None else queries
+    spaces = [unit_length(x - x.mean(axis=0, dtype=np.float64)) for x in (raw, decoded)]
     strips = []
     for query in chosen:
         sides = []
@@ -149,11 +153,6 @@ def neighbour_strips(
             sides.append(tuple(thumbnail(images[i], captions[i]) for i in near))
         strips.append(NeighbourStrip(thumbnail(images[query], captions[query]), sides[0], sides[1]))
     return tuple(strips)
-
-
-def spread(count: int, most: int = 4) -> list[int]:
-    """At most so many of `count` samples, spread evenly."""
-    return [int(row) for row in np.linspace(0, count - 1, min(most, count)).astype(int)]
 
 
 def thumbnail(image: Any, caption: str) -> Thumbnail:
@@ -168,9 +167,3 @@ def thumbnail(image: Any, caption: str) -> Thumbnail:
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=80)
     return Thumbnail(buffer.getvalue(), caption)
-
-
-def _unit_length(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    centred = np.asarray(x, np.float64) - np.mean(x, axis=0, dtype=np.float64)
-    result: npt.NDArray[np.float64] = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
-    return result

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from taskcodec.codec import Codec
-from taskcodec.evaluation.report.extras import RebuiltStrip, spread, thumbnail
+from taskcodec.evaluation.report.extras import SHOWN, RebuiltStrip, thumbnail
+from taskcodec.samples import spread_rows
 
 VIEWS = 4
 SEED = 0
@@ -33,7 +34,7 @@ def rebuilt_strips(
     from taskcodec.engines.encode.views import views_by_set
     from taskcodec.transforms.backbones.learned import preprocessing_of
 
-    chosen = spread(len(images)) if queries is None else list(queries)
+    chosen = spread_rows(len(images), SHOWN).tolist() if queries is None else list(queries)
     named = codec.provenance.get("augmentations")
     preprocess = preprocessing_of(codec.networks, "codec")
     squares = np.stack([preprocess(images[row]) for row in chosen])

@@ -43,8 +43,29 @@ class Interval:
             raise UsageError(f"interval: lower bound {self.low} above upper bound {self.high}")
 
 
+class Drawn:
+    """Scores of rows whose metric can be computed for a bootstrap draw: `Scores`, `RankingScores`."""
+
+    units: npt.NDArray[np.int64]
+    """(r,) what the bootstrap draws."""
+
+    @property
+    def value(self) -> float:
+        """The metric over all rows."""
+        return float(self.values(np.ones((1, self.unit_count)))[0])
+
+    @property
+    def unit_count(self) -> int:
+        """How many different samples or groups there are."""
+        return len(np.unique(self.units))
+
+    def values(self, weights: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """The metric for each row of weights (b, u): how often each unit was drawn."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, eq=False)
-class Scores:
+class Scores(Drawn):
     """What probes said about a set's test samples, over one or more splits. Row i is one (split, sample).
 
     Attributes:
@@ -63,16 +84,6 @@ class Scores:
     def __post_init__(self) -> None:
         if not (len(self.units) == len(self.targets) == len(self.predictions) > 0):
             raise UsageError("scores: units, targets and predictions need one common length above 0")
-
-    @property
-    def value(self) -> float:
-        """The metric over all rows."""
-        return float(self.values(np.ones((1, self.unit_count)))[0])
-
-    @property
-    def unit_count(self) -> int:
-        """How many different samples or groups there are."""
-        return len(np.unique(self.units))
 
     def values(self, weights: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """The metric for each row of weights (b, u): how often each unit was drawn; NaN for R2 of targets all alike."""

@@ -26,13 +26,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from taskcodec.errors import UsageError
-from taskcodec.evaluation.scores.intervals import Interval, Scores, defined
+from taskcodec.evaluation.scores.intervals import Drawn, Interval, Scores, defined
 
 DRAWS = 4000
 BLOCK = 200
@@ -43,18 +43,6 @@ ENOUGH_UNITS = 1000
 _MILLION, _MOST_FACTOR = 10**6, 1e6
 LOSSLESS, LOSSY, UNDECIDED = "lossless within delta", "not lossless", "not enough data to tell"
 Unit = Literal["points", "R2", "bits", "units of the label"]
-
-
-class Paired(Protocol):
-    """Scores that can be computed for a bootstrap draw: `Scores`, `RankingScores`."""
-
-    @property
-    def units(self) -> npt.NDArray[np.int64]: ...
-    @property
-    def unit_count(self) -> int: ...
-    @property
-    def value(self) -> float: ...
-    def values(self, weights: npt.NDArray[Any]) -> npt.NDArray[np.float64]: ...
 
 
 @dataclass(frozen=True)
@@ -112,8 +100,8 @@ class Verdict:
 
 
 def excess(
-    decoded: Paired,
-    raw: Paired,
+    decoded: Drawn,
+    raw: Drawn,
     metric: Metric,
     *,
     widening: float = 1.0,
@@ -155,7 +143,7 @@ def widening(probe: str, metric: str) -> float:
     return 1.5 if probe in ("knn", "boosting", "mlp") else 1.2
 
 
-def interval(scores: Paired, *, confidence: float = 0.95, draws: int = DRAWS, seed: int = 0) -> Interval:
+def interval(scores: Drawn, *, confidence: float = 0.95, draws: int = DRAWS, seed: int = 0) -> Interval:
     """Interval of one metric alone, percentiles widened as for `excess`."""
     units = scores.unit_count
     return _bounds(scores.values, units, units, scores.value, confidence, draws, seed)

@@ -22,8 +22,9 @@ from taskcodec.evaluation.predictors.families import FAMILIES, QUICK, families_f
 from taskcodec.evaluation.predictors.metrics import METRICS, Answers, score
 from taskcodec.evaluation.predictors.neighbours import SHOTS, few_shot_scores, retrieval_scores
 from taskcodec.evaluation.predictors.probing import answers
-from taskcodec.evaluation.rates.curves import Row
-from taskcodec.evaluation.scores.verdict import LOSSLESS, Metric, Paired, excess, interval, judge, widening
+from taskcodec.evaluation.rates.curves import Row, figures
+from taskcodec.evaluation.scores.intervals import Drawn
+from taskcodec.evaluation.scores.verdict import LOSSLESS, Metric, excess, interval, judge, widening
 from taskcodec.evaluation.tasks.holdout import Holdout, Split, Splits, hold_out, unit_numbers
 from taskcodec.evaluation.tasks.targets import Target
 
@@ -96,8 +97,8 @@ class Compared:
 class _Measured:
     probe: str
     metric: str
-    decoded: Paired
-    raw: Paired
+    decoded: Drawn
+    raw: Drawn
 
 
 def evaluate_features(
@@ -220,13 +221,7 @@ def _row(measured: _Measured, target: Target, holdout: Holdout, coded: Coded, pl
         split="all others" if measured.probe == "retrieval" and len(holdout.splits) > 1 else holdout.words,
         samples=samples,
         bits_per_sample=coded.bits_per_sample,
-        value=value.value,
-        low=value.low,
-        high=value.high,
-        raw_value=measured.raw.value,
-        difference=difference.value,
-        difference_low=difference.low,
-        difference_high=difference.high,
+        **figures(value, measured.raw.value, difference),
         kind=target.kind,
         unit=metric.unit,
         higher_is_better=metric.higher_is_better,

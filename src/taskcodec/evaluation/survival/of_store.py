@@ -21,7 +21,8 @@ import numpy as np
 from taskcodec.data import ImageSource, open_source
 from taskcodec.engines.encode.execute import encode_job
 from taskcodec.engines.encode.local import Progress
-from taskcodec.errors import SourceError, UsageError
+from taskcodec.engines.encode.places import finished_store
+from taskcodec.errors import UsageError
 from taskcodec.evaluation.survival.of_features import Coded, Compared, EvaluationPlan, JudgedRow, evaluate_features
 from taskcodec.evaluation.survival.raw_features import (
     RawFeatures,
@@ -108,9 +109,7 @@ def evaluate(
     place, plan = str(place), plan or StorePlan()
     raw, source = (None if one is None else str(one) for one in (raw, source))
     if is_store(place):
-        store = Store(place)
-        if store.manifest.state != "complete":
-            raise SourceError(f"{place}: unfinished; run the same encode command again to resume it")
+        store = finished_store(place)
         found = raw_of_store(store, raw, source, plan.cache, plan.device, progress)
         return _evaluate(store, place, found, labels, plan, progress)
     if raw is not None or source is not None:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.atomic import replacing
-from taskcodec.data import FeatureSource, ImageSource, open_source
+from taskcodec.data import FeatureSource, ImageSource, Item, open_source
 from taskcodec.data.arrays import open_npy
 from taskcodec.engines.encode.learned import through_recorded
 from taskcodec.engines.encode.local import Batches, Progress, write_features
@@ -72,7 +72,7 @@ def raw_of_store(
     kept = _kept_at(name, cache, str(described), codec.backbone, n)
     opened = None if source is None else through_recorded(open_source(source), codec.backbone)
     if isinstance(opened, ImageSource):
-        _check_files(opened, store)
+        items_of_store(opened, store)  # for its checks
     if kept.exists():
         return RawFeatures(_read(kept, n, d, name), f"{kept}, kept from an earlier run")
     if opened is None:
@@ -97,17 +97,22 @@ def raw_of_store(
     return RawFeatures(ordered, f"computed, kept as {kept}")
 
 
-def _check_files(source: ImageSource, store: Store) -> None:
-    """Raise MismatchError where the source lacks files of the store, or has others of another size by their names."""
-    size_of = {item.id: item.size for item in source.items}
-    known = store.samples.select(["id", "source_bytes"]).to_pylist()
-    lost = [row["id"] for row in known if row["id"] not in size_of]
-    _refuse_lost(lost, source.name, store)
-    other = [row["id"] for row in known if size_of[row["id"]] not in (None, row["source_bytes"])]
+def items_of_store(source: ImageSource, store: Store) -> list[Item]:
+    """The images of a store's samples, in its order.
+
+    Raises:
+        MismatchError: the source lacks files of the store, or has others of another size by their names.
+    """
+    item_of = {item.id: item for item in source.items}
+    names, sizes = store.ids.tolist(), store.samples["source_bytes"].to_pylist()
+    _refuse_lost([name for name in names if name not in item_of], source.name, store)
+    other = [name for name, size in zip(names, sizes, strict=True) if item_of[name].size not in (None, size)]
     if other:
         raise MismatchError(
-            f"{source.name}: {len(other)} files are not those in {store.place}, for instance {other[0]}"
+            f"{source.name}: {other[0]} is not the file that {store.place} was made of (another size); "
+            f"{len(other)} files are not those in it"
         )
+    return [item_of[name] for name in names]
 
 
 def _refuse_lost(lost: Sequence[str], source: str, store: Store) -> None:
@@ -193,12 +198,10 @@ def _read(path: Path, rows: int, dimension: int, store: str) -> Float32s:
 
 def all_finite(source: FeatureSource) -> tuple[list[str], Float32s]:
     """Ids and features of the rows that a store of the source holds: those without NaN and infinity."""
-    batches = list(Batches(source, None).run(range(len(Batches(source, None)))))
-    ids = [record.id for batch in batches for record in batch.records if record.status == OK]
-    features = [batch.features for batch in batches if len(batch.features)]
-    if not features:
+    records, features = Batches(source, None).whole()
+    if not len(features):
         raise SourceError(f"{source.name}: no row without NaN or infinity")
-    return ids, np.concatenate(features)
+    return [record.id for record in records if record.status == OK], features
 
 
 def _in_order(features: Float32s, ids: Sequence[str], store: Store, source: str) -> Float32s:

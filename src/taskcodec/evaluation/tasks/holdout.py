@@ -110,7 +110,7 @@ class Splits:
 
     def __post_init__(self) -> None:
         if self.split not in get_args(Splitting):
-            raise UsageError(f"--split {self.split} is none of {', '.join(get_args(Splitting))}")
+            raise UsageError(f"--split must be one of {', '.join(get_args(Splitting))}, found {self.split}")
 
 
 def split_by_folder(ids: Sequence[str], how: Splitting = "auto") -> Split | None:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from taskcodec.codec import Codec
 from taskcodec.entropy_models.empirical import Frozen, freeze, freeze_shared, sketch_of
-from taskcodec.errors import MismatchError, UsageError
+from taskcodec.errors import MismatchError, UsageError, check_one_of
 from taskcodec.fitting.closed_form.coded_axes import with_coded_axes
 from taskcodec.fitting.closed_form.given import centre_of, checked, is_unit_norm
 from taskcodec.fitting.closed_form.leading import Array64, covariance_of, leading_axes, shrink
@@ -31,7 +31,7 @@ from taskcodec.fitting.closed_form.units import companded_unit, in_unit, rescale
 from taskcodec.fitting.closed_form.within import near_one, within_covariance
 from taskcodec.layer import BASE, Layer
 from taskcodec.quantization.uniform import MAX_SYMBOL, quantize
-from taskcodec.samples import as_features
+from taskcodec.samples import as_features, spread_rows
 from taskcodec.transforms.affine import AffineTransform, outside_share
 from taskcodec.transforms.companding import choose_companding, compand
 from taskcodec.transforms.spec import BackboneSpec
@@ -117,8 +117,8 @@ def fit(
             LARGEST_COVARIANCE features.
         MismatchError: features that are no (n, d) array of finite numbers.
     """
-    if method is not None and method not in get_args(Method):
-        raise UsageError(f"method must be one of {', '.join(get_args(Method))}, found {method!r}")
+    if method is not None:
+        check_one_of("method", method, get_args(Method))
     x = without_outliers(checked(features))
     if bits is not None and step is not None:
         raise UsageError("give a rate in bits or a step, not both")
@@ -308,7 +308,7 @@ def _whitened(
 def _axes_in_span(x: npt.NDArray[np.float32], centre: Array64) -> tuple[Array64, Array64]:
     """Variances (k,) rising and principal axes (d, k) within the span of samples (n, d), without a matrix (d, d)."""
     count = min(len(x), LARGEST_COVARIANCE, max(2, MOST_VALUES // x.shape[1]))
-    centred = x[np.linspace(0, len(x) - 1, count).astype(np.intp)] - centre.astype(np.float32)
+    centred = x[spread_rows(len(x), count)] - centre.astype(np.float32)
     values, vectors = np.linalg.eigh((centred @ centred.T).astype(np.float64))
     kept = values > values[-1] * SPAN_FLOOR
     if not kept.any():

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
-from taskcodec.errors import UsageError
+from taskcodec.errors import UsageError, check_one_of
 from taskcodec.fitting.closed_form.fit import FEW_SAMPLES, LARGEST_COVARIANCE, ROUNDING, fit
 from taskcodec.fitting.closed_form.given import centre_of, checked, is_unit_norm
 from taskcodec.fitting.closed_form.leading import covariance_of, leading_axes, shrink
@@ -107,8 +107,7 @@ def fit_usual(
         UsageError: no such quality, or a rate that cannot be met.
         MismatchError: features that are no (m, d) array of finite numbers.
     """
-    if quality not in QUALITIES:
-        raise UsageError(f"quality must be one of {', '.join(QUALITIES)}, found {quality!r}")
+    check_one_of("quality", quality, QUALITIES)
     x = without_outliers(checked(features))
     if bits is not None:
         codec = _at_rate(x, bits, backbone)

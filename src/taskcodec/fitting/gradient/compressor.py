@@ -18,17 +18,18 @@ from torch import Tensor, nn
 
 from taskcodec.codec import Codec
 from taskcodec.distortions.bince import BINCE
-from taskcodec.distortions.feature_l1 import feature_l1
-from taskcodec.distortions.feature_l2 import feature_l2
-from taskcodec.distortions.supervised import supervised
-from taskcodec.distortions.vc import vc
-from taskcodec.distortions.vic import vic
+from taskcodec.distortions.feature_l1 import FeatureL1
+from taskcodec.distortions.feature_l2 import FeatureL2
+from taskcodec.distortions.objective import Objective, Reconstruction, Seen
+from taskcodec.distortions.supervised import Supervised
+from taskcodec.distortions.vc import VC
+from taskcodec.distortions.vic import VIC
 from taskcodec.entropy_models.autoregressive import Autoregressive
 from taskcodec.entropy_models.empirical import sketch
 from taskcodec.entropy_models.factorized import Factorized
 from taskcodec.entropy_models.hyperprior import Hyperprior
 from taskcodec.entropy_models.model import EntropyModel
-from taskcodec.errors import UsageError
+from taskcodec.errors import UsageError, check_one_of
 from taskcodec.fitting.closed_form.fit import SKETCH_SIZE
 from taskcodec.fitting.gradient.recipe import NetworkChoice, Recipe
 from taskcodec.layer import BASE, Layer
@@ -111,17 +112,7 @@ class Compressor(nn.Module):
             self.g_a.standardise(data.samples)
         self.entropy = entropy_model(recipe)
         self.synthesis_sizes = {} if recipe.synthesis is None else synthesis_sizes(recipe.synthesis, recipe, data)
-        self.g_s = None if recipe.synthesis is None else make(recipe.synthesis.name, self.synthesis_sizes)
-        hidden, outputs = recipe.projection
-        self.bince = BINCE(recipe.columns, hidden, outputs, recipe.queue) if recipe.objective == "BINCE" else None
-        self.classifier: nn.Module | None = None
-        if recipe.objective == "supervised":
-            if data.labels is None:
-                raise UsageError("the supervised objective needs labels")
-            if bool((data.labels == data.labels[0]).all()):
-                raise UsageError("the supervised objective needs samples of at least 2 classes, found one")
-            sizes = {"inputs": recipe.columns, "outputs": int(data.labels.max()) + 1, "hidden": [hidden]}
-            self.classifier = make("mlp", sizes)
+        self.objective = objective(recipe, data, self.synthesis_sizes)
         mean, std = (0.0, 1.0) if not data.is_images else _mean_and_std(data)
         self.mean, self.std = mean, std
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a tenth quicker on a processor
@@ -133,13 +124,9 @@ class Compressor(nn.Module):
     def forward(self, samples: Tensor, labels: Tensor, ids: Tensor) -> Losses:
         """A batch of samples, their classes and what tells them apart -> its losses, with fresh views and noise."""
         x = self.data.prepared(samples)
-        first = self._view(x)
-        if self.bince is not None:
-            y_hat, bits = self._coded(torch.cat([first, self._view(x)]))
-            distortion = self.bince(*y_hat.chunk(2), ids)
-        else:
-            y_hat, bits = self._coded(first)
-            distortion = self._distortion(y_hat, x, first, labels)
+        views = [self._view(x) for _ in range(self.objective.views)]
+        y_hat, bits = self._coded(torch.cat(views))
+        distortion = self.objective.distortion(y_hat.chunk(len(views)), Seen(views, x, labels, ids))
         mean, rate = distortion.mean(), bits.mean()
         return Losses(mean, rate, mean + self.recipe.beta * rate)
 
@@ -157,18 +144,6 @@ class Compressor(nn.Module):
         with torch.autocast(y.device.type, enabled=False):
             latent, bits = self.entropy(y.float())
         return latent, bits
-
-    def _distortion(self, y_hat: Tensor, x: Tensor, view: Tensor, labels: Tensor) -> Tensor:
-        objective = self.recipe.objective
-        if self.classifier is not None:
-            return supervised(self.classifier(y_hat), labels)
-        assert self.g_s is not None
-        decoded = self.g_s(y_hat).float()
-        if objective == "VC":
-            return vc(decoded, view)
-        if objective == "VIC":
-            return vic(decoded, x if self.data.target is None else self.data.target(x))
-        return (feature_l1 if objective == "feature_l1" else feature_l2)(decoded, x)
 
     @torch.no_grad()
     def latents(self, samples: Tensor) -> Tensor:
@@ -188,11 +163,9 @@ class Compressor(nn.Module):
         frozen = self.entropy.freeze(latent)
         bits = float(self.entropy(latent).bits.mean())
         recipe = self.recipe
-        g_s = (
-            None
-            if recipe.synthesis is None or self.g_s is None
-            else pack(recipe.synthesis.name, self.synthesis_sizes, self.g_s)
-        )
+        g_s = None
+        if recipe.synthesis is not None and isinstance(self.objective, Reconstruction):
+            g_s = pack(recipe.synthesis.name, self.synthesis_sizes, self.objective.g_s)
         networks = Networks(
             pack(recipe.analysis.name, self.analysis_sizes, self.g_a), g_s, dict(self.data.preprocessing or {})
         )
@@ -214,11 +187,28 @@ def entropy_model(recipe: Recipe) -> EntropyModel:
     return Hyperprior(k, means=recipe.entropy_model == "mean_scale_hyperprior", relaxation=relaxation)
 
 
+def objective(recipe: Recipe, data: TrainingSet, synthesis_sizes: Mapping[str, Any]) -> Objective:
+    """The distortion of a recipe with its networks, untrained. Raises UsageError where it needs other labels."""
+    if recipe.synthesis is not None:
+        g_s = make(recipe.synthesis.name, synthesis_sizes)
+        if recipe.objective == "VIC":
+            return VIC(g_s, data.target)
+        return {"VC": VC, "feature_l1": FeatureL1, "feature_l2": FeatureL2}[recipe.objective](g_s)
+    hidden, outputs = recipe.projection
+    if recipe.objective == "BINCE":
+        return BINCE(recipe.columns, hidden, outputs, recipe.queue)
+    if data.labels is None:
+        raise UsageError("the supervised objective needs labels")
+    if bool((data.labels == data.labels[0]).all()):
+        raise UsageError("the supervised objective needs samples of at least 2 classes, found one")
+    sizes = {"inputs": recipe.columns, "outputs": int(data.labels.max()) + 1, "hidden": [hidden]}
+    return Supervised(make("mlp", sizes))
+
+
 def analysis_sizes(recipe: Recipe, data: TrainingSet) -> dict[str, Any]:
     """The sizes of g_a, completed from the data. Raises UsageError where network and data do not go together."""
     choice, shape = recipe.analysis, data.samples.shape
-    if choice.name not in ANALYSES:
-        raise UsageError(f"analysis must be one of {', '.join(ANALYSES)}, found {choice.name!r}")
+    check_one_of("analysis", choice.name, ANALYSES)
     if (choice.name in OF_VECTORS) == data.is_images:
         have = "images" if data.is_images else "vectors"
         raise UsageError(f"analysis {choice.name} does not take {have}, which the data are")
@@ -231,8 +221,7 @@ def analysis_sizes(recipe: Recipe, data: TrainingSet) -> dict[str, Any]:
 
 def synthesis_sizes(choice: NetworkChoice, recipe: Recipe, data: TrainingSet) -> dict[str, Any]:
     """The sizes of g_s, completed from what it has to reconstruct."""
-    if choice.name not in SYNTHESES:
-        raise UsageError(f"synthesis must be one of {', '.join(SYNTHESES)}, found {choice.name!r}")
+    check_one_of("synthesis", choice.name, SYNTHESES)
     example = data.prepared(data.samples[:2])
     shape = (data.target(example) if data.target is not None and recipe.objective == "VIC" else example).shape
     sizes: dict[str, Any] = {**choice.sizes, "inputs": recipe.columns}

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from taskcodec.codec import Codec
-from taskcodec.distortions.feature_l1 import feature_l1
+from taskcodec.distortions.feature_l1 import absolute_error
 from taskcodec.entropy_models.empirical import sketch
 from taskcodec.entropy_models.factorized import FactorizedDensity
 from taskcodec.errors import MismatchError, UsageError
@@ -58,7 +58,7 @@ class LearnedBottleneck(torch.nn.Module):
         y = self.latent(x)
         y = y + torch.rand(y.shape, generator=generator) - 0.5
         decoded = y * (-self.scale).exp() - self.bias
-        return (feature_l1(decoded, x) + beta * self.density.rate_bits(y)).mean()
+        return (absolute_error(decoded, x) + beta * self.density.rate_bits(y)).mean()
 
 
 def fit_learned_bottleneck(

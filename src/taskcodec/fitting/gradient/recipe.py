@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from taskcodec.errors import UsageError, shortened
+from taskcodec.errors import UsageError, check_one_of, shortened
 from taskcodec.transforms.networks.carried import MAX_SIZE, check_size
 
 Objective = Literal["VC", "VIC", "BINCE", "feature_l1", "feature_l2", "supervised"]
@@ -67,12 +67,9 @@ class Recipe:
     queue: int = 0
 
     def __post_init__(self) -> None:
-        if self.objective not in OBJECTIVES:
-            raise UsageError(f"objective must be one of {', '.join(OBJECTIVES)}, found {self.objective!r}")
-        if self.entropy_model not in ENTROPY_MODELS:
-            raise UsageError(f"entropy_model must be one of {', '.join(ENTROPY_MODELS)}, found {self.entropy_model!r}")
-        if self.relaxation not in RELAXATIONS:
-            raise UsageError(f"relaxation must be one of {', '.join(RELAXATIONS)}, found {self.relaxation!r}")
+        check_one_of("objective", self.objective, OBJECTIVES)
+        check_one_of("entropy_model", self.entropy_model, ENTROPY_MODELS)
+        check_one_of("relaxation", self.relaxation, RELAXATIONS)
         if not 0 < self.beta <= LARGEST_NUMBER:
             raise UsageError(f"beta must be a positive number, found {shortened(self.beta)}")
         if not 1 <= self.columns <= MAX_SIZE:
@@ -129,10 +126,8 @@ class Schedule:
         for name in ("warmup", "clip", "seed"):
             if not 0 <= getattr(self, name) <= LARGEST_NUMBER:
                 raise UsageError(f"{name} must be a number of at least 0, found {shortened(getattr(self, name))}")
-        if self.precision not in PRECISIONS:
-            raise UsageError(f"precision must be one of {', '.join(PRECISIONS)}, found {self.precision!r}")
-        if self.strategy not in STRATEGIES:
-            raise UsageError(f"strategy must be one of {', '.join(STRATEGIES)}, found {shortened(self.strategy)!r}")
+        check_one_of("precision", self.precision, PRECISIONS)
+        check_one_of("strategy", self.strategy, STRATEGIES)
         if self.strategy == "single_device" and self.devices > 1:
             raise UsageError(f"strategy single_device is for one device, and devices is {self.devices}: take ddp")
         if self.batch % self.devices:

@@ -100,8 +100,7 @@ class _Module(pl.LightningModule):
         if not torch.isfinite(loss):
             raise self.diverged(f"the loss is {float(loss)}")
         values = {name: value.detach() for name, value in losses._asdict().items()}
-        if self.compressor.bince is not None:
-            values["temperature"] = self.compressor.bince.temperature.detach()
+        values |= {name: value.detach() for name, value in self.compressor.objective.logged().items()}
         self.log_dict(values)
         return torch.as_tensor(losses.loss)
 

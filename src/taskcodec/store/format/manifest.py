@@ -221,7 +221,7 @@ def read_certificate(blobs: Blobs) -> dict[str, Any] | None:
         raise CorruptFileError(f"{place}: its certificate is damaged (another SHA-256)")
     version = whole.get("version")
     if whole.get("format") != CERTIFICATE_FORMAT or type(version) is not int:
-        raise CorruptFileError(f"{place}: its certificate is none of ours")
+        raise CorruptFileError(f"{place}: its certificate is invalid")
     if version > CERTIFICATE_VERSION:
         raise FutureVersionError(
             f"{place}: certificate version {version}, this taskcodec reads up to {CERTIFICATE_VERSION}: upgrade it"
@@ -277,9 +277,9 @@ def _check(manifest: Manifest, version: int, place: str) -> None:
         or any(part.rows > manifest.chunk_rows for part in parts)
         or any(part.rows < manifest.chunk_rows for part in manifest.filled[:-1])
     ):
-        raise CorruptFileError(f"{place}: counts that no store has")
+        raise CorruptFileError(f"{place}: invalid counts")
     if not all(isinstance(text, str) for text in texts) or manifest.state not in STATES:
-        raise CorruptFileError(f"{place}: names, digests or a state that no store has")
+        raise CorruptFileError(f"{place}: invalid names, digests or state")
     names = [layer.name for layer in manifest.layers]
     if (
         not all(name.isidentifier() for name in names)
@@ -289,9 +289,9 @@ def _check(manifest: Manifest, version: int, place: str) -> None:
         or sum(layer.columns for layer in manifest.layers) != manifest.columns
         or version != manifest.version
     ):
-        raise CorruptFileError(f"{place}: layers that no store has")
+        raise CorruptFileError(f"{place}: invalid layers")
     if not isinstance(manifest.source, dict):
-        raise CorruptFileError(f"{place}: a source that is no description")
+        raise CorruptFileError(f"{place}: an invalid description of its source")
     if sum(part.rows for part in manifest.parts) != manifest.samples:
         raise CorruptFileError(f"{place}: its parts do not add up to its {manifest.samples} samples")
     for part in manifest.parts:

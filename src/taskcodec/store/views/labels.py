@@ -39,6 +39,6 @@ def numbers_of_labels(labels: Sequence[str | None], name: str) -> npt.NDArray[np
             continue
         number = number_of(label)
         if number is None:
-            raise UsageError(f"{name}: its labels are classes, not numbers: {label!r} is none")
+            raise UsageError(f"{name}: its labels are classes, not numbers: {label!r} is not one")
         values[row] = number
     return values

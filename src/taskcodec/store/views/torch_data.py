@@ -99,7 +99,7 @@ def _share_of_this_process() -> Share:
     try:
         return Share(int(rank), int(ranks))
     except ValueError as error:
-        raise UsageError(f"RANK={rank}, WORLD_SIZE={ranks} in the environment are no ranks: {error}") from error
+        raise UsageError(f"RANK={rank}, WORLD_SIZE={ranks} in the environment are not ranks: {error}") from error
 
 
 def _targets(store: Readable, target: Target) -> tuple[list[str], Any]:

@@ -61,7 +61,7 @@ def load_torchvision(rest: str, device: str | None) -> Backbone:
     state = read_state(name, checkpoint) if checkpoint else None
     transforms = fetch(name, lambda: models.get_model_weights(model_name).DEFAULT.transforms())
     if not hasattr(transforms, "crop_size"):
-        raise BackboneError(f"{name}: no image classifier")
+        raise BackboneError(f"{name}: not an image classifier")
     network = fetch(name, lambda: models.get_model(model_name, weights=None if state is not None else "DEFAULT"))
     _drop_classifier(network)
     if state is not None:

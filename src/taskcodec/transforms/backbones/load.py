@@ -45,17 +45,8 @@ def load_backbone(name: str, device: str | None = None) -> Backbone:
 
 def load_backbone_for(spec: BackboneSpec, device: str | None = None) -> Backbone:
     """Load the backbone a codec was fitted on. Raises BackboneError where weights or preprocessing are others now."""
-    backbone, name = load_backbone(spec.loadable, device), spec.loadable
-    if backbone.spec.weights_sha256 != spec.weights_sha256 or backbone.spec.dimension != spec.dimension:
-        raise BackboneError(
-            f"{name}: its weights (SHA-256 {backbone.spec.weights_sha256[:12]}) are not those the codec "
-            f"was fitted on ({spec.weights_sha256[:12]})"
-        )
-    if spec.preprocessing and spec.preprocessing != backbone.spec.preprocessing:
-        raise BackboneError(
-            f"{name}: its preprocessing ({backbone.spec.preprocessing}) is not the one the codec was fitted with "
-            f"({spec.preprocessing})"
-        )
+    backbone = load_backbone(spec.loadable, device)
+    spec.check(backbone.spec)
     return backbone
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from taskcodec.errors import CorruptFileError, UsageError
+from taskcodec.errors import CorruptFileError, UsageError, check_one_of
 from taskcodec.transforms.networks.carried import Network, check_size
 from taskcodec.transforms.networks.deconv import Deconv
 from taskcodec.transforms.networks.head import Head
@@ -29,8 +29,7 @@ _MAKERS: Mapping[str, Callable[..., nn.Module]] = {
 
 def size_names(name: str) -> tuple[list[str], list[str]]:
     """The sizes that an architecture needs, and those that it may be given. Raises UsageError on an unknown name."""
-    if name not in _MAKERS:
-        raise UsageError(f"network must be one of {', '.join(_MAKERS)}, found {name!r}")
+    check_one_of("network", name, _MAKERS)
     parameters = inspect.signature(_MAKERS[name]).parameters.values()
     needed = [p.name for p in parameters if p.default is inspect.Parameter.empty]
     return needed, [p.name for p in parameters if p.default is not inspect.Parameter.empty]
@@ -41,7 +40,7 @@ def make(name: str, sizes: Mapping[str, Any]) -> nn.Module:
     needed, optional = size_names(name)
     for key, value in sizes.items():
         if key not in needed + optional:
-            raise UsageError(f"network {name}: no size {key!r}; it has {', '.join(needed + optional)}")
+            raise UsageError(f"network {name}: invalid size {key!r}; it has {', '.join(needed + optional)}")
         try:
             check_size(key, value)
         except UsageError as error:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.errors import CorruptFileError, UsageError, shortened
+from taskcodec.errors import CorruptFileError, UsageError, check_one_of, shortened
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 ANALYSES = ("mlp", "head", "resnet_small", "resnet18", "resnet50")
@@ -54,9 +54,7 @@ class Network:
     weights: Weights
 
     def __post_init__(self) -> None:
-        if self.name not in ANALYSES + SYNTHESES:
-            known = ", ".join(dict.fromkeys(ANALYSES + SYNTHESES))
-            raise CorruptFileError(f"network must be one of {known}, found {self.name!r}")
+        check_one_of("network", self.name, tuple(dict.fromkeys(ANALYSES + SYNTHESES)), CorruptFileError)
         if not all(np.isfinite(tensor).all() for tensor in self.weights.values()):
             raise CorruptFileError(f"the weights of the network {self.name} are not finite")
 
@@ -129,8 +127,7 @@ class Networks:
         for role, names in (("g_a", ANALYSES), ("g_s", SYNTHESES)):
             if role in manifest:
                 entry, prefix = manifest[role], f"{before}{role}/"
-                if entry["name"] not in names:
-                    raise CorruptFileError(f"{role} must be one of {', '.join(names)}, found {entry['name']!r}")
+                check_one_of(role, entry["name"], names, CorruptFileError)
                 weights = {
                     key.removeprefix(prefix): np.asarray(tensor, dtype=np.float32)
                     for key, tensor in tensors.items()

@@ -1,0 +1,44 @@
+"""`taskcodec decode`: the features of a store as a file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.api.stores import there
+from taskcodec.atomic import replacing
+from taskcodec.engines.encode.local import Progress
+from taskcodec.engines.encode.npy import write_npy
+from taskcodec.engines.encode.places import finished_store
+from taskcodec.engines.outputs import check_output
+from taskcodec.errors import UsageError
+from taskcodec.store import Store
+
+
+def decode_to_file(place: Any, output: Path, progress: Progress | None = None) -> Store:
+    """Write a store's features to a .npy file, in constant memory, or to a .parquet file; the store.
+
+    Raises UsageError or StorageError where the file is not to be written, and what `taskcodec.decode` raises.
+    """
+    store = finished_store(there(place))
+    kind = output.suffix[1:].lower()
+    if kind not in ("npy", "parquet"):
+        raise UsageError(f"{output}: features are written to a .npy or a .parquet file")
+    check_output(str(place), output, kind)
+    if kind == "npy":
+        with replacing(output) as temporary:
+            write_npy(temporary, _reported(store, progress), store.manifest.dimension)
+    else:
+        store.to_parquet(output)
+    return store
+
+
+def _reported(store: Store, progress: Progress | None) -> Iterator[npt.NDArray[np.float32]]:
+    done = 0
+    for batch in store.batches():
+        yield batch
+        done += len(batch)
+        if progress is not None:
+            progress(done, len(store))
