@@ -223,7 +223,7 @@ def _codec_and_backbone(asked: Request) -> tuple[Codec | None, Any]:
         if named.backbone is not None and _is_other(named.backbone, options):
             words = f"fitted on {named.backbone.loadable}, not on {options.backbone_name}"
             raise UsageError(f"{options.codec_words}: {words}")
-        return named, _backbone_of(named.backbone, options)
+        return named, _backbone_of(named.backbone, asked)
     backbone_name = options.backbone_name or DEFAULT_BACKBONE
     if not options.fit and (vectors or backbone_name != DEFAULT_BACKBONE):
         what = "vectors" if vectors else f"the backbone {backbone_name}"
@@ -248,7 +248,7 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
             raise MismatchError(f"{place}: its codec has no backbone; it takes features (.npy, .parquet), not images")
         if spec is not None and _is_other(spec, options):
             raise MismatchError(f"{place}: encoded with the backbone {spec.loadable}, not with {options.backbone_name}")
-        backbone = None if action == "nothing" else _backbone_of(spec, options)
+        backbone = None if action == "nothing" else _backbone_of(spec, asked)
     record = with_appended(found.manifest, source, first_index) if action == "append" else None
     return Decision(asked, action, place, entry["bits"], backbone, found, first_index=first_index, record=record)
 
@@ -258,8 +258,9 @@ def _is_other(spec: BackboneSpec, options: EncodeOptions) -> bool:
     return options.backbone_name is not None and not spec.answers_to(options.backbone_name)
 
 
-def _backbone_of(spec: BackboneSpec | None, options: EncodeOptions) -> BackboneLike:
+def _backbone_of(spec: BackboneSpec | None, asked: Request) -> BackboneLike:
     """The backbone of this record, as it was given itself or loaded. Raises BackboneError where it is another."""
+    options, named = asked.options, asked.codec
     if (own := options.own_backbone) is not None:
         if spec is not None:
             spec.check(own.spec)
@@ -267,7 +268,8 @@ def _backbone_of(spec: BackboneSpec | None, options: EncodeOptions) -> BackboneL
     assert spec is not None
     from taskcodec.transforms.backbones import load_backbone_for
 
-    if spec.name.startswith(CARRIED) and options.codec is not None:  # its file may have been moved since
+    if named is not None and named.g_a is not None and named.g_a.sha256 == spec.weights_sha256:
+        # Its file may have been moved since.
         spec = replace(spec, found_at=placed(options.analysis_name) or spec.found_at)
     return load_backbone_for(spec, options.device)
 
