@@ -9,6 +9,8 @@ from taskcodec.errors import BackboneError
 DEFAULT = "lite0"
 KINDS = ("timm", "torchvision", "open_clip", "hf", "onnx", "codec")
 """What may stand before the colon of a backbone's name."""
+LOCAL_FOLDER = "local-dir:"
+"""timm's and OpenCLIP's own prefix for a folder of config and weights."""
 CARRIED = "codec:"
 """What the names of analyses that codecs carry begin with: the codec's file follows where one is to be loaded, the hash
 of the network where it is recorded."""
@@ -27,7 +29,7 @@ class BackboneSpec:
     """What must be the same when features are computed again: recorded in the codec, checked before encoding.
 
     Attributes:
-        name: the name `load_backbone` takes ("lite0", "timm:resnet50", ...).
+        name: the name `load_backbone` takes ("lite0", "timm:resnet50", ...), of a file or folder without its place.
         weights_sha256: hash of the weights, 64 hex digits.
         dimension: d, the number of features.
         preprocessing: resize, crop, mean, std, ... as plain JSON.
@@ -51,7 +53,9 @@ class BackboneSpec:
 
     def answers_to(self, name: str) -> bool:
         """Whether a user who gives this name means it."""
-        return name == self.name or (bool(self.found_at) and placed(name) == self.found_at)
+        return name == self.name or (
+            bool(self.found_at) and (placed(name) == self.found_at or called(name) == self.name)
+        )
 
     def check(self, found: "BackboneSpec") -> None:
         """Raise BackboneError where another backbone was found, or its weights or preprocessing are others now."""
@@ -68,6 +72,26 @@ class BackboneSpec:
 
 
 def placed(name: str) -> str:
-    """A name that a codec's file follows, as one that means the same in every folder; "" for what names no file."""
-    file = name.removeprefix(CARRIED)
-    return f"{CARRIED}{os.path.abspath(file)}" if file != name else ""
+    """A name with a file or folder in it, as one that means the same from everywhere; "" for what names none."""
+    before, file = _parted(name)
+    return f"{before}{os.path.abspath(file)}" if file else ""
+
+
+def called(name: str) -> str:
+    """A name as it is recorded: of a file or folder its own name, wherever it lies."""
+    before, file = _parted(name)
+    return f"{before}{os.path.basename(os.path.abspath(file))}" if file else name
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """A name's file or folder, and what stands before it: `onnx:FILE`, `timm:MODEL@FILE`, `hf:FOLDER`, ..."""
+    kind, _, rest = name.partition(":")
+    if rest.startswith(LOCAL_FOLDER):
+        return f"{kind}:{LOCAL_FOLDER}", rest.removeprefix(LOCAL_FOLDER)
+    if kind in ("onnx", "codec") or (kind == "hf" and os.path.isdir(rest)):
+        return f"{kind}:", rest
+    if kind == "open_clip":
+        model, _, file = rest.partition("/")
+        return f"{kind}:{model}/", file if os.path.isfile(file) else ""
+    model, _, file = rest.partition("@")
+    return f"{kind}:{model}@", file

@@ -13,7 +13,7 @@ from tests.cli.commands import run
 
 torch = pytest.importorskip("torch")
 
-from taskcodec.transforms.backbones import base, load_backbone, load_backbone_for  # noqa: E402
+from taskcodec.transforms.backbones import base, load, load_backbone, load_backbone_for  # noqa: E402
 from taskcodec.transforms.pictures.images import Preprocessing  # noqa: E402
 from tests.transforms import tiny_models  # noqa: E402
 
@@ -37,9 +37,9 @@ ONE_OF_EACH = [
 def _exact_and_afresh(monkeypatch):
     """No 16-bit arithmetic, and no model left in the cache by a test of the same name."""
     monkeypatch.setattr(base, "has_fast_bfloat16", lambda device: False)
-    load_backbone.cache_clear()
+    load._loaded.cache_clear()
     yield
-    load_backbone.cache_clear()
+    load._loaded.cache_clear()
 
 
 def photos():
@@ -61,7 +61,9 @@ def test_features_are_the_librarys_own(maker, tmp_path):
         assert found.shape == expected.shape == (1, backbone.spec.dimension)
         assert np.abs(found - expected).max() <= 1e-4 * max(1, np.abs(expected).max())
     assert np.linalg.norm(expected) > 1e-2
-    assert backbone.spec.name == name
+    assert backbone.spec.answers_to(name)
+    assert backbone.spec.loadable == name  # which says a whole path
+    assert str(tmp_path) not in backbone.spec.name
     assert len(backbone.spec.weights_sha256) == 64
     assert Preprocessing(**backbone.spec.preprocessing).to_json() == backbone.preprocess.to_json()
 
@@ -71,14 +73,14 @@ def test_other_weights_under_the_same_name_are_refused(maker, tmp_path):
     name, _ = maker(tmp_path / "model")
     spec = load_backbone(name).spec
     assert load_backbone_for(spec).spec == spec
-    load_backbone.cache_clear()
+    load._loaded.cache_clear()
     assert load_backbone_for(spec).spec.weights_sha256 == spec.weights_sha256  # the hash is that of the content
     with pytest.raises(BackboneError, match="its preprocessing"):
         load_backbone_for(type(spec)(name, spec.weights_sha256, spec.dimension, {**spec.preprocessing, "crop": 5}))
     files = [p for p in (tmp_path / "model").iterdir() if p.suffix in (".safetensors", ".bin", ".pth")]
     for file in files:
         _shift_weights(file)
-    load_backbone.cache_clear()
+    load._loaded.cache_clear()
     with pytest.raises(BackboneError, match="SHA-256"):
         load_backbone_for(spec)
 
@@ -98,6 +100,32 @@ def _shift_weights(file):
 
 
 @pytest.mark.parametrize("maker", ONE_OF_EACH)
+def test_where_a_model_was_typed_from_does_not_matter(maker, tmp_path, monkeypatch):
+    name, _ = maker(tmp_path / "model")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    for number in range(9):
+        photos()[0].crop((40 * number, 9, 40 * number + 90, 99)).save(tmp_path / "photos" / f"{number}.png")
+    monkeypatch.chdir(tmp_path)
+    run("fit", "photos", "-o", "a.codec", "--backbone", name.replace(f"{tmp_path}/", ""), "--bits", 20)
+    run("encode", "photos", "s.tcz", "--codec", "a.codec")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    run("fit", "../photos", "-o", "b.codec", "--backbone", name.replace(f"{tmp_path}/", "../"), "--bits", 20)
+    assert (tmp_path / "a.codec").read_bytes() == (tmp_path / "elsewhere" / "b.codec").read_bytes()
+    photos()[0].save("more.png")
+    run("encode", ".", "../s.tcz", "--append")
+    assert len(taskcodec.open("../s.tcz")) == 10
+    # It may be moved, and then is named where it lies.
+    (tmp_path / "away").mkdir()
+    (tmp_path / "model").rename(tmp_path / "away" / "model")
+    load._loaded.cache_clear()
+    photos()[1].save("more.png")
+    run("encode", ".", "../s.tcz", "--append", code=1)
+    run("encode", ".", "../s.tcz", "--append", "--backbone", name.replace(f"{tmp_path}/", "../away/"))
+    assert len(taskcodec.open("../s.tcz")) == 11
+
+
+@pytest.mark.parametrize("maker", ONE_OF_EACH)
 def test_a_folder_of_photographs_end_to_end(maker, tmp_path):
     name, reference = maker(tmp_path / "model")
     (tmp_path / "photos").mkdir()
@@ -111,7 +139,7 @@ def test_a_folder_of_photographs_end_to_end(maker, tmp_path):
         features = np.concatenate([reference(crop).numpy() for crop in crops])
     assert decoded.shape == features.shape
     assert np.mean((decoded - features) ** 2) < 0.1 * features.var(axis=0).mean()
-    assert taskcodec.load_codec(tmp_path / "s.tcz").backbone.name == name
+    assert taskcodec.load_codec(tmp_path / "s.tcz").backbone.loadable == name
 
 
 @pytest.mark.parametrize(

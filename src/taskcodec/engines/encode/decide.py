@@ -268,8 +268,10 @@ def _backbone_of(spec: BackboneSpec | None, asked: Request) -> BackboneLike:
     assert spec is not None
     from taskcodec.transforms.backbones import load_backbone_for
 
-    if named is not None and named.g_a is not None and named.g_a.sha256 == spec.weights_sha256:
-        # Its file may have been moved since.
+    # Its file may have been moved since.
+    if isinstance(options.backbone, str):
+        spec = replace(spec, found_at=placed(options.backbone) or spec.found_at)
+    elif named is not None and named.g_a is not None and named.g_a.sha256 == spec.weights_sha256:
         spec = replace(spec, found_at=placed(options.analysis_name) or spec.found_at)
     return load_backbone_for(spec, options.device)
 

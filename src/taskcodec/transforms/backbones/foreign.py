@@ -24,17 +24,16 @@ from taskcodec.transforms.backbones.libraries import (
     wrap,
 )
 from taskcodec.transforms.pictures.images import Preprocessing
-from taskcodec.transforms.spec import BackboneSpec
+from taskcodec.transforms.spec import LOCAL_FOLDER, BackboneSpec
 from taskcodec.transforms.torchvision import has_torchvision, import_torchvision
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_LOCAL = "local-dir:"  # timm's and OpenCLIP's own prefix for a folder of config and weights
 
 
 def load_timm(rest: str, device: str | None) -> Backbone:
     """`timm:MODEL`, `timm:MODEL@FILE` for weights in a local file, or `timm:local-dir:FOLDER` as timm saves it."""
     name = f"timm:{rest}"
-    model_name, _, checkpoint = (rest, "", "") if rest.startswith(_LOCAL) else rest.partition("@")
+    model_name, _, checkpoint = (rest, "", "") if rest.startswith(LOCAL_FOLDER) else rest.partition("@")
     import_torchvision()
     timm = import_library("timm", "timm")
     state = read_state(name, checkpoint) if checkpoint else None
@@ -99,7 +98,7 @@ def load_open_clip(rest: str, device: str | None) -> Backbone:
     Also `open_clip:local-dir:FOLDER` and `open_clip:hf-hub:REPOSITORY`, with OpenCLIP's own config beside the weights.
     """
     name = f"open_clip:{rest}"
-    brings_weights = rest.startswith((_LOCAL, "hf-hub:"))
+    brings_weights = rest.startswith((LOCAL_FOLDER, "hf-hub:"))
     model_name, _, pretrained = (rest, "", "") if brings_weights else rest.partition("/")
     if not (brings_weights or pretrained):
         raise BackboneError(f"{name}: names no weights: open_clip:MODEL/PRETRAINED, a tag or a local file")

@@ -10,10 +10,9 @@ from taskcodec.errors import BackboneError, TaskcodecError
 from taskcodec.transforms.backbones.base import Backbone
 from taskcodec.transforms.backbones.learned import backbone_of
 from taskcodec.transforms.networks.carried import Networks
-from taskcodec.transforms.spec import CARRIED, DEFAULT, BackboneSpec, check_name
+from taskcodec.transforms.spec import CARRIED, DEFAULT, BackboneSpec, called, check_name, placed
 
 
-@lru_cache(maxsize=2)
 def load_backbone(name: str, device: str | None = None) -> Backbone:
     """Load a backbone.
 
@@ -27,6 +26,11 @@ def load_backbone(name: str, device: str | None = None) -> Backbone:
         BackboneError: unknown, not installed, or not to be had offline.
     """
     check_name(name)
+    return _loaded(placed(name) or name, device)
+
+
+@lru_cache(maxsize=2)
+def _loaded(name: str, device: str | None) -> Backbone:
     from taskcodec.transforms.backbones import foreign, lite0
 
     loaders = {
@@ -40,7 +44,10 @@ def load_backbone(name: str, device: str | None = None) -> Backbone:
     if name == DEFAULT:
         return lite0.load(device)
     kind, _, rest = name.partition(":")
-    return loaders[kind](rest, device)
+    backbone = loaders[kind](rest, device)
+    if kind == "codec" or not placed(name):
+        return backbone
+    return replace(backbone, spec=replace(backbone.spec, name=called(name), found_at=placed(name)))
 
 
 def load_backbone_for(spec: BackboneSpec, device: str | None = None) -> Backbone:
