@@ -18,8 +18,8 @@ import taskcodec
 from taskcodec.coding import encode_block
 from taskcodec.data.augmentations.draws import AUGMENTATIONS
 from taskcodec.data.sources import open_source
+from taskcodec.engines.encode.augmented_views import views_of_squares
 from taskcodec.engines.encode.local import Batches
-from taskcodec.engines.encode.views import views_of_squares
 from taskcodec.evaluation.certificate.bound import bound_excess, draw_items, fit_posterior, identity_bits
 from taskcodec.evaluation.certificate.of_store import CALIBRATION
 from taskcodec.fitting import default_bits

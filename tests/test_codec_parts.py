@@ -17,7 +17,7 @@ from taskcodec.coding import SharedTables, freeze_pmf
 from taskcodec.coding.varint import write_varints
 from taskcodec.errors import CorruptFileError, MismatchError, TaskcodecError
 from taskcodec.fitting import fit
-from taskcodec.fitting.closed_form.usual import fit_usual
+from taskcodec.fitting.closed_form.default import fit_usual
 from taskcodec.transforms.affine import AffineTransform
 from tests.test_codec import opened, signed
 

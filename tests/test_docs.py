@@ -14,7 +14,7 @@ from PIL import Image
 
 import taskcodec
 from taskcodec.coding import encode_block, encode_sample, tables_from_symbols
-from taskcodec.fitting.closed_form.usual import fit_usual
+from taskcodec.fitting.closed_form.default import fit_usual
 from taskcodec.store import SampleRecord, StoreWriter
 from tests import ROOT
 from tests import layered as two_layers
@@ -282,9 +282,9 @@ def test_pages_ask_nothing_of_other_sites():
 
 
 def test_the_limits_are_those_of_the_code():
-    from taskcodec import codec_file
     from taskcodec.coding import ans, varint
     from taskcodec.coding.models import shared, tables
+    from taskcodec.container import file as codec_file
     from taskcodec.quantization import uniform
     from taskcodec.store.format import manifest
     from taskcodec.transforms import axes

@@ -16,8 +16,8 @@ from tests import ROOT as REPOSITORY
 ROOT = Path(taskcodec.__file__).parent
 FLOORS = [
     {"errors"},
-    {"atomic", "coding", "codec_file", "samples"},
-    {"codec_upgrade"},
+    {"atomic", "coding", "samples"},
+    {"container"},
     {"transforms", "quantization", "entropy_models", "distortions"},
     {"layer"},
     {"codec_parts"},
@@ -42,9 +42,8 @@ OUTSIDE = {
     "loading": set(),
     "quantization": {"numpy"},
     "entropy_models": {"numpy"},
-    "codec_file": {"numpy", "safetensors"},
+    "container": {"numpy", "safetensors"},
     "samples": {"numpy"},
-    "codec_upgrade": set(),
     "layer": {"numpy"},
     "codec_parts": {"numpy"},
     "codec": {"numpy"},
@@ -59,12 +58,10 @@ EXTRAS = {
 """What only extras bring: plain `pip install .` has none of it."""
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 TORCH_FREE = [
-    *("coding", "store", "quantization", "entropy_models", "fitting"),
+    *("coding", "container", "store", "quantization", "entropy_models", "fitting"),
     *(
         "codec.py",
-        "codec_file.py",
         "codec_parts.py",
-        "codec_upgrade.py",
         "layer.py",
         "loading.py",
         "atomic.py",

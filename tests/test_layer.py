@@ -8,8 +8,8 @@ import pytest
 
 import taskcodec
 from taskcodec.codec import Codec
-from taskcodec.codec_file import read
 from taskcodec.coding import encode_sample
+from taskcodec.container.file import read
 from taskcodec.errors import CorruptFileError, MismatchError, TaskcodecError, UsageError
 from taskcodec.fitting import adapt, at_bits
 from taskcodec.layer import nearest

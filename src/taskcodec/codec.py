@@ -19,13 +19,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec import codec_file
 from taskcodec.atomic import replacing
 from taskcodec.codec_parts import has_own_runs, layer_manifest, layer_tensors, read_layer
-from taskcodec.codec_upgrade import LAYERED, domain_of, flattened, json_object, upgraded
 from taskcodec.coding import decode_sample, encode_sample
 from taskcodec.coding.packet import join_layers, split_layers
 from taskcodec.coding.symbol_model import Symbols
+from taskcodec.container import file as codec_file
+from taskcodec.container.upgrade import LAYERED, domain_of, flattened, json_object, upgraded
 from taskcodec.errors import CorruptFileError, MismatchError, UsageError, needing_packages
 from taskcodec.layer import (
     BASE,

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from taskcodec.codec_file import Tensors, finite_tensor, flat_tensor
-from taskcodec.codec_upgrade import json_object
 from taskcodec.coding import read_model
+from taskcodec.container.file import Tensors, finite_tensor, flat_tensor
+from taskcodec.container.upgrade import json_object
 from taskcodec.errors import CorruptFileError
 from taskcodec.layer import Layer, Transform
 from taskcodec.quantization.uniform import Runs, UniformQuantizer

@@ -4,7 +4,7 @@ from importlib import resources
 from pathlib import Path
 
 from taskcodec.codec import Codec
-from taskcodec.codec_file import MAX_BYTES
+from taskcodec.container.file import MAX_BYTES
 from taskcodec.errors import CorruptFileError, ForeignFileError, SourceError, unreadable
 from taskcodec.store.backend import is_zip, open_blobs
 from taskcodec.store.format.manifest import CODEC_KEY

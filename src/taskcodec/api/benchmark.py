@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from taskcodec.evaluation.benchmark.extras import write_benchmark_report
+from taskcodec.evaluation.benchmark.diagnosis import write_benchmark_report
 from taskcodec.evaluation.benchmark.run import Bars, BenchmarkPlan, Outcome, silent
 from taskcodec.evaluation.benchmark.run import benchmark as measure
 

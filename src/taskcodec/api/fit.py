@@ -18,10 +18,10 @@ from taskcodec.engines.encode.sources import backbone_for, check_bits, check_dev
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.tasks.holdout import LABELLED_SOURCE
 from taskcodec.fitting import fit as fit_codec
+from taskcodec.fitting.closed_form.default import axes_bits
 from taskcodec.fitting.closed_form.fit import FEW_SAMPLES
-from taskcodec.fitting.closed_form.usual import axes_bits
 from taskcodec.store import OK, SampleRecord
-from taskcodec.store.format.samples import readable
+from taskcodec.store.format.records import readable
 
 FIT_SAMPLES = 20_000
 METHODS = ("bottleneck", "dimensionwise")
@@ -102,7 +102,7 @@ def fit_source(given: str | Path, options: FitOptions | None = None, *, progress
     if options.views:
         if options.method == "dimensionwise" or not isinstance(source, ImageSource) or backbone is None:
             raise UsageError("--views needs a folder of images, and the bottleneck method")
-        from taskcodec.engines.encode.views import view_features  # which needs Pillow
+        from taskcodec.engines.encode.augmented_views import view_features  # which needs Pillow
 
         how["views"] = view_features(source, backbone, backbone.preprocess.crop, progress)
     records = [record for number in sorted(batches.kept) for record in batches.kept[number].records]

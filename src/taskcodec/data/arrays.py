@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from taskcodec.data.file_digest import pieces
 from taskcodec.data.labels import LabelTable
 from taskcodec.data.left_behind import Skipped
-from taskcodec.data.pieces import pieces
 from taskcodec.errors import SourceError
 from taskcodec.transforms.spec import BackboneSpec
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
+from taskcodec.data.file_digest import pieces
 from taskcodec.data.labels import LabelTable, labels_of_folders
 from taskcodec.data.left_behind import Skipped
-from taskcodec.data.pieces import pieces
 from taskcodec.errors import SourceError
 
 MAX_ITEM_BYTES = 2**30

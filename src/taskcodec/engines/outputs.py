@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from taskcodec.codec_file import FORMAT as CODEC_FORMAT
+from taskcodec.container.file import FORMAT as CODEC_FORMAT
 from taskcodec.errors import StorageError, UsageError
 from taskcodec.store.backend import folder_lock
 from taskcodec.store.format.manifest import CODEC_KEY, GROUP_KEY

@@ -2,7 +2,7 @@
 
 from taskcodec.store.backend import pack_zip
 from taskcodec.store.format.packets import PacketCodec
-from taskcodec.store.format.samples import OK, SampleRecord
+from taskcodec.store.format.records import OK, SampleRecord
 from taskcodec.store.format.zarr_codec import AnsCodec
 from taskcodec.store.info import StoreInfo
 from taskcodec.store.reader import Store

@@ -37,7 +37,7 @@ from taskcodec.store.format.manifest import (
     sha256,
     shapeless,
 )
-from taskcodec.store.format.samples import OK, SCHEMA, parquet_to_table
+from taskcodec.store.format.records import OK, SCHEMA, parquet_to_table
 from taskcodec.store.info import StoreInfo
 from taskcodec.store.rows import Rows
 from taskcodec.store.symbols import Symbols

@@ -43,7 +43,7 @@ from taskcodec.store.format.manifest import (
     write_manifest,
 )
 from taskcodec.store.format.packets import PacketCodec
-from taskcodec.store.format.samples import OK, SampleRecord, parquet_to_table, records_to_parquet
+from taskcodec.store.format.records import OK, SampleRecord, parquet_to_table, records_to_parquet
 from taskcodec.store.format.zarr_codec import AnsCodec
 
 CHUNK_ROWS = 1024

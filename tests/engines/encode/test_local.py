@@ -16,7 +16,7 @@ import taskcodec
 from taskcodec.engines.encode.decide import EncodeOptions
 from taskcodec.engines.encode.execute import encode_job
 from taskcodec.engines.encode.local import FEATURE_BATCH
-from taskcodec.fitting.closed_form.given import LARGEST
+from taskcodec.fitting.closed_form.inputs import LARGEST
 from tests.cli.commands import contents, refused, run
 from tests.engines.encode.kills import committed, killed_at
 from tests.engines.encode.vectors import low_rank

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from taskcodec.errors import UsageError
-from taskcodec.evaluation.benchmark.extras import extras_of
+from taskcodec.evaluation.benchmark.diagnosis import extras_of
 from taskcodec.evaluation.benchmark.run import benchmark
 from tests.evaluation.benchmark.test_run import CHEAP, RAW_ONLY
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from taskcodec.errors import SourceError, StorageError, UsageError
-from taskcodec.evaluation.benchmark.extras import extras_of
+from taskcodec.evaluation.benchmark.diagnosis import extras_of
 from taskcodec.evaluation.benchmark.roster import Choice, left_out, roster
 from taskcodec.evaluation.benchmark.run import BenchmarkPlan, benchmark
 from taskcodec.evaluation.benchmark.sets import choose, class_of, digest_of, items_of, set_names

@@ -15,7 +15,7 @@ import pytest
 import taskcodec
 from taskcodec.errors import StorageError, UsageError
 from taskcodec.evaluation.rates.curves import MEAN_SET, MEAN_TASK, Row
-from taskcodec.evaluation.report.extras import extras_of_codec, neighbour_strips, worst_classes
+from taskcodec.evaluation.report.diagnosis import extras_of_codec, neighbour_strips, worst_classes
 from taskcodec.evaluation.report.panels import family_of, groups_of, headline_point, match
 from taskcodec.evaluation.report.svg import axis_value, spread
 from taskcodec.evaluation.report.write import write_report

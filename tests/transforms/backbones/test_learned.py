@@ -14,7 +14,7 @@ from PIL import Image
 
 import taskcodec
 from taskcodec.codec import Codec
-from taskcodec.codec_file import read
+from taskcodec.container.file import read
 from taskcodec.errors import BackboneError, CorruptFileError, MismatchError, SourceError
 from taskcodec.store import SampleRecord, StoreWriter
 from tests.cli.commands import run

@@ -20,7 +20,7 @@ def report(
 ) -> None:
     """Draw measured results: one self-contained HTML page, plots and a table. Measures nothing."""
     from taskcodec.evaluation.rates.curves import read_rows
-    from taskcodec.evaluation.report.extras import Extras
+    from taskcodec.evaluation.report.diagnosis import Extras
     from taskcodec.evaluation.report.write import write_report
 
     file = Path(place) / "results.json" if Path(place).is_dir() else Path(place)

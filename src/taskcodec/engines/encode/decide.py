@@ -21,7 +21,7 @@ from taskcodec.engines.encode.sources import (
 )
 from taskcodec.errors import MismatchError, StorageError, TaskcodecError, UsageError
 from taskcodec.fitting import default_bits
-from taskcodec.fitting.closed_form.usual import QUALITIES
+from taskcodec.fitting.closed_form.default import QUALITIES
 from taskcodec.loading import BUNDLED, load_codec
 from taskcodec.store import CHUNK_ROWS, Store
 from taskcodec.transforms.spec import CARRIED, BackboneSpec, check_name, placed

@@ -22,10 +22,10 @@ from taskcodec.engines.encode.sources import missed, unmatched
 from taskcodec.engines.shift import Shift, ShiftWatch
 from taskcodec.errors import SourceError, StorageError
 from taskcodec.fitting import adapt, at_bits
-from taskcodec.fitting.closed_form.usual import fit_usual
+from taskcodec.fitting.closed_form.default import fit_usual
 from taskcodec.quantization.uniform import MAX_SYMBOL
 from taskcodec.store import OK, Store, StoreWriter, pack_zip
-from taskcodec.store.format.samples import readable
+from taskcodec.store.format.records import readable
 
 FIT_BATCHES = 128
 """A codec is fitted, or refitted, to at most this many batches of images, spread over the source ..."""

@@ -14,7 +14,7 @@ from taskcodec.data.sources import FeatureSource, ImageSource, Source
 from taskcodec.errors import MismatchError, StorageError
 from taskcodec.store import Store
 from taskcodec.store.format.manifest import Manifest
-from taskcodec.store.format.samples import readable
+from taskcodec.store.format.records import readable
 
 Entry = dict[str, Any]
 Action = Literal["new", "resume", "append", "nothing"]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from taskcodec.data.sources import FeatureSource, Item
 from taskcodec.errors import SourceError
-from taskcodec.fitting.closed_form.given import LARGEST
+from taskcodec.fitting.closed_form.inputs import LARGEST
 from taskcodec.store import OK, SampleRecord
 
 if TYPE_CHECKING:

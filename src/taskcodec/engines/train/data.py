@@ -18,7 +18,7 @@ from taskcodec.engines.encode.local import Batches
 from taskcodec.engines.train.config import TOY, DataChoice, LeftOut, TrainConfig
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
 from taskcodec.fitting.gradient.compressor import TrainingSet
-from taskcodec.store.format.samples import OK
+from taskcodec.store.format.records import OK
 from taskcodec.transforms.pictures.images import Pixels, Preprocessing, open_image
 from taskcodec.transforms.spec import BackboneSpec
 

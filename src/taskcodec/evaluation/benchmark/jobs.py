@@ -144,8 +144,8 @@ def _features(source: ImageSource, backbone: Any) -> dict[str, Any]:
 
 
 def _views(source: ImageSource, backbone: Any) -> Float32s:
+    from taskcodec.engines.encode.augmented_views import drawn_views
     from taskcodec.engines.encode.local import BATCH
-    from taskcodec.engines.encode.views import drawn_views
 
     squares = []
     for number in range(len(source)):

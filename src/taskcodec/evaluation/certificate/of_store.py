@@ -285,7 +285,7 @@ def _bound_of_images(
     if not isinstance(opened, ImageSource):
         raise UsageError(f"{place}: holds features, not images; give --views FILE.npy")
     items = items_of_store(opened, store)
-    from taskcodec.engines.encode.views import views_of_squares
+    from taskcodec.engines.encode.augmented_views import views_of_squares
     from taskcodec.transforms.backbones import load_backbone_for
 
     n, seed = len(store), plan.seed

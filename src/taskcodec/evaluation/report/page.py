@@ -10,7 +10,7 @@ from importlib import resources
 
 from taskcodec.evaluation.rates.curves import Row
 from taskcodec.evaluation.rates.matched import RATE_SLACK
-from taskcodec.evaluation.report.extras import ClassChange, Extras, Thumbnail
+from taskcodec.evaluation.report.diagnosis import ClassChange, Extras, Thumbnail
 from taskcodec.evaluation.report.panels import (
     CURVE_FAMILIES,
     HEADLINE_LOSS,

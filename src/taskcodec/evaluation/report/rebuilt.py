@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from taskcodec.codec import Codec
-from taskcodec.evaluation.report.extras import SHOWN, RebuiltStrip, thumbnail
+from taskcodec.evaluation.report.diagnosis import SHOWN, RebuiltStrip, thumbnail
 from taskcodec.samples import spread_rows
 
 VIEWS = 4
@@ -31,7 +31,7 @@ def rebuilt_strips(
     """
     if codec.networks is None or not codec.networks.takes_images or codec.networks.g_s is None or codec.g_a is None:
         return ()
-    from taskcodec.engines.encode.views import views_by_set
+    from taskcodec.engines.encode.augmented_views import views_by_set
     from taskcodec.transforms.backbones.learned import preprocessing_of
 
     chosen = spread_rows(len(images), SHOWN).tolist() if queries is None else list(queries)

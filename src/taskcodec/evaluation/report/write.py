@@ -13,7 +13,7 @@ from types import MappingProxyType
 from taskcodec.atomic import replacing
 from taskcodec.errors import StorageError, UsageError
 from taskcodec.evaluation.rates.curves import Row
-from taskcodec.evaluation.report.extras import Extras
+from taskcodec.evaluation.report.diagnosis import Extras
 from taskcodec.evaluation.report.files import write_csv, write_plots
 from taskcodec.evaluation.report.page import page
 from taskcodec.evaluation.report.panels import groups_of

@@ -23,7 +23,7 @@ from taskcodec.codec import Codec
 from taskcodec.entropy_models.empirical import Frozen, freeze, freeze_shared, sketch_of
 from taskcodec.errors import MismatchError, UsageError, check_one_of
 from taskcodec.fitting.closed_form.coded_axes import with_coded_axes
-from taskcodec.fitting.closed_form.given import centre_of, checked, is_unit_norm
+from taskcodec.fitting.closed_form.inputs import centre_of, checked, is_unit_norm
 from taskcodec.fitting.closed_form.leading import Array64, covariance_of, leading_axes, shrink
 from taskcodec.fitting.closed_form.outliers import without_outliers
 from taskcodec.fitting.closed_form.rate import check_rate, check_step, search_step

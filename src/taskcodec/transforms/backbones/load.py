@@ -4,8 +4,8 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from taskcodec import codec_file
-from taskcodec.codec_upgrade import upgraded
+from taskcodec.container import file as codec_file
+from taskcodec.container.upgrade import upgraded
 from taskcodec.errors import BackboneError, TaskcodecError
 from taskcodec.transforms.backbones.base import Backbone
 from taskcodec.transforms.backbones.learned import backbone_of

@@ -5,7 +5,7 @@ import pytest
 
 from taskcodec.data import open_source
 from taskcodec.data.augmentations.draws import AUGMENTATIONS
-from taskcodec.engines.encode.views import VIEWED_IMAGES, VIEWS, view_features, views_of_squares
+from taskcodec.engines.encode.augmented_views import VIEWED_IMAGES, VIEWS, view_features, views_of_squares
 from taskcodec.errors import SourceError, UsageError
 from tests.data.pictures import Eyes, as_bytes, noise, put
 
@@ -29,7 +29,7 @@ def test_views_of_what_can_be_read_the_same_each_time(source):
 
 def test_at_most_so_many_images_are_viewed_spread_over_the_source(tmp_path, monkeypatch):
     put(tmp_path, {f"{i}.png": as_bytes(noise(i)) for i in range(9)})
-    monkeypatch.setattr("taskcodec.engines.encode.views.VIEWED_IMAGES", 3)
+    monkeypatch.setattr("taskcodec.engines.encode.augmented_views.VIEWED_IMAGES", 3)
     source = open_source(tmp_path)
     found = view_features(source, Eyes(), 16)
     assert VIEWED_IMAGES > 3

@@ -9,8 +9,8 @@ What one of the old versions can express is still written as such: `flattened` i
 from collections.abc import Mapping
 from typing import Any
 
-from taskcodec.codec_file import Tensors
 from taskcodec.coding.models.kinds import kind_of
+from taskcodec.container.file import Tensors
 
 LAYERED = 4
 """The version from which on files have layers."""

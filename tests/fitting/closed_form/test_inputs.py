@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from taskcodec.errors import MismatchError
-from taskcodec.fitting.closed_form.given import CENTRE_SAMPLES, LARGEST, LONE_CENTRE, centre_of, checked, is_unit_norm
+from taskcodec.fitting.closed_form.inputs import CENTRE_SAMPLES, LARGEST, LONE_CENTRE, centre_of, checked, is_unit_norm
 
 RNG = np.random.default_rng(0)
 

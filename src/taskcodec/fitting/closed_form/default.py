@@ -22,7 +22,7 @@ import numpy.typing as npt
 from taskcodec.codec import Codec
 from taskcodec.errors import UsageError, check_one_of
 from taskcodec.fitting.closed_form.fit import FEW_SAMPLES, LARGEST_COVARIANCE, ROUNDING, fit
-from taskcodec.fitting.closed_form.given import centre_of, checked, is_unit_norm
+from taskcodec.fitting.closed_form.inputs import centre_of, checked, is_unit_norm
 from taskcodec.fitting.closed_form.leading import covariance_of, leading_axes, shrink
 from taskcodec.fitting.closed_form.likeness import Likeness, likeness
 from taskcodec.fitting.closed_form.outliers import without_outliers

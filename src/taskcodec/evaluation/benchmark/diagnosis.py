@@ -24,7 +24,7 @@ from taskcodec.evaluation.peers.protocol import FitSet, Float32s, alone
 from taskcodec.evaluation.predictors.probing import Predictor, probed
 from taskcodec.evaluation.rates.curves import Point
 from taskcodec.evaluation.rates.regimes import FITTED
-from taskcodec.evaluation.report.extras import (
+from taskcodec.evaluation.report.diagnosis import (
     ClassChange,
     Extras,
     NeighbourStrip,

@@ -1,10 +1,10 @@
 """Files of versions 1 to 3 as version 4 has them, and back."""
 
 import pytest
-
-from taskcodec.codec_file import read
-from taskcodec.codec_upgrade import domain_of, flattened, upgraded
 from tests.coding.make_golden import FOLDER
+
+from taskcodec.container.file import read
+from taskcodec.container.upgrade import domain_of, flattened, upgraded
 
 GOLDEN = {"golden": 1, "conditional": 2, "axes": 3, "shared": 3}
 NETWORKS = {"g_a": {"name": "resnet_small", "sizes": {}}, "preprocessing": {}}

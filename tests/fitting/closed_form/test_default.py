@@ -7,9 +7,9 @@ from taskcodec.codec import Codec
 from taskcodec.engines.shift import measure_shift
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting import fit
+from taskcodec.fitting.closed_form.default import LEAST_SAMPLES, QUALITIES, axes_bits, fit_usual
 from taskcodec.fitting.closed_form.likeness import likeness
 from taskcodec.fitting.closed_form.outliers import without_outliers
-from taskcodec.fitting.closed_form.usual import LEAST_SAMPLES, QUALITIES, axes_bits, fit_usual
 
 
 def low_rank(n, d, rank=8, noise=0.2, seed=0):
