@@ -20,6 +20,7 @@ FLOORS = [
     {"container"},
     {"transforms", "quantization", "entropy_models", "distortions"},
     {"layer"},
+    {"search"},
     {"codec_parts"},
     {"codec"},
     {"store"},
@@ -45,6 +46,7 @@ OUTSIDE = {
     "container": {"numpy", "safetensors"},
     "samples": {"numpy"},
     "layer": {"numpy"},
+    "search": {"numpy"},
     "codec_parts": {"numpy"},
     "codec": {"numpy"},
 }
@@ -58,7 +60,7 @@ EXTRAS = {
 """What only extras bring: plain `pip install .` has none of it."""
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 TORCH_FREE = [
-    *("coding", "container", "store", "quantization", "entropy_models", "fitting"),
+    *("coding", "container", "store", "quantization", "entropy_models", "fitting", "search"),
     *(
         "codec.py",
         "codec_parts.py",
