@@ -15,7 +15,7 @@ from tests import ROOT as REPOSITORY
 
 ROOT = Path(taskcodec.__file__).parent
 FLOORS = [
-    {"errors"},
+    {"errors", "lazy"},
     {"atomic", "coding", "samples"},
     {"container"},
     {"transforms", "quantization", "entropy_models", "distortions"},
@@ -37,6 +37,7 @@ BESIDE = {("entropy_models", "quantization")}
 """Tables are frozen from quantized samples."""
 OUTSIDE = {
     "errors": set(),
+    "lazy": set(),
     "coding": {"numpy", "constriction"},
     "store": {"numpy", "zarr", "pyarrow", "fsspec", "google_crc32c"},
     "atomic": set(),

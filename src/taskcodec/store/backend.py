@@ -6,19 +6,19 @@ Keys are POSIX paths below the store's root. `put` is atomic: readers see the ol
 import fcntl
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
-
-import fsspec
-from zarr.abc.store import Store as ZarrStore
-from zarr.core.buffer import default_buffer_prototype
-from zarr.core.sync import sync
-from zarr.storage import StorePath
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from taskcodec.atomic import replacing
 from taskcodec.errors import CorruptFileError, ForeignFileError, SourceError, StorageError, UsageError
+
+if TYPE_CHECKING:  # zarr and fsspec take longer to import than a folder to read
+    from zarr.abc.store import Store as ZarrStore
+    from zarr.core.buffer import BufferPrototype
+
+Found = TypeVar("Found")
 
 
 class Blobs(Protocol):
@@ -139,6 +139,8 @@ class FsspecBlobs:
     """Any fsspec URL (memory://, s3://, ...)."""
 
     def __init__(self, url: str) -> None:
+        import fsspec
+
         self.name = url.rstrip("/")
         try:
             self.filesystem, self.root = fsspec.core.url_to_fs(self.name)
@@ -175,32 +177,46 @@ class FsspecBlobs:
 class ZarrBlobs:
     """A Zarr store object, such as `zarr.storage.MemoryStore()`."""
 
-    def __init__(self, store: ZarrStore) -> None:
-        self.store = sync(StorePath.open(store, path="", mode=None)).store  # some are not opened until asked
+    def __init__(self, store: "ZarrStore") -> None:
+        from zarr.storage import StorePath
+
+        self.store = _done(StorePath.open(store, path="", mode=None)).store  # some are not opened until asked
         self.name = str(store)
 
     def get(self, key: str) -> bytes | None:
-        found = sync(self.store.get(key, prototype=default_buffer_prototype()))
+        found = _done(self.store.get(key, prototype=_prototype()))
         return None if found is None else found.to_bytes()
 
     def put(self, key: str, data: bytes) -> None:
-        sync(self.store.set(key, default_buffer_prototype().buffer.from_bytes(data)))
+        _done(self.store.set(key, _prototype().buffer.from_bytes(data)))
 
     def sizes(self) -> dict[str, int]:
         async def collect() -> dict[str, int]:
             return {key: await self.store.getsize(key) async for key in self.store.list()}
 
-        return sync(collect())
+        return _done(collect())
 
     def delete(self, key: str) -> None:
-        sync(self.store.delete(key))
+        _done(self.store.delete(key))
 
     def close(self) -> None: ...  # whoever made the store closes it
 
 
+def _done(work: Coroutine[Any, Any, Found]) -> Found:
+    from zarr.core.sync import sync
+
+    return sync(work)
+
+
+def _prototype() -> "BufferPrototype":
+    from zarr.core.buffer import default_buffer_prototype
+
+    return default_buffer_prototype()
+
+
 def open_blobs(place: Any) -> Blobs:
     """The place a path, URL or Zarr store names. It need not exist yet."""
-    if isinstance(place, ZarrStore):
+    if not isinstance(place, str | os.PathLike) and _is_zarr_store(place):
         return ZarrBlobs(place)
     if isinstance(place, str) and "://" in place:
         return FsspecBlobs(place)
@@ -212,6 +228,12 @@ def open_blobs(place: Any) -> Blobs:
     if not is_zip(path):
         raise ForeignFileError(f"{path}: not a taskcodec store (neither a folder nor a zip file)")
     return ZipBlobs(path)
+
+
+def _is_zarr_store(place: Any) -> bool:
+    from zarr.abc.store import Store as ZarrStore
+
+    return isinstance(place, ZarrStore)
 
 
 def absolute(place: Any) -> Any:
