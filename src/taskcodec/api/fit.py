@@ -21,7 +21,6 @@ from taskcodec.fitting import fit as fit_codec
 from taskcodec.fitting.closed_form.default import axes_bits
 from taskcodec.fitting.closed_form.fit import FEW_SAMPLES
 from taskcodec.store import OK, SampleRecord
-from taskcodec.store.format.records import readable
 
 FIT_SAMPLES = 20_000
 METHODS = ("bottleneck", "dimensionwise")
@@ -109,7 +108,7 @@ def fit_source(given: str | Path, options: FitOptions | None = None, *, progress
     ok = [record for record in records if record.status == OK]
     notes.append(noted(source.name, [(record.id, record.note) for record in ok], len(ok)))
     if options.labels is not None:
-        failed = {readable(record.id) for record in records if record.status != OK}
+        failed = {record.id for record in records if record.status != OK}
         notes.append(unmatched(options.labels, table, source, failed))
     if options.tolerance is None:
         codec, doubts = _at_rate(features, len(source), options, how)

@@ -8,7 +8,6 @@ from taskcodec.data import FeatureSource, ImageSource, Source, read_labels
 from taskcodec.data.labels import LabelTable
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.errors import UsageError
-from taskcodec.store.format.records import readable
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
 
 NO_BACKBONE = "none"
@@ -77,7 +76,7 @@ def unmatched(spec: str, table: dict[str, str], source: Source, failed: Collecti
     names = {name for name, _ in pairs}
     numbered = isinstance(source, FeatureSource) and source.ids is None  # these are looked up as they stand
     unused = table.keys() - names if numbered else LabelTable(table).unused(names)
-    samples = [label for name, label in pairs if readable(name) not in failed]
+    samples = [label for name, label in pairs if name not in failed]
     without = sum(label is None for label in samples)
     parts = [f"{len(unused):,} of {len(table):,} ids name no sample"] * bool(unused)
     parts += [f"{without:,} of {len(samples):,} samples have no label"] * bool(without)

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from taskcodec.errors import CorruptFileError
+from taskcodec.names import readable
 
 OK = "ok"
 
@@ -63,7 +64,7 @@ def records_to_parquet(records: Sequence[SampleRecord]) -> bytes:
     """Records -> the bytes of a Parquet file."""
     columns = {name: [getattr(record, name) for record in records] for name in SCHEMA.names}
     sink = pa.BufferOutputStream()
-    for name in ("id", "label"):
+    for name in ("id", "label", "status", "note"):
         columns[name] = [text and readable(text) for text in columns[name]]
     table = pa.table(columns, schema=SCHEMA)
     if table["note"].null_count == len(table):  # stores without notes are as they were before there were any
@@ -80,11 +81,6 @@ def records_to_parquet(records: Sequence[SampleRecord]) -> bytes:
         store_schema=False,
     )
     return bytes(sink.getvalue())
-
-
-def readable(text: str) -> str:
-    """Names may hold bytes that are no UTF-8 (they come from file systems): these as escapes, so that none fails."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def parquet_to_table(data: bytes, name: str) -> pa.Table:
