@@ -14,21 +14,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from taskcodec.atomic import replacing
-from taskcodec.codec_parts import has_own_runs, layer_manifest, layer_tensors, read_layer
+from taskcodec.codec_parts import (
+    DOMAINS,
+    Domain,
+    layer_manifest,
+    layers_tensors,
+    oldest_version,
+    read_layers,
+    usual_domain,
+)
 from taskcodec.coding import decode_sample, encode_sample
 from taskcodec.coding.packet import join_layers, split_layers
 from taskcodec.coding.symbol_model import Symbols
 from taskcodec.container import file as codec_file
-from taskcodec.container.upgrade import LAYERED, domain_of, flattened, json_object, upgraded
+from taskcodec.container.upgrade import LAYERED, flattened, json_object, upgraded
 from taskcodec.errors import CorruptFileError, MismatchError, UsageError, needing_packages
 from taskcodec.layer import (
-    BASE,
     Choose,
     Floats,
     Layer,
@@ -38,13 +45,9 @@ from taskcodec.layer import (
     side_by_side,
 )
 from taskcodec.samples import are_images, as_features, batch_of, preprocessed, settled, stacked
-from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.chain import Chain
 from taskcodec.transforms.networks.carried import Network, Networks
 from taskcodec.transforms.spec import BackboneSpec
-
-Domain = Literal["vectors", "images"]
-DOMAINS = ("vectors", "images")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -87,8 +90,7 @@ class Codec:
         cls, base: Layer, backbone: BackboneSpec | None = None, provenance: Mapping[str, Any] | None = None
     ) -> "Codec":
         """A codec of one layer. What it takes follows from its backbone and networks: images, or vectors."""
-        domain = _domain_of(base, backbone)
-        return cls(domain, (base,), backbone, {} if provenance is None else provenance)
+        return cls(usual_domain(base, backbone), (base,), backbone, {} if provenance is None else provenance)
 
     def __getstate__(self) -> dict[str, Any]:
         # Running networks cannot all be pickled, and lie on a device; a copy makes its own.
@@ -200,6 +202,10 @@ class Codec:
         parts = self.by_layer(np.asarray(symbols, dtype=np.int32))
         found = [layer.model.code_length(parts[layer.name], given_of(layer, parts)) for layer in self.layers]
         return found[0] if len(found) == 1 else np.sum(found, axis=0)
+
+    def rate_of(self, features: Any) -> float:
+        """Bits that an ideal coder takes of (n, d) features, n >= 1, a sample in the mean. Raises as `encode` does."""
+        return float(self.code_length(self.encode_features(features)).mean())
 
     def compress(self, sample: Any) -> Any:
         """One sample -> bytes, or many samples -> a list of bytes.
@@ -334,7 +340,7 @@ class Codec:
 
     def _content(self) -> tuple[dict[str, Any], codec_file.Tensors]:
         """Manifest and tensors of the file."""
-        version = self._version
+        version = oldest_version(self.domain, self.layers, self.backbone)
         manifest = {
             "format": codec_file.FORMAT,
             "version": version,
@@ -343,25 +349,8 @@ class Codec:
             "backbone": None if self.backbone is None else self.backbone.content(),
             "provenance": dict(self.provenance),
         }
-        # safetensors writes the buffer as it lies: it must lie in C order.
-        tensors = {
-            f"{place}/{key}": np.ascontiguousarray(tensor)
-            for place, layer in enumerate(self.layers)
-            for key, tensor in layer_tensors(layer, version).items()
-        }
+        tensors = layers_tensors(self.layers, version)
         return (manifest, tensors) if version >= LAYERED else flattened(manifest, tensors, version)
-
-    @property
-    def _version(self) -> int:
-        """The oldest version of the format that can express this codec."""
-        base, transform = self.base, self.base.transform
-        alone = len(self.layers) == 1 and base.name == BASE and isinstance(transform, AffineTransform | Chain)
-        placed = self.backbone is not None and self.backbone.found_at
-        if not alone or placed or self.domain != _domain_of(base, self.backbone):
-            return LAYERED
-        if base.model.sharing is not None or transform.affine.axes is not None or transform.affine.unit_norm:
-            return 3
-        return 1 if self.networks is None and base.model.plain is not None and not has_own_runs(base) else 2
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str = "codec") -> "Codec":
@@ -375,10 +364,7 @@ class Codec:
             backbone = manifest["backbone"]
             return cls(
                 domain=manifest["domain"],
-                layers=tuple(
-                    read_layer(described, _of_place(place, tensors))
-                    for place, described in enumerate(manifest["layers"])
-                ),
+                layers=read_layers(manifest["layers"], tensors),
                 backbone=None if backbone is None else BackboneSpec(**backbone),
                 provenance=json_object(manifest["provenance"]),
             )
@@ -386,15 +372,3 @@ class Codec:
             raise CorruptFileError(f"{name}: the codec lacks or mangles {error}") from error
         except CorruptFileError as error:
             raise CorruptFileError(f"{name}: {error}") from error
-
-
-def _of_place(place: int, tensors: codec_file.Tensors) -> codec_file.Tensors:
-    prefix = f"{place}/"
-    return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
-
-
-def _domain_of(base: Layer, backbone: BackboneSpec | None) -> Domain:
-    """What the older files, which do not say what samples are, are read as."""
-    networks = base.transform.networks.manifest() if isinstance(base.transform, Chain) else None
-    found = domain_of(None if backbone is None else backbone.content(), networks)
-    return "images" if found == "images" else "vectors"

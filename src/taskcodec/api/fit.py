@@ -124,7 +124,7 @@ def _at_rate(
     usual = axes_bits(samples, features.shape[1]) if options.bits is options.step is None else None
     bits = options.bits or usual
     codec = fit_codec(features, bits=bits, step=options.step, **how)
-    reached = float(codec.code_length(codec.encode_features(features)).mean())
+    reached = codec.rate_of(features)
     few = codec.base.transform.columns < codec.dimension and reached > FEW_SAMPLES * len(features)
     warning = (
         f"warning: {len(features):,} samples are few for {reached:.0f} bits each: further samples may take many times "
