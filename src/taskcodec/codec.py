@@ -175,7 +175,7 @@ class Codec:
 
         Symbols are those of all layers, or of those alone that this one needs, side by side.
         """
-        s, needed = np.asarray(symbols, dtype=np.int32), self.needed(upto)
+        s, needed = _whole(symbols), self.needed(upto)
         given = needed if s.ndim == 2 and s.shape[1] == columns_of(needed) else self.layers
         parts, decoded = self.by_layer(s, given), dict[str, Floats]()
         for layer in needed:
@@ -193,13 +193,13 @@ class Codec:
 
     def costs(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """(n, columns) symbols -> bits of an ideal coder for each of them."""
-        parts = self.by_layer(np.asarray(symbols, dtype=np.int32))
+        parts = self.by_layer(_whole(symbols))
         found = [layer.model.costs(parts[layer.name], given_of(layer, parts)) for layer in self.layers]
         return np.concatenate(found, axis=1)
 
     def code_length(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """(n, columns) symbols -> (n,) bits a sample of an ideal coder."""
-        parts = self.by_layer(np.asarray(symbols, dtype=np.int32))
+        parts = self.by_layer(_whole(symbols))
         found = [layer.model.code_length(parts[layer.name], given_of(layer, parts)) for layer in self.layers]
         return found[0] if len(found) == 1 else np.sum(found, axis=0)
 
@@ -235,7 +235,7 @@ class Codec:
         if isinstance(data, bytes | bytearray | memoryview):
             return self.decompress([data], upto)[0]
         needed = self.needed(upto)
-        symbols = [self._symbols_of(bytes(item), needed) for item in data]
+        symbols = [self._symbols_of(packet, needed) for packet in _packets(data)]
         return self.decode(np.concatenate(symbols) if symbols else np.empty((0, columns_of(needed)), np.int32), upto)
 
     def packets(self, symbols: Symbols) -> list[bytes]:
@@ -372,3 +372,24 @@ class Codec:
             raise CorruptFileError(f"{name}: the codec lacks or mangles {error}") from error
         except CorruptFileError as error:
             raise CorruptFileError(f"{name}: {error}") from error
+
+
+def _whole(symbols: npt.ArrayLike) -> Symbols:
+    """Raises MismatchError on what is no array of numbers."""
+    try:
+        return np.asarray(symbols, dtype=np.int32)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise MismatchError(f"symbols should be an (n, columns) array of integers: {error}") from error
+
+
+def _packets(data: Any) -> list[bytes]:
+    """Raises MismatchError on what is no sequence of packets."""
+    item: Any = data
+    try:
+        found = list[bytes]()
+        for item in data:
+            found.append(bytes(memoryview(item)))
+        return found
+    except TypeError as error:
+        words = "a packet is bytes, and many are a sequence of them"
+        raise MismatchError(f"{words}: found {type(item).__name__}") from error

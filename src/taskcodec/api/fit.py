@@ -15,7 +15,7 @@ from taskcodec.engines.encode.local import Batches, Progress, sample_features
 from taskcodec.engines.encode.notes import left_out, noted
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.engines.encode.sources import backbone_for, check_bits, check_device, labelled, missed, unmatched
-from taskcodec.errors import SourceError, UsageError
+from taskcodec.errors import SourceError, UsageError, check_kind, check_number
 from taskcodec.evaluation.tasks.holdout import LABELLED_SOURCE
 from taskcodec.fitting import fit as fit_codec
 from taskcodec.fitting.closed_form.default import axes_bits
@@ -58,6 +58,8 @@ class FitOptions:
         """Raise UsageError on options that are none, or do not go together."""
         check_bits(self.bits)
         check_device(self.device)
+        for name, value in (("--step", self.step), ("--tolerance", self.tolerance)):
+            check_number(name, value)
         if sum(value is not None for value in (self.bits, self.step, self.tolerance)) > 1:
             raise UsageError("give one of --bits, --step and --tolerance")
         if self.step is not None and not (math.isfinite(self.step) and self.step > 0):
@@ -88,7 +90,8 @@ def fit_source(given: str | Path, options: FitOptions | None = None, *, progress
         UsageError: options that do not go together, a rate that cannot be met, or labels that give no tolerance.
         SourceError: nothing to read.
     """
-    options, notes = options or FitOptions(), list[str | None]()
+    options, notes = FitOptions() if options is None else options, list[str | None]()
+    check_kind("options", options, FitOptions, "FitOptions")
     options.check()
     source, table = labelled(open_source(given, options.truncated), options.labels)
     backbone = backbone_for(source, options.backbone, options.device)

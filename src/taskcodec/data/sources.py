@@ -18,7 +18,7 @@ from taskcodec.data.items import ImageSource, Item, distinct, faulty, file_item,
 from taskcodec.data.left_behind import told
 from taskcodec.data.shards.source import SHARDS, shard_items
 from taskcodec.data.tables import ARRAYS, PARQUET, TABLES, holds_samples, open_table, open_tables
-from taskcodec.errors import SourceError, UsageError, unreadable
+from taskcodec.errors import SourceError, UsageError, as_name, check_kind, unreadable
 from taskcodec.names import distinct_names
 
 Source = ImageSource | FeatureSource
@@ -34,8 +34,11 @@ def open_source(place: str | Path, truncated: str = "keep") -> Source:
 
     Raises:
         SourceError: no such source, or one that cannot be read.
-        UsageError: an empty name, or `truncated` is neither, or "skip" for vectors.
+        UsageError: an empty name or none, or `truncated` is neither, or "skip" for vectors.
     """
+    given = "a folder, an archive, a list of files (.txt), a .npy or .parquet, by name"
+    as_name("a source", place, given)
+    check_kind("--truncated", truncated, str, "keep or skip")
     if truncated not in ("keep", "skip"):
         raise UsageError(f"--truncated {truncated} is neither keep nor skip")
     source = _open(place)

@@ -18,7 +18,7 @@ from zarr.core.sync import sync
 from zarr.storage import StorePath
 
 from taskcodec.atomic import replacing
-from taskcodec.errors import CorruptFileError, ForeignFileError, SourceError, StorageError, UsageError
+from taskcodec.errors import CorruptFileError, ForeignFileError, SourceError, StorageError, UsageError, check_kind
 
 
 class Blobs(Protocol):
@@ -204,6 +204,7 @@ def open_blobs(place: Any) -> Blobs:
         return ZarrBlobs(place)
     if isinstance(place, str) and "://" in place:
         return FsspecBlobs(place)
+    check_kind("a place", place, (str, os.PathLike), "a folder, .zip or URL by name, or a Zarr store object")
     if place == "":
         raise UsageError("an empty name cannot be a place of a store (the current folder is `.`)")
     path = Path(place)
