@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from taskcodec.atomic import replacing
-from taskcodec.errors import CorruptFileError, ForeignFileError, SourceError, StorageError, UsageError
+from taskcodec.errors import CorruptFileError, ForeignFileError, SourceError, StorageError, UsageError, check_kind
 
 if TYPE_CHECKING:  # zarr and fsspec take longer to import than a folder to read
     from zarr.abc.store import Store as ZarrStore
@@ -220,6 +220,7 @@ def open_blobs(place: Any) -> Blobs:
         return ZarrBlobs(place)
     if isinstance(place, str) and "://" in place:
         return FsspecBlobs(place)
+    check_kind("a place", place, (str, os.PathLike), "a folder, .zip or URL by name, or a Zarr store object")
     if place == "":
         raise UsageError("an empty name cannot be a place of a store (the current folder is `.`)")
     path = Path(place)

@@ -25,7 +25,6 @@ from taskcodec.fitting import adapt, at_bits
 from taskcodec.fitting.closed_form.default import fit_usual
 from taskcodec.quantization.uniform import MAX_SYMBOL
 from taskcodec.store import OK, Store, StoreWriter, pack_zip
-from taskcodec.store.format.records import readable
 
 FIT_BATCHES = 128
 """A codec is fitted, or refitted, to at most this many batches of images, spread over the source ..."""
@@ -183,7 +182,7 @@ def _encode_batches(
         coded = [record.source_index >= next_index for record in batch.records if record.status == OK]
         records = [record for record in batch.records if record.source_index >= next_index]
         if names is not None:
-            records = [replace(record, id=names.give(readable(record.id))) for record in records]
+            records = [replace(record, id=names.give(record.id)) for record in records]
         symbols = _encode(codec, batch)[np.array(coded, bool)]
         if codec.base.transform.affine.unit_norm and len(batch.features):
             norms = np.linalg.norm(batch.features, axis=1)[np.array(coded, bool)]
