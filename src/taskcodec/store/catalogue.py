@@ -66,6 +66,12 @@ class Catalogue:
         for part in self._manifest.parts:
             yield self.of_part(part, columns)
 
+    def source_bytes(self) -> int:
+        """Of the source files of all samples, together."""
+        sealed = sum(self.index(number).source_bytes for number in range(len(self._manifest.segments)))
+        tables = [self.of_part(part, ["source_bytes", "status"]) for part in self._manifest.parts]
+        return sealed + sum(pc.sum(table["source_bytes"].filter(coded(table))).as_py() or 0 for table in tables)
+
     def of_segment(self, number: int, columns: Collection[str] | None = None) -> pa.Table:
         """The records of a segment."""
         segment, index = self._manifest.segments[number], self.index(number)

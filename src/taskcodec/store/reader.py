@@ -38,7 +38,7 @@ from taskcodec.store.format.manifest import (
     shapeless,
 )
 from taskcodec.store.format.records import SCHEMA, coded
-from taskcodec.store.info import StoreInfo
+from taskcodec.store.info import StoreInfo, measure
 from taskcodec.store.rows import Rows
 from taskcodec.store.symbols import Symbols
 from taskcodec.store.views.labels import numbers_of_labels
@@ -197,7 +197,11 @@ class Store:
         d = self.manifest.dimension
         schema = pa.schema([("id", pa.string()), ("label", pa.string()), ("features", pa.list_(pa.float32(), d))])
         samples, start = self.samples.select(["id", "label"]), 0
-        with replacing(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+        with (
+            replacing(path) as temporary,
+            pa.OSFile(os.fsencode(temporary), "wb") as file,  # by name, Arrow opens none that is not UTF-8
+            pq.ParquetWriter(file, schema) as writer,
+        ):
             for batch in self.batches():
                 rows = samples.slice(start, len(batch)).combine_chunks()
                 lists = pa.FixedSizeListArray.from_arrays(pa.array(batch.ravel()), d)
@@ -249,34 +253,10 @@ class Store:
     def info(self) -> StoreInfo:
         """Counts and sizes, from the files themselves."""
         self._check_unchanged()
-        sizes = self._blobs.sizes()
-        chunks = range(self.manifest.chunks)
-        keys = [self.manifest.chunk_key(layer, index) for layer in self.manifest.layers for index in chunks]
-        missing = [key for key in keys if key not in sizes]
-        if missing:
-            raise CorruptFileError(f"{self._blobs.name}/{missing[0]}: missing")
-        code_bytes, store_bytes = sum(sizes[key] for key in keys), sum(sizes.values())
-        source_bytes = int(pc.sum(self.samples["source_bytes"]).as_py() or 0)
         fitted = self.manifest.source.get("fit") is True  # a codec that comes from elsewhere was measured there
         found = self.codec.provenance if fitted and self.codec.provenance.get("held_back") else {}
-        return StoreInfo(
-            samples=len(self),
-            failures=self.manifest.failures,
-            dimension=self.manifest.dimension,
-            columns=self.manifest.columns,
-            code_bytes=code_bytes,
-            store_bytes=store_bytes,
-            source_bytes=source_bytes,
-            bits_per_sample=8 * code_bytes / max(len(self), 1),
-            ratio=source_bytes / max(code_bytes, 1),
-            store_ratio=source_bytes / max(store_bytes, 1),
-            fingerprint=self.manifest.fingerprint,
-            state=self.manifest.state,
-            codec_bytes=sizes.get(CODEC_KEY, 0),
-            fitted=fitted,
-            variance_kept=_number(found.get("variance_kept")),
-            cosine=_number(found.get("cosine")),
-        )
+        with self._telling_changes():
+            return measure(self._blobs, self.manifest, self._catalogue, fitted, found)
 
     def verify(self) -> list[str]:
         """Read every byte there is to read; one line for each fault found, none where all is sound."""
@@ -392,7 +372,3 @@ def _reopened(place: Any, threads: int, upto: str | None, expected: str) -> Stor
 def _read_only(array: Array) -> Array:
     array.setflags(write=False)
     return array
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

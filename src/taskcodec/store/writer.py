@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from numbers import Integral
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
-from taskcodec.errors import MismatchError, StorageError, UsageError
+from taskcodec.errors import MismatchError, StorageError, UsageError, check_kind
 from taskcodec.layer import given_of, side_by_side
 from taskcodec.store.backend import Blobs, FolderBlobs, open_blobs, writer_lock
 from taskcodec.store.chunk_writer import ChunkWriter
@@ -78,6 +79,7 @@ class StoreWriter:
         cls, place: Any, codec: Codec, *, chunk_rows: int = CHUNK_ROWS, source: dict[str, Any] | None = None
     ) -> Self:
         """Start a store where there is none. Raises StorageError where something lies in the way."""
+        check_kind("chunk_rows", chunk_rows, Integral, "a whole number")
         longest = max_chunk_rows(codec.columns)
         if not 1 <= chunk_rows <= longest:
             raise UsageError(f"chunks hold 1 to {longest} samples of {codec.columns} symbols, found {chunk_rows}")

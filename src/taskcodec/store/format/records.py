@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from taskcodec.errors import CorruptFileError
+from taskcodec.names import readable
 
 OK = "ok"
 
@@ -64,7 +65,7 @@ class SampleRecord:
 def records_to_table(records: Sequence[SampleRecord]) -> pa.Table:
     """Records -> a table with SCHEMA."""
     columns = {name: [getattr(record, name) for record in records] for name in SCHEMA.names}
-    for name in ("id", "label"):
+    for name in ("id", "label", "status", "note"):
         columns[name] = [text and readable(text) for text in columns[name]]
     return pa.table(columns, schema=SCHEMA)
 
@@ -94,11 +95,6 @@ def coded(table: pa.Table) -> pa.ChunkedArray:
     """Which rows of a table of records were coded."""
     # LIKE without wildcards: to compare with a text of Python, Arrow imports pandas, which takes longer than all else.
     return pc.match_like(table["status"], OK)
-
-
-def readable(text: str) -> str:
-    """Names may hold bytes that are no UTF-8 (they come from file systems): these as escapes, so that none fails."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def parquet_to_table(
