@@ -51,6 +51,12 @@ class MismatchError(TaskcodecError):
     """Two things that must belong together (codec and store, codec and features, shapes) do not."""
 
 
+class UnknownIdError(TaskcodecError, KeyError):
+    """A store holds no sample of this id."""
+
+    __str__ = Exception.__str__  # a KeyError puts its message in quotes
+
+
 class BackboneError(TaskcodecError):
     """A backbone is unknown, not installed, not at hand offline, or its weights are not the recorded ones."""
 
