@@ -9,6 +9,7 @@ A source that is no store is encoded as `taskcodec encode` does by itself, into 
 
 from __future__ import annotations
 
+import os
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from taskcodec.data import ImageSource, open_source
 from taskcodec.engines.encode.execute import encode_job
 from taskcodec.engines.encode.local import Progress
 from taskcodec.engines.encode.places import finished_store
-from taskcodec.errors import UsageError, as_name, check_kind, listed
+from taskcodec.errors import SourceError, UsageError, as_name, check_kind, listed
 from taskcodec.evaluation.survival.of_features import Coded, Compared, EvaluationPlan, JudgedRow, evaluate_features
 from taskcodec.evaluation.survival.raw_features import (
     RawFeatures,
@@ -116,9 +117,15 @@ def evaluate(
         store = finished_store(place)
         found = raw_of_store(store, raw, source, plan.cache, plan.device, progress)
         return _evaluate(store, place, found, tables, plan, progress)
+    try:
+        opened = open_source(place)
+    except SourceError as error:
+        if os.path.isfile(place):
+            raise SourceError(f"{error}; nor is it a taskcodec store (a folder, .zip or URL)") from error
+        raise
     if raw is not None or source is not None:
-        raise UsageError(f"{place}: --raw and --source go with a store; a source is encoded here and now")
-    opened = open_source(place)
+        words = "--raw and --source go with a store; a source is encoded here and now"
+        raise UsageError(f"{place}: not a taskcodec store; {words}")
     words = opened.name
     if isinstance(opened, ImageSource):
         spec = load_codec(DEFAULT).backbone
