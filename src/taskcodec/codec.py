@@ -41,10 +41,10 @@ from taskcodec.layer import (
     Layer,
     columns_of,
     given_of,
-    nearest,
     side_by_side,
 )
 from taskcodec.samples import are_images, as_features, batch_of, preprocessed, settled, stacked
+from taskcodec.search.nearest import nearest
 from taskcodec.transforms.chain import Chain
 from taskcodec.transforms.networks.carried import Network, Networks
 from taskcodec.transforms.spec import BackboneSpec

@@ -3,22 +3,23 @@
 Keys are POSIX paths below the store's root. `put` is atomic: readers see the old bytes or the new ones.
 """
 
+import errno
 import fcntl
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
-
-import fsspec
-from zarr.abc.store import Store as ZarrStore
-from zarr.core.buffer import default_buffer_prototype
-from zarr.core.sync import sync
-from zarr.storage import StorePath
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from taskcodec.atomic import replacing
 from taskcodec.errors import CorruptFileError, ForeignFileError, SourceError, StorageError, UsageError, check_kind
+
+if TYPE_CHECKING:  # zarr and fsspec take longer to import than a folder to read
+    from zarr.abc.store import Store as ZarrStore
+    from zarr.core.buffer import BufferPrototype
+
+Found = TypeVar("Found")
 
 
 class Blobs(Protocol):
@@ -28,6 +29,12 @@ class Blobs(Protocol):
 
     def get(self, key: str) -> bytes | None:
         """The bytes at a key, or None."""
+
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        """`length` bytes from `start` on, fewer where the key ends before them; None where there is no such key.
+
+        A negative `start` counts from the end, as in a slice: the last bytes are read without asking for the size.
+        """
 
     def put(self, key: str, data: bytes) -> None:
         """Replace the bytes at a key, atomically."""
@@ -52,6 +59,16 @@ class FolderBlobs:
     def get(self, key: str) -> bytes | None:
         try:
             return (self.root / key).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise SourceError(f"{self.name}/{key}: cannot be read ({error.strerror})") from error
+
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        try:
+            with open(self.root / key, "rb") as file:
+                file.seek(start if start >= 0 else max(os.fstat(file.fileno()).st_size + start, 0))
+                return file.read(length)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -117,6 +134,15 @@ class ZipBlobs:
                 raise CorruptFileError(f"{self.name}: {key} is not stored as taskcodec stores it")
             return self._archive.read(key)
 
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        if key not in self.keys:
+            return None
+        with _naming_damage(f"{self.name}: {key} is damaged"):
+            size = self._archive.getinfo(key).file_size
+            with self._archive.open(key) as file:  # stored as they are: the place is found without reading up to it
+                file.seek(start if start >= 0 else max(size + start, 0))
+                return file.read(length)
+
     def put(self, key: str, data: bytes) -> None:
         raise StorageError(f"{self.name}: a zip file is not written in place; encode to a folder, then pack it")
 
@@ -139,6 +165,8 @@ class FsspecBlobs:
     """Any fsspec URL (memory://, s3://, ...)."""
 
     def __init__(self, url: str) -> None:
+        import fsspec
+
         self.name = url.rstrip("/")
         try:
             self.filesystem, self.root = fsspec.core.url_to_fs(self.name)
@@ -151,6 +179,19 @@ class FsspecBlobs:
         except FileNotFoundError:
             return None
         except OSError as error:
+            raise SourceError(f"{self.name}/{key}: cannot be read ({error})") from error
+
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        try:
+            path = f"{self.root}/{key}"
+            if start < 0:
+                start = max(self.filesystem.size(path) + start, 0)
+            return bytes(self.filesystem.cat_file(path, start=start, end=start + length))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno == errno.EINVAL:  # how a range that begins behind the end is refused
+                return b""
             raise SourceError(f"{self.name}/{key}: cannot be read ({error})") from error
 
     def put(self, key: str, data: bytes) -> None:
@@ -175,32 +216,53 @@ class FsspecBlobs:
 class ZarrBlobs:
     """A Zarr store object, such as `zarr.storage.MemoryStore()`."""
 
-    def __init__(self, store: ZarrStore) -> None:
-        self.store = sync(StorePath.open(store, path="", mode=None)).store  # some are not opened until asked
+    def __init__(self, store: "ZarrStore") -> None:
+        from zarr.storage import StorePath
+
+        self.store = _done(StorePath.open(store, path="", mode=None)).store  # some are not opened until asked
         self.name = str(store)
 
     def get(self, key: str) -> bytes | None:
-        found = sync(self.store.get(key, prototype=default_buffer_prototype()))
+        found = _done(self.store.get(key, prototype=_prototype()))
         return None if found is None else found.to_bytes()
 
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        from zarr.abc.store import RangeByteRequest, SuffixByteRequest
+
+        wanted = RangeByteRequest(start, start + length) if start >= 0 else SuffixByteRequest(-start)
+        found = _done(self.store.get(key, prototype=_prototype(), byte_range=wanted))
+        return None if found is None else found.to_bytes()[:length]
+
     def put(self, key: str, data: bytes) -> None:
-        sync(self.store.set(key, default_buffer_prototype().buffer.from_bytes(data)))
+        _done(self.store.set(key, _prototype().buffer.from_bytes(data)))
 
     def sizes(self) -> dict[str, int]:
         async def collect() -> dict[str, int]:
             return {key: await self.store.getsize(key) async for key in self.store.list()}
 
-        return sync(collect())
+        return _done(collect())
 
     def delete(self, key: str) -> None:
-        sync(self.store.delete(key))
+        _done(self.store.delete(key))
 
     def close(self) -> None: ...  # whoever made the store closes it
 
 
+def _done(work: Coroutine[Any, Any, Found]) -> Found:
+    from zarr.core.sync import sync
+
+    return sync(work)
+
+
+def _prototype() -> "BufferPrototype":
+    from zarr.core.buffer import default_buffer_prototype
+
+    return default_buffer_prototype()
+
+
 def open_blobs(place: Any) -> Blobs:
     """The place a path, URL or Zarr store names. It need not exist yet."""
-    if isinstance(place, ZarrStore):
+    if not isinstance(place, str | os.PathLike) and _is_zarr_store(place):
         return ZarrBlobs(place)
     if isinstance(place, str) and "://" in place:
         return FsspecBlobs(place)
@@ -213,6 +275,12 @@ def open_blobs(place: Any) -> Blobs:
     if not is_zip(path):
         raise ForeignFileError(f"{path}: not a taskcodec store (neither a folder nor a zip file)")
     return ZipBlobs(path)
+
+
+def _is_zarr_store(place: Any) -> bool:
+    from zarr.abc.store import Store as ZarrStore
+
+    return isinstance(place, ZarrStore)
 
 
 def absolute(place: Any) -> Any:

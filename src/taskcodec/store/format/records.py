@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from taskcodec.errors import CorruptFileError
@@ -81,6 +82,12 @@ def records_to_parquet(records: Sequence[SampleRecord]) -> bytes:
         store_schema=False,
     )
     return bytes(sink.getvalue())
+
+
+def coded(table: pa.Table) -> pa.ChunkedArray:
+    """Which rows of a table of records were coded."""
+    # LIKE without wildcards: to compare with a text of Python, Arrow imports pandas, which takes longer than all else.
+    return pc.match_like(table["status"], OK)
 
 
 def parquet_to_table(data: bytes, name: str) -> pa.Table:
