@@ -15,11 +15,12 @@ from tests import ROOT as REPOSITORY
 
 ROOT = Path(taskcodec.__file__).parent
 FLOORS = [
-    {"errors"},
-    {"atomic", "coding", "samples"},
+    {"errors", "lazy"},
+    {"atomic", "coding", "names", "samples"},
     {"container"},
     {"transforms", "quantization", "entropy_models", "distortions"},
     {"layer"},
+    {"search"},
     {"codec_parts"},
     {"codec"},
     {"store"},
@@ -36,15 +37,18 @@ BESIDE = {("entropy_models", "quantization")}
 """Tables are frozen from quantized samples."""
 OUTSIDE = {
     "errors": set(),
+    "lazy": set(),
     "coding": {"numpy", "constriction"},
     "store": {"numpy", "zarr", "pyarrow", "fsspec", "google_crc32c"},
     "atomic": set(),
     "loading": set(),
+    "names": set(),
     "quantization": {"numpy"},
     "entropy_models": {"numpy"},
     "container": {"numpy", "safetensors"},
     "samples": {"numpy"},
     "layer": {"numpy"},
+    "search": {"numpy"},
     "codec_parts": {"numpy"},
     "codec": {"numpy"},
 }
@@ -58,7 +62,7 @@ EXTRAS = {
 """What only extras bring: plain `pip install .` has none of it."""
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 TORCH_FREE = [
-    *("coding", "container", "store", "quantization", "entropy_models", "fitting"),
+    *("coding", "container", "store", "quantization", "entropy_models", "fitting", "search"),
     *(
         "codec.py",
         "codec_parts.py",
@@ -66,6 +70,7 @@ TORCH_FREE = [
         "loading.py",
         "atomic.py",
         "errors.py",
+        "names.py",
         "samples.py",
     ),
 ]

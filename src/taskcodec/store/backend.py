@@ -1,27 +1,33 @@
-"""Where a store lies: a folder, a zip file, a URL, or a Zarr store object. Keys are POSIX paths below its root."""
+"""Where a store lies: a folder, a zip file, a URL, or a Zarr store object. Keys are POSIX paths below its root.
 
+Zarr and fsspec take longer to import than a folder to read: they are only where a place is one of theirs.
+"""
+
+import os
 from pathlib import Path
 from typing import Any
 
-from zarr.abc.store import Store as ZarrStore
-
-from taskcodec.errors import ForeignFileError, UsageError
+from taskcodec.errors import ForeignFileError, UsageError, check_kind
 from taskcodec.store.places.blobs import Blobs
-from taskcodec.store.places.clients import is_url, local_path
 from taskcodec.store.places.folder import FolderBlobs, folder_lock
 from taskcodec.store.places.lock import writer_lock
-from taskcodec.store.places.remote import RemoteBlobs
-from taskcodec.store.places.zarr_object import ZarrBlobs
 from taskcodec.store.places.zipped import ZipBlobs, is_zip, pack_zip
+
+_HERE = ("file://", "local://")
 
 
 def open_blobs(place: Any) -> Blobs:
     """The place a path, URL or Zarr store names. It need not exist yet."""
     place = local_path(place)
-    if isinstance(place, ZarrStore):
+    if not isinstance(place, str | os.PathLike) and _is_zarr_store(place):
+        from taskcodec.store.places.zarr_object import ZarrBlobs
+
         return ZarrBlobs(place)
     if is_url(place):
+        from taskcodec.store.places.remote import RemoteBlobs
+
         return RemoteBlobs(place)
+    check_kind("a place", place, (str, os.PathLike), "a folder, .zip or URL by name, or a Zarr store object")
     if place == "":
         raise UsageError("an empty name cannot be a place of a store (the current folder is `.`)")
     path = Path(place)
@@ -32,6 +38,18 @@ def open_blobs(place: Any) -> Blobs:
     return ZipBlobs(path)
 
 
+def is_url(place: object) -> bool:
+    """Whether a place is named by a URL."""
+    return isinstance(place, str) and "://" in place
+
+
+def local_path(place: Any) -> Any:
+    """A place of this machine that is named by a URL (file://...) as its path; anything else as it is."""
+    if isinstance(place, str) and place.startswith(_HERE):
+        return place.partition("://")[2]
+    return place
+
+
 def absolute(place: Any) -> Any:
     """A place that means the same in a process that is in another folder."""
     place = local_path(place)
@@ -39,10 +57,15 @@ def absolute(place: Any) -> Any:
     return Path(place).absolute() if local else place
 
 
+def _is_zarr_store(place: Any) -> bool:
+    from zarr.abc.store import Store as ZarrStore
+
+    return isinstance(place, ZarrStore)
+
+
 __all__ = [
     "Blobs",
     "FolderBlobs",
-    "ZarrBlobs",
     "ZipBlobs",
     "absolute",
     "folder_lock",

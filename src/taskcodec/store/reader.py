@@ -37,7 +37,7 @@ from taskcodec.store.format.manifest import (
     sha256,
     shapeless,
 )
-from taskcodec.store.format.records import OK, SCHEMA, parquet_to_table
+from taskcodec.store.format.records import SCHEMA, coded, parquet_to_table
 from taskcodec.store.info import StoreInfo
 from taskcodec.store.rows import Rows
 from taskcodec.store.symbols import Symbols
@@ -123,12 +123,12 @@ class Store:
     @property
     def samples(self) -> pa.Table:
         """The rows of `records` that were coded, in the order of `features`."""
-        return self.records.filter(pc.equal(self.records["status"], OK))
+        return self.records.filter(coded(self.records))
 
     @property
     def failures(self) -> pa.Table:
         """The rows of `records` that could not be coded, with the reason in `status`."""
-        return self.records.filter(pc.not_equal(self.records["status"], OK))
+        return self.records.filter(pc.invert(coded(self.records)))
 
     @cached_property
     def ids(self) -> npt.NDArray[np.str_]:
@@ -193,7 +193,11 @@ class Store:
         d = self.manifest.dimension
         schema = pa.schema([("id", pa.string()), ("label", pa.string()), ("features", pa.list_(pa.float32(), d))])
         samples, start = self.samples.select(["id", "label"]), 0
-        with replacing(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+        with (
+            replacing(path) as temporary,
+            pa.OSFile(os.fsencode(temporary), "wb") as file,  # by name, Arrow opens none that is not UTF-8
+            pq.ParquetWriter(file, schema) as writer,
+        ):
             for batch in self.batches():
                 rows = samples.slice(start, len(batch)).combine_chunks()
                 lists = pa.FixedSizeListArray.from_arrays(pa.array(batch.ravel()), d)
@@ -304,8 +308,8 @@ class Store:
         place = f"{self._blobs.name}/{part.file}"
         with self._telling_changes():
             table = parquet_to_table(checked_bytes(self._blobs, part.file, part.sha256), place)
-        coded = int(pc.sum(pc.equal(table["status"], OK)).as_py() or 0)
-        if (coded, len(table) - coded) != (part.rows, part.failures):
+        rows = int(pc.sum(coded(table)).as_py() or 0)
+        if (rows, len(table) - rows) != (part.rows, part.failures):
             raise CorruptFileError(f"{place}: {part.rows} samples and {part.failures} failures expected")
         return table
 

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from numbers import Integral
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,10 +23,11 @@ from zarr.storage import MemoryStore
 
 from taskcodec.codec import Codec
 from taskcodec.coding import SymbolModel
-from taskcodec.errors import CorruptFileError, MismatchError, StorageError, UsageError
+from taskcodec.errors import CorruptFileError, MismatchError, StorageError, UsageError, check_kind
 from taskcodec.layer import Layer, given_of, side_by_side
-from taskcodec.store.backend import Blobs, ZarrBlobs, open_blobs, writer_lock
-from taskcodec.store.format.chunks import CodedLayer, read_chunk, write_chunk
+from taskcodec.store.backend import Blobs, open_blobs, writer_lock
+from taskcodec.store.chunk_writer import ChunkWriter
+from taskcodec.store.format.chunks import CodedLayer, read_chunk
 from taskcodec.store.format.manifest import (
     CODEC_KEY,
     GROUP_KEY,
@@ -45,6 +47,7 @@ from taskcodec.store.format.manifest import (
 from taskcodec.store.format.packets import PacketCodec
 from taskcodec.store.format.records import OK, SampleRecord, parquet_to_table, records_to_parquet
 from taskcodec.store.format.zarr_codec import AnsCodec
+from taskcodec.store.places.zarr_object import ZarrBlobs
 
 CHUNK_ROWS = 1024
 """Samples in a chunk: the unit of random access and of commit. Longer chunks save bytes (0.1 % from here on)."""
@@ -79,6 +82,7 @@ class StoreWriter:
         cls, place: Any, codec: Codec, *, chunk_rows: int = CHUNK_ROWS, source: dict[str, Any] | None = None
     ) -> Self:
         """Start a store where there is none. Raises StorageError where something lies in the way."""
+        check_kind("chunk_rows", chunk_rows, Integral, "a whole number")
         longest = max_chunk_rows(codec.columns)
         if not 1 <= chunk_rows <= longest:
             raise UsageError(f"chunks hold 1 to {longest} samples of {codec.columns} symbols, found {chunk_rows}")
@@ -147,6 +151,27 @@ class StoreWriter:
         while self._pending_rows >= self.manifest.chunk_rows:
             self._commit(self.manifest.chunk_rows, final=False)
 
+    @property
+    def chunks(self) -> ChunkWriter:
+        """Puts chunks for this writer, also in other processes; `append_written` commits them."""
+        return ChunkWriter(self._blobs, self._codec, tuple(self._layers), replace(self.manifest, parts=(), source={}))
+
+    def take_pending(self) -> tuple[npt.NDArray[np.int32], list[SampleRecord]]:
+        """Symbols and records short of a chunk, such as those that an append goes on with; the writer lets go of them.
+
+        Whoever takes them hands them in again: at the head of a chunk for `append_written`, or to `append`.
+        """
+        symbols, records = self._pending_symbols(), self._records
+        self._rows, self._records, self._pending_rows = [], [], 0
+        return symbols, records
+
+    def append_written(self, records: Sequence[SampleRecord], crcs: tuple[int, ...]) -> None:
+        """Commit the next chunk, which is full and was put by `chunks`; `records` end with that of its last row."""
+        coded = sum(record.status == OK for record in records)
+        if self._records or coded != self.manifest.chunk_rows:
+            raise MismatchError(f"{coded} coded records, or others before them, for a chunk that was put already")
+        self._commit_written(coded, records, crcs, final=False)
+
     def finish(self) -> Manifest:
         """Commit what is left and mark the store complete."""
         self._commit(self._pending_rows, final=True)
@@ -165,12 +190,21 @@ class StoreWriter:
     ) -> None:
         self.close()
 
+    def _pending_symbols(self) -> npt.NDArray[np.int32]:
+        return np.concatenate(self._rows) if self._rows else np.empty((0, self.manifest.columns), np.int32)
+
     def _commit(self, rows: int, final: bool) -> None:
-        symbols = np.concatenate(self._rows) if self._rows else np.empty((0, self.manifest.columns), np.int32)
-        cut = len(self._records) if final else _records_for(self._records, rows)
-        records, index = self._records[:cut], self.manifest.samples // self.manifest.chunk_rows
-        parts = self.manifest.parts
-        crcs = self._write_chunks(index, symbols[:rows]) if rows else (0,) * len(self._layers)
+        symbols = self._pending_symbols()
+        cut = len(self._records) if final else records_for(self._records, rows)
+        index = self.manifest.samples // self.manifest.chunk_rows
+        crcs = self.chunks.put(index, symbols[:rows]) if rows else (0,) * len(self._layers)
+        self._commit_written(rows, self._records[:cut], crcs, final)
+        self._rows, self._records = [symbols[rows:]], self._records[cut:]
+        self._pending_rows -= rows
+
+    def _commit_written(self, rows: int, records: Sequence[SampleRecord], crcs: tuple[int, ...], final: bool) -> None:
+        """Commit so many rows, whose chunk was put, with their records."""
+        index, parts = self.manifest.samples // self.manifest.chunk_rows, self.manifest.parts
         if records:
             data = records_to_parquet(records)
             name = f"samples/part-{index:06d}-{sha256(data)[:8]}.parquet"
@@ -184,16 +218,6 @@ class StoreWriter:
         state = "complete" if final else "writing"
         self.manifest = replace(self.manifest, samples=samples, parts=parts, state=state)
         write_manifest(self._blobs, self.manifest)
-        self._rows, self._records = [symbols[rows:]], self._records[cut:]
-        self._pending_rows -= rows
-
-    def _write_chunks(self, index: int, symbols: npt.NDArray[np.int32]) -> tuple[int, ...]:
-        """Put the chunk of every layer; the CRC-32C of their symbols."""
-        parts, crcs = self._codec.by_layer(symbols), list[int]()
-        for own, layer in zip(self._codec.layers, self._layers, strict=True):
-            key = self.manifest.chunk_key(layer.stored, index)
-            crcs.append(write_chunk(self._blobs, key, layer, parts[own.name], given_of(own, parts)))
-        return tuple(crcs)
 
     def _read_chunks(self, index: int) -> npt.NDArray[np.int32]:
         parts: dict[str, npt.NDArray[np.int32]] = {}
@@ -230,7 +254,8 @@ class StoreWriter:
                 self._blobs.delete(key)
 
 
-def _records_for(records: Sequence[SampleRecord], rows: int) -> int:
+def records_for(records: Sequence[SampleRecord], rows: int) -> int:
+    """How many of the records go with so many rows: up to that of the last one, or all."""
     seen = 0
     for position, record in enumerate(records):
         seen += record.status == OK

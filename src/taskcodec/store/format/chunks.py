@@ -15,8 +15,6 @@ from taskcodec.coding.symbol_model import Given
 from taskcodec.errors import CorruptFileError
 from taskcodec.store.backend import Blobs
 from taskcodec.store.format.manifest import PACKETS, Manifest, StoredLayer
-from taskcodec.store.format.packets import decode_packets, encode_packets
-from taskcodec.store.format.zarr_codec import decode_rows, encode_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +32,9 @@ class CodedLayer:
 
 def write_chunk(blobs: Blobs, key: str, layer: CodedLayer, symbols: npt.NDArray[np.int32], given: Given) -> int:
     """Put a chunk of (rows, c) symbols of a layer; their CRC-32C, for the manifest."""
+    from taskcodec.store.format.packets import encode_packets
+    from taskcodec.store.format.zarr_codec import encode_rows
+
     packets = layer.stored.layout == PACKETS
     block = encode_packets(symbols, layer.model, given) if packets else encode_rows(symbols, layer.model)
     blobs.put(key, block + google_crc32c.value(block).to_bytes(4, "little"))
@@ -45,6 +46,9 @@ def read_chunk(blobs: Blobs, manifest: Manifest, index: int, layer: CodedLayer, 
 
     Raises CorruptFileError naming the chunk: missing, damaged, or not the one that belongs there.
     """
+    from taskcodec.store.format.packets import decode_packets
+    from taskcodec.store.format.zarr_codec import decode_rows
+
     key, part, stored = manifest.chunk_key(layer.stored, index), manifest.filled[index], layer.stored
     place, data = f"{blobs.name}/{key}", blobs.get(key)
     if data is None:

@@ -83,18 +83,6 @@ class Client(Protocol):
         """Copy a file, on the side of the service where it can."""
 
 
-def is_url(place: object) -> bool:
-    """Whether a place is named by a URL."""
-    return isinstance(place, str) and "://" in place
-
-
-def local_path(place: Any) -> Any:
-    """A place of this machine that is named by a URL (file://...) as its path; anything else as it is."""
-    if is_url(place) and get_protocol(place) in ("file", "local"):
-        return fsspec.core.url_to_fs(place)[1]
-    return place
-
-
 class Session:
     """An fsspec filesystem, made anew in each process: its connections and threads do not survive a fork."""
 

@@ -16,14 +16,16 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from taskcodec.errors import StorageError, TaskcodecError
 from taskcodec.store.places.blobs import BUSY, LOCK_KEY, Blobs
-from taskcodec.store.places.clients import Read
 from taskcodec.store.places.faults import Changed
 from taskcodec.store.places.folder import FolderBlobs, folder_lock
-from taskcodec.store.places.remote import RemoteBlobs
+
+if TYPE_CHECKING:
+    from taskcodec.store.places.clients import Read
+    from taskcodec.store.places.remote import RemoteBlobs
 
 BEAT, EXPIRES = 15.0, 60.0
 """Seconds between two signs of life, and without one until a lock is of nobody."""
@@ -37,7 +39,10 @@ def writer_lock(blobs: Blobs) -> Iterator[None]:
     if isinstance(blobs, FolderBlobs):
         with folder_lock(blobs.root, f"{blobs.name}: {BUSY}"):
             yield
-    elif isinstance(blobs, RemoteBlobs):
+        return
+    from taskcodec.store.places.remote import RemoteBlobs
+
+    if isinstance(blobs, RemoteBlobs):
         lock = ObjectLock(blobs)
         blobs.held = lock
         try:
@@ -52,7 +57,7 @@ def writer_lock(blobs: Blobs) -> Iterator[None]:
 class ObjectLock:
     """A lock object under a URL, held from the start. Raises StorageError where another writer has it."""
 
-    def __init__(self, blobs: RemoteBlobs) -> None:
+    def __init__(self, blobs: "RemoteBlobs") -> None:
         self._blobs, self._lost, self._done = blobs, False, threading.Event()
         self._owner: dict[str, Any] = {
             "owner": uuid.uuid4().hex,
@@ -114,7 +119,7 @@ class ObjectLock:
         return json.dumps({**self._owner, "written": time.time()}).encode()
 
 
-def _in_use(found: Read) -> str | None:
+def _in_use(found: "Read") -> str | None:
     """Of a lock object, who has it, in words; None where nobody has."""
     try:
         content = json.loads(found.data)

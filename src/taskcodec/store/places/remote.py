@@ -1,7 +1,7 @@
 """A store under a URL: an object for each key."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from taskcodec.errors import StorageError
 from taskcodec.store.places.blobs import BUSY, COMMIT_KEY, LOCK_KEY
@@ -104,6 +104,9 @@ class RemoteBlobs:
             raise write_fault(f"{self.name}/{key}", error) from error
 
     def close(self) -> None: ...
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RemoteBlobs, (self.name,)  # in another process: with connections of its own, and without the hold
 
     def _path(self, key: str) -> str:
         return f"{self.root}/{key}"
