@@ -22,7 +22,6 @@ from taskcodec.errors import SourceError, StorageError
 from taskcodec.fitting import adapt, at_bits
 from taskcodec.fitting.closed_form.default import fit_usual
 from taskcodec.store import OK, SampleRecord, Store, StoreWriter, pack_zip
-from taskcodec.store.format.records import readable
 
 FIT_BATCHES = 128
 """A codec is fitted, or refitted, to at most this many batches of images, spread over the source ..."""
@@ -60,7 +59,7 @@ class Tally:
         """The records of the next batch, as the store is to have them."""
         records, names = coded.records, self.names
         if names is not None:
-            records = [replace(record, id=names.give(readable(record.id))) for record in records]
+            records = [replace(record, id=names.give(record.id)) for record in records]
         if coded.clipped:
             ids = [record.id for record in records if record.status == OK]
             self.clipped += [ids[row] for row in coded.clipped]
