@@ -182,3 +182,20 @@ def test_a_disk_that_fills_at_any_moment_loses_nothing_committed(tmp_path, codec
         assert not list(place.rglob("*.partial"))
     assert finished
     assert allowed > 10
+
+
+def test_a_store_of_one_chunk_is_as_older_versions_wrote_it(codec, x):
+    """Also where its commits wait: a part for the chunk, and one for the failures behind it."""
+    place = MemoryStore()
+    with StoreWriter.create(place, codec, chunk_rows=64) as writer:
+        writer.append(codec.encode(x[:64]), [*records(64), SampleRecord("bad", 64, 1, status="broken")])
+        assert writer.finish().version == 1
+    assert sorted(key.split("-")[0] for key in place._store_dict) == [
+        "codec.safetensors",
+        "codes/c/0/0",
+        "codes/zarr.json",
+        "samples/part",
+        "samples/part",
+        "zarr.json",
+    ]
+    assert taskcodec.open(place).verify() == []
