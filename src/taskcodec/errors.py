@@ -17,6 +17,7 @@ _EXTRAS = {
     **dict.fromkeys(("timm", "open_clip", "transformers", "torchvision", "onnxruntime"), "backbones"),
     **dict.fromkeys(("faiss", "bjontegaard"), "evaluation"),
     **dict.fromkeys(("torchmetrics", "pycocotools", "ai_edge_litert"), "dense"),
+    "ray": "ray",
 }
 """Which extra brings a package; `images` brings all others ..."""
 _ALONE = {"pandas"}
@@ -57,6 +58,10 @@ class BackboneError(TaskcodecError):
 
 class StorageError(TaskcodecError):
     """Writing failed (no space left, no permission, a second writer); what was committed before is sound."""
+
+
+class NetworkError(TaskcodecError):
+    """A service did not answer, or not as it should, however often it was asked; the same command goes on later."""
 
 
 class ProcessError(TaskcodecError):

@@ -30,7 +30,11 @@ def through(source: Source, codec: Codec | None) -> Source:
 
 def through_analysis_of(store: Store | None, source: Source) -> Source:
     """What is to be appended to a store, through the analysis that it records, unless it holds features already."""
-    spec = None if store is None else store.codec.backbone
+    return through_unless_features(source, None if store is None else store.codec.backbone)
+
+
+def through_unless_features(source: Source, spec: BackboneSpec | None) -> Source:
+    """The same for the analysis that such a store records."""
     if spec is not None and isinstance(source, FeatureSource):
         inputs = spec.preprocessing.get("inputs")
         if source.dimension == spec.dimension != inputs:

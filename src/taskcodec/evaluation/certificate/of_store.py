@@ -34,7 +34,7 @@ from taskcodec.evaluation.survival.raw_features import items_of_store
 from taskcodec.loading import load_codec
 from taskcodec.store import Store
 from taskcodec.store.backend import open_blobs
-from taskcodec.store.format.manifest import write_certificate
+from taskcodec.store.format.certificate import write_certificate
 from taskcodec.transforms.spec import CARRIED, lying_at
 
 DEFAULT_AUGMENTATIONS = "mild"
