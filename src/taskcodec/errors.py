@@ -17,6 +17,7 @@ _EXTRAS = {
     **dict.fromkeys(("timm", "open_clip", "transformers", "torchvision", "onnxruntime"), "backbones"),
     **dict.fromkeys(("faiss", "bjontegaard"), "evaluation"),
     **dict.fromkeys(("torchmetrics", "pycocotools", "ai_edge_litert"), "dense"),
+    "ray": "ray",
 }
 """Which extra brings a package; `images` brings all others ..."""
 _ALONE = {"pandas"}

@@ -1,6 +1,7 @@
 """Stores in folders, zip files, memory and under URLs."""
 
 import multiprocessing
+import os
 
 import numpy as np
 import pytest
@@ -72,3 +73,16 @@ def test_a_piece_of_a_key_is_what_a_slice_of_it_is(kind, tmp_path, request):
     assert {piece: blobs.get_range("k/x", *piece) for piece in PIECES} == PIECES
     assert blobs.get_range("k/none", 0, 3) is None
     assert blobs.get_range("empty", 0, 3) == blobs.get_range("empty", -3, 3) == b""
+
+
+def test_two_processes_may_put_the_same_chunk_at_the_same_time(tmp_path, monkeypatch):
+    replace, others = os.replace, [b"same"]
+
+    def put_by_another_meanwhile(source, target):
+        while others:
+            open_blobs(tmp_path).put("codes/c/0", others.pop())
+        replace(source, target)
+
+    monkeypatch.setattr("os.replace", put_by_another_meanwhile)
+    open_blobs(tmp_path).put("codes/c/0", b"same")
+    assert open_blobs(tmp_path).sizes() == {"codes/c/0": 4}

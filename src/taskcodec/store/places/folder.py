@@ -37,7 +37,8 @@ class FolderBlobs:
 
     def put(self, key: str, data: bytes) -> None:
         path = self.root / key
-        temporary = path.with_name(f".{path.name}.partial")
+        # A name of its own: a worker that is thought to be lost may put the same chunk at the same time.
+        temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.partial")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with open(temporary, "wb") as file:
