@@ -179,6 +179,20 @@ def test_a_command_that_is_killed_goes_on(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_machine_that_is_lost_changes_nothing(tmp_path):
+    source = vectors(tmp_path / "x.npy", 30_000)
+    taskcodec.fit(low_rank(3000), bits=60).save(f"{source}.codec")
+    options = EncodeOptions(codec=f"{source}.codec", refit=False, chunk_rows=256)
+    encode_job(str(source), str(tmp_path / "alone.tcz"), options)
+    script = [sys.executable, "-m", "tests.engines.ray.lose_a_machine", str(source), str(tmp_path / "s.tcz")]
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    done = subprocess.run(script, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == "1"
+    assert contents(tmp_path / "s.tcz") == contents(tmp_path / "alone.tcz")
+
+
+@pytest.mark.slow
 def test_the_commands_of_the_page_run_against_a_bucket(tmp_path, photos, s3):
     """As they stand on docs/cluster.md, but for the bucket, and for the cluster, which is one that they start."""
     shutil.copytree(photos, tmp_path / "photos")
