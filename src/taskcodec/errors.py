@@ -60,6 +60,10 @@ class StorageError(TaskcodecError):
     """Writing failed (no space left, no permission, a second writer); what was committed before is sound."""
 
 
+class NetworkError(TaskcodecError):
+    """A service did not answer, or not as it should, however often it was asked; the same command goes on later."""
+
+
 class ProcessError(TaskcodecError):
     """One of the processes that work together ended before its work was done; what was checkpointed is sound."""
 

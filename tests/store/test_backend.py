@@ -8,10 +8,10 @@ import pytest
 from zarr.storage import MemoryStore
 
 import taskcodec
-from taskcodec.errors import CorruptFileError, StorageError
+from taskcodec.errors import StorageError
 from taskcodec.store import StoreWriter, pack_zip
 from taskcodec.store.backend import open_blobs
-from tests.store.written import records, write
+from tests.store.written import write
 
 
 def test_zip_memory_and_urls(store, codec, x, tmp_path):
@@ -42,29 +42,6 @@ def test_a_zip_is_read_by_forked_workers_while_the_parent_reads(tmp_path, codec,
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
-
-
-@pytest.mark.parametrize("order", ["aabb", "abab", "abba", "baba", "bbaa", "baab"])
-def test_two_writers_on_a_remote_store_give_one_of_theirs_or_damage_that_is_named(codec, x, order):
-    """Nothing locks a store under a URL: whoever reads it later must not take a mixture for sound."""
-    place, theirs = f"memory://two-writers/{order}.tcz", {"a": codec.encode(x[:400]), "b": codec.encode(x[300:])}
-    StoreWriter.create(place, codec, chunk_rows=128).close()
-    writers = {name: StoreWriter.open(place) for name in theirs}
-    steps = {name: iter((0, 1)) for name in theirs}
-    for name in order:  # the first commits whole chunks, the second the rest
-        if next(steps[name]) == 0:
-            writers[name].append(theirs[name], records(400))
-        else:
-            writers[name].finish()
-    store = taskcodec.open(place)
-    faults = store.verify()
-    if faults:
-        assert all("codes/c/" in fault or "samples/" in fault for fault in faults)
-        with pytest.raises(CorruptFileError, match="two-writers"):
-            store.symbols[:], store.ids
-    else:
-        assert any(np.array_equal(store.symbols[:], symbols) for symbols in theirs.values())
-        assert store.ids.tolist() == [record.id for record in records(400)]
 
 
 def test_a_remote_store_that_is_there_is_not_begun_again(codec, x):

@@ -41,6 +41,7 @@ from taskcodec.store.format.records import SCHEMA, coded
 from taskcodec.store.info import StoreInfo, measure
 from taskcodec.store.rows import Rows
 from taskcodec.store.symbols import Symbols
+from taskcodec.store.views.decoded import KEPT_BYTES
 from taskcodec.store.views.labels import numbers_of_labels
 from taskcodec.store.views.shares import Share
 
@@ -216,6 +217,8 @@ class Store:
         shuffle: bool = False,
         seed: int = 0,
         share: tuple[int, int] | None = None,
+        batch_size: int | None = None,
+        memory: int = KEPT_BYTES,
     ) -> Any:
         """A torch Dataset of (features, target).
 
@@ -225,30 +228,21 @@ class Store:
                 a DataLoader.
             target: "class": the index of the label among the data set's `classes`, in order (by number where all are
                 numbers), -1 where there is none. "number": the label as float32, NaN where there is none.
-            shuffle: of the iterable style: the chunks, and the samples inside each.
+            shuffle: of the iterable style: the chunks, and the samples of a few of them at a time.
             seed: of the shuffling.
             share: of the iterable style: (rank, ranks) instead of those that torch.distributed has, or else RANK and
                 WORLD_SIZE in the environment; (0, 1) gives every process all samples.
+            batch_size: of the iterable style: give ready batches, for a DataLoader with batch_size=None.
+            memory: bytes of decoded features that are kept for the next epoch, in each process; 0 keeps none.
 
-        Raises:
-            UsageError: another style or target, labels that are no numbers, what does not go with random access, and
-                where torch is not installed.
+        Raises UsageError: another style or target, labels that are no numbers, what does not go with random access,
+        and where torch is not installed.
         """
         with needing_packages():
-            from taskcodec.store.views.torch_data import IterableFeatures, MapFeatures
+            from taskcodec.store.views.torch_data import Streaming, data_set
 
-        if target not in ("class", "number"):
-            raise UsageError(f"target {target!r} is neither 'class' nor 'number'")
-        if style == "map":
-            if shuffle or share is not None:
-                raise UsageError(
-                    "style 'map' is shuffled and shared out by the DataLoader: give it shuffle=True, or a "
-                    "DistributedSampler, not store.torch"
-                )
-            return MapFeatures(self, target)
-        if style == "iterable":
-            return IterableFeatures(self, target, shuffle, seed, None if share is None else Share(*share))
-        raise UsageError(f"style {style!r} is neither 'map' nor 'iterable'")
+        streaming = Streaming(shuffle, seed, None if share is None else Share(*share), batch_size)
+        return data_set(self, style, target, streaming, memory)
 
     def info(self) -> StoreInfo:
         """Counts and sizes, from the files themselves."""
