@@ -77,11 +77,6 @@ Choose: TypeAlias = Callable[[Layer, Floats, Given], Symbols]
 """How symbols are chosen: of a layer, (n, k) latent and symbols of the layers that condition it -> (n, k) symbols."""
 
 
-def nearest(layer: Layer, latent: Floats, given: Given = ()) -> Symbols:
-    """The layer's own quantizer: each number of the latent on its own, whatever it costs."""
-    return layer.quantizer.quantize(latent)
-
-
 def columns_of(layers: Sequence[Layer]) -> int:
     """How many symbols a sample has in these layers."""
     return sum(layer.columns for layer in layers)
