@@ -39,7 +39,7 @@ from taskcodec.store.format.manifest import (
 from taskcodec.store.format.records import SCHEMA, coded
 from taskcodec.store.info import StoreInfo, measure
 from taskcodec.store.rows import Rows
-from taskcodec.store.symbols import Symbols
+from taskcodec.store.symbols import Symbols, ahead
 from taskcodec.store.verify import check_array, faults_of
 from taskcodec.store.views.decoded import KEPT_BYTES
 from taskcodec.store.views.labels import numbers_of_labels
@@ -216,9 +216,10 @@ class Store:
         return Rows(partial(self._gather, features), (len(self), width), dtype, self.manifest.chunk_rows)
 
     def batches(self) -> Iterator[npt.NDArray[np.float32]]:
-        """The features chunk by chunk, in order: constant memory for any number of samples."""
-        for index in range(self.manifest.chunks):
-            yield self.codec.decode(self._chunk(index), self.upto)
+        """The features chunk by chunk, in order: constant memory for any number of samples. A few are read ahead."""
+        codec, _ = self.codec, self._symbols  # made once, before the threads start
+        for rows in ahead(self._chunk, range(self.manifest.chunks), self._threads):
+            yield codec.decode(rows, self.upto)
 
     def to_numpy(self) -> npt.NDArray[np.float32]:
         """(n, d) features."""
