@@ -139,22 +139,25 @@ class Store:
     @cached_property
     def ids(self) -> npt.NDArray[np.str_]:
         """(n,) names of the samples; read-only, since the store keeps the array: change a copy."""
-        found = [np.array(names.to_pylist(), dtype=np.str_) for names in self._column("id")]
+        found = [np.array(names.to_pylist(), dtype=np.str_) for (names,) in self.tables("id")]
         return _read_only(np.concatenate([np.empty(0, np.str_), *found]))
 
     @cached_property
     def labels(self) -> npt.NDArray[np.object_] | None:
         """(n,) labels as text, None for samples without; None where no sample has one. Read-only, as `ids` are."""
-        columns = [(len(labels), labels.null_count, labels.to_pylist()) for labels in self._column("label")]
+        columns = [(len(labels), labels.null_count, labels.to_pylist()) for (labels,) in self.tables("label")]
         if all(length == nulls for length, nulls, _ in columns):
             return None
         return _read_only(np.array([label for *_, labels in columns for label in labels], dtype=object))
 
-    def _column(self, name: str) -> Iterator[pa.ChunkedArray]:
-        """A column of the samples' records, file by file."""
+    def tables(self, *columns: str, failures: bool = False) -> Iterator[pa.Table]:
+        """Some columns of `samples`, or with `failures` of `records`, a file of up to a million rows at a time.
+
+        Other columns are not read, where the place can give pieces of a file.
+        """
         with self._telling_changes():
-            for table in self._catalogue.tables([name, "status"]):
-                yield table[name].filter(coded(table))
+            for table in self._catalogue.tables({*columns, "status"}):
+                yield (table if failures else table.filter(coded(table))).select(list(columns))
 
     @cached_property
     def numeric_labels(self) -> npt.NDArray[np.float64]:
@@ -192,7 +195,7 @@ class Store:
         """
         labels = [label] if label is None or isinstance(label, str) else list(label)
         found, first = [np.empty(0, np.int64)], 0
-        for own in self._column("label"):
+        for (own,) in self.tables("label"):
             hit = pc.is_in(own, value_set=pa.array(labels, pa.string()))
             found.append(first + np.flatnonzero(hit.to_numpy()))
             first += len(own)
