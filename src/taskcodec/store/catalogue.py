@@ -95,13 +95,15 @@ class Catalogue:
 
     def _read_pieces(self, key: str, index: Index, pieces: Sequence[Piece]) -> pa.Buffer:
         """A file of which only some pieces, and its footer, are read; what lies between them is never looked at."""
-        found = np.zeros(index.records_bytes, np.uint8)
-        for start, length, crc in (*pieces, index.footer):
+        found = np.empty(0, np.uint8)
+        for start, length, crc in (index.footer, *pieces):
             data = self._blobs.get_range(key, start, length)
             if data is None:
                 raise CorruptFileError(f"{self._blobs.name}/{key}: missing")
             if len(data) != length or google_crc32c.value(data) != crc:
                 raise CorruptFileError(f"{self._blobs.name}/{key}: damaged (CRC-32C of {length} bytes from {start} on)")
+            if not len(found):  # the footer is where the file ends: so long it is
+                found = np.zeros(index.records_bytes, np.uint8)
             found[start : start + length] = np.frombuffer(data, np.uint8)
         return pa.py_buffer(found)
 

@@ -20,6 +20,8 @@ from taskcodec.errors import CorruptFileError
 
 MEAN = 256
 """Ids of a bucket, on average."""
+MAX_CAPACITY = 4096
+"""Of a bucket, at most: what one read may have to hold in memory."""
 FREE = 2**32 - 1
 GROUP_BITS = 3
 

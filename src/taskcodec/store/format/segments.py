@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from taskcodec.errors import CorruptFileError, FutureVersionError
 from taskcodec.store.backend import Blobs
-from taskcodec.store.format.buckets import Buckets, write_buckets
+from taskcodec.store.format.buckets import MAX_CAPACITY, Buckets, write_buckets
 from taskcodec.store.format.entries import Entry, entries_from_bytes, entries_to_bytes, entry_at
 from taskcodec.store.format.ids import key_of, order_of
 from taskcodec.store.format.manifest import (
@@ -41,6 +41,8 @@ VERSION = 1
 GROUP_CHUNKS = 128
 """Chunks whose records are a row group: few enough to read one for a single id, so many that columns are few pieces."""
 
+MAX_FOOTER = 2**26
+"""Bytes of the metadata of a Parquet file of records, at most."""
 Piece = tuple[int, int, int]
 """Where bytes lie in a file and how many they are, and their CRC-32C."""
 
@@ -204,6 +206,10 @@ def _check(index: Index, segment: Segment, chunk_rows: int) -> None:
     pieces = [index.footer, *(piece for pieces in index.columns.values() for piece in pieces)]
     if any(start + length > index.records_bytes for start, length, _ in pieces):
         raise ValueError("pieces beyond the end")
+    if sum(index.footer[:2]) != index.records_bytes or index.footer[1] > MAX_FOOTER:
+        raise ValueError("an invalid footer")
+    if index.buckets is not None and not (index.buckets.buckets and 0 < index.buckets.capacity <= MAX_CAPACITY):
+        raise ValueError("invalid buckets")
     lengths = {len(pieces) for pieces in index.columns.values()} | {len(index.firsts or ()) or index.groups}
     if lengths != {index.groups} or not set(SCHEMA.names) - {"note"} <= set(index.columns) <= set(SCHEMA.names):
         raise ValueError("invalid columns")
