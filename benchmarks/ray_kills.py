@@ -33,7 +33,9 @@ def command(source, place, options, workers=None):
 
 def start(arguments):
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    return subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    return subprocess.Popen(
+        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, text=True, errors="replace"
+    )
 
 
 def contents(place):
@@ -80,16 +82,21 @@ def kill_one(process, target, generator):
 
 def timed(arguments):
     started = time.monotonic()
-    if code := start(arguments).wait():
-        sys.exit(f"{' '.join(arguments)}: exit code {code}")
+    run = start(arguments)
+    said = run.communicate()[1]
+    if run.returncode:
+        sys.exit(f"{' '.join(arguments)}: exit code {run.returncode}: {said}")
     return time.monotonic() - started
 
 
 def finished(run, arguments, tries=5):
-    """Let a run end, and go on where it was stopped, as its user would; how many more runs that took."""
-    for again in range(tries):
-        if run.wait() == 0:
-            return again
+    """Let a run end, and go on where it was stopped, as its user would; what those said that failed."""
+    errors = []
+    for _ in range(tries):
+        said = run.communicate()[1]
+        if run.returncode == 0:
+            return errors
+        errors.append(said.strip()[-500:])
         run = start(arguments)
     sys.exit(f"{' '.join(arguments)}: not finished after {tries} runs")
 
@@ -118,7 +125,7 @@ def main():
         options = ("--chunk", str(asked.chunk))
         alone = timed(command(source, where("alone.tcz"), options))
         seconds = timed(command(source, where("whole.tcz"), options, asked.workers))
-        expected, targets, stores, reruns = contents(where("alone.tcz")), Counter(), [where("whole.tcz")], 0
+        expected, targets, stores, errors = contents(where("alone.tcz")), Counter(), [where("whole.tcz")], []
         while targets.total() < asked.kills:
             stores.append(where(f"killed-{len(stores)}.tcz"))
             arguments = command(source, stores[-1], options, asked.workers)
@@ -129,7 +136,7 @@ def main():
                 if kill_one(run, target, generator):
                     targets[target] += 1
                     run = start(arguments) if target == "command" else run
-            reruns += finished(run, arguments)
+            errors += finished(run, arguments)
         found = {
             "source": asked.source,
             "s3": asked.s3,
@@ -139,7 +146,7 @@ def main():
             "kills": dict(targets),
             "stores": len(stores),
             "same": sum(contents(store) == expected for store in stores),
-            "reruns_after_errors": reruns,
+            "errors_that_reruns_mended": errors,
             "verify": [line for store in stores for line in taskcodec.open(store).verify()],
         }
     print(json.dumps(found, indent=2))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,9 @@ import taskcodec
 from taskcodec.engines.encode.decide import EncodeOptions
 from taskcodec.engines.encode.execute import encode_job
 from taskcodec.engines.ray.engine import encode_on_ray
-from taskcodec.errors import BackboneError, SourceError
+from taskcodec.errors import BackboneError, ProcessError, SourceError
+from taskcodec.store.backend import open_blobs
+from tests import ROOT
 from tests.cli.commands import contents, run
 from tests.data.pictures import Eyes
 from tests.engines.encode.kills import committed, killed_at
@@ -125,6 +128,18 @@ def test_a_worker_that_is_killed_changes_nothing(tmp_path, photos):
     assert contents(tmp_path / "s.tcz") == contents(tmp_path / "alone.tcz")
 
 
+@pytest.mark.slow
+def test_a_picture_that_kills_whoever_reads_it_ends_the_run(tmp_path, photos):
+    codec = taskcodec.fit(np.random.default_rng(0).uniform(0, 255, (300, 4)).astype("f4"), bits=20)
+    flag = tmp_path / "flag"
+    flag.mkdir()
+    options = EncodeOptions(codec=codec, backbone=Deadly(str(flag), times=99), refit=False)
+    with pytest.raises(ProcessError, match="run the same command again") as raised:
+        encode_on_ray(str(photos), str(tmp_path / "s.tcz"), options, workers=1)
+    assert "\n" not in str(raised.value)
+    assert len(list(flag.iterdir())) == 4
+
+
 class Blind(Eyes):
     def __call__(self, batch):
         raise BackboneError("blind: sees nothing")
@@ -161,3 +176,39 @@ def test_a_command_that_is_killed_goes_on(tmp_path):
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["samples"] == 59_996
     assert contents(tmp_path / "s.tcz") == contents(tmp_path / "whole.tcz")
+
+
+@pytest.mark.slow
+def test_a_machine_that_is_lost_changes_nothing(tmp_path):
+    source = vectors(tmp_path / "x.npy", 30_000)
+    taskcodec.fit(low_rank(3000), bits=60).save(f"{source}.codec")
+    options = EncodeOptions(codec=f"{source}.codec", refit=False, chunk_rows=256)
+    encode_job(str(source), str(tmp_path / "alone.tcz"), options)
+    script = [sys.executable, "-m", "tests.engines.ray.lose_a_machine", str(source), str(tmp_path / "s.tcz")]
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    done = subprocess.run(script, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == "1"
+    assert contents(tmp_path / "s.tcz") == contents(tmp_path / "alone.tcz")
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_run_against_a_bucket(tmp_path, photos, s3):
+    """As they stand on docs/cluster.md, but for the bucket, and for the cluster, which is one that they start."""
+    shutil.copytree(photos, tmp_path / "photos")
+    shutil.copytree(photos / "places", tmp_path / "more" / "later")
+    page = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+    lines = [line for line in page.splitlines() if line.startswith("taskcodec ")]
+    assert [line.split()[1] for line in lines] == ["encode", "verify", "info", "encode"]
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    for line in lines:
+        words = line.replace("s3://stores", s3.url()).replace("ray:auto", "ray").split()
+        done = subprocess.run(
+            [sys.executable, "-m", *words], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    run("encode", tmp_path / "photos", tmp_path / "alone.tcz")
+    run("encode", tmp_path / "more", tmp_path / "alone.tcz", "--append")
+    blobs = open_blobs(s3.url("photos.tcz"))
+    alone = {path.as_posix(): data for path, data in contents(tmp_path / "alone.tcz").items()}
+    assert {key: blobs.get(key) for key in blobs.sizes()} == alone

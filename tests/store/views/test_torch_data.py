@@ -1,7 +1,12 @@
 """Torch data sets over a store, in loaders and in the processes of a run."""
 
+import json
 import multiprocessing
 import pickle
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -258,3 +263,19 @@ def test_two_processes_of_a_run(tmp_path):
         assert by_worker == rows
     assert sorted({*found[0][3], *found[1][3]}) == list(range(75))
     assert len({*found[0][3]} & {*found[1][3]}) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("lightning") is None, reason="needs lightning")
+@pytest.mark.parametrize("samples", [100, 101])
+def test_lightning_in_two_processes_sees_each_sample_once_an_epoch(tmp_path, samples):
+    stored(tmp_path / "x.tcz", [None] * samples)
+    script = [sys.executable, Path(__file__).with_name("two_ranks.py"), tmp_path / "x.tcz", tmp_path]
+    subprocess.run(script, check=True, timeout=300, cwd=tmp_path)
+    ranks = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
+    assert len(ranks[0]) == 7
+    for way, epochs in ranks[0].items():
+        for mine, others in zip(epochs, ranks[1][way], strict=True):
+            assert len(mine) == len(others) == -(-samples // 2), way
+            assert set(mine) | set(others) == set(range(samples)), way
+        assert len({tuple(rows) for rows in epochs}) == len(epochs) == 3, f"{way}: each epoch in another order"

@@ -49,7 +49,7 @@ def _coded(data: Any, held: list[Any], stretches: Sequence[Sequence[int]], worke
             batch_size=1,
             batch_format="pyarrow",
             compute=data.ActorPoolStrategy(size=min(workers.count, len(stretches))),
-            num_cpus=workers.cpus,
+            num_cpus=workers.cpus / 2,  # the workers of a machine that is lost then find room on the others
             num_gpus=workers.gpus or None,
             **_limits(data.Dataset.map_batches),
         )
