@@ -21,11 +21,11 @@ HELD_BACK = 4
 """Every so many-th sample chooses among laws."""
 FEW_DIMENSIONS = 10
 """Up to so many features components have all axes of their own, and laws are refined by gradients."""
-LEADING = 64
+LEADING = 128
 """Of more features so many leading coordinates do."""
-COMPONENTS = (4, 16, 64)
+COMPONENTS, WIDE_COMPONENTS = (4, 16, 64), (4, 16)
 SAMPLES_PER_COMPONENT = 20
-"""Mixtures that are tried, where there are so many samples for each component."""
+"""Mixtures of few features and of many that are tried, where there are so many samples for each component."""
 PRIORS = (0.1, 10.0)
 WIDE_PRIORS = (1.0,)
 """What the common covariance counts for: few features, many."""
@@ -79,7 +79,7 @@ class UpperBound:
         n, d = self._learned.shape
         few = d <= FEW_DIMENSIONS
         found: list[Candidate] = [lambda x, frame, slope: one_gaussian(frame, slope)]
-        for components in COMPONENTS:
+        for components in COMPONENTS if few else WIDE_COMPONENTS:
             if components * SAMPLES_PER_COMPONENT <= n:
                 for prior in PRIORS if few else WIDE_PRIORS:
                     found.append(_mixture(MixtureOptions(components, d if few else min(LEADING, d), prior)))
