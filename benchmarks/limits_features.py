@@ -32,9 +32,9 @@ def main():
     parser.add_argument("--bits", type=float, nargs="+", default=list(RATES))
     arguments = parser.parse_args()
     known = json.loads(arguments.output.read_text()) if arguments.output.exists() else []
-    for file in arguments.features:
-        x = few(np.load(file))
-        for companded, least in WAYS:
+    for companded, least in WAYS:
+        for file in arguments.features:
+            x = few(np.load(file))
             for bits in arguments.bits:
                 key = {"set": file.stem, "companded": companded, "least_error": least, "asked_bits": bits}
                 if any(key.items() <= row.items() for row in known):

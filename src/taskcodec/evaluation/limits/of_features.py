@@ -18,6 +18,7 @@ from taskcodec.errors import UsageError
 from taskcodec.fitting.closed_form.fit import EMPHASIS, fit
 from taskcodec.fitting.closed_form.inputs import checked
 from taskcodec.store import CHUNK_ROWS
+from taskcodec.theory.limits.copies import numbered
 from taskcodec.theory.limits.dual import MOST_DIMENSIONS, fit_dual, lower_point, tells
 from taskcodec.theory.limits.granular import granular_bits
 from taskcodec.theory.limits.laws import BITS, Floats, Law, Scores, at_distortion, upper_point
@@ -214,8 +215,7 @@ def limits_of_features(
 
 def _split(name: str, x: Features, plan: LimitsPlan) -> _Parts:
     """By samples that differ: copies of one lie on one side. Raises UsageError where there are too few."""
-    rows = np.ascontiguousarray(x).view(f"V{x.shape[1] * x.itemsize}").ravel()
-    own = np.unique(rows, return_inverse=True)[1]
+    own = numbered(x)
     count = int(own.max()) + 1
     if count < FEWEST:
         raise UsageError(f"{name}: limits need {FEWEST} samples or more that differ, found {count}")
@@ -240,9 +240,10 @@ def _point(measured: _Measured, parts: _Parts, bound: UpperBound) -> LimitPoint 
     distortion = float(measured.errors.mean())
     if not distortion > 0:
         return None
-    law, near = bound.law_for(distortion)
-    at = at_distortion(law, parts.tested, distortion, near)
-    if at is None:
+    for law, near in bound.laws_for(distortion):
+        if (at := at_distortion(law, parts.tested, distortion, near)) is not None:
+            break
+    else:
         return None
     scores, slope = at
     upper = upper_point(scores, slope)

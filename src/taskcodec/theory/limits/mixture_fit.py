@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from taskcodec.fitting.closed_form.leading import shrink
+from taskcodec.theory.limits.copies import numbered
 from taskcodec.theory.limits.laws import Floats, squared_distances
 from taskcodec.theory.limits.mixture import GaussianMixture
 
@@ -55,12 +56,13 @@ def frame_of(x: Floats) -> Frame:
     n, d = x.shape
     centre = x.mean(axis=0)
     basis = _axes(x - centre)
-    folds = min(FOLDS, n)
+    numbers = numbered(x)
+    folds = min(FOLDS, int(numbers.max()) + 1)
     own_variances = ((x - centre) @ basis).var(axis=0)
-    variances = own_variances if n > SURE * d else np.zeros(d)
-    if n <= SURE * d:
+    variances = own_variances if n > SURE * d or folds == 1 else np.zeros(d)
+    if n <= SURE * d and folds > 1:
         for fold in range(folds):
-            own = np.arange(n) % folds == fold
+            own = numbers % folds == fold
             others = x[~own]
             middle = others.mean(axis=0)
             variances += (((x[own] - middle) @ _axes(others - middle)) ** 2).sum(axis=0) / n

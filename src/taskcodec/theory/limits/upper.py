@@ -5,13 +5,14 @@
 What the bound is then evaluated on must be other samples still.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import numpy as np
 
 from taskcodec.theory.limits.blahut_arimoto import GRID, grid_law
 from taskcodec.theory.limits.closed_forms import water_level
+from taskcodec.theory.limits.copies import numbered
 from taskcodec.theory.limits.laws import Floats, Law, at_distortion
 from taskcodec.theory.limits.mixture import GaussianMixture
 from taskcodec.theory.limits.mixture_fit import Frame, MixtureOptions, fit_mixture, frame_of, one_gaussian
@@ -31,16 +32,21 @@ WIDE_PRIORS = (1.0,)
 """What the common covariance counts for: few features, many."""
 ROUNDS = 2
 """The slope that gives a distortion depends on the law, and it on the slope: so often one follows the other."""
+FINER = 8
+"""Slopes, each four times the last, at which water-filling is tried where the best law has no reproductions so near."""
 
 Candidate = Callable[[Floats, Frame, float], Law]
 
 
 class UpperBound:
-    """Laws for samples (n, d), n at least 8, in double precision."""
+    """Laws for samples (n, d), 8 or more, in double precision."""
 
     def __init__(self, samples: Floats) -> None:
         self.samples = samples
-        back = np.arange(len(samples)) % HELD_BACK == HELD_BACK - 1
+        numbers = numbered(samples)
+        if numbers.max() < HELD_BACK:  # a source of a few values: copies are what it is made of
+            numbers = np.arange(len(samples))
+        back = numbers % HELD_BACK == HELD_BACK - 1
         self._learned, self._chosen_on = samples[~back], samples[back]
 
     @cached_property
@@ -65,6 +71,14 @@ class UpperBound:
             slope = near[1]
             law = candidate(self.samples, self.frame, slope)
         return law, slope
+
+    def laws_for(self, distortion: float) -> Iterator[tuple[Law, float]]:
+        """The best law and its slope; then others, for samples that are further from all of its reproductions."""
+        law, slope = self.law_for(distortion)
+        yield law, slope
+        for _ in range(FINER):
+            yield one_gaussian(self.frame, slope), slope
+            slope *= 4
 
     def _best(self, slope: float) -> Candidate:
         """The candidate that is best on samples held back from it."""
