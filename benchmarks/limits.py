@@ -83,7 +83,7 @@ def bounded(samples, held_out, draw, distortion, bits, slope):
         "fit_seconds": round(time.perf_counter() - started, 1),
     }
     if x.shape[1] <= MOST_DIMENSIONS:
-        found = lower_point(fit_dual(x, law, slope), others[:20_000], 0.0)
+        found = lower_point(fit_dual(x, law, slope), others[:50_000], 0.0)
         row |= {"lower_nats": found.rate_bits / BITS, "lower_error_nats": found.error_bits / BITS}
     return row
 

@@ -24,7 +24,7 @@ def sphere(dimension, noise=0.0):
 
 
 KNOWN = {
-    "gaussian, 2": (gaussian(PLANE), lambda d: gaussian_bits(PLANE, d), (0.2, 2 / 3, 2.0)),
+    "gaussian, 2": (gaussian(PLANE), lambda d: gaussian_bits(PLANE, d), (0.2, 2 / 3)),
     "gaussian, 20": (
         gaussian(1 / np.arange(1, 21)),
         lambda d: gaussian_bits(1 / np.arange(1, 21), d),

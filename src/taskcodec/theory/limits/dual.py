@@ -25,7 +25,7 @@ from taskcodec.theory.limits.laws import BITS, VALUES_AT_ONCE, Floats, Law, squa
 
 MOST_DIMENSIONS = 10
 """Of more features nothing is left of the bound."""
-BATCHES, LEAST_BATCH, MOST_BATCH = 5, 100, 4000
+BATCHES, LEAST_BATCH, MOST_BATCH = 5, 100, 10_000
 """Inner means that are averaged, at least, and samples that each has, at least and at most."""
 BROAD = (1.0, 2.0, 3.0)
 SHARES = (0.05, 0.2, 0.5, 0.8)
