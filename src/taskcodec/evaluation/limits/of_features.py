@@ -148,9 +148,17 @@ class _Measured:
 
 
 @dataclass(frozen=True, eq=False)
-class _Parts:
-    """What is fitted and what is held out, as features and in the domain of errors."""
+class Parts:
+    """What is fitted and what is held out, as features and in the domain of errors.
 
+    Attributes:
+        first: (n,) whether a sample is among those that fit.
+        fitted, held: features.
+        learned, tested: the same in the domain of errors.
+        companding: into that domain.
+    """
+
+    first: npt.NDArray[np.bool_]
     fitted: Features
     held: Features
     learned: Floats
@@ -176,7 +184,7 @@ def limits_of_features(
     n, d = x.shape
     if d > MOST_FEATURES:
         raise UsageError(f"{name}: limits are for at most {MOST_FEATURES:,} features, found {d:,}")
-    parts = _split(name, x, plan)
+    parts = split(name, x, plan)
     bound = UpperBound(parts.learned)
     rates = sorted(plan.bits) or [min(1.0, MOST_PER_FEATURE * d / RATES[-1]) * rate for rate in RATES]
     emphasis, notes, points = 0.0 if plan.least_error else EMPHASIS, list[str](), list[LimitPoint]()
@@ -213,7 +221,7 @@ def limits_of_features(
     )
 
 
-def _split(name: str, x: Features, plan: LimitsPlan) -> _Parts:
+def split(name: str, x: Features, plan: LimitsPlan) -> Parts:
     """By samples that differ: copies of one lie on one side. Raises UsageError where there are too few."""
     own = numbered(x)
     count = int(own.max()) + 1
@@ -223,10 +231,10 @@ def _split(name: str, x: Features, plan: LimitsPlan) -> _Parts:
     first = np.isin(own, order[: math.ceil(FITTED * count)])
     companding = choose_companding(x) if plan.companded else "identity"
     whole = compand(x, companding).astype(np.float64)
-    return _Parts(x[first], x[~first], whole[first], whole[~first], companding)
+    return Parts(first, x[first], x[~first], whole[first], whole[~first], companding)
 
 
-def _measured(codec: Codec, parts: _Parts, kind: str, asked: float | None) -> _Measured:
+def _measured(codec: Codec, parts: Parts, kind: str, asked: float | None) -> _Measured:
     symbols = codec.encode_features(parts.held)
     decoded = compand(codec.decode(symbols), parts.companding)
     errors = ((parts.tested - decoded) ** 2).sum(axis=1)
@@ -235,7 +243,7 @@ def _measured(codec: Codec, parts: _Parts, kind: str, asked: float | None) -> _M
     return _Measured(kind, asked, codec.costs(symbols), errors, 8 * size / len(symbols))
 
 
-def _point(measured: _Measured, parts: _Parts, bound: UpperBound) -> LimitPoint | None:
+def _point(measured: _Measured, parts: Parts, bound: UpperBound) -> LimitPoint | None:
     """The codec's point, and the bounds at its error; None where no law reaches it."""
     distortion = float(measured.errors.mean())
     if not distortion > 0:
@@ -272,7 +280,7 @@ def _error_of_difference(measured: _Measured, scores: Scores, slope: float) -> f
     return float(each.std(ddof=1)) / math.sqrt(len(each)) if len(each) > 1 else math.inf
 
 
-def _lower(law: Law, slope: float, parts: _Parts, distortion: float) -> tuple[float, float] | None:
+def _lower(law: Law, slope: float, parts: Parts, distortion: float) -> tuple[float, float] | None:
     if not tells(parts.tested.shape[1], len(parts.tested)):
         return None
     found = lower_point(fit_dual(parts.learned, law, slope), parts.tested, distortion)

@@ -17,7 +17,7 @@ from scipy.special import logsumexp, xlogy
 from taskcodec.errors import UsageError
 from taskcodec.theory.limits.laws import BITS, Floats, Scores, log_of, upper_point
 
-POINTS, STEPS = 256, 200
+POINTS, STEPS = 512, 100
 """Points at the start, at most, and steps."""
 CERTAIN = 1e-6
 """How much of the mean is in each point: a class that is ruled out would cost without end where it comes."""
@@ -45,6 +45,7 @@ class PosteriorLaw:
 
     points: Floats
     weights: Floats
+    method: str = "information bottleneck"
 
     def scores(self, x: Floats, slope: float) -> Scores:
         """(n, c) posteriors -> what they give; the distortion in nats."""

@@ -25,6 +25,10 @@ SCALES = (0.05, 20.0)
 """How much less or more than the common covariance that of a component may be."""
 
 
+GUARDS, GUARD = (1.0, 4.0), 0.002
+"""Broad components, in covariances of the source, and the weight of each."""
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """Coordinates in which samples are uncorrelated.
@@ -119,7 +123,21 @@ def fit_mixture(x: Floats, frame: Frame, slope: float, options: MixtureOptions) 
         if before - nats < ENOUGH * z.shape[1]:
             break
         before, law = nats, _maximised(z, shares, frame, slope, options)
-    return law
+    return _guarded(law, frame, slope)
+
+
+def _guarded(law: GaussianMixture, frame: Frame, slope: float) -> GaussianMixture:
+    """With broad components mixed in, for samples like none before: none takes more than log(1 / GUARD) above those."""
+    k, r = len(GUARDS), law.axes.shape[1]
+    broad = np.maximum(np.outer(GUARDS, frame.variances) - 1 / (2 * slope), 0.0)
+    return GaussianMixture(
+        law.centre,
+        law.basis,
+        np.concatenate([(1 - k * GUARD) * law.weights, np.full(k, GUARD)]),
+        np.concatenate([law.means, np.zeros((k, len(law.centre)))]),
+        np.concatenate([law.axes, np.broadcast_to(np.eye(r), (k, r, r))]),
+        np.concatenate([law.variances, broad]),
+    )
 
 
 def _maximised(z: Floats, shares: Floats, frame: Frame, slope: float, options: MixtureOptions) -> GaussianMixture:

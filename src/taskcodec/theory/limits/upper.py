@@ -62,15 +62,14 @@ class UpperBound:
         """The best law found at about this distortion, above 0, and its slope."""
         slope = 0.5 / water_level(self.frame.variances, distortion)
         candidate = self._best(slope)
-        law = candidate(self.samples, self.frame, slope)
         for _ in range(ROUNDS):
-            # The law's own samples tell the slope: a little off, which costs next to nothing.
-            near = at_distortion(law, self.samples, distortion, slope)
+            # On samples that did not fit the law: on its own the error is less.
+            learned = candidate(self._learned, self._learned_frame, slope)
+            near = at_distortion(learned, self._chosen_on, distortion, slope)
             if near is None:
                 break
             slope = near[1]
-            law = candidate(self.samples, self.frame, slope)
-        return law, slope
+        return candidate(self.samples, self.frame, slope), slope
 
     def laws_for(self, distortion: float) -> Iterator[tuple[Law, float]]:
         """The best law and its slope; then others, for samples that are further from all of its reproductions."""
