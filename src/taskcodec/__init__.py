@@ -7,8 +7,9 @@
 (32,)
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from taskcodec.lazy import lazily
 
 if TYPE_CHECKING:
     __version__: str
@@ -49,16 +50,12 @@ _HOMES = {
     "open": "taskcodec.api.stores",
 }
 
+# Imported when asked for, so that the command line can answer Ctrl-C before the libraries are loaded.
+_find = lazily(__name__, _HOMES)
+
 
 def __getattr__(name: str) -> Any:
-    # Imported when asked for, so that the command line can answer Ctrl-C before the libraries are loaded.
-    if name == "__version__":
-        return _version()
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+    return _version() if name == "__version__" else _find(name)
 
 
 def _version() -> str:

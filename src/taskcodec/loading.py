@@ -5,7 +5,7 @@ from pathlib import Path
 
 from taskcodec.codec import Codec
 from taskcodec.container.file import MAX_BYTES
-from taskcodec.errors import CorruptFileError, ForeignFileError, SourceError, unreadable
+from taskcodec.errors import CorruptFileError, ForeignFileError, SourceError, as_name, unreadable
 from taskcodec.store.backend import is_zip, open_blobs
 from taskcodec.store.format.manifest import CODEC_KEY
 
@@ -18,6 +18,7 @@ def load_codec(path: str | Path) -> Codec:
 
     Raises SourceError when there is no such file; ForeignFileError, FutureVersionError, CorruptFileError as found.
     """
+    as_name("a codec", path, "the name of its file, of a store, or of a bundled codec")
     if str(path) in BUNDLED and not Path(path).exists():
         data = resources.files("taskcodec").joinpath(f"bundled/{path}.codec").read_bytes()
         return Codec.from_bytes(data, name=f"bundled codec {path}")
@@ -25,12 +26,15 @@ def load_codec(path: str | Path) -> Codec:
     if "://" in str(path) or file.is_dir() or (file.is_file() and is_zip(file)):
         found = open_blobs(path if "://" in str(path) else file).get(CODEC_KEY)
         if found is None:
-            raise ForeignFileError(f"{path}: without {CODEC_KEY}, it is not a taskcodec store")
+            raise ForeignFileError(f"{path}: neither a taskcodec store (no {CODEC_KEY} in it) nor a codec")
         return Codec.from_bytes(found, name=f"{path}/{CODEC_KEY}")
     try:
         if file.stat().st_size > MAX_BYTES:
             raise CorruptFileError(f"{path}: larger than any codec (at most {MAX_BYTES} bytes)")
         return Codec.from_bytes(file.read_bytes(), name=str(path))
+    except ForeignFileError as error:
+        words = "neither a taskcodec codec (a safetensors file with our manifest) nor a store (a folder, .zip or URL)"
+        raise ForeignFileError(f"{path}: {words}") from error
     except FileNotFoundError as error:
         names = ", ".join(BUNDLED)
         raise SourceError(f"{path}: no such codec file, nor a bundled codec ({names})") from error

@@ -5,6 +5,12 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
+from taskcodec.cli.main import VERBS
+
+VERB_NAMES = [verb.__name__ for verb in VERBS.values()]
+
 
 def test_interrupted(place, tmp_path):
     os.mkfifo(tmp_path / "slow.csv")  # the command waits for a writer
@@ -31,3 +37,48 @@ def test_interrupted_while_the_libraries_load(tmp_path):
         [sys.executable, "-m", "taskcodec", "--help"], env=environment, capture_output=True, text=True
     )
     assert (found.returncode, found.stderr) == (130, "taskcodec: interrupted\n")
+
+
+SLOW = {
+    *("torch", "torchvision", "lightning", "kornia", "sklearn", "scipy", "pandas", "matplotlib", "PIL", "onnxruntime"),
+    *(
+        "zarr",
+        "numcodecs",
+        "fsspec",
+        "rich",
+        "pyarrow.dataset",
+        "taskcodec.data",
+        "taskcodec.engines",
+        "taskcodec.fitting",
+    ),
+}
+"""What takes long to import, and is of no use to who only asks."""
+ARRAYS = {"numpy", "pyarrow", "taskcodec.codec", "taskcodec.store"}
+
+
+def loaded(*arguments):
+    """The modules that a command has loaded when it ends."""
+    script = f"""
+import sys
+sys.argv = ["taskcodec", *{list(map(str, arguments))!r}]
+from taskcodec.cli.entry import run
+try:
+    run()
+except SystemExit as ended:
+    assert not ended.code
+print(*sys.modules, file=sys.stderr)
+"""
+    return set(
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stderr.split()
+    )
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), *((verb, "--help") for verb in VERB_NAMES)])
+def test_help_loads_no_library(arguments):
+    assert not loaded(*arguments) & (SLOW | ARRAYS)
+
+
+def test_info_loads_only_what_reads_a_manifest_and_its_codec(place):
+    for options in ((), ("--json",), ("--failures",)):
+        assert not loaded("info", place / "x.tcz", *options) & SLOW
+    assert not loaded("info", "lite0") & SLOW

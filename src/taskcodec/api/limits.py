@@ -16,7 +16,7 @@ from taskcodec.errors import SourceError, StorageError, UsageError
 from taskcodec.evaluation.limits.of_features import Limits, LimitsPlan, limits_of_features
 from taskcodec.evaluation.limits.plot import write_plot
 from taskcodec.evaluation.survival.of_store import is_store
-from taskcodec.evaluation.survival.raw_features import raw_of_store
+from taskcodec.evaluation.survival.raw_features import Making, raw_of_store
 
 
 def limits(
@@ -52,7 +52,7 @@ def limits(
     name, of, raw = str(source), *(None if one is None else str(one) for one in (of, raw))
     if is_store(name):
         store = finished_store(there(name))
-        features = raw_of_store(store, raw, of, device=plan.device, progress=progress).features
+        features = raw_of_store(store, raw, of, Making(device=plan.device), progress).features
         return limits_of_features(name, features, plan, store.codec, progress)
     if of is not None or raw is not None:
         raise UsageError(f"{name}: --raw and --source go with a store")

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.engines.encode.places import finished_store
 from taskcodec.errors import SourceError, UnfinishedWarning
 from taskcodec.store import Store
 
@@ -31,6 +30,8 @@ def decode(place: Any) -> npt.NDArray[np.float32]:
 
     Raises SourceError where the store is unfinished, and what `open` and reading raise.
     """
+    from taskcodec.engines.encode.places import finished_store
+
     with finished_store(there(place)) as store:
         return store.to_numpy()
 

@@ -1,16 +1,19 @@
 """What a store or a codec is, in words for people and in plain values for machines."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from taskcodec.cli.output import human_bytes, times_smaller
-from taskcodec.codec import Codec
-from taskcodec.loading import BUNDLED
-from taskcodec.store import StoreInfo
-from taskcodec.store.backend import is_zip
+
+if TYPE_CHECKING:
+    from taskcodec.codec import Codec
+    from taskcodec.store import StoreInfo
 
 
 def is_codec(place: str) -> bool:
+    from taskcodec.loading import BUNDLED
+    from taskcodec.store.backend import is_zip
+
     path = Path(place)
     if place in BUNDLED and not path.exists():
         return True
@@ -19,7 +22,7 @@ def is_codec(place: str) -> bool:
     return not is_zip(path)
 
 
-def codec_info(place: str, codec: Codec) -> dict[str, Any]:
+def codec_info(place: str, codec: "Codec") -> dict[str, Any]:
     return {
         "kind": "codec",
         "path": place,
@@ -34,7 +37,7 @@ def codec_info(place: str, codec: Codec) -> dict[str, Any]:
     }
 
 
-def codec_lines(place: str, codec: Codec) -> list[str]:
+def codec_lines(place: str, codec: "Codec") -> list[str]:
     content = codec_info(place, codec)
     g_a = codec.g_a
     own = None if g_a is None else f"its own {g_a.name}, of {'images' if codec.inputs is None else 'vectors'}"
@@ -55,7 +58,7 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def info_lines(place: str, info: StoreInfo) -> list[str]:
+def info_lines(place: str, info: "StoreInfo") -> list[str]:
     rate = ", ".join(filter(None, (f"{info.bits_per_sample:.1f} bits a sample", times_smaller(info.ratio))))
     return [
         f"{place}: {info.samples} samples, {info.failures} not coded" + (" (unfinished)" * (info.state != "complete")),
@@ -66,7 +69,7 @@ def info_lines(place: str, info: StoreInfo) -> list[str]:
     ]
 
 
-def _codec_words(info: StoreInfo) -> str:
+def _codec_words(info: "StoreInfo") -> str:
     """What the codec is and keeps, where it was measured."""
     words = f"{info.fingerprint[:12]}, fitted here" if info.fitted else info.fingerprint[:12]
     if info.variance_kept is None or info.cosine is None:

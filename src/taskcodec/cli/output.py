@@ -7,38 +7,26 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Task as RichTask
-from rich.text import Text
 
 from taskcodec.cli.exit_codes import BROKEN_PIPE
-from taskcodec.engines.encode.local import Progress as Report
 from taskcodec.errors import StorageError
+
+if TYPE_CHECKING:
+    from taskcodec.engines.encode.local import Progress as Report
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON")]
 
 
-class _Rate(TextColumn):
-    def __init__(self) -> None:
-        super().__init__("")
-
-    def render(self, task: RichTask) -> Text:
-        return Text("" if task.speed is None else f"{task.speed:.0f}/s")
-
-
 @contextmanager
-def progress_bar(title: str) -> Iterator[Report]:
+def progress_bar(title: str) -> "Iterator[Report]":
     """A bar with rate and time left; silent where stderr is no terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate())
-    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-    with Progress(*columns, *times, console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task(title, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    from taskcodec.cli.bar import drawn_bar
+
+    with drawn_bar(title) as report:
+        yield report
 
 
 def show(result: Any, as_json: bool, lines: list[str]) -> None:
@@ -62,8 +50,10 @@ def tell(notes: Iterable[str]) -> None:
 
 
 def printable(line: str) -> str:
-    """Control characters as escapes: names of files come from anywhere, and must not drive the terminal."""
-    return "".join(repr(c)[1:-1] if unicodedata.category(c) == "Cc" else c for c in line)
+    """Escapes of control characters and of what is no text: names of files come from anywhere, and must not drive the
+    terminal, nor end the command that prints them.
+    """
+    return "".join(repr(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cs") else c for c in line)
 
 
 def human_bytes(number: float) -> str:

@@ -42,17 +42,24 @@ def encode(
     chunk: Annotated[int, typer.Option(help="Samples in a chunk", min=1, max=2**20)] = 1024,
     truncated: TruncatedOption = "keep",
     device: DeviceOption = None,
+    engine: Annotated[
+        str,
+        typer.Option("--engine", help="local, or ray[:ADDRESS]: the workers of a Ray cluster, or of one started here"),
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option(help="Workers of the cluster; default: as many as it has room for", min=1)
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
     """Encode images or features into a store; run the same command again to resume."""
+    from taskcodec.engines.choose import encode_with
     from taskcodec.engines.encode.decide import EncodeOptions
-    from taskcodec.engines.encode.execute import encode_job
 
     options = EncodeOptions(
         codec, backbone, bits, labels, quality, fit, refit, append, overwrite, chunk, device, truncated
     )
     with progress_bar("encoding") as report:
-        found = encode_job(source, store, options, report)
+        found = encode_with(engine, workers, source, store, options, report)
     info, shift = found.store.info(), found.shift
     lines = info_lines(store, info)
     if info.failures:

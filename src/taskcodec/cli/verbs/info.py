@@ -5,8 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from taskcodec import load_codec
-from taskcodec import open as open_store
 from taskcodec.cli.describe import codec_info, codec_lines, info_lines, is_codec
 from taskcodec.cli.output import JsonOption, show
 from taskcodec.errors import UsageError
@@ -22,6 +20,9 @@ def info(
     json_: JsonOption = False,
 ) -> None:
     """Print counts, sizes and rates of a store, or what a codec is."""
+    from taskcodec import load_codec
+    from taskcodec import open as open_store
+
     if is_codec(place):
         if failures:
             raise UsageError(f"--failures: {place} is a codec, and has no samples; name a store, or leave it out")

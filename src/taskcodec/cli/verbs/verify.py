@@ -4,8 +4,6 @@ from typing import Annotated
 
 import typer
 
-from taskcodec import load_codec
-from taskcodec import open as open_store
 from taskcodec.cli.describe import is_codec
 from taskcodec.cli.output import JsonOption, show
 
@@ -14,6 +12,9 @@ EXAMPLE = "Example: taskcodec verify photos.tcz"
 
 def verify(place: Annotated[str, typer.Argument(help="Store or codec")], json_: JsonOption = False) -> None:
     """Check every byte that is read; exit code 0 only if all are sound."""
+    from taskcodec import load_codec
+    from taskcodec import open as open_store
+
     if is_codec(place):
         load_codec(place)
         faults: list[str] = []
