@@ -15,13 +15,14 @@ import numpy.typing as npt
 from taskcodec.codec import Codec
 from taskcodec.coding import encode_block
 from taskcodec.errors import UsageError
-from taskcodec.fitting import fit
+from taskcodec.fitting.closed_form.fit import EMPHASIS, fit
 from taskcodec.fitting.closed_form.inputs import checked
 from taskcodec.store import CHUNK_ROWS
-from taskcodec.theory.limits.dual import fit_dual, lower_point, says_something
+from taskcodec.theory.limits.copies import numbered
+from taskcodec.theory.limits.dual import MOST_DIMENSIONS, fit_dual, lower_point, tells
 from taskcodec.theory.limits.granular import granular_bits
 from taskcodec.theory.limits.laws import BITS, Floats, Law, Scores, at_distortion, upper_point
-from taskcodec.theory.limits.upper import UpperBound
+from taskcodec.theory.limits.upper import FEW_DIMENSIONS, UpperBound
 from taskcodec.transforms.companding import CompandingKind, choose_companding, compand
 
 Features = npt.NDArray[np.float32]
@@ -35,8 +36,8 @@ FEWEST, MOST_FEATURES = 16, 4096
 """Samples that differ, and features."""
 FITTED = 0.75
 METHOD = (
-    "upper bound: the best of laws of reproductions fitted to {fitted} samples (reverse water-filling, Gaussian mixtures "
-    "by EM{few}), evaluated on {held} others"
+    "upper bound: the best of laws of reproductions fitted to {fitted} samples (reverse water-filling, Gaussian "
+    "mixtures by EM{few}), evaluated on {held} others"
 )
 FEW_METHODS = ", Wasserstein gradient descent, Blahut-Arimoto on a grid up to 2 features"
 NO_LOWER = (
@@ -147,9 +148,17 @@ class _Measured:
 
 
 @dataclass(frozen=True, eq=False)
-class _Parts:
-    """What is fitted and what is held out, as features and in the domain of errors."""
+class Parts:
+    """What is fitted and what is held out, as features and in the domain of errors.
 
+    Attributes:
+        first: (n,) whether a sample is among those that fit.
+        fitted, held: features.
+        learned, tested: the same in the domain of errors.
+        companding: into that domain.
+    """
+
+    first: npt.NDArray[np.bool_]
     fitted: Features
     held: Features
     learned: Floats
@@ -175,14 +184,14 @@ def limits_of_features(
     n, d = x.shape
     if d > MOST_FEATURES:
         raise UsageError(f"{name}: limits are for at most {MOST_FEATURES:,} features, found {d:,}")
-    parts = _split(name, x, plan)
+    parts = split(name, x, plan)
     bound = UpperBound(parts.learned)
     rates = sorted(plan.bits) or [min(1.0, MOST_PER_FEATURE * d / RATES[-1]) * rate for rate in RATES]
-    notes, points = list[str](), list[LimitPoint]()
+    emphasis, notes, points = 0.0 if plan.least_error else EMPHASIS, list[str](), list[LimitPoint]()
     jobs: list[tuple[str, float | None]] = [("store", None)] * (own is not None) + [("fitted", rate) for rate in rates]
     for done, (kind, rate) in enumerate(jobs):
         try:
-            codec = _fitted(parts, rate, plan) if rate is not None else own
+            codec = own if rate is None else fit(parts.fitted, bits=rate, emphasis=emphasis)
         except UsageError as error:
             notes.append(f"{rate:g} bits: {error}")
             continue
@@ -205,21 +214,16 @@ def limits_of_features(
         held_out=held,
         errors_of="square roots of features" if parts.companding == "sqrt" else "features",
         variance=float(((parts.tested - parts.learned.mean(axis=0)) ** 2).sum(axis=1).mean()),
-        method=METHOD.format(fitted=f"{fitted:,}", held=f"{held:,}", few=FEW_METHODS if d <= FEW else ""),
+        method=METHOD.format(fitted=f"{fitted:,}", held=f"{held:,}", few=FEW_METHODS if d <= FEW_DIMENSIONS else ""),
         lower=_words_of_lower(d, held),
         points=tuple(sorted(points, key=lambda point: point.codec_bits)),
         notes=tuple(notes),
     )
 
 
-FEW = 10
-"""Features up to which those methods are tried."""
-
-
-def _split(name: str, x: Features, plan: LimitsPlan) -> _Parts:
+def split(name: str, x: Features, plan: LimitsPlan) -> Parts:
     """By samples that differ: copies of one lie on one side. Raises UsageError where there are too few."""
-    rows = np.ascontiguousarray(x).view(f"V{x.shape[1] * x.itemsize}").ravel()
-    own = np.unique(rows, return_inverse=True)[1]
+    own = numbered(x)
     count = int(own.max()) + 1
     if count < FEWEST:
         raise UsageError(f"{name}: limits need {FEWEST} samples or more that differ, found {count}")
@@ -227,14 +231,10 @@ def _split(name: str, x: Features, plan: LimitsPlan) -> _Parts:
     first = np.isin(own, order[: math.ceil(FITTED * count)])
     companding = choose_companding(x) if plan.companded else "identity"
     whole = compand(x, companding).astype(np.float64)
-    return _Parts(x[first], x[~first], whole[first], whole[~first], companding)
+    return Parts(first, x[first], x[~first], whole[first], whole[~first], companding)
 
 
-def _fitted(parts: _Parts, rate: float, plan: LimitsPlan) -> Codec:
-    return fit(parts.fitted, bits=rate, **({"emphasis": 0.0} if plan.least_error else {}))
-
-
-def _measured(codec: Codec, parts: _Parts, kind: str, asked: float | None) -> _Measured:
+def _measured(codec: Codec, parts: Parts, kind: str, asked: float | None) -> _Measured:
     symbols = codec.encode_features(parts.held)
     decoded = compand(codec.decode(symbols), parts.companding)
     errors = ((parts.tested - decoded) ** 2).sum(axis=1)
@@ -243,14 +243,15 @@ def _measured(codec: Codec, parts: _Parts, kind: str, asked: float | None) -> _M
     return _Measured(kind, asked, codec.costs(symbols), errors, 8 * size / len(symbols))
 
 
-def _point(measured: _Measured, parts: _Parts, bound: UpperBound) -> LimitPoint | None:
+def _point(measured: _Measured, parts: Parts, bound: UpperBound) -> LimitPoint | None:
     """The codec's point, and the bounds at its error; None where no law reaches it."""
     distortion = float(measured.errors.mean())
     if not distortion > 0:
         return None
-    law, near = bound.law_for(distortion)
-    at = at_distortion(law, parts.tested, distortion, near)
-    if at is None:
+    for law, near in bound.laws_for(distortion):
+        if (at := at_distortion(law, parts.tested, distortion, near)) is not None:
+            break
+    else:
         return None
     scores, slope = at
     upper = upper_point(scores, slope)
@@ -279,15 +280,15 @@ def _error_of_difference(measured: _Measured, scores: Scores, slope: float) -> f
     return float(each.std(ddof=1)) / math.sqrt(len(each)) if len(each) > 1 else math.inf
 
 
-def _lower(law: Law, slope: float, parts: _Parts, distortion: float) -> tuple[float, float] | None:
-    if not says_something(parts.tested.shape[1], len(parts.tested)):
+def _lower(law: Law, slope: float, parts: Parts, distortion: float) -> tuple[float, float] | None:
+    if not tells(parts.tested.shape[1], len(parts.tested)):
         return None
     found = lower_point(fit_dual(parts.learned, law, slope), parts.tested, distortion)
     return found.rate_bits, found.error_bits
 
 
 def _words_of_lower(dimension: int, held: int) -> str:
-    if says_something(dimension, held):
+    if tells(dimension, held):
         return "lower bound: Csiszar's dual on samples that fitted nothing; 0 where it says nothing"
     few = f"{held:,} samples held out are too few"
-    return NO_LOWER.format(why=f"{dimension:,} features are too many" if dimension > FEW else few)
+    return NO_LOWER.format(why=f"{dimension:,} features are too many" if dimension > MOST_DIMENSIONS else few)

@@ -16,7 +16,7 @@ from scipy.special import logsumexp
 from taskcodec.errors import UsageError
 from taskcodec.theory.limits.laws import BITS, Floats, PointLaw, log_of, squared_distances
 
-ITERATIONS, ENOUGH = 20000, 1e-9
+ITERATIONS, ENOUGH = 20_000, 1e-7
 """At most so many; they end where none changes F by more than the second number, in nats, within TRIED of them."""
 TRIED = 20
 GRID = {1: 400, 2: 40}

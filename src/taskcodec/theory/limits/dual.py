@@ -6,8 +6,9 @@ For any positive function u and slope lambda
 
 (Csiszar, "On an extremum problem of information theory", 1974). With k samples in the inner mean the supremum is too
 large in the mean, never too small, which errs on the safe side; the logarithm is replaced by a tangent at a point a
-that other samples gave, -log c >= 1 - log a - c / a, so that means of samples stay on the safe side too (Yang and Mandt,
-"Towards empirical sandwich bounds on the rate-distortion function", ICLR 2022).
+that other samples gave, -log c >= 1 - log a - c / a, so that means of samples stay on the safe side too (Yang and
+Mandt, "Towards empirical sandwich bounds on the rate-distortion function", ICLR 2022). Its peaks are climbed to from
+the best samples: that no higher one is missed is what practice says, not a theorem.
 
 The best u is that of the mixture, exp(-F), with a broad Gaussian mixed in: else a lone sample far out, where u is tiny,
 rules the supremum. Since one sample's own term in the mean is at least 1 / (k u), no such estimate exceeds log k in
@@ -24,7 +25,7 @@ from taskcodec.theory.limits.laws import BITS, VALUES_AT_ONCE, Floats, Law, squa
 
 MOST_DIMENSIONS = 10
 """Of more features nothing is left of the bound."""
-BATCHES, LEAST_BATCH, MOST_BATCH = 5, 100, 4000
+BATCHES, LEAST_BATCH, MOST_BATCH = 5, 100, 10_000
 """Inner means that are averaged, at least, and samples that each has, at least and at most."""
 BROAD = (1.0, 2.0, 3.0)
 SHARES = (0.05, 0.2, 0.5, 0.8)
@@ -79,7 +80,7 @@ def fit_dual(x: Floats, law: Law, slope: float) -> Dual:
     batches, duals = _batches(x)[:2], list[Dual]()
     few = [batch[: len(batch) // 4 + 1] for batch in batches]
     for broad in BROAD:
-        precision = np.linalg.inv(broad * covariance)
+        precision: Floats = np.asarray(np.linalg.inv(broad * covariance), dtype=np.float64)
         duals += [Dual(law, slope, centre, precision, share) for share in SHARES]
 
     def value(dual: Dual) -> float:
@@ -101,7 +102,7 @@ def lower_point(dual: Dual, x: Floats, distortion: float) -> LowerPoint:
     return LowerPoint(max(rate, 0.0) * BITS, float(np.std(values, ddof=1)) / math.sqrt(len(values)) * BITS)
 
 
-def says_something(dimension: int, held_out: int) -> bool:
+def tells(dimension: int, held_out: int) -> bool:
     """Whether the bound is worth reckoning."""
     return dimension <= MOST_DIMENSIONS and held_out >= BATCHES * LEAST_BATCH
 

@@ -5,13 +5,14 @@
 What the bound is then evaluated on must be other samples still.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import numpy as np
 
 from taskcodec.theory.limits.blahut_arimoto import GRID, grid_law
 from taskcodec.theory.limits.closed_forms import water_level
+from taskcodec.theory.limits.copies import numbered
 from taskcodec.theory.limits.laws import Floats, Law, at_distortion
 from taskcodec.theory.limits.mixture import GaussianMixture
 from taskcodec.theory.limits.mixture_fit import Frame, MixtureOptions, fit_mixture, frame_of, one_gaussian
@@ -21,26 +22,31 @@ HELD_BACK = 4
 """Every so many-th sample chooses among laws."""
 FEW_DIMENSIONS = 10
 """Up to so many features components have all axes of their own, and laws are refined by gradients."""
-LEADING = 64
+LEADING = 128
 """Of more features so many leading coordinates do."""
-COMPONENTS = (4, 16, 64)
+COMPONENTS, WIDE_COMPONENTS = (4, 16, 64), (4, 16)
 SAMPLES_PER_COMPONENT = 20
-"""Mixtures that are tried, where there are so many samples for each component."""
+"""Mixtures of few features and of many that are tried, where there are so many samples for each component."""
 PRIORS = (0.1, 10.0)
 WIDE_PRIORS = (1.0,)
 """What the common covariance counts for: few features, many."""
 ROUNDS = 2
 """The slope that gives a distortion depends on the law, and it on the slope: so often one follows the other."""
+FINER = 8
+"""Slopes, each four times the last, at which water-filling is tried where the best law has no reproductions so near."""
 
 Candidate = Callable[[Floats, Frame, float], Law]
 
 
 class UpperBound:
-    """Laws for samples (n, d), n at least 8, in double precision."""
+    """Laws for samples (n, d), 8 or more, in double precision."""
 
     def __init__(self, samples: Floats) -> None:
         self.samples = samples
-        back = np.arange(len(samples)) % HELD_BACK == HELD_BACK - 1
+        numbers = numbered(samples)
+        if numbers.max() < HELD_BACK:  # a source of a few values: copies are what it is made of
+            numbers = np.arange(len(samples))
+        back = numbers % HELD_BACK == HELD_BACK - 1
         self._learned, self._chosen_on = samples[~back], samples[back]
 
     @cached_property
@@ -56,15 +62,22 @@ class UpperBound:
         """The best law found at about this distortion, above 0, and its slope."""
         slope = 0.5 / water_level(self.frame.variances, distortion)
         candidate = self._best(slope)
-        law = candidate(self.samples, self.frame, slope)
         for _ in range(ROUNDS):
-            # The law's own samples tell the slope: a little off, which costs next to nothing.
-            near = at_distortion(law, self.samples, distortion, slope)
+            # On samples that did not fit the law: on its own the error is less.
+            learned = candidate(self._learned, self._learned_frame, slope)
+            near = at_distortion(learned, self._chosen_on, distortion, slope)
             if near is None:
                 break
             slope = near[1]
-            law = candidate(self.samples, self.frame, slope)
-        return law, slope
+        return candidate(self.samples, self.frame, slope), slope
+
+    def laws_for(self, distortion: float) -> Iterator[tuple[Law, float]]:
+        """The best law and its slope; then others, for samples that are further from all of its reproductions."""
+        law, slope = self.law_for(distortion)
+        yield law, slope
+        for _ in range(FINER):
+            yield one_gaussian(self.frame, slope), slope
+            slope *= 4
 
     def _best(self, slope: float) -> Candidate:
         """The candidate that is best on samples held back from it."""
@@ -79,7 +92,7 @@ class UpperBound:
         n, d = self._learned.shape
         few = d <= FEW_DIMENSIONS
         found: list[Candidate] = [lambda x, frame, slope: one_gaussian(frame, slope)]
-        for components in COMPONENTS:
+        for components in COMPONENTS if few else WIDE_COMPONENTS:
             if components * SAMPLES_PER_COMPONENT <= n:
                 for prior in PRIORS if few else WIDE_PRIORS:
                     found.append(_mixture(MixtureOptions(components, d if few else min(LEADING, d), prior)))

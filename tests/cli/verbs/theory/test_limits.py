@@ -1,0 +1,58 @@
+"""`taskcodec limits`."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.cli.commands import refused, run
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("limits")
+    np.save(folder / "x.npy", np.random.default_rng(0).normal(size=(300, 12)).astype("f4"))
+    np.save(folder / "same.npy", np.ones((40, 12), "f4"))
+    return folder
+
+
+def test_json_has_the_points(place):
+    found = json.loads(run("limits", place / "x.npy", "--bits", "10,20", "--json").stdout)
+    assert found["dimension"] == 12
+    assert found["samples"] == 300
+    assert "upper bound" in found["method"]
+    assert len(found["points"]) == 2
+    for point in found["points"]:
+        assert 0 < point["rate_upper_bits"] < point["codec_bits"]
+        assert point["rate_lower_bits"] is None
+        assert point["distortion"] > 0
+
+
+def test_lines_and_files(place, tmp_path):
+    told = run("limits", place / "x.npy", "--bits", "20", "-o", tmp_path / "out").stdout
+    assert "above the best known bound" in told
+    assert "granular loss" in told
+    assert "no lower bound" in told
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"limits.json", "limits.svg"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("same.npy",), 2, "16 samples or more that differ"),
+        (("x.npy", "--bits", "many"), 2, "128,512"),
+        (("x.npy", "--bits", "-3"), 2, "--bits must be positive"),
+        (("x.npy", "--bits", ""), 2, "empty name"),
+        (("none.npy",), 1, "none.npy"),
+        (("x.npy", "--source", "x.npy"), 2, "go with a store"),
+        (("x.npy", "--backbone", "lite0"), 2, "--backbone lite0"),
+    ],
+)
+def test_one_clear_line(place, arguments, code, says):
+    refused(place, "limits", place / arguments[0], *arguments[1:], code=code, says=[says])
+
+
+def test_an_output_that_is_a_file(place, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    refused(place, "limits", place / "x.npy", "--bits", "20", "-o", tmp_path / "out", code=1, says=["out"])
+    assert (tmp_path / "out").read_text() == "mine"

@@ -1,0 +1,105 @@
+"""Codecs beside the bounds, on samples that fitted neither."""
+
+import math
+
+import numpy as np
+import pytest
+
+from taskcodec.errors import MismatchError, UsageError
+from taskcodec.evaluation.limits.of_features import LimitsPlan, limits_of_features
+from taskcodec.fitting import fit
+from taskcodec.theory.limits.closed_forms import gaussian_bits
+
+D = 24
+VARIANCES = 4.0 / np.arange(1, D + 1)
+
+
+def gaussian(n, seed=0):
+    return (np.random.default_rng(seed).standard_normal((n, D)) * np.sqrt(VARIANCES)).astype("f4")
+
+
+def test_a_gaussian_source():
+    """What a codec takes above R(D) is what cubic cells cost, and what its fit of so few samples does."""
+    found = limits_of_features("g", gaussian(4000), LimitsPlan((20.0, 40.0, 60.0), least_error=True))
+    assert (found.dimension, found.samples, found.fitted, found.held_out) == (D, 4000, 3000, 1000)
+    assert found.variance == pytest.approx(VARIANCES.sum(), rel=0.1)
+    for point, asked in zip(found.points, (20, 40, 60), strict=True):
+        true = gaussian_bits(VARIANCES, point.distortion)
+        assert true - 3 * point.rate_upper_error_bits < point.rate_upper_bits
+        assert point.rate_upper_bits < true + 3 * point.rate_upper_error_bits + 0.5
+        assert point.codec_bits == pytest.approx(asked, rel=0.05)
+        assert point.above_bits == pytest.approx(point.codec_bits - point.rate_upper_bits)
+        assert point.above_percent == pytest.approx(100 * point.above_bits / point.rate_upper_bits)
+        assert 0 < point.granular_bits < D * 0.2547
+        assert point.above_bits == pytest.approx(point.granular_bits, abs=0.6 + 3 * point.above_error_bits)
+        assert point.above_error_bits < point.rate_upper_error_bits  # the samples are the same
+        assert point.rate_lower_bits is None
+    assert "24 features are too many" in found.lower
+
+
+def test_a_lower_bound_where_it_says_something():
+    x = (np.random.default_rng(0).standard_normal((4000, 2)) * [1.4, 0.8]).astype("f4")
+    (point,) = limits_of_features("g", x, LimitsPlan((3.0,))).points
+    true = gaussian_bits([1.96, 0.64], point.distortion)
+    assert 0.4 * true < point.rate_lower_bits < true + 3 * point.rate_lower_error_bits
+    assert point.rate_lower_bits <= point.rate_upper_bits < point.codec_bits
+
+
+def test_a_codec_that_is_there():
+    x = gaussian(600)
+    own = fit(x, bits=30)
+    found = limits_of_features("g", x, LimitsPlan((30.0,)), own)
+    assert {point.codec for point in found.points} == {"store", "fitted"}
+    assert any("may look too good" in note for note in found.notes)
+
+
+def test_square_roots():
+    x = gaussian(800) ** 2
+    raw, roots = (limits_of_features("g", x, LimitsPlan((40.0,), companded=c)) for c in (False, True))
+    assert (raw.errors_of, roots.errors_of) == ("features", "square roots of features")
+    assert roots.variance < raw.variance
+    assert limits_of_features("g", -x, LimitsPlan((40.0,), companded=True)).errors_of == "features"
+
+
+def test_copies_lie_on_one_side():
+    """Else a bound that was fitted to what it is evaluated on would be far too low."""
+    x = np.repeat(gaussian(40), 10, axis=0)
+    (point,) = limits_of_features("g", x, LimitsPlan((30.0,))).points
+    assert point.rate_upper_bits > gaussian_bits(VARIANCES, point.distortion) - 3 * point.rate_upper_error_bits
+
+
+@pytest.mark.parametrize("n", [16, 60])
+def test_fewer_samples_than_features(n):
+    x = np.random.default_rng(0).normal(size=(n, 200)).astype("f4")
+    for point in limits_of_features("g", x, LimitsPlan((100.0, 400.0))).points:
+        assert math.isfinite(point.rate_upper_bits)
+        assert point.rate_upper_bits > gaussian_bits(np.ones(200), point.distortion) - 4 * point.rate_upper_error_bits
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "says"),
+    [
+        (np.ones((50, 4)), UsageError, "16 samples or more that differ, found 1"),
+        (np.ones((1, 4)), UsageError, "found 1"),
+        (np.tile(np.eye(4), (9, 1)), UsageError, "found 4"),
+        (np.full((30, 4), np.nan), MismatchError, "NaN"),
+        (np.ones((0, 4)), MismatchError, "one feature vector or more"),
+        (np.eye(20, 5000), UsageError, "at most 4,096 features, found 5,000"),
+    ],
+)
+def test_odd_sources(x, error, says):
+    with pytest.raises(error, match=says):
+        limits_of_features("odd", x.astype("f4"))
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_units_do_not_matter(scale):
+    (usual,), (other,) = (limits_of_features("g", c * gaussian(400), LimitsPlan((30.0,))).points for c in (1, scale))
+    assert other.distortion == pytest.approx(usual.distortion * scale**2, rel=0.02)
+    assert other.above_percent == pytest.approx(usual.above_percent, abs=2)
+
+
+def test_a_rate_that_is_none():
+    for rate in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(UsageError, match="--bits must be positive"):
+            LimitsPlan((rate,))

@@ -1,0 +1,42 @@
+"""The least rate of a task, and codecs beside it."""
+
+import numpy as np
+import pytest
+
+from taskcodec.errors import UsageError
+from taskcodec.evaluation.limits.of_features import LimitsPlan
+from taskcodec.evaluation.limits.of_tasks import limits_of_task
+
+D = 40
+
+
+def clusters(n, spread, classes=4, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, classes, n)
+    return (4 * np.eye(classes, D)[y] + spread * rng.normal(size=(n, D))).astype("f4"), y
+
+
+def test_classes_take_few_bits():
+    x, y = clusters(600, 1.3)
+    found = limits_of_task(x, [f"class {c}" for c in y], LimitsPlan((12.0, 40.0)))
+    assert (found.classes, found.fitted, found.held_out) == (4, 450, 150)
+    assert found.log_loss_bits < 0.5
+    assert 1.3 < found.information_bits <= 2.0
+    coarse, fine = found.points
+    assert fine.excess_bits < coarse.excess_bits
+    for point in found.points:
+        assert 0 < point.rate_upper_bits < 4
+        # Data processing: what is left of the information is carried by that many bits at least.
+        assert (
+            point.rate_upper_bits > found.information_bits - point.excess_bits - 3 * point.rate_upper_error_bits - 0.1
+        )
+        assert point.codec_bits > point.rate_upper_bits
+
+
+@pytest.mark.parametrize(
+    ("y", "says"),
+    [([0] * 100, "two classes"), ([0, 1], "need as many labels, found 2"), ([0] * 99 + [1], "samples of each")],
+)
+def test_labels_that_are_no_task(y, says):
+    with pytest.raises(UsageError, match=says):
+        limits_of_task(clusters(100, 1.0)[0], y)
