@@ -14,6 +14,7 @@ _EXTRAS = {
     **dict.fromkeys(("timm", "open_clip", "transformers", "torchvision", "onnxruntime"), "backbones"),
     **dict.fromkeys(("faiss", "bjontegaard"), "evaluation"),
     **dict.fromkeys(("torchmetrics", "pycocotools", "ai_edge_litert"), "dense"),
+    **dict.fromkeys(("pillow_jxl", "lepton_jpeg_python"), "layers"),
 }
 """Which extra brings a package; `images` brings all others ..."""
 _ALONE = {"pandas"}
