@@ -63,10 +63,6 @@ def drawn(labels, size, generator):
     return rows[:size]
 
 
-def rate_of(codec, features):
-    return float(codec.code_length(codec.encode(features)).mean())
-
-
 def stored(features, quality):
     """The store that `taskcodec encode` makes of them: its codec, decoded features, and counts."""
     with TemporaryDirectory() as folder:
@@ -107,7 +103,7 @@ def measure(name, x, y, size, quality, bundled):
                 entry = found.setdefault((kind, part), {"lost": [], "raw": [], "bits": [], "store": [], "codec": []})
                 entry["lost"].append(lost)
                 entry["raw"].append(before)
-                entry["bits"].append(info.bits_per_sample if (kind, part) == ("default", "own") else rate_of(one, raw))
+                entry["bits"].append(info.bits_per_sample if (kind, part) == ("default", "own") else one.rate_of(raw))
                 entry["store"].append(info.store_bytes / len(rows) if (kind, part) == ("default", "own") else np.nan)
                 entry["codec"].append(codec.provenance["method"] if kind == "default" else "")
     result = []

@@ -23,3 +23,19 @@ def data_dir():
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder} (set TASKCODEC_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def _s3_server():
+    """One server for all tests of a process; see `tests/s3.py`."""
+    pytest.importorskip("moto")
+    from tests.s3 import s3_server
+
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(_s3_server):
+    """An S3 server on loopback, with an empty bucket for this test."""
+    return _s3_server.new_bucket()

@@ -296,6 +296,8 @@ def test_a_packet_takes_about_24_bits_more_than_the_rate(bits):
     x = (rng.normal(size=(2000, 32)) @ rng.normal(size=(32, 64)) + rng.normal(size=(2000, 64))).astype("f4")
     codec = taskcodec.fit(x, bits=bits)
     rate = codec.code_length(codec.encode(x))
+    assert codec.rate_of(x) == pytest.approx(rate.mean(), rel=1e-12)
+    assert codec.rate_of(x) == pytest.approx(bits, rel=0.02)
     more = 8.0 * np.array([len(packet) for packet in codec.compress(x)]) - rate
     assert 22.5 < more.mean() < 25.5
     assert more.max() < 31

@@ -16,7 +16,7 @@ from tests import ROOT as REPOSITORY
 ROOT = Path(taskcodec.__file__).parent
 FLOORS = [
     {"errors", "lazy"},
-    {"atomic", "coding", "samples"},
+    {"atomic", "coding", "names", "samples"},
     {"container"},
     {"transforms", "quantization", "entropy_models", "distortions"},
     {"layer"},
@@ -42,6 +42,7 @@ OUTSIDE = {
     "store": {"numpy", "zarr", "pyarrow", "fsspec", "google_crc32c"},
     "atomic": set(),
     "loading": set(),
+    "names": set(),
     "quantization": {"numpy"},
     "entropy_models": {"numpy"},
     "container": {"numpy", "safetensors"},
@@ -69,6 +70,7 @@ TORCH_FREE = [
         "loading.py",
         "atomic.py",
         "errors.py",
+        "names.py",
         "samples.py",
     ),
 ]

@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from taskcodec.errors import StorageError
+from taskcodec.errors import StorageError, check_kind
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """A path beside `path` to write to; it replaces `path` where all went well and is removed where not.
 
-    Raises StorageError, naming the file, where the disk is full or the place cannot be written.
+    Raises StorageError, naming the file, where the disk is full or the place cannot be written, and UsageError where it
+    is not named.
     """
+    check_kind("the file to write", path, (str, os.PathLike), "named")
     target = Path(os.path.realpath(path))  # where `path` is a link, what it leads to is replaced
     temporary = target.with_name(f".{target.name}.partial")
     try:

@@ -14,21 +14,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from taskcodec.atomic import replacing
-from taskcodec.codec_parts import has_own_runs, layer_manifest, layer_tensors, read_layer
+from taskcodec.codec_parts import (
+    DOMAINS,
+    Domain,
+    layer_manifest,
+    layers_tensors,
+    oldest_version,
+    read_layers,
+    usual_domain,
+)
 from taskcodec.coding import decode_sample, encode_sample
 from taskcodec.coding.packet import join_layers, split_layers
 from taskcodec.coding.symbol_model import Symbols
 from taskcodec.container import file as codec_file
-from taskcodec.container.upgrade import LAYERED, domain_of, flattened, json_object, upgraded
+from taskcodec.container.upgrade import LAYERED, flattened, json_object, upgraded
 from taskcodec.errors import CorruptFileError, MismatchError, UsageError, needing_packages
 from taskcodec.layer import (
-    BASE,
     Choose,
     Floats,
     Layer,
@@ -38,13 +45,9 @@ from taskcodec.layer import (
 )
 from taskcodec.samples import are_images, as_features, batch_of, preprocessed, settled, stacked
 from taskcodec.search.nearest import nearest
-from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.chain import Chain
 from taskcodec.transforms.networks.carried import Network, Networks
 from taskcodec.transforms.spec import BackboneSpec
-
-Domain = Literal["vectors", "images"]
-DOMAINS = ("vectors", "images")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -87,8 +90,7 @@ class Codec:
         cls, base: Layer, backbone: BackboneSpec | None = None, provenance: Mapping[str, Any] | None = None
     ) -> "Codec":
         """A codec of one layer. What it takes follows from its backbone and networks: images, or vectors."""
-        domain = _domain_of(base, backbone)
-        return cls(domain, (base,), backbone, {} if provenance is None else provenance)
+        return cls(usual_domain(base, backbone), (base,), backbone, {} if provenance is None else provenance)
 
     def __getstate__(self) -> dict[str, Any]:
         # Running networks cannot all be pickled, and lie on a device; a copy makes its own.
@@ -173,7 +175,7 @@ class Codec:
 
         Symbols are those of all layers, or of those alone that this one needs, side by side.
         """
-        s, needed = np.asarray(symbols, dtype=np.int32), self.needed(upto)
+        s, needed = _whole(symbols), self.needed(upto)
         given = needed if s.ndim == 2 and s.shape[1] == columns_of(needed) else self.layers
         parts, decoded = self.by_layer(s, given), dict[str, Floats]()
         for layer in needed:
@@ -191,15 +193,19 @@ class Codec:
 
     def costs(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """(n, columns) symbols -> bits of an ideal coder for each of them."""
-        parts = self.by_layer(np.asarray(symbols, dtype=np.int32))
+        parts = self.by_layer(_whole(symbols))
         found = [layer.model.costs(parts[layer.name], given_of(layer, parts)) for layer in self.layers]
         return np.concatenate(found, axis=1)
 
     def code_length(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """(n, columns) symbols -> (n,) bits a sample of an ideal coder."""
-        parts = self.by_layer(np.asarray(symbols, dtype=np.int32))
+        parts = self.by_layer(_whole(symbols))
         found = [layer.model.code_length(parts[layer.name], given_of(layer, parts)) for layer in self.layers]
         return found[0] if len(found) == 1 else np.sum(found, axis=0)
+
+    def rate_of(self, features: Any) -> float:
+        """Bits that an ideal coder takes of (n, d) features, n >= 1, a sample in the mean. Raises as `encode` does."""
+        return float(self.code_length(self.encode_features(features)).mean())
 
     def compress(self, sample: Any) -> Any:
         """One sample -> bytes, or many samples -> a list of bytes.
@@ -229,7 +235,7 @@ class Codec:
         if isinstance(data, bytes | bytearray | memoryview):
             return self.decompress([data], upto)[0]
         needed = self.needed(upto)
-        symbols = [self._symbols_of(bytes(item), needed) for item in data]
+        symbols = [self._symbols_of(packet, needed) for packet in _packets(data)]
         return self.decode(np.concatenate(symbols) if symbols else np.empty((0, columns_of(needed)), np.int32), upto)
 
     def packets(self, symbols: Symbols) -> list[bytes]:
@@ -334,7 +340,7 @@ class Codec:
 
     def _content(self) -> tuple[dict[str, Any], codec_file.Tensors]:
         """Manifest and tensors of the file."""
-        version = self._version
+        version = oldest_version(self.domain, self.layers, self.backbone)
         manifest = {
             "format": codec_file.FORMAT,
             "version": version,
@@ -343,25 +349,8 @@ class Codec:
             "backbone": None if self.backbone is None else self.backbone.content(),
             "provenance": dict(self.provenance),
         }
-        # safetensors writes the buffer as it lies: it must lie in C order.
-        tensors = {
-            f"{place}/{key}": np.ascontiguousarray(tensor)
-            for place, layer in enumerate(self.layers)
-            for key, tensor in layer_tensors(layer, version).items()
-        }
+        tensors = layers_tensors(self.layers, version)
         return (manifest, tensors) if version >= LAYERED else flattened(manifest, tensors, version)
-
-    @property
-    def _version(self) -> int:
-        """The oldest version of the format that can express this codec."""
-        base, transform = self.base, self.base.transform
-        alone = len(self.layers) == 1 and base.name == BASE and isinstance(transform, AffineTransform | Chain)
-        placed = self.backbone is not None and self.backbone.found_at
-        if not alone or placed or self.domain != _domain_of(base, self.backbone):
-            return LAYERED
-        if base.model.sharing is not None or transform.affine.axes is not None or transform.affine.unit_norm:
-            return 3
-        return 1 if self.networks is None and base.model.plain is not None and not has_own_runs(base) else 2
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str = "codec") -> "Codec":
@@ -375,10 +364,7 @@ class Codec:
             backbone = manifest["backbone"]
             return cls(
                 domain=manifest["domain"],
-                layers=tuple(
-                    read_layer(described, _of_place(place, tensors))
-                    for place, described in enumerate(manifest["layers"])
-                ),
+                layers=read_layers(manifest["layers"], tensors),
                 backbone=None if backbone is None else BackboneSpec(**backbone),
                 provenance=json_object(manifest["provenance"]),
             )
@@ -388,13 +374,22 @@ class Codec:
             raise CorruptFileError(f"{name}: {error}") from error
 
 
-def _of_place(place: int, tensors: codec_file.Tensors) -> codec_file.Tensors:
-    prefix = f"{place}/"
-    return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+def _whole(symbols: npt.ArrayLike) -> Symbols:
+    """Raises MismatchError on what is no array of numbers."""
+    try:
+        return np.asarray(symbols, dtype=np.int32)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise MismatchError(f"symbols should be an (n, columns) array of integers: {error}") from error
 
 
-def _domain_of(base: Layer, backbone: BackboneSpec | None) -> Domain:
-    """What the older files, which do not say what samples are, are read as."""
-    networks = base.transform.networks.manifest() if isinstance(base.transform, Chain) else None
-    found = domain_of(None if backbone is None else backbone.content(), networks)
-    return "images" if found == "images" else "vectors"
+def _packets(data: Any) -> list[bytes]:
+    """Raises MismatchError on what is no sequence of packets."""
+    item: Any = data
+    try:
+        found = list[bytes]()
+        for item in data:
+            found.append(bytes(memoryview(item)))
+        return found
+    except TypeError as error:
+        words = "a packet is bytes, and many are a sequence of them"
+        raise MismatchError(f"{words}: found {type(item).__name__}") from error

@@ -5,25 +5,68 @@ model             <-> tables, and of tables that columns share their numbers
 quantizer         <-> points, and their runs where these are not the tables'          sketch   <-> sketch
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
 from taskcodec.coding import read_model
 from taskcodec.container.file import Tensors, finite_tensor, flat_tensor
-from taskcodec.container.upgrade import json_object
+from taskcodec.container.upgrade import LAYERED, domain_of, json_object
 from taskcodec.errors import CorruptFileError
-from taskcodec.layer import Layer, Transform
+from taskcodec.layer import BASE, Layer, Transform
 from taskcodec.quantization.uniform import Runs, UniformQuantizer
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.axes import Axes
 from taskcodec.transforms.chain import Chain
 from taskcodec.transforms.networks.carried import Networks
 from taskcodec.transforms.residual import Residual
+from taskcodec.transforms.spec import BackboneSpec
 
+Domain = Literal["vectors", "images"]
+DOMAINS = ("vectors", "images")
 COMPACT = 3
 """The version from which on files leave out scales of 1, and keep a centre in 16 bits where they hold it."""
+
+
+def usual_domain(base: Layer, backbone: BackboneSpec | None) -> Domain:
+    """What the older files, which do not say what samples are, are read as."""
+    networks = base.transform.networks.manifest() if isinstance(base.transform, Chain) else None
+    found = domain_of(None if backbone is None else backbone.content(), networks)
+    return "images" if found == "images" else "vectors"
+
+
+def oldest_version(domain: Domain, layers: Sequence[Layer], backbone: BackboneSpec | None) -> int:
+    """The oldest version of the format that can express a codec."""
+    base = layers[0]
+    transform = base.transform
+    alone = len(layers) == 1 and base.name == BASE and isinstance(transform, AffineTransform | Chain)
+    placed = backbone is not None and backbone.found_at
+    if not alone or placed or domain != usual_domain(base, backbone):
+        return LAYERED
+    if base.model.sharing is not None or transform.affine.axes is not None or transform.affine.unit_norm:
+        return COMPACT
+    networks = isinstance(transform, Chain)
+    return 1 if not networks and base.model.plain is not None and not has_own_runs(base) else 2
+
+
+def layers_tensors(layers: Sequence[Layer], version: int) -> Tensors:
+    """What the file holds of all layers, each by its place and a slash."""
+    return {
+        f"{place}/{key}": np.ascontiguousarray(tensor)  # safetensors writes the buffer as it lies
+        for place, layer in enumerate(layers)
+        for key, tensor in layer_tensors(layer, version).items()
+    }
+
+
+def read_layers(described: Sequence[Mapping[str, Any]], tensors: Tensors) -> tuple[Layer, ...]:
+    """Invert `layer_manifest` and `layers_tensors`; raises what `read_layer` does."""
+    found = list[Layer]()
+    for place, one in enumerate(described):
+        prefix = f"{place}/"
+        own = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+        found.append(read_layer(one, own))
+    return tuple(found)
 
 
 def layer_manifest(layer: Layer, version: int) -> dict[str, Any]:

@@ -4,8 +4,11 @@ Every message is one line that names the file (or argument), what was expected a
 can print it as it is. Code that catches `TaskcodecError` catches all of them.
 """
 
-from collections.abc import Collection, Iterator
+import os
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Real
+from typing import Any
 
 TERMINATED = 143
 """The exit code that shells give a command that SIGTERM ended."""
@@ -84,6 +87,29 @@ def check_one_of(what: str, value: object, known: Collection[str], fault: type[T
     if value not in known:
         found = shortened(value) if isinstance(value, str) else value
         raise fault(f"{what} must be one of {', '.join(known)}, found {found!r}")
+
+
+def check_kind(what: str, value: object, kinds: type | tuple[type, ...], expected: str) -> None:
+    """Raise UsageError unless an argument is of the kind that is expected, in words."""
+    if not isinstance(value, kinds):
+        raise UsageError(f"{what} must be {expected}, found {type(value).__name__}")
+
+
+def check_number(what: str, value: object) -> None:
+    """Raise UsageError unless an argument is a number, or None."""
+    check_kind(what, value, (Real, type(None)), "a number")
+
+
+def as_name(what: str, value: object, expected: str = "the name of a file or folder") -> str:
+    """A name as text, of text or a path. Raises UsageError on anything else."""
+    check_kind(what, value, (str, os.PathLike), expected)
+    assert isinstance(value, str | os.PathLike)
+    return os.fsdecode(value)
+
+
+def listed(given: Any) -> list[Any]:
+    """One or several, as a list; what is no sequence stands alone."""
+    return [given] if isinstance(given, str | bytes) or not isinstance(given, Sequence) else list(given)
 
 
 def unreadable(what: object, error: Exception) -> SourceError:

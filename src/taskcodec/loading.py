@@ -5,7 +5,7 @@ from pathlib import Path
 
 from taskcodec.codec import Codec
 from taskcodec.container.file import MAX_BYTES
-from taskcodec.errors import CorruptFileError, ForeignFileError, SourceError, unreadable
+from taskcodec.errors import CorruptFileError, ForeignFileError, SourceError, as_name, unreadable
 from taskcodec.store.backend import is_zip, open_blobs
 from taskcodec.store.format.manifest import CODEC_KEY
 
@@ -18,6 +18,7 @@ def load_codec(path: str | Path) -> Codec:
 
     Raises SourceError when there is no such file; ForeignFileError, FutureVersionError, CorruptFileError as found.
     """
+    as_name("a codec", path, "the name of its file, of a store, or of a bundled codec")
     if str(path) in BUNDLED and not Path(path).exists():
         data = resources.files("taskcodec").joinpath(f"bundled/{path}.codec").read_bytes()
         return Codec.from_bytes(data, name=f"bundled codec {path}")

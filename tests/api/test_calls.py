@@ -1,18 +1,21 @@
 """The package's own names: what commands do is one call of them, with the same result."""
 
+import io
 import json
 import os
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from zarr.storage import MemoryStore
 
 import taskcodec
-from taskcodec.errors import SourceError, UsageError
+from taskcodec.errors import SourceError, TaskcodecError, UsageError
 from taskcodec.evaluation.survival.of_store import StorePlan
 from taskcodec.store import SampleRecord, StoreWriter, pack_zip
 from tests.api.conftest import D
@@ -67,6 +70,76 @@ def test_evaluate_gives_the_rows_of_the_command(folder):
         plan=replace(plan, kinds="classification"),
     )
     assert [row.value for row in named.rows] == [row.value for row in found.rows]
+
+
+STRANGE = {
+    "array": np.zeros((20, D), np.float32),
+    "none": None,
+    "paths": [Path("x.npy"), Path("y.npy")],
+    "image": Image.new("RGB", (9, 9)),
+    "bytes": b"x.npy",
+    "number": 3,
+    "table": {"x": 1},
+    "file": io.BytesIO(b"x"),
+    "nothing": "",
+}
+NAMED = {
+    "encode": lambda folder, given: taskcodec.encode(STRANGE["array"], given),
+    "open": lambda folder, given: taskcodec.open(given),
+    "decode": lambda folder, given: taskcodec.decode(given),
+    "load_codec": lambda folder, given: taskcodec.load_codec(given),
+    "features": lambda folder, given: taskcodec.features(given),
+    "fit_source": lambda folder, given: taskcodec.fit_source(given),
+    "evaluate": lambda folder, given: taskcodec.evaluate(given),
+    "benchmark": lambda folder, given: taskcodec.benchmark(given, folder / "out"),
+    "save": lambda folder, given: taskcodec.load_codec(folder / "x.tcz").save(given),
+    "to_parquet": lambda folder, given: taskcodec.open(folder / "x.tcz").to_parquet(given),
+}
+"""Calls that take a name there."""
+OPTIONS = {
+    "source of evaluate": lambda folder, given: taskcodec.evaluate(folder / "x.tcz", source=given),
+    "raw of evaluate": lambda folder, given: taskcodec.evaluate(folder / "x.tcz", raw=given),
+    "plan of evaluate": lambda folder, given: taskcodec.evaluate(folder / "x.tcz", source=folder / "x.npy", plan=given),
+    "options of fit_source": lambda folder, given: taskcodec.fit_source(folder / "x.npy", given),
+    "plan of benchmark": lambda folder, given: taskcodec.benchmark(folder / "x.npy", folder / "out", given),
+    "out of benchmark": lambda folder, given: taskcodec.benchmark(folder / "x.npy", given),
+    "codec of adapt": lambda folder, given: taskcodec.adapt(given, STRANGE["array"]),
+    "codec of at_bits": lambda folder, given: taskcodec.at_bits(given, 10),
+    "codec of at_step": lambda folder, given: taskcodec.at_step(given, 1.0),
+    "symbols": lambda folder, given: taskcodec.load_codec(folder / "x.tcz").decode(given),
+    "packet": lambda folder, given: taskcodec.load_codec(folder / "x.tcz").decompress(given),
+    **{
+        f"{name} of encode": lambda folder, given, name=name: taskcodec.encode(
+            STRANGE["array"], folder / "none.tcz", **{name: given}
+        )
+        for name in ("codec", "bits", "quality", "backbone", "labels", "ids", "chunk_rows", "device")
+    },
+    "truncated of features": lambda folder, given: taskcodec.features(folder / "x.npy", truncated=given),
+    "bits of fit": lambda folder, given: taskcodec.fit(STRANGE["array"], bits=given),
+}
+MEANT = {
+    *(("plan of evaluate", "none"), ("options of fit_source", "none"), ("plan of benchmark", "none")),
+    *((f"{name} of encode", "none") for name in ("codec", "bits", "quality", "backbone", "labels", "ids", "device")),
+    *(("bits of encode", "number"), ("chunk_rows of encode", "number"), ("bits of fit", "none")),
+    *(("bits of fit", "number"), ("codec of encode", "nothing")),
+    *(("benchmark", "paths"), ("symbols", "array"), ("packet", "nothing")),
+}
+"""What is no strange argument there, but one that is taken, or refused for what it names."""
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+@pytest.mark.parametrize("call", [*NAMED, *OPTIONS])
+def test_what_is_of_another_kind_is_told_in_a_line(folder, call, kind):
+    if (call, kind) in MEANT or (call in NAMED and kind == "nothing"):
+        return
+    with pytest.raises(TaskcodecError) as told:
+        {**NAMED, **OPTIONS}[call](folder, STRANGE[kind])
+    line = str(told.value)
+    assert "\n" not in line
+    assert len(line) < 300
+    if call in NAMED:
+        assert "name" in line
+        assert line.endswith(f"found {type(STRANGE[kind]).__name__}")
 
 
 def test_a_data_frame_of_a_store(folder, tmp_path):

@@ -9,6 +9,7 @@ from zarr.storage import MemoryStore
 import taskcodec
 from taskcodec.errors import CorruptFileError, StorageError
 from taskcodec.store import StoreWriter, pack_zip
+from taskcodec.store.backend import open_blobs
 from tests.store.written import records, write
 
 
@@ -69,3 +70,28 @@ def test_a_remote_store_that_is_there_is_not_begun_again(codec, x):
     place = write("memory://two-writers/there.tcz", codec, x[:100])
     with pytest.raises(StorageError, match="there is a store already; append to it or name another place"):
         StoreWriter.create(place, codec)
+
+
+PIECES = {
+    (0, 3): b"012",
+    (4, 100): b"456789",
+    (9, 1): b"9",
+    (10, 5): b"",
+    (20, 5): b"",
+    (-3, 2): b"78",
+    (-20, 4): b"0123",
+}
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "memory", "zarr", "s3"])
+def test_a_piece_of_a_key_is_what_a_slice_of_it_is(kind, tmp_path, request):
+    made = {"folder": tmp_path / "a", "zip": tmp_path / "a", "memory": "memory://pieces/a", "zarr": MemoryStore()}
+    blobs = open_blobs(request.getfixturevalue("s3").url("a") if kind == "s3" else made[kind])
+    blobs.put("k/x", b"0123456789")
+    blobs.put("empty", b"")
+    if kind == "zip":
+        pack_zip(tmp_path / "a", tmp_path / "a.zip")
+        blobs = open_blobs(tmp_path / "a.zip")
+    assert {piece: blobs.get_range("k/x", *piece) for piece in PIECES} == PIECES
+    assert blobs.get_range("k/none", 0, 3) is None
+    assert blobs.get_range("empty", 0, 3) == blobs.get_range("empty", -3, 3) == b""

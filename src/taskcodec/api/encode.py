@@ -30,7 +30,7 @@ def encode(
     fit: bool = True,
     refit: bool = True,
     backbone: str | BackboneLike | None = None,
-    labels: str | Sequence[Any] | None = None,
+    labels: str | Path | Sequence[Any] | None = None,
     ids: Sequence[Any] | None = None,
     append: bool = False,
     overwrite: bool = False,
@@ -70,7 +70,8 @@ def encode(
     Warns (`EncodeWarning`) of what the command would say, and raises what it would: SourceError, UsageError,
     MismatchError, StorageError or BackboneError, in one line.
     """
-    listed = None if labels is None or isinstance(labels, str) else [_text(label) for label in labels]
+    table = os.fspath(labels) if isinstance(labels, str | os.PathLike) else None
+    listed = None if table is not None else _texts("labels", labels)
     if isinstance(source, str | Path):
         if listed is not None or ids is not None:
             raise UsageError("ids and lists of labels are of vectors: give the source's labels as FILE.csv")
@@ -79,10 +80,10 @@ def encode(
         vectors = _vectors(source)
         if vectors.ndim != 2 or 0 in vectors.shape:
             raise MismatchError(f"expected one vector or more as an (n, d) array, found {vectors.shape}")
-        given = array_source(vectors, None if ids is None else [_text(name) for name in ids], listed)
+        given = array_source(vectors, _texts("ids", ids), listed)
     named = str(codec) if isinstance(codec, Path) else codec
     options = EncodeOptions(
-        named, backbone, bits, labels if isinstance(labels, str) else None, quality, fit, refit, append, overwrite,
+        named, backbone, bits, table, quality, fit, refit, append, overwrite,
         chunk_rows, device, truncated,
     )  # fmt: skip
     found = encode_job(given, place, options, progress)
@@ -97,6 +98,16 @@ def _vectors(source: Any) -> npt.NDArray[np.float32]:
     if isinstance(first, str | bytes | os.PathLike) or hasattr(first, "getbands"):
         raise MismatchError("pictures are given by name: of their folder, an archive, or a list of files (.txt)")
     return as_features(source)
+
+
+def _texts(what: str, values: Any) -> list[str | None] | None:
+    """Ids or labels, one a row. Raises UsageError on anything else."""
+    if values is None:
+        return None
+    try:
+        return [_text(value) for value in values]
+    except (TypeError, ValueError, RuntimeError) as error:  # of what is no sequence, or has rows of several
+        raise UsageError(f"{what}: expected text or a number for each vector, found {type(values).__name__}") from error
 
 
 def _text(value: Any) -> str | None:

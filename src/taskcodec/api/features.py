@@ -1,6 +1,5 @@
 """`taskcodec.features`: the command from Python."""
 
-import os
 import warnings
 from pathlib import Path
 
@@ -69,9 +68,5 @@ def _opened(
     source: str | Path, backbone: str | BackboneLike | None, truncated: str, device: str | None
 ) -> tuple[Source, BackboneLike | None]:
     check_device(device)
-    if not isinstance(source, str | os.PathLike):
-        raise UsageError(
-            "a source is given by name: of a folder, an archive, a list of files (.txt), a .npy or .parquet"
-        )
     opened = open_source(source, truncated)
     return opened, backbone_for(opened, backbone, device)

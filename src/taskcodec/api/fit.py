@@ -15,13 +15,12 @@ from taskcodec.engines.encode.local import Batches, Progress, sample_features
 from taskcodec.engines.encode.notes import left_out, noted
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.engines.encode.sources import backbone_for, check_bits, check_device, labelled, missed, unmatched
-from taskcodec.errors import SourceError, UsageError
+from taskcodec.errors import SourceError, UsageError, check_kind, check_number
 from taskcodec.evaluation.tasks.holdout import LABELLED_SOURCE
 from taskcodec.fitting import fit as fit_codec
 from taskcodec.fitting.closed_form.default import axes_bits
 from taskcodec.fitting.closed_form.fit import FEW_SAMPLES
 from taskcodec.store import OK, SampleRecord
-from taskcodec.store.format.records import readable
 
 FIT_SAMPLES = 20_000
 METHODS = ("bottleneck", "dimensionwise")
@@ -59,6 +58,8 @@ class FitOptions:
         """Raise UsageError on options that are none, or do not go together."""
         check_bits(self.bits)
         check_device(self.device)
+        for name, value in (("--step", self.step), ("--tolerance", self.tolerance)):
+            check_number(name, value)
         if sum(value is not None for value in (self.bits, self.step, self.tolerance)) > 1:
             raise UsageError("give one of --bits, --step and --tolerance")
         if self.step is not None and not (math.isfinite(self.step) and self.step > 0):
@@ -89,7 +90,8 @@ def fit_source(given: str | Path, options: FitOptions | None = None, *, progress
         UsageError: options that do not go together, a rate that cannot be met, or labels that give no tolerance.
         SourceError: nothing to read.
     """
-    options, notes = options or FitOptions(), list[str | None]()
+    options, notes = FitOptions() if options is None else options, list[str | None]()
+    check_kind("options", options, FitOptions, "FitOptions")
     options.check()
     source, table = labelled(open_source(given, options.truncated), options.labels)
     backbone = backbone_for(source, options.backbone, options.device)
@@ -109,7 +111,7 @@ def fit_source(given: str | Path, options: FitOptions | None = None, *, progress
     ok = [record for record in records if record.status == OK]
     notes.append(noted(source.name, [(record.id, record.note) for record in ok], len(ok)))
     if options.labels is not None:
-        failed = {readable(record.id) for record in records if record.status != OK}
+        failed = {record.id for record in records if record.status != OK}
         notes.append(unmatched(options.labels, table, source, failed))
     if options.tolerance is None:
         codec, doubts = _at_rate(features, len(source), options, how)
@@ -125,7 +127,7 @@ def _at_rate(
     usual = axes_bits(samples, features.shape[1]) if options.bits is options.step is None else None
     bits = options.bits or usual
     codec = fit_codec(features, bits=bits, step=options.step, **how)
-    reached = float(codec.code_length(codec.encode_features(features)).mean())
+    reached = codec.rate_of(features)
     few = codec.base.transform.columns < codec.dimension and reached > FEW_SAMPLES * len(features)
     warning = (
         f"warning: {len(features):,} samples are few for {reached:.0f} bits each: further samples may take many times "

@@ -50,8 +50,10 @@ def tell(notes: Iterable[str]) -> None:
 
 
 def printable(line: str) -> str:
-    """Control characters as escapes: names of files come from anywhere, and must not drive the terminal."""
-    return "".join(repr(c)[1:-1] if unicodedata.category(c) == "Cc" else c for c in line)
+    """Escapes of control characters and of what is no text: names of files come from anywhere, and must not drive the
+    terminal, nor end the command that prints them.
+    """
+    return "".join(repr(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cs") else c for c in line)
 
 
 def human_bytes(number: float) -> str:

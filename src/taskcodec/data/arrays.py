@@ -14,6 +14,7 @@ from taskcodec.data.file_digest import pieces
 from taskcodec.data.labels import LabelTable
 from taskcodec.data.left_behind import Skipped
 from taskcodec.errors import SourceError
+from taskcodec.names import readable
 from taskcodec.transforms.spec import BackboneSpec
 
 Block = npt.NDArray[np.float32]
@@ -42,7 +43,7 @@ class FeatureSource:
         fault: row -> why there is no vector in it that can be coded, or None; asked of rows that `block` gave last.
         files: where the rows lie; (name,) where not given.
         marks: what else tells the source from others: the column that was chosen, the names of files.
-        unique_ids: whether no two of `ids` are alike.
+        unique_ids: whether no two of `ids` are alike, as text.
         skipped: files beside these that are hidden or left by other programs, counted.
         release: lets go of what `block` keeps open.
         digest: SHA-256 of the rows, where they lie in no file.
@@ -92,7 +93,7 @@ class FeatureSource:
     def id_of(self, row: int, first: int = 0) -> str:
         """The id of a row; where it has none its number, counted from `first`."""
         found = None if self.ids is None else self.ids[row]
-        return str(first + row) if found is None else found
+        return str(first + row) if found is None else readable(found)
 
 
 def array_source(

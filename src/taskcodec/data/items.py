@@ -3,7 +3,6 @@
 import hashlib
 import os
 import stat
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,6 +12,7 @@ from taskcodec.data.file_digest import pieces
 from taskcodec.data.labels import LabelTable, labels_of_folders
 from taskcodec.data.left_behind import Skipped
 from taskcodec.errors import SourceError
+from taskcodec.names import distinct_names, readable
 
 MAX_ITEM_BYTES = 2**30
 _DIGEST_ITEMS, _DIGEST_BYTES = 256, 4096
@@ -24,11 +24,12 @@ class Item:
     """One file of a source.
 
     Attributes:
-        id: unique in the source: its relative POSIX path, in a shard after the shard's name.
+        id: text, unique in the source: its relative POSIX path, in a shard after the shard's name.
         size: in bytes; None where only reading it tells.
         label: its class, or None.
         read: gives what `read_image` takes (a path or bytes); raises SourceError or OSError.
         fault: why it need not be tried, or None.
+        raw: the name that is no text and `id` stands for, with surrogates in place of its bytes; else "".
     """
 
     id: str
@@ -36,6 +37,7 @@ class Item:
     label: str | None
     read: Callable[[], Any]
     fault: str | None = None
+    raw: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class ImageSource:
                 digest.update(piece)
             return digest.hexdigest()
         for item in self.items:
-            digest.update(f"{item.id}\0{item.size}\n".encode("utf-8", "surrogateescape"))
+            digest.update(f"{item.raw or item.id}\0{item.size}\n".encode("utf-8", "surrogateescape"))
         # Uncompressed images keep their size whatever is in them: some of the content too, of files spread evenly.
         parts = min(len(self), _DIGEST_ITEMS)
         for part in range(parts):
@@ -132,21 +134,14 @@ def labelled_by_folders(items: Sequence[Item]) -> list[Item]:
     return [replace(item, label=label) for item, label in zip(items, labels, strict=True)]
 
 
-def distinct(items: list[Item]) -> list[Item]:
-    """The items with ids as `distinct_names` makes them."""
-    names = distinct_names([item.id for item in items])
-    return [item if name == item.id else replace(item, id=name) for item, name in zip(items, names, strict=True)]
+def distinct(items: Sequence[Item]) -> list[Item]:
+    """The items with ids that are text (`readable`), and no two alike, as `distinct_names` makes them.
 
-
-def distinct_names(names: Sequence[str]) -> list[str]:
-    """Give a second NAME the name `NAME#2`, and so on; names that are there already are passed over."""
-    taken, seen, last = set(names), set[str](), Counter[str]()
-    found = []
-    for name in names:
-        given = name
-        while given in seen or (given != name and given in taken):
-            last[name] += 1
-            given = f"{name}#{last[name] + 1}"
-        seen.add(given)
-        found.append(given)
-    return found
+    So a file whose name is what another is escaped to keeps that name only where it comes first, as it does in folders.
+    """
+    given = distinct_names([item.id for item in items])
+    names = distinct_names([readable(name) for name in given])
+    return [
+        replace(item, id=name, raw="" if raw == name else raw) if (item.id, raw) != (name, name) else item
+        for item, raw, name in zip(items, given, names, strict=True)
+    ]

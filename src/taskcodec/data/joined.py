@@ -11,6 +11,7 @@ import numpy as np
 from taskcodec.data.arrays import Block, FeatureSource
 from taskcodec.data.folders import Files
 from taskcodec.errors import SourceError
+from taskcodec.names import distinct_names, readable
 
 
 def join(files: Files, open_one: Callable[[Path], FeatureSource]) -> FeatureSource:
@@ -33,7 +34,8 @@ def join(files: Files, open_one: Callable[[Path], FeatureSource]) -> FeatureSour
         raise first or SourceError(f"{files.name}: no files of vectors")
     dimension = _dimension(opened)
     parts |= {item.id: str(item.fault) for item in files.beside}
-    rows = _Rows([_Part(name, _whole(name, part, dimension)) for name, part in parts.items()])
+    names = distinct_names([readable(name) for name in parts])
+    rows = _Rows([_Part(name, _whole(name, part, dimension)) for name, part in zip(names, parts.values(), strict=True)])
     sources = [part.source for part in rows.parts]
     size = sum(source.rows * source.row_bytes for source in sources)
     return FeatureSource(

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from taskcodec.data.left_behind import is_tools_folder
 from taskcodec.errors import SourceError
+from taskcodec.names import readable
 
 _PARTS = {"train", "val", "valid", "validation", "test"}
 SPLITS = _PARTS | {"images", "data"}
@@ -124,7 +125,7 @@ class Table:
             raise SourceError(f"{spec}: has two columns named {twice}; rename one of them")
         labels: dict[str, str] = {}
         for row in self.rows:
-            name, label = row[key], (row[column] or "").strip()
+            name, label = readable(row[key] or ""), (row[column] or "").strip()
             if name and label and labels.setdefault(name, label) != label:
                 raise SourceError(
                     f"{spec}: {name} has two labels, {labels[name]} and {label}; keep one, or join them "
@@ -144,21 +145,32 @@ def read_table(spec: str) -> Table:
         name, _, column = spec.rpartition(":")
         path = Path(name)
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
+        # Names of files may be no UTF-8, here as in a source; whatever else is none is refused.
+        with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             first = file.readline()
             file.seek(0)
             reader = csv.DictReader(file, delimiter=separator_of(first), skipinitialspace=True)
             rows, names = list[Mapping[str, str]](), tuple(reader.fieldnames or ())
+            key = column_named(names, ID_COLUMNS)
+            _check_text(names)
             for row in reader:
                 if any(surplus := row.pop(None, [])):
                     raise SourceError(
                         f"{spec}: line {reader.line_num} has {len(names) + len(surplus)} fields, the first line "
                         f"{len(names)}: put quotes around text that holds the separator"
                     )
+                _check_text(cell for name, cell in row.items() if name != key)
                 rows.append(row)
     except (OSError, ValueError, csv.Error) as error:
         raise SourceError(f"{spec}: cannot be read as a CSV file of labels ({error})") from error
     return Table(spec, names, tuple(rows), column)
+
+
+def _check_text(cells: Iterable[str | None]) -> None:
+    """Raise UnicodeError where one holds what was no UTF-8."""
+    for cell in cells:
+        if cell is not None and not cell.isascii():
+            cell.encode("utf-8", "surrogateescape").decode()
 
 
 def read_labels(spec: str) -> dict[str, str]:

@@ -14,11 +14,12 @@ from pathlib import Path
 from taskcodec.data.arrays import FeatureSource
 from taskcodec.data.folders import IMAGES, STORE_FILE, Files, Tree, looks_like_image, walk
 from taskcodec.data.idx import idx_items, is_idx_folder
-from taskcodec.data.items import ImageSource, Item, distinct, distinct_names, faulty, file_item, labelled_by_folders
+from taskcodec.data.items import ImageSource, Item, distinct, faulty, file_item, labelled_by_folders
 from taskcodec.data.left_behind import told
 from taskcodec.data.shards.source import SHARDS, shard_items
 from taskcodec.data.tables import ARRAYS, PARQUET, TABLES, holds_samples, open_table, open_tables
-from taskcodec.errors import SourceError, UsageError, unreadable
+from taskcodec.errors import SourceError, UsageError, as_name, check_kind, unreadable
+from taskcodec.names import distinct_names
 
 Source = ImageSource | FeatureSource
 _LISTS = (".txt", ".lst", ".list")
@@ -33,8 +34,11 @@ def open_source(place: str | Path, truncated: str = "keep") -> Source:
 
     Raises:
         SourceError: no such source, or one that cannot be read.
-        UsageError: an empty name, or `truncated` is neither, or "skip" for vectors.
+        UsageError: an empty name or none, or `truncated` is neither, or "skip" for vectors.
     """
+    given = "a folder, an archive, a list of files (.txt), a .npy or .parquet, by name"
+    as_name("a source", place, given)
+    check_kind("--truncated", truncated, str, "keep or skip")
     if truncated not in ("keep", "skip"):
         raise UsageError(f"--truncated {truncated} is neither keep nor skip")
     source = _open(place)
@@ -120,7 +124,7 @@ def _folder(root: Path, files: Files) -> Source:
     tree = walk(root)
     if is_idx_folder(root):
         _refuse_column(files.name, files.column)
-        return ImageSource(str(root), idx_items(root), skipped=tree.skipped)
+        return ImageSource(str(root), distinct(idx_items(root)), skipped=tree.skipped)
     kinds = _kinds(tree)
     if len(kinds) > 1 and kinds.keys() != {"images", "shards"}:
         found = " and ".join(f"{kind} ({names[0]})" for kind, names in kinds.items())
@@ -157,7 +161,7 @@ def _images(root: Path, tree: Tree) -> ImageSource:
     items = [_file_of_folder(path, name) for name, path in tree.files.items()] + tree.faults
     if not items:
         raise SourceError(f"{root}: an empty folder" + (f" but for {told(tree.skipped)}" if tree.skipped else ""))
-    labelled = labelled_by_folders(sorted(items, key=lambda item: item.id))
+    labelled = labelled_by_folders(distinct(sorted(items, key=lambda item: item.id)))
     return ImageSource(str(root), labelled, skipped=tree.skipped)
 
 

@@ -3,6 +3,7 @@
 Keys are POSIX paths below the store's root. `put` is atomic: readers see the old bytes or the new ones.
 """
 
+import errno
 import fcntl
 import os
 import zipfile
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from taskcodec.atomic import replacing
-from taskcodec.errors import CorruptFileError, ForeignFileError, SourceError, StorageError, UsageError
+from taskcodec.errors import CorruptFileError, ForeignFileError, SourceError, StorageError, UsageError, check_kind
 
 if TYPE_CHECKING:  # zarr and fsspec take longer to import than a folder to read
     from zarr.abc.store import Store as ZarrStore
@@ -28,6 +29,12 @@ class Blobs(Protocol):
 
     def get(self, key: str) -> bytes | None:
         """The bytes at a key, or None."""
+
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        """`length` bytes from `start` on, fewer where the key ends before them; None where there is no such key.
+
+        A negative `start` counts from the end, as in a slice: the last bytes are read without asking for the size.
+        """
 
     def put(self, key: str, data: bytes) -> None:
         """Replace the bytes at a key, atomically."""
@@ -52,6 +59,16 @@ class FolderBlobs:
     def get(self, key: str) -> bytes | None:
         try:
             return (self.root / key).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise SourceError(f"{self.name}/{key}: cannot be read ({error.strerror})") from error
+
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        try:
+            with open(self.root / key, "rb") as file:
+                file.seek(start if start >= 0 else max(os.fstat(file.fileno()).st_size + start, 0))
+                return file.read(length)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -117,6 +134,15 @@ class ZipBlobs:
                 raise CorruptFileError(f"{self.name}: {key} is not stored as taskcodec stores it")
             return self._archive.read(key)
 
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        if key not in self.keys:
+            return None
+        with _naming_damage(f"{self.name}: {key} is damaged"):
+            size = self._archive.getinfo(key).file_size
+            with self._archive.open(key) as file:  # stored as they are: the place is found without reading up to it
+                file.seek(start if start >= 0 else max(size + start, 0))
+                return file.read(length)
+
     def put(self, key: str, data: bytes) -> None:
         raise StorageError(f"{self.name}: a zip file is not written in place; encode to a folder, then pack it")
 
@@ -155,6 +181,19 @@ class FsspecBlobs:
         except OSError as error:
             raise SourceError(f"{self.name}/{key}: cannot be read ({error})") from error
 
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        try:
+            path = f"{self.root}/{key}"
+            if start < 0:
+                start = max(self.filesystem.size(path) + start, 0)
+            return bytes(self.filesystem.cat_file(path, start=start, end=start + length))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno == errno.EINVAL:  # how a range that begins behind the end is refused
+                return b""
+            raise SourceError(f"{self.name}/{key}: cannot be read ({error})") from error
+
     def put(self, key: str, data: bytes) -> None:
         path = f"{self.root}/{key}"
         try:
@@ -186,6 +225,13 @@ class ZarrBlobs:
     def get(self, key: str) -> bytes | None:
         found = _done(self.store.get(key, prototype=_prototype()))
         return None if found is None else found.to_bytes()
+
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        from zarr.abc.store import RangeByteRequest, SuffixByteRequest
+
+        wanted = RangeByteRequest(start, start + length) if start >= 0 else SuffixByteRequest(-start)
+        found = _done(self.store.get(key, prototype=_prototype(), byte_range=wanted))
+        return None if found is None else found.to_bytes()[:length]
 
     def put(self, key: str, data: bytes) -> None:
         _done(self.store.set(key, _prototype().buffer.from_bytes(data)))
@@ -220,6 +266,7 @@ def open_blobs(place: Any) -> Blobs:
         return ZarrBlobs(place)
     if isinstance(place, str) and "://" in place:
         return FsspecBlobs(place)
+    check_kind("a place", place, (str, os.PathLike), "a folder, .zip or URL by name, or a Zarr store object")
     if place == "":
         raise UsageError("an empty name cannot be a place of a store (the current folder is `.`)")
     path = Path(place)

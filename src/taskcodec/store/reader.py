@@ -193,7 +193,11 @@ class Store:
         d = self.manifest.dimension
         schema = pa.schema([("id", pa.string()), ("label", pa.string()), ("features", pa.list_(pa.float32(), d))])
         samples, start = self.samples.select(["id", "label"]), 0
-        with replacing(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+        with (
+            replacing(path) as temporary,
+            pa.OSFile(os.fsencode(temporary), "wb") as file,  # by name, Arrow opens none that is not UTF-8
+            pq.ParquetWriter(file, schema) as writer,
+        ):
             for batch in self.batches():
                 rows = samples.slice(start, len(batch)).combine_chunks()
                 lists = pa.FixedSizeListArray.from_arrays(pa.array(batch.ravel()), d)

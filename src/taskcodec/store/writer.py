@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from numbers import Integral
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,7 +23,7 @@ from zarr.storage import MemoryStore
 
 from taskcodec.codec import Codec
 from taskcodec.coding import SymbolModel
-from taskcodec.errors import CorruptFileError, MismatchError, StorageError, UsageError
+from taskcodec.errors import CorruptFileError, MismatchError, StorageError, UsageError, check_kind
 from taskcodec.layer import Layer, given_of, side_by_side
 from taskcodec.store.backend import Blobs, ZarrBlobs, open_blobs, writer_lock
 from taskcodec.store.chunk_writer import ChunkWriter
@@ -80,6 +81,7 @@ class StoreWriter:
         cls, place: Any, codec: Codec, *, chunk_rows: int = CHUNK_ROWS, source: dict[str, Any] | None = None
     ) -> Self:
         """Start a store where there is none. Raises StorageError where something lies in the way."""
+        check_kind("chunk_rows", chunk_rows, Integral, "a whole number")
         longest = max_chunk_rows(codec.columns)
         if not 1 <= chunk_rows <= longest:
             raise UsageError(f"chunks hold 1 to {longest} samples of {codec.columns} symbols, found {chunk_rows}")

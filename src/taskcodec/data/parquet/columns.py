@@ -1,6 +1,7 @@
 """What the columns of a Parquet file are: vectors, pictures, features, ids, labels."""
 
 import json
+import os
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -75,7 +76,8 @@ def choose(name: str, schema: pa.Schema, column: str | None = None) -> Choice:
 
 def opened(path: Path | str, buffer_bytes: int = _BUFFER_BYTES) -> pq.ParquetFile:
     """A Parquet file whose columns are read page by page: as it is, Arrow reads a row group's whole column at once."""
-    return pq.ParquetFile(path, buffer_size=buffer_bytes, pre_buffer=False)
+    file = pa.OSFile(os.fsencode(path))  # by name, Arrow opens none that is not UTF-8
+    return pq.ParquetFile(file, buffer_size=buffer_bytes, pre_buffer=False)
 
 
 @contextmanager

@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from taskcodec.data.folders import Files
-from taskcodec.data.items import MAX_ITEM_BYTES, ImageSource, Item, distinct_names, faulty
+from taskcodec.data.items import MAX_ITEM_BYTES, ImageSource, Item, distinct, faulty
 from taskcodec.data.parquet.columns import choose, id_column, label_column, opened, telling_faults, texts
 from taskcodec.errors import SourceError
+from taskcodec.names import distinct_names, readable
 
 _READ_ROWS = 16
 _KEPT_BYTES, _KEPT_ROWS = 2**26, 64
@@ -37,12 +38,14 @@ def open_pictures(files: Files, numbered: bool = False) -> ImageSource:
         SourceError: none of the files has pictures that can be read.
     """
     tables, beside, first = list[_Table](), list(files.beside), None
-    for name, path in files.paths.items():
+    names = distinct_names([readable(name) for name in files.paths])
+    for name, (raw, path) in zip(names, files.paths.items(), strict=True):
         try:
             tables.append(_open(path, "" if numbered else f"{name}:", files.column))
         except SourceError as error:
             first = first or error
-            beside.append(faulty(name, str(error).removeprefix(f"{path}: ")))
+            beside.append(faulty(raw, str(error).removeprefix(f"{path}: ")))
+    beside = distinct(beside)
     if not tables:
         raise first or SourceError(f"{files.name}: no files of pictures")
     return ImageSource(
@@ -50,7 +53,7 @@ def open_pictures(files: Files, numbered: bool = False) -> ImageSource:
         _Items(tables, beside),
         skipped=files.skipped,
         files=tuple(table.path for table in tables),
-        marks="\n".join([files.column or "", *files.paths, *(item.id for item in beside)]),
+        marks="\n".join([files.column or "", *files.paths, *(item.raw or item.id for item in beside)]),
     )
 
 

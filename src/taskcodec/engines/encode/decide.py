@@ -19,7 +19,7 @@ from taskcodec.engines.encode.sources import (
     check_no_backbone,
     labelled,
 )
-from taskcodec.errors import MismatchError, StorageError, TaskcodecError, UsageError
+from taskcodec.errors import MismatchError, StorageError, TaskcodecError, UsageError, check_kind
 from taskcodec.fitting import default_bits
 from taskcodec.fitting.closed_form.default import QUALITIES
 from taskcodec.loading import BUNDLED, load_codec
@@ -282,6 +282,8 @@ def _check(store: Any, options: EncodeOptions) -> None:
     check_device(options.device)
     if isinstance(options.backbone, str) and options.backbone != NO_BACKBONE:
         check_name(options.backbone)
+    check_kind("--quality", options.quality, (str, type(None)), f"one of {', '.join(QUALITIES)}")
+    check_kind("--codec", options.codec, (str, Codec, type(None)), "a file, a store, or a codec")
     if options.quality not in (None, *QUALITIES):
         raise UsageError(f"--quality must be one of {', '.join(QUALITIES)}, found {options.quality}")
     if options.quality is not None and (options.bits is not None or not options.fits_here):

@@ -1,31 +1,27 @@
 """Doing what was decided: the codec, the symbols chunk by chunk, and the store in its place."""
 
 import os
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-from threadpoolctl import threadpool_limits
+from typing import Any, Protocol
 
 from taskcodec.codec import Codec
 from taskcodec.data.sources import FeatureSource, ImageSource, Source
+from taskcodec.engines.coded import Coded, code, one_blas_thread
 from taskcodec.engines.encode.decide import Decision, EncodeOptions, decide
 from taskcodec.engines.encode.ledger import Names, names_for
-from taskcodec.engines.encode.local import Batch, Batches, Progress, sample_features
+from taskcodec.engines.encode.local import Batches, Progress, sample_features
 from taskcodec.engines.encode.notes import left_out, noted_in
 from taskcodec.engines.encode.places import is_zipped, put_in_place, remove_store, stored_at
+from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.engines.encode.sources import missed, unmatched
 from taskcodec.engines.shift import Shift, ShiftWatch
 from taskcodec.errors import SourceError, StorageError
 from taskcodec.fitting import adapt, at_bits
 from taskcodec.fitting.closed_form.default import fit_usual
-from taskcodec.quantization.uniform import MAX_SYMBOL
-from taskcodec.store import OK, Store, StoreWriter, pack_zip
-from taskcodec.store.format.records import readable
+from taskcodec.store import OK, SampleRecord, Store, StoreWriter, pack_zip
 
 FIT_BATCHES = 128
 """A codec is fitted, or refitted, to at most this many batches of images, spread over the source ..."""
@@ -33,8 +29,6 @@ FIT_FEATURE_BATCHES = 16
 """... or of feature vectors, which cost nothing to compute."""
 LITTLE_KEPT = 0.1
 """A fit that keeps less than this share of the variance of samples like its own has learned its own by heart."""
-OTHER_NORM = 0.05
-"""A norm this far from 1 is another: what codes features of norm 1 would not give it back."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +43,55 @@ class Encoded:
     def shift(self) -> Shift | None:
         """How far its samples are from those that its codec was fitted to; None where none was coded."""
         return self.watched.measure()
+
+
+class Tally:
+    """Takes note of what is coded, in the order of the source, and names it.
+
+    `next_index` is the `source_index` of the first sample that is to be coded; earlier ones were committed before.
+    """
+
+    def __init__(self, codec: Codec, names: Names | None, next_index: int, watch: ShiftWatch) -> None:
+        self.codec, self.names, self.next_index, self.watch = codec, names, next_index, watch
+        self.clipped, self.stretched = list[str](), 0
+
+    def take(self, coded: Coded) -> list[SampleRecord]:
+        """The records of the next batch, as the store is to have them."""
+        records, names = coded.records, self.names
+        if names is not None:
+            records = [replace(record, id=names.give(record.id)) for record in records]
+        if coded.clipped:
+            ids = [record.id for record in records if record.status == OK]
+            self.clipped += [ids[row] for row in coded.clipped]
+        self.stretched += coded.stretched
+        return records
+
+
+class Engine(Protocol):
+    """Who computes: the processors of this process, or others."""
+
+    def batches(self, source: Source, backbone: BackboneLike | None, first_index: int) -> Batches:
+        """The batches of a source, see `Batches`."""
+
+    def write(self, batches: Batches, writer: StoreWriter, tally: Tally, progress: Progress | None) -> None:
+        """Encode what the writer lacks, and hand it over, but do not finish the store."""
+
+
+class Local:
+    """This process alone."""
+
+    def batches(self, source: Source, backbone: BackboneLike | None, first_index: int) -> Batches:
+        return Batches(source, backbone, first_index=first_index)
+
+    def write(self, batches: Batches, writer: StoreWriter, tally: Tally, progress: Progress | None) -> None:
+        with one_blas_thread():
+            for batch in batches.run(range(batches.number_of(tally.next_index), len(batches))):
+                if len(batch.features):
+                    tally.watch(tally.codec, batch.features)
+                coded = code(batch.records, batch.features, tally.codec, tally.next_index)
+                writer.append(coded.symbols, tally.take(coded))
+                if progress is not None:
+                    progress(batches.end_of(batch.number), len(batches.source))
 
 
 def encode_job(
@@ -75,12 +118,12 @@ def encode_job(
     return execute(decide(given, store, options or EncodeOptions()), progress)
 
 
-def execute(decision: Decision, progress: Progress | None = None) -> Encoded:
+def execute(decision: Decision, progress: Progress | None = None, engine: Engine | None = None) -> Encoded:
     """Do what was decided; see `encode_job`. Raises StorageError where the store has changed since then."""
     place, store = decision.place, decision.request.store
     notes, watch = list[str](), ShiftWatch()
     try:
-        written = _written(decision, notes, watch, progress)
+        written = _written(decision, engine or Local(), notes, watch, progress)
     except SourceError:
         _remove_empty(place)
         raise
@@ -100,14 +143,16 @@ def execute(decision: Decision, progress: Progress | None = None) -> Encoded:
     return replace(encoded, notes=(*notes, f"warning: {encoded.shift.warning}"))
 
 
-def _written(decision: Decision, notes: list[str], watch: ShiftWatch, progress: Progress | None) -> Store:
+def _written(
+    decision: Decision, engine: Engine, notes: list[str], watch: ShiftWatch, progress: Progress | None
+) -> Store:
     """The store, whole but perhaps not in its place yet; lines for the user are added to `notes`."""
     source, options = decision.request.source, decision.request.options
     place, found, first = decision.place, decision.found, decision.first_index
     if found is not None and decision.action == "nothing":
         notes.append(f"{source.name}: in {place} already; nothing was done")
         return found
-    batches = Batches(source, decision.backbone, first_index=first)
+    batches = engine.batches(source, decision.backbone, first)
     names = names_for(source, first, found)
     if found is None:
         codec = _codec_of_new(decision, batches, progress).for_store(options.analysis_name)
@@ -120,22 +165,22 @@ def _written(decision: Decision, notes: list[str], watch: ShiftWatch, progress: 
         codec, writer = found.codec, StoreWriter.open(place, source=decision.record)
     if note := left_out(source):
         notes.append(note)
+    tally = Tally(codec, names, max(writer.resume_point + 1, first), watch)
     with writer:
-        with _few_blas_threads(source):
-            clipped, stretched = _encode_batches(batches, codec, writer, names, watch, progress)
+        engine.write(batches, writer, tally, progress)
         if writer.finish().samples == 0:
             failures = Store(place).failures["status"].to_pylist()
             reason = f" (the first: {failures[0]})" if failures else ""
             raise SourceError(f"{source.name}: none of its {len(source)} samples could be coded{reason}")
-    if clipped:
+    if tally.clipped:
         notes.append(
-            f"warning: {source.name}: {len(clipped)} samples lie beyond what can be coded and were clipped, such as "
-            f"{clipped[0]}: look at what made them"
+            f"warning: {source.name}: {len(tally.clipped)} samples lie beyond what can be coded and were clipped, "
+            f"such as {tally.clipped[0]}: look at what made them"
         )
-    if stretched:
+    if tally.stretched:
         notes.append(
-            f"warning: {source.name}: {stretched} samples are not of norm 1, as those were that the codec was fitted "
-            "to: it gives all back with norm 1; encode these into a store of their own"
+            f"warning: {source.name}: {tally.stretched} samples are not of norm 1, as those were that the codec was "
+            "fitted to: it gives all back with norm 1; encode these into a store of their own"
         )
     if names is not None and names.changed:
         notes.append(
@@ -163,49 +208,6 @@ def _codec_of_new(decision: Decision, batches: Batches, progress: Progress | Non
     spec = source.backbone if isinstance(source, FeatureSource) else made_by
     quality: Any = options.quality or "usual"
     return fit_usual(features, len(source), bits=bits, quality=quality, backbone=spec)
-
-
-def _encode_batches(
-    batches: Batches,
-    codec: Codec,
-    writer: StoreWriter,
-    names: Names | None,
-    watch: ShiftWatch,
-    progress: Progress | None,
-) -> tuple[list[str], int]:
-    """Encode what the writer lacks; the ids of samples with symbols at their limit, and how many lose their length."""
-    clipped, stretched = list[str](), 0
-    total, first = len(batches.source), batches.first_index
-    next_index = max(writer.resume_point + 1, first)
-    for batch in batches.run(range((next_index - first) // batches.size, len(batches))):
-        if len(batch.features):
-            watch(codec, batch.features)
-        coded = [record.source_index >= next_index for record in batch.records if record.status == OK]
-        records = [record for record in batch.records if record.source_index >= next_index]
-        if names is not None:
-            records = [replace(record, id=names.give(readable(record.id))) for record in records]
-        symbols = _encode(codec, batch)[np.array(coded, bool)]
-        if codec.base.transform.affine.unit_norm and len(batch.features):
-            norms = np.linalg.norm(batch.features, axis=1)[np.array(coded, bool)]
-            stretched += int((np.abs(norms - 1) > OTHER_NORM).sum())
-        if max(symbols.max(initial=0), -symbols.min(initial=0)) >= MAX_SYMBOL:
-            names_of = [record.id for record in records if record.status == OK]
-            clipped += [names_of[row] for row in np.flatnonzero((abs(symbols) >= MAX_SYMBOL).any(axis=1)).tolist()]
-        writer.append(symbols, records)
-        if progress is not None:
-            progress(min((batch.number + 1) * batches.size, total), total)
-    return clipped, stretched
-
-
-def _encode(codec: Codec, batch: Batch) -> npt.NDArray[np.int32]:
-    if not len(batch.features):
-        return np.empty((0, codec.columns), np.int32)
-    return codec.encode_features(batch.features)
-
-
-def _few_blas_threads(source: Source) -> AbstractContextManager[Any]:
-    """One thread for the products of a batch of images: more would wait for the next at the cost of the backbone's."""
-    return threadpool_limits(1, user_api="blas") if isinstance(source, ImageSource) else nullcontext()
 
 
 def _doubts(decision: Decision, written: Store) -> list[str]:

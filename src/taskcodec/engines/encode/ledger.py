@@ -14,7 +14,6 @@ from taskcodec.data.sources import FeatureSource, ImageSource, Source
 from taskcodec.errors import MismatchError, StorageError
 from taskcodec.store import Store
 from taskcodec.store.format.manifest import Manifest
-from taskcodec.store.format.records import readable
 
 Entry = dict[str, Any]
 Action = Literal["new", "resume", "append", "nothing"]
@@ -139,7 +138,7 @@ def _changes(store: Store, source: Source, unfinished: bool) -> str:
     if not isinstance(source, ImageSource):
         return ""
     then = dict(zip(*(store.records[name].to_pylist() for name in ("id", "source_bytes")), strict=True))
-    now = {readable(item.id): item.size for item in source.items}
+    now = {item.id: item.size for item in source.items}
     both = then.keys() & now.keys()
     if not both:
         return ""

@@ -67,6 +67,14 @@ class Batches:
     def __len__(self) -> int:
         return -(-len(self.source) // self.size)
 
+    def number_of(self, index: int) -> int:
+        """The batch with the sample of this `source_index`."""
+        return (index - self.first_index) // self.size
+
+    def end_of(self, number: int) -> int:
+        """How many samples of the source end with this batch."""
+        return min((number + 1) * self.size, len(self.source))
+
     def run(self, numbers: Iterable[int]) -> Iterator[Batch]:
         """Compute these batches, in this order; those kept by `keep` are not computed again."""
         if isinstance(self.source, FeatureSource):

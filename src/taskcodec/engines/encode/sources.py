@@ -7,8 +7,7 @@ import numpy as np
 from taskcodec.data import FeatureSource, ImageSource, Source, read_labels
 from taskcodec.data.labels import LabelTable
 from taskcodec.engines.encode.records import BackboneLike
-from taskcodec.errors import UsageError
-from taskcodec.store.format.records import readable
+from taskcodec.errors import UsageError, check_kind, check_number
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
 
 NO_BACKBONE = "none"
@@ -44,6 +43,8 @@ def backbone_for(source: Source, given: str | BackboneLike | None, device: str |
 
 def check_no_backbone(source: Source, given: str | BackboneLike | None) -> None:
     """Raise UsageError where a backbone is given for vectors, which it would never see."""
+    if not (given is None or hasattr(given, "spec")):
+        check_kind("--backbone", given, str, "the name of a backbone, or one itself")
     if given is not None and given != NO_BACKBONE and isinstance(source, FeatureSource):
         name = given if isinstance(given, str) else given.spec.name
         raise UsageError(f"--backbone {name}: {source.name} holds vectors; a backbone makes vectors of images")
@@ -77,7 +78,7 @@ def unmatched(spec: str, table: dict[str, str], source: Source, failed: Collecti
     names = {name for name, _ in pairs}
     numbered = isinstance(source, FeatureSource) and source.ids is None  # these are looked up as they stand
     unused = table.keys() - names if numbered else LabelTable(table).unused(names)
-    samples = [label for name, label in pairs if readable(name) not in failed]
+    samples = [label for name, label in pairs if name not in failed]
     without = sum(label is None for label in samples)
     parts = [f"{len(unused):,} of {len(table):,} ids name no sample"] * bool(unused)
     parts += [f"{without:,} of {len(samples):,} samples have no label"] * bool(without)
@@ -90,6 +91,7 @@ def check_device(device: str | None) -> None:
         return
     import torch
 
+    check_kind("--device", device, (str, torch.device), "a name such as cpu or cuda")
     try:
         torch.empty(0, device=device).cpu()  # "meta" makes tensors, but holds nothing
     except (RuntimeError, AssertionError) as error:
@@ -99,5 +101,6 @@ def check_device(device: str | None) -> None:
 
 def check_bits(bits: float | None) -> None:
     """Raise UsageError on a rate that is none."""
+    check_number("--bits", bits)
     if bits is not None and not (np.isfinite(bits) and bits > 0):
         raise UsageError(f"--bits must be positive, found {bits:g}")

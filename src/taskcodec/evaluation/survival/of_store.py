@@ -22,7 +22,7 @@ from taskcodec.data import ImageSource, open_source
 from taskcodec.engines.encode.execute import encode_job
 from taskcodec.engines.encode.local import Progress
 from taskcodec.engines.encode.places import finished_store
-from taskcodec.errors import UsageError
+from taskcodec.errors import UsageError, as_name, check_kind, listed
 from taskcodec.evaluation.survival.of_features import Coded, Compared, EvaluationPlan, JudgedRow, evaluate_features
 from taskcodec.evaluation.survival.raw_features import (
     RawFeatures,
@@ -84,7 +84,7 @@ def evaluate(
     *,
     source: str | Path | None = None,
     raw: str | Path | None = None,
-    labels: str | Sequence[str] = (),
+    labels: str | Path | Sequence[str | Path] = (),
     plan: StorePlan | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -106,12 +106,16 @@ def evaluate(
             little to measure.
         MismatchError: raw features that are not of these samples.
     """
-    place, plan = str(place), plan or StorePlan()
-    raw, source = (None if one is None else str(one) for one in (raw, source))
+    place = as_name("what is evaluated", place, "a store or a source, by name")
+    plan = StorePlan() if plan is None else plan
+    check_kind("plan", plan, StorePlan, "a StorePlan")
+    raw = None if raw is None else as_name("raw", raw, "the name of a .npy file")
+    source = None if source is None else as_name("source", source, "what the store was encoded from, by name")
+    tables = [as_name("labels", one, "FILE.csv or FILE.csv:COLUMN") for one in listed(labels)]
     if is_store(place):
         store = finished_store(place)
         found = raw_of_store(store, raw, source, plan.cache, plan.device, progress)
-        return _evaluate(store, place, found, labels, plan, progress)
+        return _evaluate(store, place, found, tables, plan, progress)
     if raw is not None or source is not None:
         raise UsageError(f"{place}: --raw and --source go with a store; a source is encoded here and now")
     opened = open_source(place)
@@ -123,7 +127,7 @@ def evaluate(
     with tempfile.TemporaryDirectory(prefix="taskcodec-evaluate-") as folder:
         store = encode_job(opened, f"{folder}/store.tcz", progress=progress).store
         found = RawFeatures(all_finite(opened)[1], words)
-        return _evaluate(store, place, found, labels, plan, progress)
+        return _evaluate(store, place, found, tables, plan, progress)
 
 
 def is_store(place: str) -> bool:
@@ -138,14 +142,14 @@ def _evaluate(
     store: Store,
     name: str,
     given: RawFeatures,
-    labels: str | Sequence[str],
+    labels: Sequence[str],
     plan: StorePlan,
     progress: Progress | None,
 ) -> Evaluation:
     codec: Any = store.codec
     ids = store.ids.tolist()
     raw, words, groups = given.features, given.words, plan.groups
-    targets, doubts = _targets(store, name, *([one] if isinstance(one, str) else one for one in (labels, plan.kinds)))
+    targets, doubts = _targets(store, name, labels, listed(plan.kinds))
     if targets:
         refuse_labelled_fit(codec.provenance, _sources(store), name)
     elif groups is not None:

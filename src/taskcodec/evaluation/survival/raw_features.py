@@ -22,6 +22,7 @@ from taskcodec.atomic import replacing
 from taskcodec.data import FeatureSource, ImageSource, Item, open_source
 from taskcodec.data.arrays import open_npy
 from taskcodec.engines.encode.learned import through_recorded
+from taskcodec.engines.encode.ledger import names_for
 from taskcodec.engines.encode.local import Batches, Progress, write_features
 from taskcodec.errors import MismatchError, SourceError, UsageError
 from taskcodec.store import OK, Store
@@ -197,11 +198,13 @@ def _read(path: Path, rows: int, dimension: int, store: str) -> Float32s:
 
 
 def all_finite(source: FeatureSource) -> tuple[list[str], Float32s]:
-    """Ids and features of the rows that a store of the source holds: those without NaN and infinity."""
+    """Ids, as `encode` gives them, and features of the rows that a store of the source holds: the finite ones."""
     records, features = Batches(source, None).whole()
     if not len(features):
         raise SourceError(f"{source.name}: no row without NaN or infinity")
-    return [record.id for record in records if record.status == OK], features
+    names = names_for(source, 0, None)
+    ids = [record.id if names is None else names.give(record.id) for record in records]
+    return [name for name, record in zip(ids, records, strict=True) if record.status == OK], features
 
 
 def _in_order(features: Float32s, ids: Sequence[str], store: Store, source: str) -> Float32s:

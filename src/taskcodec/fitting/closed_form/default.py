@@ -148,7 +148,7 @@ def _chosen(features: Features, samples: int, quality: Quality, backbone: Backbo
     d, bits = features.shape[1], axes_bits(samples, features.shape[1], quality)
     few = features[:: max(1, len(features) // TRIED)]
     tried = _plain(few, quality, None)
-    plain_bits = float(tried.code_length(tried.encode(few)).mean())
+    plain_bits = tried.rate_of(few)
     without = samples * plain_bits / 8 + PLAIN_BYTES * d
     within = _axes_bytes(samples, d, bits)
     narrow = bits >= plain_bits or within > WORTH * without
@@ -177,16 +177,15 @@ def _axes_bytes(samples: int, dimension: int, bits: float) -> float:
 def _store_bytes(codec: Codec, features: Features, samples: int) -> float:
     """What a store takes, records apart: codes, and the codec, whose tables the array has once more."""
     few = features[:: max(1, len(features) // TRIED)]
-    rate = float(codec.code_length(codec.encode(few)).mean())
-    base = codec.base
-    return samples * rate / 8 + len(codec.to_bytes()) - base.sketch.nbytes / 2 + 4 / 3 * len(base.model.to_bytes())
+    base, codes = codec.base, samples * codec.rate_of(few) / 8
+    return codes + len(codec.to_bytes()) - base.sketch.nbytes / 2 + 4 / 3 * len(base.model.to_bytes())
 
 
 def _fewer_bits(
     features: Features, found: tuple[Codec, _Kept], quality: Quality, backbone: BackboneSpec | None
 ) -> tuple[Codec, _Kept]:
     """Axes at the least rate that keeps what features as they are would: of data with few directions."""
-    bits = float(found[0].code_length(found[0].encode(features[:TRIED])).mean())
+    bits = found[0].rate_of(features[:TRIED])
     while (bits := bits / MORE) >= 1:
         try:
             codec = fit(features, bits=bits, method="bottleneck", backbone=backbone)

@@ -6,13 +6,14 @@ The step is a continuous knob. Each function returns a new `Codec` whose tables 
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
 from taskcodec.entropy_models.empirical import Frozen, freeze, pseudo_samples
-from taskcodec.errors import MismatchError, UsageError
+from taskcodec.errors import MismatchError, UsageError, check_kind
 from taskcodec.fitting.closed_form.outliers import without_outliers
 from taskcodec.quantization.uniform import MAX_SYMBOL, Latent, quantize
 from taskcodec.samples import as_features
@@ -32,6 +33,8 @@ _MAX_SEARCH = 25
 
 def at_step(codec: Codec, step: float) -> Codec:
     """The codec at another step, its tables frozen from its own sketch. Raises UsageError on a step that is none."""
+    _check_codec(codec)
+    check_kind("step", step, Real, "a number")
     if not (math.isfinite(step) and step > 0):
         raise UsageError(f"the step must be a positive number, found {step}")
     samples = _sketch_samples(codec)
@@ -41,6 +44,7 @@ def at_step(codec: Codec, step: float) -> Codec:
 
 def at_bits(codec: Codec, bits: float) -> Codec:
     """The codec at the step where data like those it was fitted on take `bits` per sample."""
+    _check_codec(codec)
     samples = _sketch_samples(codec)
     quantizer = codec.base.quantizer
     return _with(codec, search_step(samples, bits, quantizer.step, quantizer.rounding)[1])
@@ -63,6 +67,7 @@ def adapt(codec: Codec, features: npt.ArrayLike, bits: float | None = None) -> C
         MismatchError: features of another dimension, or that hold NaN or infinity.
         UsageError: a rate that cannot be met, or that this codec cannot be set to.
     """
+    _check_codec(codec)
     base, quantizer, transform = codec.base, codec.base.quantizer, codec.base.transform.affine
     if bits is None and (base.model.plain is None or len(codec.layers) > 1):
         return codec  # what its tables depend on was trained: there is nothing to count anew
@@ -92,6 +97,11 @@ def adapt(codec: Codec, features: npt.ArrayLike, bits: float | None = None) -> C
     return codec.with_base(base, provenance=provenance)
 
 
+def _check_codec(codec: Codec) -> None:
+    """Raise UsageError on what is none."""
+    check_kind("codec", codec, Codec, "a Codec (load_codec reads one)")
+
+
 def check_step(latent: Latent, step: float, scale: float = 1.0) -> None:
     """Raise UsageError on a step so small that symbols of this latent would be clipped.
 
@@ -108,6 +118,7 @@ def check_step(latent: Latent, step: float, scale: float = 1.0) -> None:
 
 def check_rate(bits: float) -> None:
     """Raise UsageError on a rate that is none."""
+    check_kind("bits", bits, Real, "a number")
     if not (math.isfinite(bits) and bits > 0):
         raise UsageError(f"the rate must be a positive number of bits per sample, found {bits}")
 

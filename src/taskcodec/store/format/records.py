@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from taskcodec.errors import CorruptFileError
+from taskcodec.names import readable
 
 OK = "ok"
 
@@ -64,7 +65,7 @@ def records_to_parquet(records: Sequence[SampleRecord]) -> bytes:
     """Records -> the bytes of a Parquet file."""
     columns = {name: [getattr(record, name) for record in records] for name in SCHEMA.names}
     sink = pa.BufferOutputStream()
-    for name in ("id", "label"):
+    for name in ("id", "label", "status", "note"):
         columns[name] = [text and readable(text) for text in columns[name]]
     table = pa.table(columns, schema=SCHEMA)
     if table["note"].null_count == len(table):  # stores without notes are as they were before there were any
@@ -87,11 +88,6 @@ def coded(table: pa.Table) -> pa.ChunkedArray:
     """Which rows of a table of records were coded."""
     # LIKE without wildcards: to compare with a text of Python, Arrow imports pandas, which takes longer than all else.
     return pc.match_like(table["status"], OK)
-
-
-def readable(text: str) -> str:
-    """Names may hold bytes that are no UTF-8 (they come from file systems): these as escapes, so that none fails."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def parquet_to_table(data: bytes, name: str) -> pa.Table:
