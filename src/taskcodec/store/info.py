@@ -1,6 +1,19 @@
 """`StoreInfo`: what a store holds and takes, in numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """What a layer takes.
+
+    Attributes:
+        bytes: of its chunks; of a layer beside the features also of its metadata.
+        bits_per_sample: bytes * 8 / samples.
+    """
+
+    bytes: int
+    bits_per_sample: float
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,7 @@ class StoreInfo:
         fitted: whether that codec was fitted to what the store was made of.
         variance_kept: the share of the variance that a like fit kept of samples held back from it; None where the codec
             was not fitted here, where none were held back, or they do not vary.
+        layers: what each takes, by name: the features, and what is kept beside them.
         cosine: between such samples and their decoded selves, in the mean; None likewise.
     """
 
@@ -43,3 +57,4 @@ class StoreInfo:
     fitted: bool
     variance_kept: float | None
     cosine: float | None
+    layers: dict[str, LayerInfo] = field(default_factory=dict)

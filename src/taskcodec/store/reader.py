@@ -26,6 +26,7 @@ from taskcodec.errors import (
 )
 from taskcodec.layer import columns_of
 from taskcodec.store.backend import absolute, open_blobs
+from taskcodec.store.beside.of_store import WithLayers
 from taskcodec.store.format.manifest import (
     CODEC_KEY,
     Manifest,
@@ -51,7 +52,7 @@ _NO_ARRAY = (
 Array = npt.NDArray[Any]
 
 
-class Store:
+class Store(WithLayers):
     """A coded data set, read lazily. Open one with `taskcodec.open`.
 
     Every file is checked before it is used: the first damaged one raises CorruptFileError, naming it.
@@ -265,6 +266,7 @@ class Store:
             dimension=self.manifest.dimension,
             columns=self.manifest.columns,
             code_bytes=code_bytes,
+            layers=self._layer_sizes(sizes, code_bytes),
             store_bytes=store_bytes,
             source_bytes=source_bytes,
             bits_per_sample=8 * code_bytes / max(len(self), 1),
@@ -292,7 +294,7 @@ class Store:
                     faults.append(str(error))
         if self.manifest.state != "complete":
             faults.append(f"{self._blobs.name}: unfinished; run the same encode command again to resume it")
-        return faults
+        return faults + self._layer_faults()
 
     def _check_codes_metadata(self) -> None:
         for layer in self.manifest.layers:

@@ -17,11 +17,14 @@ from taskcodec.engines.encode.notes import left_out, noted_in
 from taskcodec.engines.encode.places import is_zipped, put_in_place, remove_store, stored_at
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.engines.encode.sources import missed, unmatched
+from taskcodec.engines.layers.plan import LayerPlan, plan_going_on, plan_new
+from taskcodec.engines.layers.run import LayersInStep, fill
 from taskcodec.engines.shift import Shift, ShiftWatch
 from taskcodec.errors import SourceError, StorageError
 from taskcodec.fitting import adapt, at_bits
 from taskcodec.fitting.closed_form.default import fit_usual
 from taskcodec.store import OK, SampleRecord, Store, StoreWriter, pack_zip
+from taskcodec.store.backend import open_blobs, writer_lock
 
 FIT_BATCHES = 128
 """A codec is fitted, or refitted, to at most this many batches of images, spread over the source ..."""
@@ -51,8 +54,15 @@ class Tally:
     `next_index` is the `source_index` of the first sample that is to be coded; earlier ones were committed before.
     """
 
-    def __init__(self, codec: Codec, names: Names | None, next_index: int, watch: ShiftWatch) -> None:
-        self.codec, self.names, self.next_index, self.watch = codec, names, next_index, watch
+    def __init__(
+        self,
+        codec: Codec,
+        names: Names | None,
+        next_index: int,
+        watch: ShiftWatch,
+        layers: LayersInStep | None = None,
+    ) -> None:
+        self.codec, self.names, self.next_index, self.watch, self.layers = codec, names, next_index, watch, layers
         self.clipped, self.stretched = list[str](), 0
 
     def take(self, coded: Coded) -> list[SampleRecord]:
@@ -64,6 +74,8 @@ class Tally:
             ids = [record.id for record in records if record.status == OK]
             self.clipped += [ids[row] for row in coded.clipped]
         self.stretched += coded.stretched
+        if self.layers is not None:
+            self.layers.take(records)
         return records
 
 
@@ -150,24 +162,35 @@ def _written(
     source, options = decision.request.source, decision.request.options
     place, found, first = decision.place, decision.found, decision.first_index
     if found is not None and decision.action == "nothing":
-        notes.append(f"{source.name}: in {place} already; nothing was done")
-        return found
-    batches = engine.batches(source, decision.backbone, first)
+        added = _add_layers(plan_going_on(found, options.wanted, None), decision, progress)
+        done = f"added to it: {', '.join(added)}" if added else "nothing was done"
+        notes.append(f"{source.name}: in {place} already; {done}")
+        return Store(place) if added else found
+    layers = LayersInStep(source) if isinstance(source, ImageSource) else None
+    batches = engine.batches(source if layers is None else layers.tapped, decision.backbone, first)
     names = names_for(source, first, found)
     if found is None:
         codec = _codec_of_new(decision, batches, progress).for_store(options.analysis_name)
         if decision.stale:
             remove_store(place)
         writer = StoreWriter.create(place, codec, chunk_rows=options.chunk_rows, source=decision.record)
+        planned = plan_new(place, [layer.name for layer in codec.layers], source, options.wanted)
     else:
         if Store(place).manifest != found.manifest:
             raise StorageError(f"{place}: another process has written to this store; run the same command again")
         codec, writer = found.codec, StoreWriter.open(place, source=decision.record)
     if note := left_out(source):
         notes.append(note)
-    tally = Tally(codec, names, max(writer.resume_point + 1, first), watch)
+    tally = Tally(codec, names, max(writer.resume_point + 1, first), watch, layers)
     with writer:
+        if found is not None:
+            planned = plan_going_on(found, options.wanted, tally.next_index)
+        if layers is not None:
+            rows = 0 if found is None else len(found)
+            layers.start(planned.in_step, first, rows, writer.manifest.chunk_rows)
         engine.write(batches, writer, tally, progress)
+        if layers is not None:
+            layers.commit()
         if writer.finish().samples == 0:
             failures = Store(place).failures["status"].to_pylist()
             reason = f" (the first: {failures[0]})" if failures else ""
@@ -186,10 +209,21 @@ def _written(
         notes.append(
             f"{source.name}: {names.changed} of its names were in use; these samples are NAME#2, NAME#3, ... now"
         )
+    _add_layers(planned, decision, progress)
     written = Store(place)
     if note := noted_in(written, source.name, first):
         notes.append(note)
     return written
+
+
+def _add_layers(planned: LayerPlan, decision: Decision, progress: Progress | None) -> list[str]:
+    """Add to the whole store the layers that were not written in step with its samples; their names."""
+    source = decision.request.source
+    if planned.later and isinstance(source, ImageSource):
+        with writer_lock(open_blobs(decision.place)):
+            for each in planned.later:
+                fill(open_blobs(decision.place), each, source, progress)
+    return [each.name for each in planned.later]
 
 
 def _codec_of_new(decision: Decision, batches: Batches, progress: Progress | None) -> Codec:

@@ -45,12 +45,14 @@ class StoreLayer:
         kind: "picture" or "original".
         suffix: of the files: ".avif" of pictures, none of originals, whose ids have their own.
         options: of how it was made, such as the `bytes` of pictures.
+        items: samples of the source that it covers, with those that could not be coded.
     """
 
     def __init__(self, blobs: Blobs, layer: BesideLayer, places: Callable[[], npt.NDArray[np.int64]]) -> None:
         self._blobs, self._layer, self._places = blobs, layer, places
         self._items = Items(blobs, layer)
         self.name, self.kind, self.options = layer.name, layer.kind, dict(layer.options)
+        self.items = layer.items
         self.suffix = SUFFIXES[layer.kind]
 
     def __repr__(self) -> str:

@@ -95,7 +95,9 @@ def read_layer(blobs: Blobs, name: str) -> BesideLayer | None:
     if not known or not sound or crc != _crc_of(layer):
         raise CorruptFileError(f"{place}: damaged (not the metadata of a layer)")
     if kind not in KINDS:
-        raise FutureVersionError(f"{place}: a layer of kind {kind!r}, this taskcodec knows {', '.join(KINDS)}: upgrade it")
+        raise FutureVersionError(
+            f"{place}: a layer of kind {kind!r}, this taskcodec knows {', '.join(KINDS)}: upgrade it"
+        )
     return layer
 
 
@@ -110,7 +112,13 @@ def write_layer(blobs: Blobs, layer: BesideLayer) -> None:
     from taskcodec.store.backend import ZarrBlobs
     from taskcodec.store.format.packets import PacketCodec
 
-    own = {"format": FORMAT, "version": VERSION, "kind": layer.kind, "options": layer.options, "crc32c": _crc_of(layer)}
+    own: Any = {
+        "format": FORMAT,
+        "version": VERSION,
+        "kind": layer.kind,
+        "options": layer.options,
+        "crc32c": _crc_of(layer),
+    }
     memory = MemoryStore()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnstableSpecificationWarning)

@@ -85,4 +85,3 @@ class Items:
             if len(self._heads) > _HEADS:
                 self._heads.popitem(last=False)
         return starts
-
