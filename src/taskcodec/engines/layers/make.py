@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from taskcodec.engines.layers.wanted import Wanted
@@ -56,8 +57,10 @@ def _picture(found: Any, target: int, keep_truncated: bool) -> bytes:
     from taskcodec.transforms.pictures.images import image_size, read_image
     from taskcodec.transforms.pictures.small import side_needed, small_picture
 
-    try:
+    side = None
+    with suppress(Exception):  # Pillow raises whatever a broken file leads it to; reading it whole tells
         side = side_needed(image_size(found), target) if isinstance(found, bytes) else None
+    try:
         return small_picture(read_image(found, side, keep_truncated=keep_truncated).image, target)
     except SourceError:
         return b""  # the sample's record says why it cannot be read

@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from taskcodec.errors import CorruptFileError, UsageError
-from taskcodec.store.beside.layer import StoreLayer
 from taskcodec.store.beside.layout import FOLDER, names_beside, read_layer
 from taskcodec.store.info import LayerInfo
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from taskcodec.store.backend import Blobs
+    from taskcodec.store.beside.layer import StoreLayer
     from taskcodec.store.format.manifest import Manifest
 
 FEATURES = "features"
@@ -37,6 +37,8 @@ class WithLayers:
 
         Raises UsageError where there is no such layer.
         """
+        from taskcodec.store.beside.layer import StoreLayer  # which needs zarr
+
         found = None if name == FEATURES else read_layer(self._blobs, name)
         if found is None:
             raise UsageError(f"{self._blobs.name}: no layer {name!r} of files; there are {', '.join(self.layers)}")
