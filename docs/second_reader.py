@@ -412,7 +412,7 @@ def read_store(folder: str | Path) -> tuple[Symbols, Codec]:
     manifest = attributes["taskcodec"]
     assert sha256(canonical(manifest)) == attributes["taskcodec_sha256"], "zarr.json: another hash"
     assert manifest["format"] == "taskcodec.store", "another format"
-    assert manifest["version"] in (1, 2), "another version"
+    assert manifest["version"] in (1, 2, 3), "another version"
 
     data = (root / "codec.safetensors").read_bytes()
     assert sha256(data) == manifest["codec_sha256"], "codec.safetensors: another hash"
@@ -422,10 +422,13 @@ def read_store(folder: str | Path) -> tuple[Symbols, Codec]:
         manifest["parts"] = [{**part, "symbols_crc32c": [part["symbols_crc32c"]]} for part in manifest["parts"]]
     for part in manifest["parts"]:
         assert sha256((root / part["file"]).read_bytes()) == part["sha256"], f"{part['file']}: another hash"
+    entries = read_entries(root, manifest)
+    assert sum(entry[0] for entry in entries) == manifest["samples"], "other counts"
 
     columns: list[Symbols] = []
     for number, stored in enumerate(manifest["layers"]):
-        folder = root / ("codes" if manifest["version"] == 1 else f"layers/{stored['name']}")
+        alone = [(layer["name"], layer["layout"]) for layer in manifest["layers"]] == [("base", "rows")]
+        folder = root / ("codes" if alone else f"layers/{stored['name']}")
         layer = codec.layers[number]
         codes = json.loads((folder / "zarr.json").read_bytes())
         codes.pop("shape")
@@ -436,16 +439,35 @@ def read_store(folder: str | Path) -> tuple[Symbols, Codec]:
         names = [other.entry["name"] for other in codec.layers]
         given = [columns[names.index(name)] for name in layer.entry["given"]]
         own: Symbols = []
-        for index, part in enumerate(part for part in manifest["parts"] if part["rows"]):
-            rows_of = range(len(own), len(own) + part["rows"])
+        for index, (count, _, *crcs) in enumerate(entry for entry in entries if entry[0]):
+            rows_of = range(len(own), len(own) + count)
             below = [[symbol for symbols in given for symbol in symbols[row]] for row in rows_of]
-            rows = read_chunk(folder / "c" / str(index), stored["layout"], layer.tables, below)[: part["rows"]]
-            rows += [[0] * stored["columns"] for _ in range(part["rows"] - len(rows))]
+            rows = read_chunk(folder / "c" / str(index), stored["layout"], layer.tables, below)[:count]
+            rows += [[0] * stored["columns"] for _ in range(count - len(rows))]
             counted = b"".join(symbol.to_bytes(4, "little", signed=True) for row in rows for symbol in row)
-            assert crc32c(counted) == part["symbols_crc32c"][number], f"chunk {index}: not the symbols of this place"
+            assert crc32c(counted) == crcs[number], f"chunk {index}: not the symbols of this place"
             own += rows
         columns.append(own)
     return [[symbol for row in rows for symbol in row] for rows in zip(*columns, strict=True)], codec
+
+
+def read_entries(root: Path, manifest: dict[str, Any]) -> list[tuple[int, ...]]:
+    """(rows, failures, CRC-32C of the symbols of each layer) of every chunk."""
+    if manifest["version"] < 3:
+        return [(part["rows"], part["failures"], *part["symbols_crc32c"]) for part in manifest["parts"]]
+    packed = []
+    for number, segment in enumerate(manifest["segments"]):
+        stem = f"samples/segment-{number:06d}-{segment['sha256'][:8]}"
+        data = (root / f"{stem}.json").read_bytes()
+        assert sha256(data) == segment["sha256"], f"{stem}.json: another hash"
+        index = json.loads(data)
+        assert (index["format"], index["version"]) == ("taskcodec.segment", 1), f"{stem}.json: another format"
+        records = (root / f"{stem}.parquet").read_bytes()
+        assert sha256(records) == index["records_sha256"], f"{stem}.parquet: another hash"
+        packed.append(index["entries"])
+    packed += [part["entries"] for part in manifest["parts"]]
+    entry = struct.Struct(f"<IQ{len(manifest['layers'])}I")
+    return [found for text in packed for found in entry.iter_unpack(base64.b64decode(text))]
 
 
 def read_chunk(file: Path, layout: str, tables: Tables, below: Symbols) -> Symbols:

@@ -31,10 +31,10 @@ KINDS = ("get", "range", "put", "head", "list", "delete", "other")
 """Of requests: `get` of a whole object, `range` of a part of one, `list` of up to 1,000 names; buckets are `other`."""
 FAULTS = ("slow_down", "error", "reset", "torn", "delay")
 """503 SlowDown, 500 InternalError, a connection that is cut before the answer, or in its body, and one that is slow."""
-_SLOW_DOWN = (
-    b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
-)
-_ERROR = b"<?xml version='1.0'?><Error><Code>InternalError</Code><Message>An internal error.</Message></Error>"
+_ANSWERS = {
+    "slow_down": ("503 Slow Down", "SlowDown"),
+    "error": ("500 Internal Server Error", "InternalError"),
+}
 
 
 class Seen(Counter[str]):
@@ -81,6 +81,7 @@ class _Watched:
         self.application = DomainDispatcherApplication(create_backend_app)
         self.counts: list[Seen] = []
         self.faults: Faults | None = None
+        self.without_conditions = False
         self.lock = threading.Lock()
         self._random = random.Random(0)
 
@@ -94,12 +95,11 @@ class _Watched:
         if fault == "delay":
             time.sleep(self.faults.seconds if self.faults else 0)
         elif fault in ("slow_down", "error"):
-            _read_body(environ)
-            status, body = ("503 Slow Down", _SLOW_DOWN) if fault == "slow_down" else ("500 Internal Error", _ERROR)
-            start_response(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
-            return [body]
+            return _answered(environ, start_response, *_ANSWERS[fault])
         elif fault in ("reset", "torn"):
             return self._cut(environ, start_response, torn=fault == "torn")
+        elif self.without_conditions and kind == "put" and {"HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"} & environ.keys():
+            return _answered(environ, start_response, "501 Not Implemented", "NotImplemented")
         return self.application(environ, start_response)
 
     def _drawn(self, kind: str, key: str) -> str | None:
@@ -251,6 +251,13 @@ def _kind(environ) -> str:
     if not key and method != "HEAD":
         return "other"
     return {"PUT": "put", "HEAD": "head", "DELETE": "delete"}.get(method, "other")
+
+
+def _answered(environ, start_response, status: str, code: str):
+    _read_body(environ)
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>told by the test</Message></Error>".encode()
+    start_response(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+    return [body]
 
 
 def _cut_off(environ) -> None:

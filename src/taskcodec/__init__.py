@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from taskcodec.api.encode import encode
     from taskcodec.api.features import features
     from taskcodec.api.fit import FitOptions, fit_source
+    from taskcodec.api.limits import limits
     from taskcodec.api.stores import decode, open
     from taskcodec.codec import Codec
     from taskcodec.errors import TaskcodecError
@@ -44,6 +45,7 @@ _HOMES = {
     "features": "taskcodec.api.features",
     "fit": "taskcodec.fitting",
     "fit_source": "taskcodec.api.fit",
+    "limits": "taskcodec.api.limits",
     "load_codec": "taskcodec.loading",
     "open": "taskcodec.api.stores",
 }
@@ -86,6 +88,7 @@ __all__ = [
     "features",
     "fit",
     "fit_source",
+    "limits",
     "load_codec",
     "open",
 ]

@@ -18,6 +18,7 @@ _EXTRAS = {
     **dict.fromkeys(("faiss", "bjontegaard"), "evaluation"),
     **dict.fromkeys(("torchmetrics", "pycocotools", "ai_edge_litert"), "dense"),
     **dict.fromkeys(("pillow_jxl", "lepton_jpeg_python"), "layers"),
+    "ray": "ray",
 }
 """Which extra brings a package; `images` brings all others ..."""
 _ALONE = {"pandas"}
@@ -58,6 +59,10 @@ class BackboneError(TaskcodecError):
 
 class StorageError(TaskcodecError):
     """Writing failed (no space left, no permission, a second writer); what was committed before is sound."""
+
+
+class NetworkError(TaskcodecError):
+    """A service did not answer, or not as it should, however often it was asked; the same command goes on later."""
 
 
 class ProcessError(TaskcodecError):

@@ -26,12 +26,15 @@ def load_codec(path: str | Path) -> Codec:
     if "://" in str(path) or file.is_dir() or (file.is_file() and is_zip(file)):
         found = open_blobs(path if "://" in str(path) else file).get(CODEC_KEY)
         if found is None:
-            raise ForeignFileError(f"{path}: without {CODEC_KEY}, it is not a taskcodec store")
+            raise ForeignFileError(f"{path}: neither a taskcodec store (no {CODEC_KEY} in it) nor a codec")
         return Codec.from_bytes(found, name=f"{path}/{CODEC_KEY}")
     try:
         if file.stat().st_size > MAX_BYTES:
             raise CorruptFileError(f"{path}: larger than any codec (at most {MAX_BYTES} bytes)")
         return Codec.from_bytes(file.read_bytes(), name=str(path))
+    except ForeignFileError as error:
+        words = "neither a taskcodec codec (a safetensors file with our manifest) nor a store (a folder, .zip or URL)"
+        raise ForeignFileError(f"{path}: {words}") from error
     except FileNotFoundError as error:
         names = ", ".join(BUNDLED)
         raise SourceError(f"{path}: no such codec file, nor a bundled codec ({names})") from error

@@ -192,6 +192,12 @@ def write_store(place, codec, symbols):
         writer.finish()
 
 
+def write_unfinished(place, codec, symbols):
+    """The same, stopped before its end: two chunks are committed."""
+    with StoreWriter.create(place, codec, chunk_rows=128, source={"kind": "golden"}) as writer:
+        writer.append(symbols, golden_records(len(symbols)))
+
+
 def golden_kinds():
     """By the name of their file: codecs, symbols of 150 samples, and the features that these stand for."""
     conditional = golden_conditional_codec()
@@ -221,6 +227,7 @@ def main():
         wanted[f"{name}.codec"], stores[f"{name}.tcz"] = codec.to_bytes(), (codec, own)
     layers = golden_layers()
     wanted["layers.codec"], stores["layers.tcz"] = layers.to_bytes(), (layers, golden_layers_symbols(150))
+    stores["segments.tcz"], stores["layers_segments.tcz"] = stores["golden.tcz"], stores["layers.tcz"]
     wanted["layers_packet.bin"] = layers.packets(golden_layers_symbols(1))[0]
     for name, data in wanted.items():
         if not (FOLDER / name).exists():
@@ -228,6 +235,8 @@ def main():
     for name, (codec, own) in stores.items():
         if not (FOLDER / name).exists():
             write_store(FOLDER / name, codec, own)
+    if not (FOLDER / "unfinished.tcz").exists():
+        write_unfinished(FOLDER / "unfinished.tcz", golden_codec(40), golden_symbols(300, 40, 1))
 
 
 if __name__ == "__main__":

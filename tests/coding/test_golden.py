@@ -1,6 +1,7 @@
 """Bitstreams made once decode to the same symbols, on every machine and Python. Needs no torch."""
 
 import json
+import shutil
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,7 +14,7 @@ import zarr
 import taskcodec
 from taskcodec.codec import Codec
 from taskcodec.coding import Tables, decode_block, decode_sample, encode_block, encode_sample, read_tables
-from taskcodec.store import Store
+from taskcodec.store import Store, StoreWriter
 from tests.coding.make_golden import (
     FOLDER,
     golden_axes,
@@ -91,15 +92,31 @@ def test_codec():
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_store(threads):
-    store, symbols = Store(FOLDER / "golden.tcz", threads), golden_symbols(300, 40, 1)
+@pytest.mark.parametrize(("name", "version"), [("golden.tcz", 1), ("segments.tcz", 3)])
+def test_store(name, version, threads):
+    store, symbols = Store(FOLDER / name, threads), golden_symbols(300, 40, 1)
     records = golden_records(300)
+    assert json.loads((FOLDER / name / "zarr.json").read_text())["attributes"]["taskcodec"]["version"] == version
     assert np.array_equal(store.symbols[:], symbols)
     assert np.array_equal(store.features[:], golden_features(symbols).astype(np.float32))
-    assert np.array_equal(zarr.open(FOLDER / "golden.tcz", mode="r")["codes"][:], symbols)
+    assert np.array_equal(zarr.open(FOLDER / name, mode="r")["codes"][:], symbols)
     assert store.ids.tolist() == [record.id for record in records[:300]]
     assert store.labels.tolist() == [record.label for record in records[:300]]
     assert store.failures.to_pylist() == [vars(records[300])]
+    assert store.verify() == []
+
+
+@pytest.mark.parametrize("name", ["golden.tcz", "unfinished.tcz"])
+def test_what_was_begun_is_gone_on_with(tmp_path, name):
+    place, symbols = shutil.copytree(FOLDER / name, tmp_path / name), golden_symbols(340, 40, 1)
+    source = None if name == "unfinished.tcz" else {"kind": "more"}
+    with StoreWriter.open(place, source) as writer:
+        start = writer.resume_point + 1 if source is None else 300
+        writer.append(symbols[start:], golden_records(340)[start:])
+        writer.finish()
+    store = Store(place)
+    assert np.array_equal(store.symbols[:], symbols)
+    assert store.manifest.version == 3
     assert store.verify() == []
 
 
@@ -163,10 +180,11 @@ def test_layers():
     packet = (FOLDER / "layers_packet.bin").read_bytes()
     assert made.packets(symbols[:1]) == [packet]
     for name, features in golden_layers_features(symbols).items():
-        store = Store(FOLDER / "layers.tcz", upto=name)
-        np.testing.assert_allclose(store.features[:], features, rtol=1e-6)
         np.testing.assert_allclose(codec.decompress(packet, upto=name), features[0], rtol=1e-6)
-        assert store.verify() == []
+        for file in ("layers.tcz", "layers_segments.tcz"):
+            store = Store(FOLDER / file, upto=name)
+            np.testing.assert_allclose(store.features[:], features, rtol=1e-6)
+            assert store.verify() == []
 
 
 def test_layers_written_again_have_the_same_codes(tmp_path):

@@ -38,7 +38,7 @@ def read_keys(store, monkeypatch):
 def test_what_was_written_is_read(tmp_path, layout):
     store, codec = written(tmp_path / "s.tcz", layout), KINDS[layout]
     symbols = codec.encode(X)
-    assert store.manifest.version == 2
+    assert store.manifest.version == 3
     assert [layer.layout for layer in store.manifest.layers] == ["rows", layout]
     assert np.array_equal(store.symbols[:], symbols)
     assert np.array_equal(store.features[:], codec.decode(symbols))

@@ -69,7 +69,7 @@ def test_symbols_must_match_their_records(tmp_path, codec, x):
 
 def test_a_full_disk_is_named_and_resumed(tmp_path, codec, x, monkeypatch):
     place = tmp_path / "d.tcz"
-    replace = taskcodec.store.backend.os.replace
+    replace = taskcodec.store.places.folder.os.replace
     allowed = iter(range(9))
 
     def full(source, target):
@@ -77,7 +77,7 @@ def test_a_full_disk_is_named_and_resumed(tmp_path, codec, x, monkeypatch):
             raise OSError(28, "No space left on device")
         replace(source, target)
 
-    monkeypatch.setattr("taskcodec.store.backend.os.replace", full)
+    monkeypatch.setattr("taskcodec.store.places.folder.os.replace", full)
     with pytest.raises(StorageError, match="No space left on device"):
         write(place, codec, x)
     monkeypatch.undo()
@@ -153,7 +153,7 @@ def test_a_disk_that_fills_at_any_moment_loses_nothing_committed(tmp_path, codec
         place = tmp_path / f"{allowed}.tcz"
         with monkeypatch.context() as patch:
             patch.setattr(
-                *(("builtins.open", full) if call == "open" else ("taskcodec.store.backend.os.replace", full))
+                *(("builtins.open", full) if call == "open" else ("taskcodec.store.places.folder.os.replace", full))
             )
             try:
                 with StoreWriter.create(place, codec, chunk_rows=32) as writer:

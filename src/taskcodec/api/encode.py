@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from taskcodec.codec import Codec
 from taskcodec.data.arrays import array_source
+from taskcodec.engines.choose import encode_with
 from taskcodec.engines.encode.decide import EncodeOptions
-from taskcodec.engines.encode.execute import encode_job
 from taskcodec.engines.encode.local import Progress
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.errors import EncodeWarning, MismatchError, UsageError
@@ -38,6 +38,8 @@ def encode(
     truncated: str = "keep",
     layers: str | Sequence[str] | None = None,
     device: str | None = None,
+    engine: str = "local",
+    workers: int | None = None,
     progress: Progress | None = None,
 ) -> Store:
     """Encode images or features into a store, as `taskcodec encode` does; the same call goes on where one was stopped.
@@ -68,10 +70,12 @@ def encode(
         layers: what is kept beside the features, "features,picture:4000,original" or some of these: small pictures of
             so many bytes, and the files themselves, in fewer bytes. A finished store gets those that it lacks.
         device: where the backbone runs.
+        engine: "local", or "ray" or "ray:ADDRESS" for the workers of a Ray cluster; the store is the same.
+        workers: of the cluster; by default as many as it has room for.
         progress: called with (samples done, samples in all).
 
     Warns (`EncodeWarning`) of what the command would say, and raises what it would: SourceError, UsageError,
-    MismatchError, StorageError or BackboneError, in one line.
+    MismatchError, StorageError, BackboneError or ProcessError, in one line.
     """
     table = os.fspath(labels) if isinstance(labels, str | os.PathLike) else None
     listed = None if table is not None else _texts("labels", labels)
@@ -89,7 +93,7 @@ def encode(
         named, backbone, bits, table, quality, fit, refit, append, overwrite,
         chunk_rows, device, truncated, layers,
     )  # fmt: skip
-    found = encode_job(given, place, options, progress)
+    found = encode_with(engine, workers, given, place, options, progress)
     for note in found.notes:
         warnings.warn(note, EncodeWarning, stacklevel=2)
     return found.store

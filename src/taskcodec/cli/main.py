@@ -10,6 +10,7 @@ import taskcodec
 from taskcodec.cli.exit_codes import INTERRUPTED
 from taskcodec.cli.output import printable
 from taskcodec.cli.verbs import benchmark, decode, demo, encode, evaluate, features, fit, info, report, train, verify
+from taskcodec.cli.verbs.theory import limits
 from taskcodec.errors import TERMINATED, TaskcodecError, UnfinishedWarning, UsageError, missing_package
 
 # typer carries its own copy of click in some versions: take the class that its own errors descend from.
@@ -35,6 +36,7 @@ VERBS: dict[Any, Any] = {
     evaluate: evaluate.evaluate,
     benchmark: benchmark.benchmark,
     report: report.report,
+    limits: limits.limits,
     train: train.train,
     demo: demo.demo,
 }

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from taskcodec.data.file_digest import pieces
 from taskcodec.data.labels import LabelTable
 from taskcodec.data.left_behind import Skipped
+from taskcodec.data.remote.files import File, RemoteFile
 from taskcodec.errors import SourceError
 from taskcodec.names import readable
 from taskcodec.transforms.spec import BackboneSpec
@@ -118,20 +118,18 @@ def array_source(
     )
 
 
-def open_npy(path: Path) -> FeatureSource:
-    """An (n, d) array of numbers in a .npy file, mapped into memory. Raises SourceError."""
+def open_npy(path: File) -> FeatureSource:
+    """An (n, d) array of numbers in a .npy file, mapped into memory; under a URL rows are read. Raises SourceError."""
+    if isinstance(path, RemoteFile):
+        return _remote_npy(path)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError, OverflowError, SyntaxError, TypeError) as error:
-        # Of a file that is no array numpy advises to unpickle it, which is no way to read features.
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        reason = "another kind of file, or damaged" if "pickle" in reason else reason
-        raise SourceError(f"{path}: not a .npy file of features ({reason})") from error
-    if not isinstance(array, np.memmap) or array.ndim != 2 or array.dtype.kind not in "fiu":
+        raise _no_npy(path, error) from error
+    if not isinstance(array, np.memmap):
         found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
         raise SourceError(f"{path}: expected an (n, d) array of numbers, found {found}")
-    if 0 in array.shape:
-        raise SourceError(f"{path}: an empty array of shape {array.shape}")
+    _check_rows(path, array.dtype, array.shape)
     layout: dict[str, Any] = {"dtype": array.dtype, "offset": array.offset, "shape": array.shape}
     layout["order"] = "C" if array.flags.c_contiguous else "F"
     rows, dimension = array.shape
@@ -148,3 +146,48 @@ def open_npy(path: Path) -> FeatureSource:
             return np.asarray(mapped[start:stop], dtype=np.float32)
 
     return FeatureSource(str(path), rows, dimension, row_bytes, block, path.stat().st_size)
+
+
+def _remote_npy(path: RemoteFile) -> FeatureSource:
+    """The same under a URL: rows that are asked for are read in one request."""
+    with path.open() as file:
+        try:
+            version = np.lib.format.read_magic(file)
+            reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, by_columns, dtype = reader(file)
+        except (OSError, ValueError, EOFError, OverflowError, SyntaxError, TypeError) as error:
+            raise _no_npy(path, error) from error
+        offset = file.tell()
+    _check_rows(path, dtype, shape)
+    if by_columns:
+        raise SourceError(
+            f"{path}: written column by column: save it in C order (np.ascontiguousarray) or copy it here"
+        )
+    rows, dimension = shape
+    row_bytes = dimension * dtype.itemsize
+    if path.size < offset + rows * row_bytes:
+        raise SourceError(f"{path}: not a .npy file of features (cut short: {path.size:,} bytes)")
+
+    def block(start: int, stop: int) -> Block:
+        stop = min(stop, rows)
+        data = path.read_range(offset + start * row_bytes, (stop - start) * row_bytes)
+        if len(data) != (stop - start) * row_bytes:
+            raise SourceError(f"{path}: changed while it was read")
+        with np.errstate(over="ignore"):
+            return np.frombuffer(data, dtype).reshape(-1, dimension).astype(np.float32)
+
+    return FeatureSource(str(path), rows, dimension, row_bytes, block, path.size)
+
+
+def _no_npy(path: File, error: Exception) -> SourceError:
+    # Of a file that is no array numpy advises to unpickle it, which is no way to read features.
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    reason = "another kind of file, or damaged" if "pickle" in reason else reason
+    return SourceError(f"{path}: not a .npy file of features ({reason})")
+
+
+def _check_rows(path: File, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    if len(shape) != 2 or dtype.kind not in "fiu":
+        raise SourceError(f"{path}: expected an (n, d) array of numbers, found {dtype} {shape}")
+    if 0 in shape:
+        raise SourceError(f"{path}: an empty array of shape {shape}")

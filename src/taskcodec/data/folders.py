@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from taskcodec.data.items import Item, faulty
-from taskcodec.data.left_behind import Skipped, files_below, is_left_file, is_left_folder
+from taskcodec.data.left_behind import Skipped, files_below, is_left_file, is_left_folder, left_at
+from taskcodec.data.remote.files import RemoteFile, file_at, listed, opened
 
 STORE_FILE = "zarr.json"
 IMAGES = (
@@ -25,12 +26,13 @@ class Tree:
     """The files below a folder.
 
     Attributes:
-        files: the path of each, by its POSIX name relative to the folder; in the order of names.
+        files: the path of each, or what its listing tells, by its POSIX name relative to the folder; in the order of
+            names.
         faults: an item for each folder that cannot be read, or is read already by another name.
         skipped: how many files are hidden or left by other programs, by the place they lie in.
     """
 
-    files: dict[str, str]
+    files: Mapping[str, str | RemoteFile]
     faults: list[Item] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
 
@@ -92,14 +94,41 @@ def walk(root: Path) -> Tree:
     return Tree(dict(sorted(files.items())), faults, skipped)
 
 
-def looks_like_image(files: Mapping[str, str]) -> list[str]:
+def walk_url(url: str) -> Tree:
+    """The same of what lies under a URL, by one listing; it has no folders but in the names of its files.
+
+    Raises SourceError where it cannot be listed, NetworkError where its service does not answer.
+    """
+    found = dict(listed(url))
+    stores = {name.removesuffix(STORE_FILE) for name in found if name.endswith(f"/{STORE_FILE}")}
+    files, faults, skipped = dict[str, RemoteFile](), list[Item](), Counter[str]()
+    for name in sorted(found):
+        if not stores.isdisjoint(_folders_of(name)):
+            continue
+        if not name or name.endswith("/"):  # how some programs mark a folder
+            if found[name].size:
+                faults.append(faulty(name or "/", "a file whose name ends with a slash, as those of folders do"))
+        elif (place := left_at(name)) is not None:
+            skipped[place] += 1
+        else:
+            files[name] = found[name]
+    return Tree(files, faults, skipped)
+
+
+def _folders_of(name: str) -> list[str]:
+    """Those that a file lies in, each with a slash at its end."""
+    return [name[: at + 1] for at, letter in enumerate(name) if letter == "/"]
+
+
+def looks_like_image(files: Mapping[str, str | RemoteFile]) -> list[str]:
     """Of some of these files, spread over them, the names of those that begin as images do, whatever their names."""
     names, found = list(files), list[str]()
     count = min(len(names), _LOOKED_AT)
     for name in (names[at * len(names) // count] for at in range(count)):
         with suppress(OSError):
-            if os.path.isfile(files[name]):
-                with open(files[name], "rb") as file:
-                    head = file.read(12)
+            file = file_at(files[name])
+            if isinstance(file, RemoteFile) or file.is_file():
+                with opened(file, blocks=False) as stream:
+                    head = stream.read(12)
                 found += [name] * (head.startswith(_IMAGE_STARTS) or (head[:4], head[8:]) == (b"RIFF", b"WEBP"))
     return found

@@ -5,17 +5,19 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 from taskcodec.data.file_digest import pieces
 from taskcodec.data.labels import LabelTable, labels_of_folders
 from taskcodec.data.left_behind import Skipped
+from taskcodec.data.remote.files import RemoteFile, read_whole
 from taskcodec.errors import SourceError
 from taskcodec.names import distinct_names, readable
 
 MAX_ITEM_BYTES = 2**30
 _DIGEST_ITEMS, _DIGEST_BYTES = 256, 4096
+_TOO_LARGE = "larger than an image may be"
 Truncated = Literal["keep", "skip"]
 
 
@@ -29,6 +31,7 @@ class Item:
         label: its class, or None.
         read: gives what `read_image` takes (a path or bytes); raises SourceError or OSError.
         fault: why it need not be tried, or None.
+        stamp: what changes with its content, where who keeps it tells; "" where only reading it does.
         raw: the name that is no text and `id` stands for, with surrogates in place of its bytes; else "".
     """
 
@@ -38,6 +41,7 @@ class Item:
     read: Callable[[], Any]
     fault: str | None = None
     raw: str = ""
+    stamp: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,8 @@ class ImageSource:
                 digest.update(piece)
             return digest.hexdigest()
         for item in self.items:
-            digest.update(f"{item.raw or item.id}\0{item.size}\n".encode("utf-8", "surrogateescape"))
+            stamp = f"\0{item.stamp}" if item.stamp else ""
+            digest.update(f"{item.raw or item.id}\0{item.size}{stamp}\n".encode("utf-8", "surrogateescape"))
         # Uncompressed images keep their size whatever is in them: some of the content too, of files spread evenly.
         parts = min(len(self), _DIGEST_ITEMS)
         for part in range(parts):
@@ -106,12 +111,20 @@ def file_item(path: str, name: str) -> Item:
         return faulty(name, f"cannot be read ({getattr(error, 'strerror', None) or error})".lower())
     if not stat.S_ISREG(status.st_mode):
         return faulty(name, "not a regular file")
-    fault = "larger than an image may be" if status.st_size > MAX_ITEM_BYTES else None
+    fault = _TOO_LARGE if status.st_size > MAX_ITEM_BYTES else None
     return Item(name, status.st_size, None, lambda: path, fault)
+
+
+def remote_item(file: RemoteFile, name: str) -> Item:
+    """The item of a file under a URL."""
+    fault = _TOO_LARGE if file.size > MAX_ITEM_BYTES else None
+    return Item(name, file.size, None, partial(read_whole, file.url, file.path), fault, stamp=file.stamp)
 
 
 def _part_of(item: Item) -> bytes:
     """Some bytes from the middle of an item; none of one that cannot be read."""
+    if item.stamp:
+        return b""
     try:
         found = item.read()
         if isinstance(found, bytes):

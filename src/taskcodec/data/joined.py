@@ -3,18 +3,18 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from taskcodec.data.arrays import Block, FeatureSource
 from taskcodec.data.folders import Files
+from taskcodec.data.remote.files import File, file_at
 from taskcodec.errors import SourceError
 from taskcodec.names import distinct_names, readable
 
 
-def join(files: Files, open_one: Callable[[Path], FeatureSource]) -> FeatureSource:
+def join(files: Files, open_one: Callable[[File], FeatureSource]) -> FeatureSource:
     """Files of vectors as one source. A row is named by its file's column of ids, or else FILE:ROW.
 
     A file that cannot be read is one row, by its name, whose fault is told; so is what lies beside the files.
@@ -25,7 +25,7 @@ def join(files: Files, open_one: Callable[[Path], FeatureSource]) -> FeatureSour
     parts, first = dict[str, FeatureSource | str](), None
     for name, path in files.paths.items():
         try:
-            parts[name] = open_one(Path(path))
+            parts[name] = open_one(file_at(path))
         except SourceError as error:
             first = first or error
             parts[name] = str(error).removeprefix(f"{path}: ")

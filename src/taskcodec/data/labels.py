@@ -1,18 +1,22 @@
 """Labels: from folder names, or from a CSV file."""
 
 import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import dropwhile
 from pathlib import Path, PurePosixPath
 
 from taskcodec.data.left_behind import is_tools_folder
+from taskcodec.data.remote.files import read_url
 from taskcodec.errors import SourceError
 from taskcodec.names import readable
+from taskcodec.store.backend import is_url
 
 _PARTS = {"train", "val", "valid", "validation", "test"}
 SPLITS = _PARTS | {"images", "data"}
 ID_COLUMNS = ("path", "id", "file", "filename", "file_name", "image", "name")
+_TABLES = (".csv", ".tsv", ".txt")
 LABEL_COLUMNS = ("class", "label", "category", "target", "y")
 
 
@@ -140,13 +144,14 @@ def read_table(spec: str) -> Table:
     Raises:
         SourceError: the file cannot be read, or has a row with more fields than columns.
     """
-    path, column = Path(spec), None
-    if not path.exists() and ":" in spec:
-        name, _, column = spec.rpartition(":")
-        path = Path(name)
+    text, column = spec, None
+    whole = spec.lower().endswith(_TABLES) if is_url(spec) else Path(spec).exists()
+    if not whole and ":" in spec.rpartition("/")[2]:
+        text, _, column = spec.rpartition(":")
     try:
         # Names of files may be no UTF-8, here as in a source; whatever else is none is refused.
-        with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+        data = read_url(text) if is_url(text) else Path(text).read_bytes()
+        with io.StringIO(data.decode("utf-8-sig", errors="surrogateescape"), newline="") as file:
             first = file.readline()
             file.seek(0)
             reader = csv.DictReader(file, delimiter=separator_of(first), skipinitialspace=True)

@@ -9,20 +9,26 @@ import os
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable
 from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
 from taskcodec.data.arrays import FeatureSource
-from taskcodec.data.folders import IMAGES, STORE_FILE, Files, Tree, looks_like_image, walk
+from taskcodec.data.folders import IMAGES, STORE_FILE, Files, Tree, looks_like_image, walk, walk_url
 from taskcodec.data.idx import idx_items, is_idx_folder
-from taskcodec.data.items import ImageSource, Item, distinct, faulty, file_item, labelled_by_folders
+from taskcodec.data.items import ImageSource, Item, distinct, faulty, file_item, labelled_by_folders, remote_item
 from taskcodec.data.left_behind import told
+from taskcodec.data.remote.files import File, RemoteFile, file_at, found_at, is_web, listed, read_url, remember
 from taskcodec.data.shards.source import SHARDS, shard_items
 from taskcodec.data.tables import ARRAYS, PARQUET, TABLES, holds_samples, open_table, open_tables
 from taskcodec.errors import SourceError, UsageError, as_name, check_kind, unreadable
 from taskcodec.names import distinct_names
+from taskcodec.store.backend import is_url, local_path
 
 Source = ImageSource | FeatureSource
 _LISTS = (".txt", ".lst", ".list")
+_NO_SOURCE = "not a source: expected a folder of images, a list (.txt), shards (.zip, .tar), .npy or .parquet"
+_A_STORE = "a store already, not a folder of images; `taskcodec decode` gives its features"
 
 
 def open_source(place: str | Path, truncated: str = "keep") -> Source:
@@ -52,6 +58,9 @@ def open_source(place: str | Path, truncated: str = "keep") -> Source:
 def _open(place: str | Path) -> Source:
     if not str(place):
         raise UsageError("an empty name cannot be a source (the current folder is `.`)")
+    place = local_path(place)
+    if is_url(place):
+        return _open_url(str(place))
     text, column = _column_of(str(place))
     path = Path(text)
     if (found := _matching(text)) is not None:
@@ -62,22 +71,65 @@ def _open(place: str | Path) -> Source:
         return _several(Files(str(place), paths, column))
     if not os.path.lexists(path):
         raise SourceError(f"{text}: no such file or folder")
-    lower = path.name.lower()
     try:
         if path.is_dir():
             return _folder(path, Files(str(place), {}, column))
-        if lower.endswith(_LISTS):
+        if path.name.lower().endswith(_LISTS):
             return _list(path, Files(str(place), {}, column))
-        if lower.endswith((*SHARDS, ARRAYS)) and column is None:
-            return _shards(Files(text, {path.name: text})) if lower.endswith(SHARDS) else open_table(path)
-        if lower.endswith(PARQUET):
-            return open_table(path, column)
+        if (source := _file(path, column)) is not None:
+            return source
     except OSError as error:
         raise unreadable(text, error) from error
     _refuse_column(str(place), column)
-    raise SourceError(
-        f"{text}: not a source: expected a folder of images, a list (.txt), shards (.zip, .tar), .npy or .parquet"
-    )
+    raise SourceError(f"{text}: {_NO_SOURCE}")
+
+
+def _file(path: File, column: str | None) -> Source | None:
+    """The source that one file is, by its name; None where it is none."""
+    lower = path.name.lower()
+    if lower.endswith((*SHARDS, ARRAYS)) and column is None:
+        return _shards(Files(str(path), {path.name: str(path)})) if lower.endswith(SHARDS) else open_table(path)
+    return open_table(path, column) if lower.endswith(PARQUET) else None
+
+
+def _open_url(place: str) -> Source:
+    text, column = _column_of_url(place)
+    files, name = Files(place, {}, column), text.rpartition("/")[2]
+    if any(letter in name for letter in "*?[") and not is_web(text) and (paths := _matching_urls(text)):
+        return _several(replace(files, paths=paths))
+    file = found_at(text) if is_web(text) or name.lower().endswith((*_LISTS, *SHARDS, *TABLES)) else None
+    if file is not None:
+        if file.name.lower().endswith(_LISTS):
+            return _list(file, files)
+        if (source := _file(file, column)) is not None:
+            return source
+        raise SourceError(f"{text}: {_NO_SOURCE}")
+    if is_web(text):
+        raise SourceError(
+            f"{text}: no such file; an address of the web is read as one file (.npy, .parquet, .zip, .tar or a list), "
+            "since its folders cannot be listed"
+        )
+    tree = walk_url(text)
+    if STORE_FILE in tree.files:
+        raise SourceError(f"{text}: {_A_STORE}")
+    if not tree.files and not tree.faults and not tree.skipped:
+        raise SourceError(f"{text}: no such file or folder: nothing lies under this name")
+    if any("-ubyte" in name for name in tree.files):
+        raise SourceError(f"{text}: holds IDX files, which are read from a folder of this machine: copy them to one")
+    return _of_tree(text, files, tree)
+
+
+def _column_of_url(text: str) -> tuple[str, str | None]:
+    """A URL and the column named behind it: what follows `.parquet:`."""
+    name, _, column = text.rpartition(":")
+    return (name, column) if name.lower().endswith(PARQUET) and column else (text, None)
+
+
+def _matching_urls(text: str) -> dict[str, str]:
+    """The files that a pattern in the last part of a URL names, by their names without folders."""
+    folder, _, pattern = text.rpartition("/")
+    found = {name: file for name, file in listed(folder) if "/" not in name and fnmatchcase(name, pattern)}
+    return {name: remember(found[name]).url for name in sorted(found)}
 
 
 def _column_of(text: str) -> tuple[str, str | None]:
@@ -114,17 +166,24 @@ def _several(files: Files) -> Source:
 
 def _shards(files: Files) -> ImageSource:
     items, skipped = shard_items(files.name, files.paths)
-    return ImageSource(files.name, distinct([*items, *files.beside]), skipped={**skipped, **files.skipped})
+    found = ImageSource(files.name, distinct([*items, *files.beside]), skipped={**skipped, **files.skipped})
+    if not all(map(is_url, files.paths.values())):
+        return found
+    return replace(found, files=tuple(files.paths.values()), marks="\n".join(item.id for item in found.items))
 
 
 def _folder(root: Path, files: Files) -> Source:
     """A folder of images; or, where no image lies in it, of shards or of rows in files."""
     if (root / STORE_FILE).exists():
-        raise SourceError(f"{root}: a store already, not a folder of images; `taskcodec decode` gives its features")
+        raise SourceError(f"{root}: {_A_STORE}")
     tree = walk(root)
     if is_idx_folder(root):
         _refuse_column(files.name, files.column)
         return ImageSource(str(root), distinct(idx_items(root)), skipped=tree.skipped)
+    return _of_tree(str(root), files, tree)
+
+
+def _of_tree(root: str, files: Files, tree: Tree) -> Source:
     kinds = _kinds(tree)
     if len(kinds) > 1 and kinds.keys() != {"images", "shards"}:
         found = " and ".join(f"{kind} ({names[0]})" for kind, names in kinds.items())
@@ -136,7 +195,7 @@ def _folder(root: Path, files: Files) -> Source:
     what = "shards" if kind == "shards" else f"{kind} files"
     others = (name for name in tree.files if name not in set(names))
     beside = [faulty(name, f"beside the {what}, not one of them") for name in others]
-    paths = {name: tree.files[name] for name in names}
+    paths = {name: _kept(tree.files[name]) for name in names}
     return _several(replace(files, paths=paths, beside=[*beside, *tree.faults], skipped=tree.skipped))
 
 
@@ -152,26 +211,31 @@ def _kinds(tree: Tree) -> dict[str, list[str]]:
         kinds["images"] = looks_like_image({name: path for name, path in tree.files.items() if name not in named})
     if sum(bool(names) for names in kinds.values()) > 1:
         for kind in TABLES:  # a table of something else beside them makes no second source
-            if not any(holds_samples(Path(tree.files[name])) for name in kinds[kind]):
+            if not any(holds_samples(file_at(tree.files[name])) for name in kinds[kind]):
                 kinds[kind] = []
     return {kind: names for kind, names in kinds.items() if names}
 
 
-def _images(root: Path, tree: Tree) -> ImageSource:
+def _images(root: str, tree: Tree) -> ImageSource:
     items = [_file_of_folder(path, name) for name, path in tree.files.items()] + tree.faults
     if not items:
         raise SourceError(f"{root}: an empty folder" + (f" but for {told(tree.skipped)}" if tree.skipped else ""))
     labelled = labelled_by_folders(distinct(sorted(items, key=lambda item: item.id)))
-    return ImageSource(str(root), labelled, skipped=tree.skipped)
+    return ImageSource(root, labelled, skipped=tree.skipped)
 
 
-def _file_of_folder(path: str, name: str) -> Item:
+def _file_of_folder(path: str | RemoteFile, name: str) -> Item:
     if name.lower().endswith(SHARDS):
         return faulty(name, "a shard among images: encode it by its own name")
-    return file_item(path, name)
+    return remote_item(path, name) if isinstance(path, RemoteFile) else file_item(path, name)
 
 
-def _list(path: Path, files: Files) -> Source:
+def _kept(path: str | RemoteFile) -> str:
+    """The name that a file is opened by later."""
+    return remember(path).url if isinstance(path, RemoteFile) else path
+
+
+def _list(path: File, files: Files) -> Source:
     data = path.read_bytes()
     encoding = "utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
     names = [line.rstrip("\r") for line in data.decode(encoding, errors="surrogateescape").split("\n")]
@@ -180,11 +244,23 @@ def _list(path: Path, files: Files) -> Source:
         raise SourceError(f"{path}: an empty list of images")
     if any(_all_end(names, kind) for kind in (SHARDS, ARRAYS, PARQUET)):
         known = distinct_names(names)
-        paths = {given: os.path.join(path.parent, name) for given, name in zip(known, names, strict=True)}
+        paths = {given: _beside(path, name) for given, name in zip(known, names, strict=True)}
         return _several(replace(files, paths=paths))
     _refuse_column(files.name, files.column)
-    items = distinct([file_item(os.path.join(path.parent, name), name) for name in names])
+    items = distinct([_listed_item(_beside(path, name), name) for name in names])
     return ImageSource(str(path), labelled_by_folders(items))
+
+
+def _beside(path: File, name: str) -> str:
+    """Where a file lies that a list names: beside it, or elsewhere by a whole path or URL."""
+    if is_url(name):
+        return name
+    return f"{path.url.rpartition('/')[0]}/{name}" if isinstance(path, RemoteFile) else os.path.join(path.parent, name)
+
+
+def _listed_item(path: str, name: str) -> Item:
+    """The item of a file in a list; one under a URL is not looked at before it is read."""
+    return Item(name, None, None, partial(read_url, path)) if is_url(path) else file_item(path, name)
 
 
 def _all_end(names: Iterable[str], ends: str | tuple[str, ...]) -> bool:

@@ -1,7 +1,6 @@
 """Files of samples in rows, .npy or .parquet: one, or several as one source; of vectors, or of pictures."""
 
 from functools import partial
-from pathlib import Path
 
 from taskcodec.data.arrays import FeatureSource, open_npy
 from taskcodec.data.folders import Files
@@ -10,13 +9,14 @@ from taskcodec.data.joined import join
 from taskcodec.data.parquet.columns import choose, opened, telling_faults
 from taskcodec.data.parquet.pictures import open_pictures
 from taskcodec.data.parquet.vectors import open_parquet
+from taskcodec.data.remote.files import File, file_at
 from taskcodec.errors import SourceError
 
 ARRAYS, PARQUET = ".npy", ".parquet"
 TABLES = (ARRAYS, PARQUET)
 
 
-def open_table(path: Path, column: str | None = None) -> ImageSource | FeatureSource:
+def open_table(path: File, column: str | None = None) -> ImageSource | FeatureSource:
     """One file; `column` is the one that its user names. Raises SourceError."""
     if path.name.lower().endswith(ARRAYS):
         return open_npy(path)
@@ -37,7 +37,7 @@ def open_tables(files: Files) -> ImageSource | FeatureSource:
     kinds = dict[str, str]()
     for name, path in files.paths.items():
         try:
-            kinds.setdefault(_kind(Path(path), files.column), name)
+            kinds.setdefault(_kind(file_at(path), files.column), name)
         except SourceError:
             continue  # the file becomes a sample that cannot be read
     if len(kinds) > 1:
@@ -46,7 +46,7 @@ def open_tables(files: Files) -> ImageSource | FeatureSource:
     return open_pictures(files) if "pictures" in kinds else join(files, partial(open_parquet, column=files.column))
 
 
-def holds_samples(path: Path) -> bool:
+def holds_samples(path: File) -> bool:
     """Whether a file is one of vectors or of pictures, rather than of something else in the same format."""
     try:
         open_table(path)
@@ -55,6 +55,6 @@ def holds_samples(path: Path) -> bool:
     return True
 
 
-def _kind(path: Path, column: str | None) -> str:
+def _kind(path: File, column: str | None) -> str:
     with telling_faults(path):
         return choose(str(path), opened(path).schema_arrow, column).kind

@@ -202,13 +202,26 @@ class ShiftWatch:
 
     def __call__(self, codec: Codec, features: npt.NDArray[np.float32]) -> None:
         """Take note of the next (n, d) features, and of the codec that codes them."""
-        self.codec = codec
-        part = features[-self.seen % self.stride :: self.stride]
-        self.seen += len(features)
+        self.take(codec, len(features), features[self.wanted(len(features))])
+
+    def wanted(self, count: int) -> slice:
+        """Which of the next `count` rows are kept: all that `take` needs of them."""
+        stride = self._stride_after(count)
+        return slice(-self.seen % stride, count, stride)
+
+    def take(self, codec: Codec, count: int, part: npt.NDArray[np.float32]) -> None:
+        """As a call with the next `count` features, of which only those `wanted` are at hand."""
+        self.codec, stride = codec, self._stride_after(count)
+        self.kept, self.stride = self.kept[:: stride // self.stride], stride
+        self.seen += count
         if len(part):
             self.kept = np.concatenate([self.kept, part]) if len(self.kept) else part
-        while len(self.kept) > 2 * self.ROWS:
-            self.kept, self.stride = self.kept[::2], 2 * self.stride
+
+    def _stride_after(self, count: int) -> int:
+        stride = self.stride
+        while -(-(self.seen + count) // stride) > 2 * self.ROWS:
+            stride *= 2
+        return stride
 
     def measure(self) -> Shift | None:
         """The shift of what was seen; None where nothing was."""

@@ -1,6 +1,14 @@
 """`StoreInfo`: what a store holds and takes, in numbers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from taskcodec.errors import CorruptFileError
+from taskcodec.store.backend import Blobs
+from taskcodec.store.beside.layout import FEATURES, FOLDER, names_beside
+from taskcodec.store.catalogue import Catalogue
+from taskcodec.store.format.manifest import CODEC_KEY, Manifest
 
 
 @dataclass(frozen=True)
@@ -58,3 +66,48 @@ class StoreInfo:
     variance_kept: float | None
     cosine: float | None
     layers: dict[str, LayerInfo] = field(default_factory=dict)
+
+
+def measure(
+    blobs: Blobs, manifest: Manifest, catalogue: Catalogue, fitted: bool, provenance: Mapping[str, Any]
+) -> StoreInfo:
+    """Counts and sizes of a store. Raises CorruptFileError where a chunk or what is counted of them is missing."""
+    sizes, samples, code_bytes = blobs.sizes(), manifest.samples, 0
+    for layer in manifest.layers:
+        for index in range(manifest.chunks):
+            key = manifest.chunk_key(layer, index)
+            if key not in sizes:
+                raise CorruptFileError(f"{blobs.name}/{key}: missing")
+            code_bytes += sizes[key]
+    store_bytes, source_bytes = sum(sizes.values()), catalogue.source_bytes()
+    return StoreInfo(
+        samples=samples,
+        failures=manifest.failures,
+        dimension=manifest.dimension,
+        columns=manifest.columns,
+        code_bytes=code_bytes,
+        store_bytes=store_bytes,
+        source_bytes=source_bytes,
+        bits_per_sample=8 * code_bytes / max(samples, 1),
+        ratio=source_bytes / max(code_bytes, 1),
+        store_ratio=source_bytes / max(store_bytes, 1),
+        fingerprint=manifest.fingerprint,
+        state=manifest.state,
+        codec_bytes=sizes.get(CODEC_KEY, 0),
+        fitted=fitted,
+        variance_kept=_number(provenance.get("variance_kept")),
+        cosine=_number(provenance.get("cosine")),
+        layers=_layers(sizes, manifest, code_bytes),
+    )
+
+
+def _layers(sizes: Mapping[str, int], manifest: Manifest, code_bytes: int) -> dict[str, LayerInfo]:
+    """The bytes of the features, and of each layer beside them, those of its metadata too."""
+    found = {FEATURES: code_bytes}
+    for name in names_beside(sizes, [layer.name for layer in manifest.layers]):
+        found[name] = sum(size for key, size in sizes.items() if key.startswith(f"{FOLDER}/{name}/"))
+    return {name: LayerInfo(size, 8 * size / max(manifest.samples, 1)) for name, size in found.items()}
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -3,10 +3,10 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal, NoReturn, Self
+from typing import Any, Literal, NoReturn, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,21 +27,22 @@ from taskcodec.errors import (
 from taskcodec.layer import columns_of
 from taskcodec.store.backend import absolute, open_blobs
 from taskcodec.store.beside.of_store import WithLayers
+from taskcodec.store.catalogue import Catalogue
+from taskcodec.store.format.certificate import read_certificate
 from taskcodec.store.format.manifest import (
     CODEC_KEY,
     Manifest,
-    Part,
     checked_bytes,
     digest,
-    read_certificate,
     read_manifest,
     sha256,
     shapeless,
 )
-from taskcodec.store.format.records import SCHEMA, coded, parquet_to_table
-from taskcodec.store.info import StoreInfo
+from taskcodec.store.format.records import SCHEMA, coded
+from taskcodec.store.info import StoreInfo, measure
 from taskcodec.store.rows import Rows
 from taskcodec.store.symbols import Symbols
+from taskcodec.store.views.decoded import KEPT_BYTES
 from taskcodec.store.views.labels import numbers_of_labels
 from taskcodec.store.views.shares import Share
 
@@ -50,6 +51,7 @@ _NO_ARRAY = (
     "store.features[0], or take a data set for a DataLoader, store.torch()"
 )
 Array = npt.NDArray[Any]
+Found = TypeVar("Found")
 
 
 class Store(WithLayers):
@@ -68,6 +70,8 @@ class Store(WithLayers):
         self.place, self._threads, self.upto = place, threads or os.cpu_count() or 1, upto
         self._where, self._blobs = absolute(place), open_blobs(place)
         self.manifest: Manifest = read_manifest(self._blobs)
+        with suppress(TaskcodecError):  # whoever needs it will be told
+            self._catalogue.hold_last()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopened, (self._where, self._threads, self.upto, digest(self.manifest))
@@ -118,7 +122,8 @@ class Store(WithLayers):
     @cached_property
     def records(self) -> pa.Table:
         """One row for every source sample, failures included, with the columns of SCHEMA."""
-        tables = [self._part(part) for part in self.manifest.parts]
+        with self._telling_changes():
+            tables = list(self._catalogue.tables())
         return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
 
     @property
@@ -213,6 +218,8 @@ class Store(WithLayers):
         shuffle: bool = False,
         seed: int = 0,
         share: tuple[int, int] | None = None,
+        batch_size: int | None = None,
+        memory: int = KEPT_BYTES,
     ) -> Any:
         """A torch Dataset of (features, target).
 
@@ -222,69 +229,37 @@ class Store(WithLayers):
                 a DataLoader.
             target: "class": the index of the label among the data set's `classes`, in order (by number where all are
                 numbers), -1 where there is none. "number": the label as float32, NaN where there is none.
-            shuffle: of the iterable style: the chunks, and the samples inside each.
+            shuffle: of the iterable style: the chunks, and the samples of a few of them at a time.
             seed: of the shuffling.
             share: of the iterable style: (rank, ranks) instead of those that torch.distributed has, or else RANK and
                 WORLD_SIZE in the environment; (0, 1) gives every process all samples.
+            batch_size: of the iterable style: give ready batches, for a DataLoader with batch_size=None.
+            memory: bytes of decoded features that are kept for the next epoch, in each process; 0 keeps none.
 
-        Raises:
-            UsageError: another style or target, labels that are no numbers, what does not go with random access, and
-                where torch is not installed.
+        Raises UsageError: another style or target, labels that are no numbers, what does not go with random access,
+        and where torch is not installed.
         """
         with needing_packages():
-            from taskcodec.store.views.torch_data import IterableFeatures, MapFeatures
+            from taskcodec.store.views.torch_data import Streaming, data_set
 
-        if target not in ("class", "number"):
-            raise UsageError(f"target {target!r} is neither 'class' nor 'number'")
-        if style == "map":
-            if shuffle or share is not None:
-                raise UsageError(
-                    "style 'map' is shuffled and shared out by the DataLoader: give it shuffle=True, or a "
-                    "DistributedSampler, not store.torch"
-                )
-            return MapFeatures(self, target)
-        if style == "iterable":
-            return IterableFeatures(self, target, shuffle, seed, None if share is None else Share(*share))
-        raise UsageError(f"style {style!r} is neither 'map' nor 'iterable'")
+        streaming = Streaming(shuffle, seed, None if share is None else Share(*share), batch_size)
+        return data_set(self, style, target, streaming, memory)
 
     def info(self) -> StoreInfo:
         """Counts and sizes, from the files themselves."""
         self._check_unchanged()
-        sizes = self._blobs.sizes()
-        chunks = range(self.manifest.chunks)
-        keys = [self.manifest.chunk_key(layer, index) for layer in self.manifest.layers for index in chunks]
-        missing = [key for key in keys if key not in sizes]
-        if missing:
-            raise CorruptFileError(f"{self._blobs.name}/{missing[0]}: missing")
-        code_bytes, store_bytes = sum(sizes[key] for key in keys), sum(sizes.values())
-        source_bytes = int(pc.sum(self.samples["source_bytes"]).as_py() or 0)
         fitted = self.manifest.source.get("fit") is True  # a codec that comes from elsewhere was measured there
         found = self.codec.provenance if fitted and self.codec.provenance.get("held_back") else {}
-        return StoreInfo(
-            samples=len(self),
-            failures=sum(part.failures for part in self.manifest.parts),
-            dimension=self.manifest.dimension,
-            columns=self.manifest.columns,
-            code_bytes=code_bytes,
-            layers=self._layer_sizes(sizes, code_bytes),
-            store_bytes=store_bytes,
-            source_bytes=source_bytes,
-            bits_per_sample=8 * code_bytes / max(len(self), 1),
-            ratio=source_bytes / max(code_bytes, 1),
-            store_ratio=source_bytes / max(store_bytes, 1),
-            fingerprint=self.manifest.fingerprint,
-            state=self.manifest.state,
-            codec_bytes=sizes.get(CODEC_KEY, 0),
-            fitted=fitted,
-            variance_kept=_number(found.get("variance_kept")),
-            cosine=_number(found.get("cosine")),
-        )
+        with self._telling_changes():
+            return measure(self._blobs, self.manifest, self._catalogue, fitted, found)
 
     def verify(self) -> list[str]:
         """Read every byte there is to read; one line for each fault found, none where all is sound."""
         faults: list[str] = []
         steps: list[Callable[[], object]] = [self._check_codes_metadata, lambda: self.codec, lambda: self.certificate]
-        steps += [lambda part=part: self._part(part) for part in self.manifest.parts]  # type: ignore[misc]
+        segments = range(len(self.manifest.segments))
+        steps += [lambda number=number: self._told(self._catalogue.of_segment, number) for number in segments]  # type: ignore[misc]
+        steps += [lambda part=part: self._told(self._catalogue.of_part, part) for part in self.manifest.parts]  # type: ignore[misc]
         steps += [lambda index=index: self._read(self._every, index) for index in range(self.manifest.chunks)]  # type: ignore[misc]
         for step in steps:
             try:
@@ -306,22 +281,21 @@ class Store(WithLayers):
                 if sha256(shapeless(data, place)) != layer.codes_sha256:
                     raise CorruptFileError(f"{place}: damaged (its SHA-256 is not the manifest's)")
 
-    def _part(self, part: Part) -> pa.Table:
-        place = f"{self._blobs.name}/{part.file}"
+    @cached_property
+    def _catalogue(self) -> Catalogue:
+        return Catalogue(self._blobs, self.manifest)
+
+    def _told(self, read: Callable[[Any], Found], of: Any) -> Found:
         with self._telling_changes():
-            table = parquet_to_table(checked_bytes(self._blobs, part.file, part.sha256), place)
-        rows = int(pc.sum(coded(table)).as_py() or 0)
-        if (rows, len(table) - rows) != (part.rows, part.failures):
-            raise CorruptFileError(f"{place}: {part.rows} samples and {part.failures} failures expected")
-        return table
+            return read(of)
 
     @cached_property
     def _symbols(self) -> Symbols:
-        return Symbols(self._blobs, self.manifest, self.codec.needed(self.upto))
+        return Symbols(self._blobs, self.manifest, self.codec.needed(self.upto), self._catalogue.counted)
 
     @property
     def _every(self) -> Symbols:
-        return Symbols(self._blobs, self.manifest, self.codec.layers)
+        return Symbols(self._blobs, self.manifest, self.codec.layers, self._catalogue.counted)
 
     @property
     def _columns(self) -> int:
@@ -393,7 +367,3 @@ def _reopened(place: Any, threads: int, upto: str | None, expected: str) -> Stor
 def _read_only(array: Array) -> Array:
     array.setflags(write=False)
     return array
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,7 +1,7 @@
 """The symbols of a store, chunk by chunk and layer by layer: only those layers are read that are asked for."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 
 import numpy as np
@@ -11,6 +11,7 @@ from taskcodec.errors import MismatchError
 from taskcodec.layer import Layer, given_of, side_by_side
 from taskcodec.store.backend import Blobs
 from taskcodec.store.format.chunks import CodedLayer, read_chunk
+from taskcodec.store.format.entries import Entry
 from taskcodec.store.format.manifest import Manifest
 
 CACHED_CHUNKS = 8
@@ -23,10 +24,13 @@ class Symbols:
         blobs: where they lie.
         manifest: the store's.
         layers: of its codec, each after those that it depends on.
+        counted: what is counted of a chunk, by its number.
     """
 
-    def __init__(self, blobs: Blobs, manifest: Manifest, layers: Sequence[Layer]) -> None:
-        self._blobs, self._manifest, self._layers = blobs, manifest, layers
+    def __init__(
+        self, blobs: Blobs, manifest: Manifest, layers: Sequence[Layer], counted: Callable[[int], Entry]
+    ) -> None:
+        self._blobs, self._manifest, self._layers, self._counted = blobs, manifest, layers, counted
         self._cache: OrderedDict[int, npt.NDArray[np.int32]] = OrderedDict()
         self._lock = Lock()
         stored = {layer.name: layer for layer in manifest.layers}
@@ -39,8 +43,9 @@ class Symbols:
     def read(self, index: int) -> npt.NDArray[np.int32]:
         """(rows, columns) symbols of a chunk, those of the layers side by side. Raises CorruptFileError."""
         parts: dict[str, npt.NDArray[np.int32]] = {}
+        counted = self._counted(index)
         for layer, coded in zip(self._layers, self._coded, strict=True):
-            parts[layer.name] = read_chunk(self._blobs, self._manifest, index, coded, given_of(layer, parts))
+            parts[layer.name] = read_chunk(self._blobs, self._manifest, index, coded, counted, given_of(layer, parts))
         return side_by_side(parts)
 
     def cached(self, index: int) -> npt.NDArray[np.int32] | None:

@@ -1,11 +1,12 @@
 """Writing a store, chunk by chunk; a stop at any moment leaves the store of the last commit.
 
-Order of a commit: chunk, part, the array's metadata, manifest. Until the manifest is put, readers see the old one, and
-what it names is still there: a part that grows gets a new name, and a chunk that grows still begins with the old rows.
+Order of a commit: chunks, records, manifest; when the store is complete, the arrays' metadata before that. Until the
+manifest is put, readers see the old one, and what it names is still there: records that grow get a new name, and a
+chunk that grows still begins with the old rows. A folder is committed to after each chunk. Elsewhere, where each file
+is a request, chunks wait for a commit, but not for long. The complete store is the same, however often that was.
 """
 
-import json
-import warnings
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -15,27 +16,20 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import zarr
-from zarr.codecs import Crc32cCodec
-from zarr.dtype import VariableLengthBytes
-from zarr.errors import UnstableSpecificationWarning
-from zarr.storage import MemoryStore
 
 from taskcodec.codec import Codec
-from taskcodec.coding import SymbolModel
-from taskcodec.errors import CorruptFileError, MismatchError, StorageError, UsageError, check_kind
-from taskcodec.layer import Layer, given_of, side_by_side
-from taskcodec.store.backend import Blobs, ZarrBlobs, open_blobs, writer_lock
+from taskcodec.errors import MismatchError, StorageError, UsageError, check_kind
+from taskcodec.layer import given_of, side_by_side
+from taskcodec.store.backend import Blobs, FolderBlobs, open_blobs, writer_lock
 from taskcodec.store.chunk_writer import ChunkWriter
-from taskcodec.store.format.chunks import CodedLayer, read_chunk
+from taskcodec.store.format.arrays import coded_layer, codes_metadata, layout_of
+from taskcodec.store.format.chunks import read_chunk
+from taskcodec.store.format.entries import Entry
 from taskcodec.store.format.manifest import (
     CODEC_KEY,
     GROUP_KEY,
     ONLY,
-    PACKETS,
-    ROWS,
     Manifest,
-    Part,
     StoredLayer,
     checked_bytes,
     max_chunk_rows,
@@ -44,12 +38,14 @@ from taskcodec.store.format.manifest import (
     shapeless,
     write_manifest,
 )
-from taskcodec.store.format.packets import PacketCodec
-from taskcodec.store.format.records import OK, SampleRecord, parquet_to_table, records_to_parquet
-from taskcodec.store.format.zarr_codec import AnsCodec
+from taskcodec.store.format.records import OK, SampleRecord, records_to_table
+from taskcodec.store.format.segments import GROUP_CHUNKS, segment_keys
+from taskcodec.store.tail import Tail
 
 CHUNK_ROWS = 1024
 """Samples in a chunk: the unit of random access and of commit. Longer chunks save bytes (0.1 % from here on)."""
+COMMIT_SECONDS = 30.0
+"""Where a commit takes requests, chunks wait for one at most so long, and at most for GROUP_CHUNKS of them."""
 
 
 class StoreWriter:
@@ -69,7 +65,9 @@ class StoreWriter:
 
     def __init__(self, blobs: Blobs, codec: Codec, manifest: Manifest, locks: ExitStack) -> None:
         self._blobs, self._codec, self.manifest, self._locks = blobs, codec, manifest, locks
-        self._layers = [_coded(blobs, manifest, layer) for layer in codec.layers]
+        self._layers = [coded_layer(blobs, manifest, layer) for layer in codec.layers]
+        self._tail, self._waiting, self._committed = Tail(blobs, manifest), 0, time.monotonic()
+        self.commit_seconds = 0.0 if isinstance(blobs, FolderBlobs) else COMMIT_SECONDS
         self._rows: list[npt.NDArray[np.int32]] = []
         self._records: list[SampleRecord] = []
         self._pending_rows = 0
@@ -95,7 +93,7 @@ class StoreWriter:
             if any(not key.startswith(remains) for key in blobs.sizes()):  # those are of a run killed at once, too
                 raise StorageError(f"{blobs.name}: other files lie there; name an empty place")
             data = codec.to_bytes()
-            codes = [_codes_metadata(_layout_of(layer), layer.model, chunk_rows, 0) for layer in codec.layers]
+            codes = [codes_metadata(layout_of(layer), layer.model, chunk_rows, 0) for layer in codec.layers]
             manifest = Manifest(
                 state="writing",
                 fingerprint=codec.fingerprint,
@@ -105,7 +103,7 @@ class StoreWriter:
                 samples=0,
                 codec_sha256=sha256(data),
                 layers=tuple(
-                    StoredLayer(layer.name, layer.columns, _layout_of(layer), sha256(shapeless(each, layer.name)))
+                    StoredLayer(layer.name, layer.columns, layout_of(layer), sha256(shapeless(each, layer.name)))
                     for layer, each in zip(codec.layers, codes, strict=True)
                 ),
                 source=source or {},
@@ -148,12 +146,14 @@ class StoreWriter:
         self._records.extend(records)
         self._pending_rows += coded
         while self._pending_rows >= self.manifest.chunk_rows:
-            self._commit(self.manifest.chunk_rows, final=False)
+            self._take_pending(self.manifest.chunk_rows, records_for(self._records, self.manifest.chunk_rows))
+            self._commit_when_due()
 
     @property
     def chunks(self) -> ChunkWriter:
         """Puts chunks for this writer, also in other processes; `append_written` commits them."""
-        return ChunkWriter(self._blobs, self._codec, tuple(self._layers), replace(self.manifest, parts=(), source={}))
+        layout = replace(self.manifest, segments=(), parts=(), source={})
+        return ChunkWriter(self._blobs, self._codec, tuple(self._layers), layout)
 
     def take_pending(self) -> tuple[npt.NDArray[np.int32], list[SampleRecord]]:
         """Symbols and records short of a chunk, such as those that an append goes on with; the writer lets go of them.
@@ -169,17 +169,25 @@ class StoreWriter:
         coded = sum(record.status == OK for record in records)
         if self._records or coded != self.manifest.chunk_rows:
             raise MismatchError(f"{coded} coded records, or others before them, for a chunk that was put already")
-        self._commit_written(coded, records, crcs, final=False)
+        self._take(coded, records, crcs)
+        self._commit_when_due()
 
     def finish(self) -> Manifest:
         """Commit what is left and mark the store complete."""
-        self._commit(self._pending_rows, final=True)
-        self._remove_orphans()
+        if self._records:
+            self._take_pending(self._pending_rows, len(self._records))
+        self._commit("complete")
         return self.manifest
 
+    def commit(self) -> None:
+        """Commit the chunks that wait for it: rows short of a whole chunk wait for `finish`."""
+        if self._waiting:
+            self._commit("writing")
+
     def close(self) -> None:
-        """Release the store; rows short of a whole chunk are dropped unless `finish` was called."""
-        self._locks.close()
+        """Commit whole chunks and release the store; other rows are dropped unless `finish` was called."""
+        with self._locks:
+            self.commit()
 
     def __enter__(self) -> Self:
         return self
@@ -187,70 +195,89 @@ class StoreWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        if isinstance(error, StorageError):  # what failed will fail again, and would hide why
+            self._locks.close()
+        else:
+            self.close()
 
     def _pending_symbols(self) -> npt.NDArray[np.int32]:
         return np.concatenate(self._rows) if self._rows else np.empty((0, self.manifest.columns), np.int32)
 
-    def _commit(self, rows: int, final: bool) -> None:
-        symbols = self._pending_symbols()
-        cut = len(self._records) if final else records_for(self._records, rows)
-        index = self.manifest.samples // self.manifest.chunk_rows
+    def _take_pending(self, rows: int, cut: int) -> None:
+        """Put the next chunk, of so many rows, and let its records, as many as `cut`, wait for a commit."""
+        symbols, index = self._pending_symbols(), self.manifest.samples // self.manifest.chunk_rows
         crcs = self.chunks.put(index, symbols[:rows]) if rows else (0,) * len(self._layers)
-        self._commit_written(rows, self._records[:cut], crcs, final)
+        self._take(rows, self._records[:cut], crcs)
         self._rows, self._records = [symbols[rows:]], self._records[cut:]
         self._pending_rows -= rows
 
-    def _commit_written(self, rows: int, records: Sequence[SampleRecord], crcs: tuple[int, ...], final: bool) -> None:
-        """Commit so many rows, whose chunk was put, with their records."""
-        index, parts = self.manifest.samples // self.manifest.chunk_rows, self.manifest.parts
-        if records:
-            data = records_to_parquet(records)
-            name = f"samples/part-{index:06d}-{sha256(data)[:8]}.parquet"
-            self._blobs.put(name, data)
-            parts = (*parts, Part(name, sha256(data), rows, len(records) - rows, crcs))
-        samples = self.manifest.samples + rows
-        if rows:
-            for layer in self._layers:
-                codes = _codes_metadata(layer.stored.layout, layer.model, self.manifest.chunk_rows, samples)
-                self._blobs.put(self.manifest.codes_key(layer.stored), codes)
-        state = "complete" if final else "writing"
-        self.manifest = replace(self.manifest, samples=samples, parts=parts, state=state)
-        write_manifest(self._blobs, self.manifest)
+    def _take(self, rows: int, records: Sequence[SampleRecord], crcs: tuple[int, ...]) -> None:
+        self._tail.add(Entry(rows, len(records) - rows, crcs), records_to_table(records))
+        self.manifest = replace(self.manifest, samples=self.manifest.samples + rows)
+        self._waiting += 1
 
-    def _read_chunks(self, index: int) -> npt.NDArray[np.int32]:
+    def _commit_when_due(self) -> None:
+        waited = time.monotonic() - self._committed
+        if waited >= self.commit_seconds or self._tail.entries % GROUP_CHUNKS == 0:
+            self._commit("writing")
+
+    def _commit(self, state: str) -> None:
+        complete, self._waiting = state == "complete", 0  # what fails in between is not tried again, by `close`
+        superseded = self._tail.commit(seal=complete and self.manifest.chunks > 1)
+        segments = tuple(self._tail.segments)
+        self.manifest = replace(self.manifest, segments=segments, parts=self._tail.parts, state=state)
+        if complete:
+            for layer in self._layers:
+                rows, samples = self.manifest.chunk_rows, self.manifest.samples
+                codes = codes_metadata(layer.stored.layout, layer.model, rows, samples)
+                self._blobs.put(self.manifest.codes_key(layer.stored), codes)
+            named = named_keys(self.manifest)
+            superseded = [key for key in self._blobs.sizes() if _is_ours(key) and key not in named]
+            if superseded:  # only then may they go: a store that calls itself complete has nothing beside it
+                write_manifest(self._blobs, replace(self.manifest, state="writing"))
+                self._remove(superseded)
+        write_manifest(self._blobs, self.manifest)
+        if not complete:
+            self._remove(superseded)
+        self._committed = time.monotonic()
+
+    def _remove(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._blobs.delete(key)
+
+    def _read_chunks(self, index: int, counted: Entry) -> npt.NDArray[np.int32]:
         parts: dict[str, npt.NDArray[np.int32]] = {}
         for own, layer in zip(self._codec.layers, self._layers, strict=True):
-            parts[own.name] = read_chunk(self._blobs, self.manifest, index, layer, given_of(own, parts))
+            parts[own.name] = read_chunk(self._blobs, self.manifest, index, layer, counted, given_of(own, parts))
         return side_by_side(parts)
 
     def _reopen_last_chunk(self) -> None:
         """Take a last chunk that is not full back into memory: it will be written again, longer."""
         manifest = self.manifest
-        if manifest.parts:
-            last = manifest.parts[-1]
-            table = parquet_to_table(checked_bytes(self._blobs, last.file, last.sha256), last.file)
-            self.resume_point = max(table["source_index"].to_pylist(), default=-1)
-        rest = manifest.samples % manifest.chunk_rows
-        if not rest and not (manifest.parts and manifest.parts[-1].rows == 0):
-            return
-        kept = list(manifest.parts)
-        reopened: list[Part] = []
-        while kept and (kept[-1].rows == 0 or sum(part.rows for part in kept) > manifest.samples - rest):
-            reopened.insert(0, kept.pop())
-        for part in reopened:
-            table = parquet_to_table(checked_bytes(self._blobs, part.file, part.sha256), part.file)
-            self._records.extend(SampleRecord(**row) for row in table.to_pylist())
-        if rest:
-            self._rows = [self._read_chunks(manifest.chunks - 1)]
-            self._pending_rows = rest
-        self.manifest = replace(manifest, samples=manifest.samples - rest, parts=tuple(kept))
+        self.resume_point = self._tail.last_source_index()
+        while (last := self._tail.last) is not None and last.rows < manifest.chunk_rows:
+            self._records = [SampleRecord(**row) for row in self._tail.pop().to_pylist()] + self._records
+            if last.rows:
+                self._rows = [self._read_chunks(manifest.chunks - 1, last)]
+                self._pending_rows = last.rows
+        self.manifest = replace(manifest, samples=manifest.samples - self._pending_rows)
 
-    def _remove_orphans(self) -> None:
-        named = {part.file for part in self.manifest.parts}
-        for key in self._blobs.sizes():
-            if (key.startswith("samples/part-") and key not in named) or key.endswith(".partial"):
-                self._blobs.delete(key)
+
+def _is_ours(key: str) -> bool:
+    return key.startswith((f"{ONLY}/", "layers/", "samples/")) or key.endswith(".partial")
+
+
+def named_keys(manifest: Manifest) -> set[str]:
+    """Every file of a store."""
+    chunks = range(manifest.chunks)
+    return {
+        GROUP_KEY,
+        CODEC_KEY,
+        *(part.file for part in manifest.parts),
+        *(key for number, segment in enumerate(manifest.segments) for key in segment_keys(segment, number)),
+        *(manifest.codes_key(layer) for layer in manifest.layers),
+        *(manifest.chunk_key(layer, index) for layer in manifest.layers for index in chunks),
+    }
 
 
 def records_for(records: Sequence[SampleRecord], rows: int) -> int:
@@ -261,47 +288,3 @@ def records_for(records: Sequence[SampleRecord], rows: int) -> int:
         if seen == rows:
             return position + 1
     return len(records)
-
-
-def _layout_of(layer: Layer) -> str:
-    """What codes alone is an array of rows; what needs other layers, an item for each sample."""
-    return PACKETS if layer.model.given_columns else ROWS
-
-
-def _coded(blobs: Blobs, manifest: Manifest, layer: Layer) -> CodedLayer:
-    """A layer of a store with what codes it: its array's own tables, whose bytes another build of zlib may have made.
-
-    Raises CorruptFileError where the array's metadata is missing or damaged, MismatchError where the layer is.
-    """
-    stored = next((found for found in manifest.layers if found.name == layer.name), None)
-    if stored is None:
-        raise MismatchError(f"{blobs.name}: its layers are not those of its codec")
-    key = manifest.codes_key(stored)
-    codes = blobs.get(key)
-    if codes is None or sha256(shapeless(codes, key)) != stored.codes_sha256:
-        raise CorruptFileError(f"{blobs.name}/{key}: missing or damaged")
-    if stored.layout == PACKETS:
-        return CodedLayer(stored, layer.model)
-    return CodedLayer(stored, AnsCodec.from_dict(json.loads(codes)["codecs"][0]).tables)
-
-
-def _codes_metadata(layout: str, model: SymbolModel, chunk_rows: int, samples: int) -> bytes:
-    """The `zarr.json` that Zarr itself writes for the array of a layer."""
-    memory = MemoryStore()
-    if layout == PACKETS:
-        own: dict[str, Any] = {"dtype": VariableLengthBytes(), "serializer": PacketCodec(), "fill_value": b""}
-    else:
-        own = {"dtype": "int32", "serializer": AnsCodec(model), "fill_value": 0}
-    columns = () if layout == PACKETS else (model.columns,)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnstableSpecificationWarning)
-        zarr.create_array(
-            memory,
-            shape=(samples, *columns),
-            chunks=(chunk_rows, *columns),
-            compressors=(Crc32cCodec(),),
-            filters=(),
-            dimension_names=("sample", "symbol")[: 1 + len(columns)],
-            **own,
-        )
-    return ZarrBlobs(memory).get("zarr.json") or b""

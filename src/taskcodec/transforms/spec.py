@@ -1,10 +1,10 @@
 """A backbone's name, and the record that identifies it. Imports no torch, so that reading a codec does not."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from taskcodec.errors import BackboneError
+from taskcodec.errors import BackboneError, UsageError
 
 DEFAULT = "lite0"
 KINDS = ("timm", "torchvision", "open_clip", "hf", "onnx", "codec")
@@ -14,6 +14,8 @@ LOCAL_FOLDER = "local-dir:"
 CARRIED = "codec:"
 """What the names of analyses that codecs carry begin with: the codec's file follows where one is to be loaded, the hash
 of the network where it is recorded."""
+
+NAME_IT = "name it where it lies now (--codec FILE)"
 
 
 def check_name(name: str) -> None:
@@ -69,6 +71,28 @@ class BackboneSpec:
                 f"{self.loadable}: its preprocessing ({found.preprocessing}) is not the one the codec was fitted with "
                 f"({self.preprocessing})"
             )
+
+
+def lying_at(spec: BackboneSpec | None, file: str | None) -> BackboneSpec | None:
+    """The record of an analysis that a codec carries, with the file in which that codec lies now, where one is named.
+
+    Raises UsageError where one is named, and none is of use.
+    """
+    if file is None:
+        return spec
+    if spec is None or not spec.name.startswith(CARRIED):
+        raise UsageError(f"--codec {file}: the codec of this store carries no analysis of its own; leave it out")
+    return replace(spec, found_at=placed(f"{CARRIED}{file}"))
+
+
+def recorded_file(spec: BackboneSpec) -> str:
+    """The file of the codec that carries an analysis. Raises BackboneError where none is recorded, or there."""
+    file = spec.loadable.removeprefix(CARRIED)
+    if not spec.found_at and file == spec.weights_sha256[: len(file)]:
+        raise BackboneError(f"the file of the codec that the store was made with is not recorded: {NAME_IT}")
+    if not os.path.exists(file):
+        raise BackboneError(f"{file}: no such file any more, of the codec that the store was made with: {NAME_IT}")
+    return file
 
 
 def placed(name: str) -> str:

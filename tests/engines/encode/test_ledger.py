@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 import taskcodec
+from taskcodec.data import open_source
+from taskcodec.store import SampleRecord, StoreWriter
 from tests.cli.commands import contents, refused, run, stopped
 
 
@@ -186,6 +188,35 @@ def test_a_folder_that_changed_is_told_how(tmp_path):
     (photos / "2.png").unlink()
     Image.effect_noise((40, 40), 9).save(photos / "3.png")
     refused(store, "encode", photos, store, code=1, says=["1 gone (2.png), 1 of another size (3.png)"])
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_folder_of_other_files_of_the_same_names_is_another_source(inputs, tmp_path, finished):
+    codec = taskcodec.load_codec(inputs / "own.codec")
+    for folder, names in (("a", range(4)), ("b", range(3, 6))):
+        (tmp_path / folder).mkdir()
+        for number in names:
+            side = 40 + number + 9 * (folder == "b")
+            Image.new("RGB", (side, side)).save(tmp_path / folder / f"{number}.bmp")
+    source = open_source(tmp_path / "a")
+    entry = {**source.descriptor(), "codec": None, "named": False, "bits": None, "refit": True, "chunk_rows": 1}
+    with StoreWriter.create(tmp_path / "s.tcz", codec, chunk_rows=1, source=entry) as writer:
+        records = [SampleRecord(item.id, number, item.size) for number, item in enumerate(source.items)]
+        writer.append(np.zeros((4, codec.columns), np.int32), records)
+        if finished:
+            writer.finish()
+    says = (
+        "a store of something else lies there"
+        if finished
+        else (
+            f"s.tcz: an unfinished store of another source than {tmp_path / 'b'} lies there (4 samples, such as 0.bmp)"
+            ": run the command that it was stopped in again"
+        )
+    )
+    refused(tmp_path / "s.tcz", "encode", tmp_path / "b", tmp_path / "s.tcz", code=1, says=[says])
+    (tmp_path / "a" / "0.bmp").unlink()
+    says = "it holds" if finished else "begun with this source as it was (4 samples; since then, 1 gone (0.bmp)); undo"
+    refused(tmp_path / "s.tcz", "encode", tmp_path / "a", tmp_path / "s.tcz", code=1, says=[says])
 
 
 def test_another_named_codec_is_no_resume(inputs, tmp_path):

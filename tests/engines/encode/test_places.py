@@ -140,7 +140,7 @@ def test_a_run_killed_between_the_two_renames_is_gone_on_with(folder):
     script = """
 import os, sys
 os.replace = lambda *_: os._exit(9)
-import taskcodec.store.backend as backend, types
+import taskcodec.store.places.folder as backend, types
 backend.os = types.SimpleNamespace(**{**vars(os), "replace": os.rename})  # what writes the files is not stopped
 import taskcodec.atomic as atomic
 atomic.os = backend.os

@@ -12,8 +12,10 @@ from taskcodec.errors import StorageError, UsageError
 from tests.data.pictures import Eyes
 
 HOSTILE = [
-    "../../etc/passwd", "/etc/passwd", "a/../../b", "..", ".", "", "a//b", "a/./b", "a\0b", "a\nb", "x" * 400, "ü" * 200,
-    "a", "a/b", "a/b/c", "a/b", "a/b#2", "-rf", "~/x", "C:\\x", "photo.jpg", "photo.jpg/evil", "e\u0301", "\u202egpj.exe",
+    "../../etc/passwd", "/etc/passwd", "a/../../b", "..", ".", "", "a//b", "a/./b", "a\0b", "a\nb", "x" * 400,
+    "ü" * 200,
+    "a", "a/b", "a/b/c", "a/b", "a/b#2", "-rf", "~/x", "C:\\x", "photo.jpg", "photo.jpg/evil",
+    "e\u0301", "\u202egpj.exe",
 ]  # fmt: skip
 
 

@@ -129,7 +129,7 @@ def test_what_is_appended_gets_the_layers_of_the_store(whole, photos, tmp_path):
     for name, data in list(PHOTOS.items())[:5]:
         assert found[name] == found[f"{name}#2"] == data
     shutil.rmtree(place / "layers" / "picture")
-    with pytest.raises(UsageError, match="several sources, and a layer is added to one .* for picture"):
+    with pytest.raises(UsageError, match=r"several sources, and a layer is added to one .* for picture"):
         encode_job(str(photos), str(place), options())
 
 

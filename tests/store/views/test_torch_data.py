@@ -1,7 +1,12 @@
 """Torch data sets over a store, in loaders and in the processes of a run."""
 
+import json
 import multiprocessing
 import pickle
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +15,13 @@ import taskcodec
 from taskcodec.errors import (
     UsageError,
 )
+from tests.store.views.stored import D as D_STORED
 from tests.store.views.stored import stored
 from tests.store.written import D, N
 
 torch = pytest.importorskip("torch")
 
-from torch.utils.data import DataLoader  # noqa: E402
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -52,9 +58,26 @@ def test_random_access_takes_one_index_at_a_time(store):
     dataset = store.torch()
     for index in (3, np.int64(3), torch.tensor(3)):
         assert np.allclose(dataset[index][0].numpy(), store.features[3], atol=1e-5)
-    for wrong in (slice(0, 2), [0, 1], 1.5):
+    for wrong in (slice(0, 2), [0, 1.5], 1.5, "3"):
         with pytest.raises(UsageError, match=r"store\.features"):
             dataset[wrong]
+    for beyond in (N, -N - 1, [0, N]):
+        with pytest.raises(IndexError, match="out of range"):
+            dataset[beyond]
+
+
+def test_random_access_by_lists_gives_ready_batches(tmp_path):
+    dataset = stored(tmp_path / "x.tcz", [str(i % 3) for i in range(75)]).torch()
+    sampler = BatchSampler(RandomSampler(dataset), 16, False)
+    for workers in (0, 2):
+        seen = []
+        for features, targets in DataLoader(dataset, sampler=sampler, batch_size=None, num_workers=workers):
+            assert (features.dtype, targets.dtype) == (torch.float32, torch.int64)
+            seen.append(numbers(features))
+            assert targets.tolist() == [row % 3 for row in seen[-1]]
+        assert [len(rows) for rows in seen] == [16] * 4 + [11]
+        assert sorted(row for rows in seen for row in rows) == list(range(75))
+    assert numbers(dataset[[-1, 0]][0]) == [74, 0]
 
 
 def test_shuffled_streams_see_each_sample_once_an_epoch(store):
@@ -113,6 +136,49 @@ def test_ranks_take_equal_shares_that_are_no_others(tmp_path, monkeypatch, shuff
     assert len(store.torch(style="iterable")) == 101
 
 
+@pytest.mark.parametrize("workers", [0, 1, 2])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_ready_batches_are_as_many_as_the_length_says(tmp_path, monkeypatch, shuffle, workers):
+    store, seen = stored(tmp_path / "x.tcz", [str(i % 3) for i in range(101)]), []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in range(2):
+        monkeypatch.setenv("RANK", str(rank))
+        dataset = store.torch(style="iterable", shuffle=shuffle, batch_size=8)
+        loader = DataLoader(dataset, batch_size=None, num_workers=workers)
+        batches = list(loader)
+        assert len(batches) == len(loader) == len(dataset) == 7
+        assert sorted(len(features) for features, _ in batches) == [3, *[8] * 6]
+        for features, targets in batches:
+            assert targets.dtype == torch.int64
+            assert targets.tolist() == [row % 3 for row in numbers(features)]
+        seen += numbers(torch.cat([features for features, _ in batches]))
+    assert (len(seen), set(seen)) == (102, set(range(101)))
+
+
+def test_ready_batches_of_numbers(tmp_path):
+    store = stored(tmp_path / "x.tcz", ["0.5", None])
+    ((features, targets),) = store.torch(style="iterable", target="number", batch_size=8)
+    assert (features.shape, targets.dtype) == ((2, D_STORED), torch.float32)
+    np.testing.assert_array_equal(targets.numpy(), np.array([0.5, np.nan], "f4"))
+    for options, says in (
+        ({"style": "iterable", "batch_size": 0}, "batch_size 0: at least 1"),
+        ({"batch_size": 8}, "DataLoader"),
+        ({"memory": -1}, "memory -1: at least 0 bytes"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            store.torch(**options)
+
+
+@pytest.mark.parametrize("memory", [0, 2000, 2**20])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_epochs_are_the_same_rows_however_many_stay_decoded(tmp_path, memory, workers):
+    store = stored(tmp_path / "x.tcz", [None] * 101)
+    for dataset in (store.torch(style="iterable", shuffle=True, memory=memory), store.torch(memory=memory)):
+        loader = DataLoader(dataset, batch_size=8, num_workers=workers)
+        for _ in range(2):
+            assert sorted(numbers(torch.cat([features for features, _ in loader]))) == list(range(101))
+
+
 def test_an_epoch_that_is_set_has_an_order_of_its_own(tmp_path, monkeypatch):
     store = stored(tmp_path / "x.tcz", [None] * 100)
     monkeypatch.setenv("RANK", "0")
@@ -124,6 +190,24 @@ def test_an_epoch_that_is_set_has_an_order_of_its_own(tmp_path, monkeypatch):
         dataset.set_epoch(epoch)
         orders.append(numbers([row for row, _ in loader]))
     assert orders[0] == orders[2] != orders[1]
+    assert set(orders[0]) != set(orders[1]), "processes swap samples"
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+def test_workers_of_a_rank_shuffle_anew_each_epoch_and_no_sample_is_lost(tmp_path, monkeypatch, persistent):
+    store = stored(tmp_path / "x.tcz", [None] * 100)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    epochs = []
+    for rank in range(2):
+        monkeypatch.setenv("RANK", str(rank))
+        torch.manual_seed(rank)  # ranks draw different seeds
+        dataset = store.torch(style="iterable", shuffle=True, batch_size=8)
+        loader = DataLoader(dataset, batch_size=None, num_workers=2, persistent_workers=persistent)
+        epochs.append([numbers(torch.cat([features for features, _ in loader])) for _ in range(3)])
+    for mine, others in zip(*epochs, strict=True):
+        assert sorted(mine + others) == list(range(100))
+    for orders in epochs:
+        assert not any(orders[a] == orders[b] for a in range(3) for b in range(a))
 
 
 def test_a_share_that_is_named_goes_before_all_else(tmp_path, monkeypatch):
@@ -179,3 +263,19 @@ def test_two_processes_of_a_run(tmp_path):
         assert by_worker == rows
     assert sorted({*found[0][3], *found[1][3]}) == list(range(75))
     assert len({*found[0][3]} & {*found[1][3]}) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("lightning") is None, reason="needs lightning")
+@pytest.mark.parametrize("samples", [100, 101])
+def test_lightning_in_two_processes_sees_each_sample_once_an_epoch(tmp_path, samples):
+    stored(tmp_path / "x.tcz", [None] * samples)
+    script = [sys.executable, Path(__file__).with_name("two_ranks.py"), tmp_path / "x.tcz", tmp_path]
+    subprocess.run(script, check=True, timeout=300, cwd=tmp_path)
+    ranks = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
+    assert len(ranks[0]) == 7
+    for way, epochs in ranks[0].items():
+        for mine, others in zip(epochs, ranks[1][way], strict=True):
+            assert len(mine) == len(others) == -(-samples // 2), way
+            assert set(mine) | set(others) == set(range(samples)), way
+        assert len({tuple(rows) for rows in epochs}) == len(epochs) == 3, f"{way}: each epoch in another order"

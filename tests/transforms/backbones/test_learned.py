@@ -236,17 +236,35 @@ def test_a_store_of_a_learned_codec_does_not_depend_on_the_folder_it_was_made_in
     assert at(tmp_path, "verify", "0.tcz").stdout
 
 
-def test_a_codec_that_was_moved_is_named_to_append(tmp_path):
-    image_codec().save(tmp_path / "i.codec")
-    for part in ("one", "two"):
-        (tmp_path / part).mkdir()
-        Image.fromarray(RNG.integers(0, 256, (28, 28), dtype=np.uint8)).save(tmp_path / part / f"{part}.png")
-    run("encode", tmp_path / "one", tmp_path / "x.tcz", "--codec", tmp_path / "i.codec")
-    (tmp_path / "i.codec").rename(tmp_path / "moved.codec")
-    lost = run("encode", tmp_path / "two", tmp_path / "x.tcz", "--append", code=1)
-    assert "i.codec: cannot be read" in lost.stderr
-    run("encode", tmp_path / "two", tmp_path / "x.tcz", "--append", "--codec", tmp_path / "moved.codec")
-    assert len(taskcodec.open(tmp_path / "x.tcz")) == 2
+@pytest.mark.parametrize("vectors", [True, False])
+def test_a_codec_that_was_moved_is_named(tmp_path, vectors):
+    (vector_codec() if vectors else image_codec()).save(tmp_path / "i.codec")
+    parts = [tmp_path / (f"{name}.npy" if vectors else name) for name in ("one", "two")]
+    for number, part in enumerate(parts):
+        if vectors:
+            np.save(part, VECTORS[150 * number :][:150])
+            continue
+        part.mkdir()
+        for i in range(8):
+            pixels = np.random.default_rng([i, number]).integers(0, 256, (28, 28), np.uint8)
+            Image.fromarray(pixels).save(part / f"{number}-{i}.png")
+    (one, two), store, moved = parts, tmp_path / "x.tcz", tmp_path / "moved.codec"
+    run("encode", one, store, "--codec", tmp_path / "i.codec")
+    verbs = [("evaluate", store, "--source", one), ("encode", two, store, "--append")]
+    if not vectors:
+        verbs.insert(1, ("evaluate", store, "--source", one, "--certificate", "--pairs", "64"))
+    (tmp_path / "i.codec").rename(moved)
+    for verb in verbs:
+        lost = run(*verb, code=1).stderr
+        assert f"{tmp_path / 'i.codec'}: no such file any more" in lost
+        assert "name it where it lies now (--codec FILE)" in lost
+    for verb in verbs:
+        run(*verb, "--codec", moved)
+    assert len(taskcodec.open(store)) == (300 if vectors else 16)
+    if vectors:
+        run("encode", one, tmp_path / "y.tcz")
+        found = run("evaluate", tmp_path / "y.tcz", "--source", one, "--codec", moved, code=2).stderr
+        assert "carries no analysis of its own" in found
 
 
 def test_a_store_that_records_its_analysis_by_the_typed_path_is_still_appended_to(tmp_path):

@@ -45,17 +45,24 @@ def encode(
         str | None, typer.Option("--layers", help="features,picture[:BYTES],original: what to keep; default: features")
     ] = None,
     device: DeviceOption = None,
+    engine: Annotated[
+        str,
+        typer.Option("--engine", help="local, or ray[:ADDRESS]: the workers of a Ray cluster, or of one started here"),
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option(help="Workers of the cluster; default: as many as it has room for", min=1)
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
     """Encode images or features into a store; run the same command again to resume."""
+    from taskcodec.engines.choose import encode_with
     from taskcodec.engines.encode.decide import EncodeOptions
-    from taskcodec.engines.encode.execute import encode_job
 
     options = EncodeOptions(
         codec, backbone, bits, labels, quality, fit, refit, append, overwrite, chunk, device, truncated, layers
     )
     with progress_bar("encoding") as report:
-        found = encode_job(source, store, options, report)
+        found = encode_with(engine, workers, source, store, options, report)
     info, shift = found.store.info(), found.shift
     lines = info_lines(store, info)
     if info.failures:

@@ -65,6 +65,9 @@ def evaluate(
         int | None,
         typer.Option("--pairs", help="With --certificate --source: fresh views to test on", min=2, max=10**7),
     ] = None,
+    codec: Annotated[
+        str | None, typer.Option("--codec", help="Of a store of a learned codec: its file, where it was moved since")
+    ] = None,
     device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, ...")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
 ) -> None:
@@ -78,7 +81,7 @@ def evaluate(
             raise UsageError("--certificate covers all tasks: it takes no --labels, --kind, --raw, --groups or --delta")
         from taskcodec.evaluation.certificate.of_store import CertificatePlan, certify
 
-        certificate_plan = CertificatePlan(augmentations, pairs, seed, device)
+        certificate_plan = CertificatePlan(augmentations, pairs, seed, device, codec)
         with progress_bar("views") as report:
             certified = certify(place, source=source, views=views, plan=certificate_plan, progress=report)
         tell(certified.notes)
@@ -93,8 +96,9 @@ def evaluate(
     sets = {"quick": QUICK, "all": tuple(FAMILIES)}
     names = sets.get(predictors) or tuple(name.strip() for name in predictors.split(","))
     plan = StorePlan(
-        cast("Splitting", split), folds, repeats, seed, names, deltas(delta or []), kind or [], groups, cache, device
-    )
+        cast("Splitting", split), folds, repeats, seed, names, deltas(delta or []), kind or [], groups, cache, device,
+        codec,
+    )  # fmt: skip
     with progress_bar("evaluating") as report:
         result = run(place, source=source, raw=raw, labels=labels or [], plan=plan, progress=report)
     tell(result.notes if json_ else ())

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from taskcodec.data.labels import ID_COLUMNS, LABEL_COLUMNS, column_named
+from taskcodec.data.remote.files import File, RemoteFile, file_at
 from taskcodec.errors import SourceError
 
 FEATURE_COLUMNS = ("features", "embedding", "embeddings", "vector")
@@ -23,6 +23,8 @@ _ALWAYS_TEXT = ("id", "label")
 """Columns of these names come before others of their kind, and must be such."""
 _UUID_BYTES = 16
 _BUFFER_BYTES = 2**20
+_REMOTE_TIMES, _LEAST_REMOTE_BYTES = 4, 2**17
+"""Of a file under a URL more is read at once: each time is a request."""
 _SHOWN = 6
 """Names in one message."""
 
@@ -74,14 +76,18 @@ def choose(name: str, schema: pa.Schema, column: str | None = None) -> Choice:
     )
 
 
-def opened(path: Path | str, buffer_bytes: int = _BUFFER_BYTES) -> pq.ParquetFile:
+def opened(path: File | str, buffer_bytes: int = _BUFFER_BYTES) -> pq.ParquetFile:
     """A Parquet file whose columns are read page by page: as it is, Arrow reads a row group's whole column at once."""
-    file = pa.OSFile(os.fsencode(path))  # by name, Arrow opens none that is not UTF-8
+    place = file_at(path)
+    if isinstance(place, RemoteFile):
+        buffer_bytes = max(_REMOTE_TIMES * buffer_bytes, _LEAST_REMOTE_BYTES)
+        return pq.ParquetFile(place.open(blocks=False), buffer_size=buffer_bytes, pre_buffer=False)
+    file = pa.OSFile(os.fsencode(place))  # by name, Arrow opens none that is not UTF-8
     return pq.ParquetFile(file, buffer_size=buffer_bytes, pre_buffer=False)
 
 
 @contextmanager
-def telling_faults(path: Path | str) -> Iterator[None]:
+def telling_faults(path: File | str) -> Iterator[None]:
     """Raise SourceError instead where a file is no Parquet file, or one that is damaged in what tells of it."""
     try:
         yield

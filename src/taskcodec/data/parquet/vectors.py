@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 
 from taskcodec.data.arrays import Block, FeatureSource
 from taskcodec.data.parquet.columns import choose, id_column, label_column, opened, telling_faults, texts
+from taskcodec.data.remote.files import File, size_of
 from taskcodec.errors import SourceError
 
 _READ_ROWS = 1024
@@ -22,7 +22,7 @@ _LEAST_BUFFER_BYTES = 2**12
 _NO_NUMBER = "a missing number (null) among its features"
 
 
-def open_parquet(path: Path, column: str | None = None) -> FeatureSource:
+def open_parquet(path: File, column: str | None = None) -> FeatureSource:
     """A column of vectors (the one named, or else as `choose` has it), or a column of floats for each feature.
 
     The length of the vectors is the one that most of the first rows have. Rows without a vector, or with one of another
@@ -46,7 +46,7 @@ def open_parquet(path: Path, column: str | None = None) -> FeatureSource:
         dimension,
         4 * dimension,
         block,
-        path.stat().st_size,
+        size_of(path),
         ids,
         labels,
         fault=block.faults.get,
@@ -56,7 +56,7 @@ def open_parquet(path: Path, column: str | None = None) -> FeatureSource:
     )
 
 
-def _dimension(path: Path, file: pq.ParquetFile, column: str) -> int:
+def _dimension(path: File, file: pq.ParquetFile, column: str) -> int:
     for batch in file.iter_batches(_READ_ROWS, columns=[column], use_threads=False):
         lengths = Counter(filter(None, pc.list_value_length(batch.column(0)).to_pylist()))
         if lengths:
@@ -70,7 +70,7 @@ class _Blocks:
     Or of a column for each feature. `faults` are those of the rows that were asked for last.
     """
 
-    def __init__(self, path: Path, columns: list[str], dimension: int, groups: Sequence[int]) -> None:
+    def __init__(self, path: File, columns: list[str], dimension: int, groups: Sequence[int]) -> None:
         self.path, self.columns, self.dimension = path, columns, dimension
         self.buffer_bytes = max(_BUFFER_BYTES // len(columns), _LEAST_BUFFER_BYTES)  # each column has its own
         self.starts = np.concatenate([[0], np.cumsum(groups)])

@@ -12,9 +12,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
+from taskcodec.data.remote.files import File, RemoteFile, opened
 from taskcodec.errors import SourceError
 
 _MAX_HEADER_BYTES = 2**20
@@ -38,13 +38,13 @@ class Member:
     read: Callable[[], bytes]
 
 
-_PACKED: dict[bytes, Callable[[Path], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+_PACKED: dict[bytes, Callable[[Any], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 """How a packed file begins, and what unpacks it."""
 
 
-def members(path: Path) -> Iterator[Member]:
+def members(path: File) -> Iterator[Member]:
     """The files in an archive. Raises one of DAMAGE, or OSError, where it is damaged, once it has given what it can."""
-    with open(path, "rb") as file:
+    with opened(path) as file:
         start = file.read(8)
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")) or path.name.lower().endswith(".zip"):
         return _zip_members(path)
@@ -52,8 +52,8 @@ def members(path: Path) -> Iterator[Member]:
     return _tar_members(path, unpack)
 
 
-def _zip_members(path: Path) -> Iterator[Member]:
-    written = os.stat(path).st_mtime_ns
+def _zip_members(path: File) -> Iterator[Member]:
+    written = path.stamp if isinstance(path, RemoteFile) else os.stat(path).st_mtime_ns
 
     def reader(info: zipfile.ZipInfo) -> Callable[[], bytes]:
         def read() -> bytes:
@@ -75,9 +75,9 @@ def _zip_members(path: Path) -> Iterator[Member]:
     _check_start(path, min((info.header_offset for info in infos), default=0))
 
 
-def _check_start(path: Path, first: int) -> None:
+def _check_start(path: File, first: int) -> None:
     """Raise BadZipFile where another zip file lies before the first member: zipfile itself passes it over."""
-    with open(path, "rb") as file:
+    with opened(path) as file:
         if first and file.read(4) == b"PK\x03\x04":
             raise zipfile.BadZipFile(
                 f"its first {first:,} bytes are another zip file, or members that it does not list"
@@ -85,14 +85,14 @@ def _check_start(path: Path, first: int) -> None:
 
 
 @lru_cache(maxsize=8)
-def _open_zip(path: Path, written: int) -> zipfile.ZipFile:
+def _open_zip(path: File, written: int | str) -> zipfile.ZipFile:
     """An open archive, shared by the threads that read from it: opening one reads its whole list of members."""
-    return zipfile.ZipFile(path)
+    return zipfile.ZipFile(_given(path))
 
 
-def _tar_members(path: Path, unpack: Callable[[Path], Any] | None) -> Iterator[Member]:
+def _tar_members(path: File, unpack: Callable[[Any], Any] | None) -> Iterator[Member]:
     stream = None if unpack is None else _Unpacked(path, unpack)
-    with open(path, "rb") if unpack is None else unpack(path) as raw:
+    with opened(path) if unpack is None else unpack(_given(path)) as raw:
         bounded = _Bounded(raw)
         start: int | None = 0
         while start is not None:
@@ -135,7 +135,7 @@ def _next_archive(stream: "_Bounded", end: int) -> int | None:
     return None
 
 
-def _tar_reader(path: Path, stream: "_Unpacked | None", member: tarfile.TarInfo) -> Callable[[], bytes]:
+def _tar_reader(path: File, stream: "_Unpacked | None", member: tarfile.TarInfo) -> Callable[[], bytes]:
     plain, offset, size = member.isreg() and not member.issparse(), member.offset_data, member.size
 
     def read() -> bytes:
@@ -144,6 +144,8 @@ def _tar_reader(path: Path, stream: "_Unpacked | None", member: tarfile.TarInfo)
         try:
             if stream is not None:
                 data = stream.read(offset, size)
+            elif isinstance(path, RemoteFile):
+                data = path.read_range(offset, size)  # each thread its own
             else:
                 with open(path, "rb") as file:
                     file.seek(offset)
@@ -155,6 +157,11 @@ def _tar_reader(path: Path, stream: "_Unpacked | None", member: tarfile.TarInfo)
         return data
 
     return read
+
+
+def _given(path: File) -> Any:
+    """A file as readers of archives take it: by its path, or open."""
+    return path.open() if isinstance(path, RemoteFile) else path
 
 
 class _Bounded:
@@ -176,7 +183,7 @@ class _Unpacked:
     A read that goes back further starts from the beginning again, as unpacking must.
     """
 
-    def __init__(self, path: Path, unpack: Callable[[Path], Any]) -> None:
+    def __init__(self, path: File, unpack: Callable[[Any], Any]) -> None:
         self._path, self._unpack, self._lock = path, unpack, threading.Lock()
         self._file: Any = None
         self._start, self._kept = 0, bytearray()
@@ -187,7 +194,7 @@ class _Unpacked:
             if self._file is None or offset < self._start:
                 if self._file is not None:
                     self._file.close()
-                self._file, self._start, self._kept = self._unpack(self._path), 0, bytearray()
+                self._file, self._start, self._kept = self._unpack(_given(self._path)), 0, bytearray()
             # read1 hands out what lies before damage; a full read would lose it.
             while self._start + len(self._kept) < offset + size and (more := self._file.read1(2**20)):
                 self._kept += more

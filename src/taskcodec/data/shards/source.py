@@ -12,11 +12,11 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from taskcodec.data.items import Item, faulty
 from taskcodec.data.labels import LABEL_COLUMNS, labels_of_folders
 from taskcodec.data.left_behind import Skipped, left_at, told
+from taskcodec.data.remote.files import file_at
 from taskcodec.data.shards.archives import DAMAGE, Member
 from taskcodec.data.shards.archives import members as members_of
 from taskcodec.errors import SourceError
@@ -41,7 +41,7 @@ def shard_items(name: str, paths: Mapping[str, str]) -> tuple[list[Item], Skippe
     for shard, path in paths.items():
         members, fault = list[Member](), None
         try:
-            for member in members_of(Path(path)):
+            for member in members_of(file_at(path)):
                 if (place := left_at(member.name)) is None:
                     members.append(member)
                 else:

@@ -12,11 +12,12 @@ from taskcodec.data.sources import FeatureSource, ImageSource, Source
 from taskcodec.engines.coded import Coded, code, one_blas_thread
 from taskcodec.engines.encode.decide import Decision, EncodeOptions, decide
 from taskcodec.engines.encode.ledger import Names, names_for
-from taskcodec.engines.encode.local import Batches, Progress, sample_features
+from taskcodec.engines.encode.local import BATCH, Batch, Batches, Progress, sample_features
 from taskcodec.engines.encode.notes import left_out, noted_in
 from taskcodec.engines.encode.places import is_zipped, put_in_place, remove_store, stored_at
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.engines.encode.sources import missed, unmatched
+from taskcodec.engines.kept_fit import KeptFit
 from taskcodec.engines.layers.plan import LayerPlan, plan_going_on, plan_new
 from taskcodec.engines.layers.run import LayersInStep, fill
 from taskcodec.engines.shift import Shift, ShiftWatch
@@ -161,7 +162,9 @@ def _written(
     """The store, whole but perhaps not in its place yet; lines for the user are added to `notes`."""
     source, options = decision.request.source, decision.request.options
     place, found, first = decision.place, decision.found, decision.first_index
+    kept = _kept_fit(decision)
     if found is not None and decision.action == "nothing":
+        kept.discard()
         added = _add_layers(plan_going_on(found, options.wanted, None), decision, progress)
         done = f"added to it: {', '.join(added)}" if added else "nothing was done"
         notes.append(f"{source.name}: in {place} already; {done}")
@@ -169,8 +172,10 @@ def _written(
     layers = LayersInStep(source) if isinstance(source, ImageSource) else None
     batches = engine.batches(source if layers is None else layers.tapped, decision.backbone, first)
     names = names_for(source, first, found)
+    if isinstance(source, ImageSource):
+        _take_kept(kept, batches, source)
     if found is None:
-        codec = _codec_of_new(decision, batches, progress).for_store(options.analysis_name)
+        codec = _codec_of_new(decision, batches, kept, progress).for_store(options.analysis_name)
         if decision.stale:
             remove_store(place)
         writer = StoreWriter.create(place, codec, chunk_rows=options.chunk_rows, source=decision.record)
@@ -191,7 +196,9 @@ def _written(
         engine.write(batches, writer, tally, progress)
         if layers is not None:
             layers.commit()
-        if writer.finish().samples == 0:
+        finished = writer.finish()
+        kept.discard()
+        if finished.samples == 0:
             failures = Store(place).failures["status"].to_pylist()
             reason = f" (the first: {failures[0]})" if failures else ""
             raise SourceError(f"{source.name}: none of its {len(source)} samples could be coded{reason}")
@@ -226,17 +233,43 @@ def _add_layers(planned: LayerPlan, decision: Decision, progress: Progress | Non
     return [each.name for each in planned.later]
 
 
-def _codec_of_new(decision: Decision, batches: Batches, progress: Progress | None) -> Codec:
+def _kept_fit(decision: Decision) -> KeptFit:
+    """What runs that were stopped computed of images; vectors cost nothing to read again, what is appended no fit."""
+    source, backbone = decision.request.source, decision.backbone
+    fits = isinstance(source, ImageSource) and decision.action != "append"
+    return KeptFit(
+        decision.place if fits else None,
+        {
+            "version": 1,
+            "source": source.descriptor() if fits else None,
+            "backbone": None if backbone is None else backbone.spec.content(),
+            "device": str(getattr(backbone, "device", "")),
+            "batch": BATCH,
+        },
+    )
+
+
+def _take_kept(kept: KeptFit, batches: Batches, source: ImageSource) -> None:
+    """Have what is kept in `batches`, so that it is not computed again."""
+    for number, samples, features in kept.batches():
+        first = number * batches.size
+        found = enumerate(zip(source.items[first : first + batches.size], samples, strict=True), first)
+        records = [SampleRecord(item.id, index, label=item.label, **sample) for index, (item, sample) in found]
+        batches.keep(Batch(number, records, features))
+
+
+def _codec_of_new(decision: Decision, batches: Batches, kept: KeptFit, progress: Progress | None) -> Codec:
     """The codec of a new store, fitted or refitted to batches spread over the source where it should be."""
     source, options = decision.request.source, decision.request.options
     codec, bits = decision.codec, decision.bits
     if codec is not None and not options.refit:
         return codec if bits is None else at_bits(codec, bits)
     count = FIT_BATCHES if isinstance(source, ImageSource) else FIT_FEATURE_BATCHES
-    features = sample_features(batches, count * batches.size, progress)
+    features = sample_features(batches, count * batches.size, progress, kept.add)
     if codec is not None:
         return adapt(codec, features, bits) if len(features) else codec
     if not len(features):
+        kept.discard()
         raise SourceError(f"{source.name}: none of its {len(source)} samples could be coded{batches.fault()}")
     made_by = None if decision.backbone is None else decision.backbone.spec
     spec = source.backbone if isinstance(source, FeatureSource) else made_by

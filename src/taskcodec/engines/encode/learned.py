@@ -11,7 +11,7 @@ from taskcodec.data.sources import FeatureSource, Source
 from taskcodec.errors import MismatchError
 from taskcodec.loading import load_codec
 from taskcodec.store import Store
-from taskcodec.transforms.spec import CARRIED, BackboneSpec
+from taskcodec.transforms.spec import CARRIED, NAME_IT, BackboneSpec, recorded_file
 
 
 def through(source: Source, codec: Codec | None) -> Source:
@@ -30,7 +30,11 @@ def through(source: Source, codec: Codec | None) -> Source:
 
 def through_analysis_of(store: Store | None, source: Source) -> Source:
     """What is to be appended to a store, through the analysis that it records, unless it holds features already."""
-    spec = None if store is None else store.codec.backbone
+    return through_unless_features(source, None if store is None else store.codec.backbone)
+
+
+def through_unless_features(source: Source, spec: BackboneSpec | None) -> Source:
+    """The same for the analysis that such a store records."""
     if spec is not None and isinstance(source, FeatureSource):
         inputs = spec.preprocessing.get("inputs")
         if source.dimension == spec.dimension != inputs:
@@ -41,11 +45,11 @@ def through_analysis_of(store: Store | None, source: Source) -> Source:
 def through_recorded(source: Source, spec: BackboneSpec | None) -> Source:
     """The same for the analysis that a store records, whose codec is read again from its file.
 
-    Raises MismatchError where the file holds another codec by now.
+    Raises BackboneError where it is not there any more, MismatchError where the file holds another codec by now.
     """
     if spec is None or not spec.name.startswith(CARRIED) or not isinstance(source, FeatureSource):
         return source
-    codec = load_codec(Path(spec.loadable.removeprefix(CARRIED)))
+    codec = load_codec(Path(recorded_file(spec)))
     if codec.g_a is None or codec.g_a.sha256 != spec.weights_sha256:
-        raise MismatchError(f"{spec.loadable}: not the codec that the store was made with")
+        raise MismatchError(f"{spec.loadable}: not the codec that the store was made with: {NAME_IT}")
     return through(source, codec)

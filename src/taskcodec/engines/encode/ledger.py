@@ -117,12 +117,19 @@ def _descriptor(entry: Entry) -> list[Any]:
 
 def _mismatch(store: Store, source: Source, unfinished: bool) -> str:
     """Why a source is not that of a store, and what to do about it."""
-    changes = _changes(store, source, unfinished)
+    changes, count = _changes(store, source, unfinished), store.manifest.source.get("count")
     if unfinished:
+        if changes is None:
+            first = store.records["id"][0]
+            return (
+                f"an unfinished store of another source than {source.name} lies there ({count} samples, such as "
+                f"{first}): run the command that it was stopped in again, replace it (--overwrite), or name another "
+                "place"
+            )
         since = f"; since then, {changes}" if changes else ""
-        count = store.manifest.source.get("count")
+        whose = "this source as it was" if changes else "another source, or this one as it was"
         return (
-            f"unfinished, and begun with another source, or this one as it was ({count} samples{since}); undo the "
+            f"unfinished, and begun with {whose} ({count} samples{since}); undo the "
             "change and run the same command again, begin anew (--overwrite) or name another place"
         )
     if changes:
@@ -133,15 +140,19 @@ def _mismatch(store: Store, source: Source, unfinished: bool) -> str:
     return "a store of something else lies there; append to it (--append) or replace it (--overwrite)"
 
 
-def _changes(store: Store, source: Source, unfinished: bool) -> str:
-    """How a source differs from the files that a store records; "" where none is in both, or they are no files."""
-    if not isinstance(source, ImageSource):
+def _changes(store: Store, source: Source, unfinished: bool) -> str | None:
+    """How a source differs from the files that a store records; "" where that cannot be told.
+
+    None where fewer than half of the files of either are in both: these are other files, if of the same names.
+    """
+    if not isinstance(source, ImageSource) or not len(store.records):
         return ""
     then = dict(zip(*(store.records[name].to_pylist() for name in ("id", "source_bytes")), strict=True))
     now = {item.id: item.size for item in source.items}
     both = then.keys() & now.keys()
-    if not both:
-        return ""
+    alike = sum(now[name] in (None, then[name]) for name in both)
+    if 2 * alike < min(len(then), len(now)):
+        return None
     kinds = {
         "new": [] if unfinished else [name for name in now if name not in then],
         "gone": [name for name in then if name not in now],

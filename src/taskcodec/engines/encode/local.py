@@ -148,10 +148,16 @@ def _feature_batch(source: FeatureSource, number: int, size: int, first_index: i
     return Batch(number, records, block[good])
 
 
-def sample_features(batches: Batches, samples: int, progress: Progress | None = None) -> Features:
+def sample_features(
+    batches: Batches,
+    samples: int,
+    progress: Progress | None = None,
+    save: Callable[[int, list[SampleRecord], Features], None] = lambda *batch: None,
+) -> Features:
     """(m, d) features of batches spread evenly over the source, m about `samples`; the batches are kept for later.
 
-    Where most of these samples cannot be read, others follow until there are half of `samples`.
+    Where most of these samples cannot be read, others follow until there are half of `samples`. `save` is called with
+    the number, the records and the features of each batch.
     """
     count = min(len(batches), -(-samples // batches.size))
     spread = spread_rows(len(batches), count, nearest=True)
@@ -164,6 +170,7 @@ def sample_features(batches: Batches, samples: int, progress: Progress | None = 
     def take(numbers: list[int], until: Callable[[], bool]) -> None:
         for batch in batches.run(numbers):
             batches.keep(batch)
+            save(batch.number, batch.records, batch.features)
             if len(batch.features):
                 found[batch.number] = batch.features
             if progress is not None:

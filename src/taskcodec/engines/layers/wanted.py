@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from taskcodec.errors import UsageError
-from taskcodec.store.beside.layout import KINDS, ORIGINAL, PICTURE, BesideLayer
+from taskcodec.store.beside.layout import FEATURES, KINDS, ORIGINAL, PICTURE, BesideLayer
 
-FEATURES = "features"
 PICTURE_BYTES = 4000
 """Of a picture where no number is given: short side 250, on which a person sees what is there, a tenth of a small
 JPEG file of it."""

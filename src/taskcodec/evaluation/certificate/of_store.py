@@ -34,8 +34,8 @@ from taskcodec.evaluation.survival.raw_features import items_of_store
 from taskcodec.loading import load_codec
 from taskcodec.store import Store
 from taskcodec.store.backend import open_blobs
-from taskcodec.store.format.manifest import write_certificate
-from taskcodec.transforms.spec import CARRIED
+from taskcodec.store.format.certificate import write_certificate
+from taskcodec.transforms.spec import CARRIED, lying_at
 
 DEFAULT_AUGMENTATIONS = "mild"
 NO_AUGMENTATIONS = "none"
@@ -61,12 +61,14 @@ class CertificatePlan:
         pairs: with a source, about how many fresh views to test on; None: `PAIRS`.
         seed: of the views.
         device: for the backbone.
+        codec: file of the learned codec that the store was made with, where it is not where it was then.
     """
 
     augmentations: str | None = None
     pairs: int | None = None
     seed: int = 0
     device: str | None = None
+    codec: str | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def certify(
         if augmentations is not None:
             raise UsageError(f"--augmentations {augmentations}: the views in {views} are what they are")
         strength, words = Path(views).name, f"whatever the views in {Path(views).name} were made with"
-        found = _bound_of_file(store, views)
+        found = _bound_of_file(store, views, plan.codec)
     elif augmentations == NO_AUGMENTATIONS or (source is None and augmentations is None):
         strength, words = NO_AUGMENTATIONS, "every sample is read as it is stored"
         found = _bound_of_codes(store)
@@ -236,13 +238,13 @@ def _bound_of_codes(store: Store) -> Bound:
     return Bound(bits, bits, right, 1.0, len(codes), len(codes))
 
 
-def _bound_of_file(store: Store, path: str) -> Bound:
+def _bound_of_file(store: Store, path: str, codec_file: str | None) -> Bound:
     try:
         views = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise SourceError(f"{path}: not a .npy file of views that can be read ({type(error).__name__})") from error
     n, d = len(store), store.manifest.dimension
-    learned = _learned(store)
+    learned = _learned(store, codec_file)
     inputs = d if learned is None else learned.inputs
     sizes = [d] if inputs in (d, None) else [d, inputs]
     if (
@@ -263,23 +265,24 @@ def _bound_of_file(store: Store, path: str) -> Bound:
     return bound_excess(posterior, decoded[2 * n :], np.tile(np.arange(n), len(views) - 2), n)
 
 
-def _learned(store: Store) -> Codec | None:
+def _learned(store: Store, file: str | None) -> Codec | None:
     """The codec with the analysis network that a store of vectors was made through, where its file is still there."""
-    codec: Any = store.codec
-    if codec.backbone is None or not codec.backbone.name.startswith(CARRIED):
+    spec = lying_at(store.codec.backbone, file)
+    if spec is None or not spec.name.startswith(CARRIED):
         return None
     try:
-        found = load_codec(Path(codec.backbone.loadable.removeprefix(CARRIED)))
+        found = load_codec(Path(spec.loadable.removeprefix(CARRIED)))
     except TaskcodecError:
         return None  # moved away: views of its features are taken all the same
-    return found if found.g_a is not None and found.g_a.sha256 == codec.backbone.weights_sha256 else None
+    return found if found.g_a is not None and found.g_a.sha256 == spec.weights_sha256 else None
 
 
 def _bound_of_images(
     store: Store, place: str, kind: Augmentations | str, plan: CertificatePlan, progress: Progress | None
 ) -> Bound:
     codec: Any = store.codec
-    if codec.backbone is None:
+    spec = lying_at(codec.backbone, plan.codec)
+    if spec is None:
         raise UsageError(f"{store.place}: holds features, not images; give --views FILE.npy")
     opened = open_source(place)
     if not isinstance(opened, ImageSource):
@@ -292,7 +295,7 @@ def _bound_of_images(
     few, again = (np.sort(np.random.default_rng([seed, part]).permutation(n)[:CALIBRATION]) for part in (1, 2))
     tested = draw_items(n, plan.pairs or PAIRS, seed)
     rows = np.concatenate([few, again, tested])
-    backbone, stored = load_backbone_for(codec.backbone, plan.device), store.to_numpy()
+    backbone, stored = load_backbone_for(spec, plan.device), store.to_numpy()
     compared = np.sort(np.random.default_rng([seed, 0]).permutation(n)[:COMPARED])
     plain = views_of_squares(items, compared.tolist(), backbone, NO_AUGMENTATIONS, seed)
     _check_same(store, stored, compared, codec.decode(codec.encode(plain)), opened.name)

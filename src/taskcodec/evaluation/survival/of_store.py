@@ -9,6 +9,7 @@ A source that is no store is encoded as `taskcodec encode` does by itself, into 
 
 from __future__ import annotations
 
+import os
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -22,9 +23,10 @@ from taskcodec.data import ImageSource, open_source
 from taskcodec.engines.encode.execute import encode_job
 from taskcodec.engines.encode.local import Progress
 from taskcodec.engines.encode.places import finished_store
-from taskcodec.errors import UsageError, as_name, check_kind, listed
+from taskcodec.errors import SourceError, UsageError, as_name, check_kind, listed
 from taskcodec.evaluation.survival.of_features import Coded, Compared, EvaluationPlan, JudgedRow, evaluate_features
 from taskcodec.evaluation.survival.raw_features import (
+    Making,
     RawFeatures,
     all_finite,
     kept_features,
@@ -48,14 +50,14 @@ class StorePlan(EvaluationPlan):
     Attributes:
         kinds: "KIND" for all tasks or "COLUMN=KIND" for one, one or several.
         groups: "FILE.csv:COLUMN"; samples of one value are never on both sides of a split.
-        cache: folder for computed raw features (see `raw_of_store`).
-        device: for the backbone.
+        cache, device, codec: how raw features are computed and kept (see `Making`).
     """
 
     kinds: str | Sequence[str] = ()
     groups: str | None = None
     cache: str | None = None
     device: str | None = None
+    codec: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,11 +116,17 @@ def evaluate(
     tables = [as_name("labels", one, "FILE.csv or FILE.csv:COLUMN") for one in listed(labels)]
     if is_store(place):
         store = finished_store(place)
-        found = raw_of_store(store, raw, source, plan.cache, plan.device, progress)
+        found = raw_of_store(store, raw, source, Making(plan.cache, plan.device, plan.codec), progress)
         return _evaluate(store, place, found, tables, plan, progress)
-    if raw is not None or source is not None:
-        raise UsageError(f"{place}: --raw and --source go with a store; a source is encoded here and now")
-    opened = open_source(place)
+    try:
+        opened = open_source(place)
+    except SourceError as error:
+        if os.path.isfile(place):
+            raise SourceError(f"{error}; nor is it a taskcodec store (a folder, .zip or URL)") from error
+        raise
+    if any(given is not None for given in (raw, source, plan.codec)):
+        words = "--raw, --source and --codec go with a store; a source is encoded here and now"
+        raise UsageError(f"{place}: not a taskcodec store; {words}")
     words = opened.name
     if isinstance(opened, ImageSource):
         spec = load_codec(DEFAULT).backbone

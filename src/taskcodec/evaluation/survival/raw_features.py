@@ -13,7 +13,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +25,7 @@ from taskcodec.engines.encode.ledger import names_for
 from taskcodec.engines.encode.local import Batches, Progress, write_features
 from taskcodec.errors import MismatchError, SourceError, UsageError
 from taskcodec.store import OK, Store
-from taskcodec.transforms.spec import BackboneSpec
+from taskcodec.transforms.spec import BackboneSpec, lying_at
 
 Float32s = npt.NDArray[np.float32]
 FEWEST_ORDERED, ORDER_SAMPLES = 20, 1000
@@ -43,12 +42,26 @@ class RawFeatures:
     words: str
 
 
+@dataclass(frozen=True)
+class Making:
+    """How raw features are computed and kept.
+
+    Attributes:
+        cache: folder for computed features; beside the store by default.
+        device: for the backbone.
+        codec: file of the learned codec that the store was made with, where it is not where it was then.
+    """
+
+    cache: str | None = None
+    device: str | None = None
+    codec: str | None = None
+
+
 def raw_of_store(
     store: Store,
     raw: str | None = None,
     source: str | None = None,
-    cache: str | None = None,
-    device: str | None = None,
+    making: Making | None = None,
     progress: Progress | None = None,
 ) -> RawFeatures:
     """The raw features of a store's samples, in its order.
@@ -57,8 +70,7 @@ def raw_of_store(
         store: a finished store.
         raw: a .npy file as `taskcodec features` writes it.
         source: what the store was encoded from.
-        cache: folder for computed features; beside the store by default.
-        device: for the backbone.
+        making: how they are computed and kept.
         progress: called with (samples done, samples in all).
 
     Raises:
@@ -68,10 +80,11 @@ def raw_of_store(
     name, n, d = str(store.place), len(store), store.manifest.dimension
     if raw is not None:
         return RawFeatures(_read(Path(raw), n, d, name), raw)
-    codec: Any = store.codec
+    making = Making() if making is None else making
+    spec = lying_at(store.codec.backbone, making.codec)
     described = store.manifest.source.get("sha256") or store.manifest.codec_sha256
-    kept = _kept_at(name, cache, str(described), codec.backbone, n)
-    opened = None if source is None else through_recorded(open_source(source), codec.backbone)
+    kept = _kept_at(name, making.cache, str(described), spec, n)
+    opened = None if source is None else through_recorded(open_source(source), spec)
     if isinstance(opened, ImageSource):
         items_of_store(opened, store)  # for its checks
     if kept.exists():
@@ -84,12 +97,12 @@ def raw_of_store(
     if isinstance(opened, FeatureSource):
         ids, features = all_finite(opened)
         return RawFeatures(_in_order(features, ids, store, opened.name), opened.name)
-    if codec.backbone is None:
+    if spec is None:
         raise UsageError(f"{name}: holds features, not images; give --source FEATURES.npy or --raw FEATURES.npy")
     # Kept under its name only in the store's order: what fails before must not be found by the next run.
     unordered = kept.with_suffix(".unordered.npy")
     try:
-        features, ids = compute(opened, codec.backbone, unordered, device, progress)
+        features, ids = compute(opened, spec, unordered, making.device, progress)
         ordered = _in_order(features, ids, store, opened.name)
         with replacing(kept) as temporary, open(temporary, "wb") as file:
             np.save(file, ordered)

@@ -12,6 +12,7 @@ its own bytes alone. Nothing of such a layer stands in the manifest: a store is 
 import json
 import struct
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,6 +24,8 @@ from taskcodec.store.backend import Blobs
 FORMAT = "taskcodec.items"
 VERSION = 1
 FOLDER = "layers"
+FEATURES = "features"
+"""What people call the layers of the codec, all together."""
 PICTURE, ORIGINAL = "picture", "original"
 KINDS = (PICTURE, ORIGINAL)
 CHECK_BYTES = 4
@@ -65,7 +68,7 @@ class BesideLayer:
         return min(self.chunk_rows, self.items - index * self.chunk_rows)
 
 
-def names_beside(sizes: dict[str, int], codec_layers: list[str]) -> list[str]:
+def names_beside(sizes: Mapping[str, int], codec_layers: Sequence[str]) -> list[str]:
     """The layers beside those of the codec among a store's keys, in the order of KINDS, then by name."""
     ends = (f"{FOLDER}/", "/zarr.json")
     found = {key[len(ends[0]) : -len(ends[1])] for key in sizes if key.startswith(ends[0]) and key.endswith(ends[1])}
@@ -109,7 +112,7 @@ def write_layer(blobs: Blobs, layer: BesideLayer) -> None:
     from zarr.errors import UnstableSpecificationWarning
     from zarr.storage import MemoryStore
 
-    from taskcodec.store.backend import ZarrBlobs
+    from taskcodec.store.places.zarr_object import ZarrBlobs
     from taskcodec.store.format.packets import PacketCodec
 
     own: Any = {

@@ -6,8 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from taskcodec.errors import CorruptFileError, UsageError
-from taskcodec.store.beside.layout import FOLDER, names_beside, read_layer
-from taskcodec.store.info import LayerInfo
+from taskcodec.store.beside.layout import FEATURES, names_beside, read_layer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from taskcodec.store.backend import Blobs
     from taskcodec.store.beside.layer import StoreLayer
     from taskcodec.store.format.manifest import Manifest
-
-FEATURES = "features"
 
 
 class WithLayers:
@@ -47,7 +44,7 @@ class WithLayers:
     @property
     def source_samples(self) -> int:
         """Samples of the sources, with those that could not be coded."""
-        return self.manifest.samples + sum(part.failures for part in self.manifest.parts)
+        return self.manifest.samples + self.manifest.failures
 
     @cached_property
     def _source_indices(self) -> npt.NDArray[np.int64]:
@@ -60,14 +57,6 @@ class WithLayers:
 
     def _names_beside(self, sizes: dict[str, int]) -> list[str]:
         return names_beside(sizes, [layer.name for layer in self.manifest.layers])
-
-    def _layer_sizes(self, sizes: dict[str, int], code_bytes: int) -> dict[str, LayerInfo]:
-        """The bytes of each layer, by its name; those of its metadata too."""
-        found = {FEATURES: code_bytes}
-        for name in self._names_beside(sizes):
-            found[name] = sum(size for key, size in sizes.items() if key.startswith(f"{FOLDER}/{name}/"))
-        samples = max(self.manifest.samples, 1)
-        return {name: LayerInfo(size, 8 * size / samples) for name, size in found.items()}
 
     def _layer_faults(self) -> list[str]:
         """Read every byte of the layers beside the codec's; one line for each fault."""

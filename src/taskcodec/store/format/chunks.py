@@ -1,6 +1,6 @@
-"""Chunks of a store as the manifest counts them: checked bytes, and checked symbols, layer by layer.
+"""Chunks of a store as they are counted: checked bytes, and checked symbols, layer by layer.
 
-A chunk's own CRC-32C says that its bytes are whole; the manifest's, that they are the symbols that belong there. The
+A chunk's own CRC-32C says that its bytes are whole; that of its entry, that they are the symbols that belong there. The
 latter is of the symbols that count: a chunk may hold more, of an append that was never committed.
 """
 
@@ -14,6 +14,7 @@ from taskcodec.coding import SymbolModel
 from taskcodec.coding.symbol_model import Given
 from taskcodec.errors import CorruptFileError
 from taskcodec.store.backend import Blobs
+from taskcodec.store.format.entries import Entry
 from taskcodec.store.format.manifest import PACKETS, Manifest, StoredLayer
 
 
@@ -41,15 +42,17 @@ def write_chunk(blobs: Blobs, key: str, layer: CodedLayer, symbols: npt.NDArray[
     return symbols_crc32c(symbols)
 
 
-def read_chunk(blobs: Blobs, manifest: Manifest, index: int, layer: CodedLayer, given: Given) -> npt.NDArray[np.int32]:
-    """(rows, c) symbols of a layer's chunk: as many as the manifest counts, padding and later rows cut.
+def read_chunk(
+    blobs: Blobs, manifest: Manifest, index: int, layer: CodedLayer, counted: Entry, given: Given
+) -> npt.NDArray[np.int32]:
+    """(rows, c) symbols of a layer's chunk: as many as are `counted` of it, padding and later rows cut.
 
     Raises CorruptFileError naming the chunk: missing, damaged, or not the one that belongs there.
     """
     from taskcodec.store.format.packets import decode_packets
     from taskcodec.store.format.zarr_codec import decode_rows
 
-    key, part, stored = manifest.chunk_key(layer.stored, index), manifest.filled[index], layer.stored
+    key, stored, rows = manifest.chunk_key(layer.stored, index), layer.stored, counted.rows
     place, data = f"{blobs.name}/{key}", blobs.get(key)
     if data is None:
         raise CorruptFileError(f"{place}: missing")
@@ -57,17 +60,17 @@ def read_chunk(blobs: Blobs, manifest: Manifest, index: int, layer: CodedLayer, 
         raise CorruptFileError(f"{place}: damaged (CRC-32C does not match its {len(data)} bytes)")
     try:
         if stored.layout == PACKETS:
-            found = decode_packets(data[:-4], layer.model, manifest.chunk_rows, given)[: part.rows]
+            found = decode_packets(data[:-4], layer.model, manifest.chunk_rows, given)[:rows]
         else:
-            found = decode_rows(data[:-4], layer.model, manifest.chunk_rows)[: part.rows]
+            found = decode_rows(data[:-4], layer.model, manifest.chunk_rows)[:rows]
     except CorruptFileError as error:
         raise CorruptFileError(f"{place}: {error}") from error
-    if len(found) < part.rows:
-        padded = np.zeros((part.rows, stored.columns), np.int32)
+    if len(found) < rows:
+        padded = np.zeros((rows, stored.columns), np.int32)
         padded[: len(found)] = found
         found = padded
-    if symbols_crc32c(found) != part.symbols_crc32c[manifest.layers.index(stored)]:
-        raise CorruptFileError(f"{place}: not the symbols that belong there (another CRC-32C than the manifest's)")
+    if symbols_crc32c(found) != counted.symbols_crc32c[manifest.layers.index(stored)]:
+        raise CorruptFileError(f"{place}: not the symbols that belong there (another CRC-32C than is counted of it)")
     return found
 
 

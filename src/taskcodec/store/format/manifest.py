@@ -2,49 +2,76 @@
 
 It names every other file that is not a chunk together with its SHA-256, and carries its own, so that whatever is read
 was first checked. Chunks carry a CRC-32C each.
+
+Most of a long store is named by its segments, each of 1,024 chunks, whose index holds what is counted of each chunk: so
+the manifest of a thousand million samples is as long as that of a million with a thousand lines more. While a store is
+being written, the chunks since the last segment are named by parts; short stores have nothing else.
 """
 
+import base64
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from typing import Any
 
 from taskcodec.coding.ans import MAX_ROWS as MAX_BLOCK_ROWS
 from taskcodec.errors import CorruptFileError, ForeignFileError, FutureVersionError
 from taskcodec.layer import BASE
-from taskcodec.store.backend import Blobs, writer_lock
+from taskcodec.store.backend import Blobs
+from taskcodec.store.format.entries import Entry, entries_from_bytes, entries_to_bytes, entry_at
+from taskcodec.store.format.ids import ORDERS
 
 FORMAT = "taskcodec.store"
-VERSION = 2
-"""The newest version that is read. Version 1 has one layer, in rows; what it can express is written as such."""
+VERSION = 3
+"""The newest version that is read. Version 1 has one layer, in rows, version 2 several; stores of more than one chunk
+are written as version 3, which has segments."""
 GROUP_KEY = "zarr.json"
 CODEC_KEY = "codec.safetensors"
 ROWS, PACKETS = "rows", "packets"
 """How the symbols of a layer lie: an array of them, or an item of bytes for each sample."""
 ONLY = "codes"
-"""Where the array of the one layer of version 1 lies."""
+"""Where the array of a store's one layer lies, if it is of rows."""
+DIGEST = re.compile("[0-9a-f]{64}")
+SEGMENT_CHUNKS = 1024
+"""Chunks of a segment, at most: the last one may be shorter."""
 MAX_ROWS = 2**40
 MAX_CHUNK_SYMBOLS = 2**28
 """Symbols in a chunk, at most: what one read may have to hold in memory."""
 STATES = ("writing", "complete")
-CERTIFICATE_FORMAT = "taskcodec.certificate"
-CERTIFICATE_VERSION = 1
 
 
 @dataclass(frozen=True)
 class Part:
-    """One Parquet file of sample records: those of one chunk, failures among them in source order.
-
-    `symbols_crc32c` is of the symbols of its rows (see `taskcodec.store.format.chunks`), one for each layer, 0 where it
-    has none.
-    """
+    """One Parquet file of sample records: those of a chunk or of several, failures among them in source order."""
 
     file: str
     sha256: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The records of up to SEGMENT_CHUNKS chunks, and the index of these; see `taskcodec.store.format.segments`.
+
+    Attributes:
+        entries: how many there are in its index.
+        rows: samples of these.
+        failures: of these.
+        sha256: of the index.
+        ids: how its ids are ordered, the first and the last one (see `taskcodec.store.format.ids`); None where they are
+            in no order.
+    """
+
+    entries: int
     rows: int
     failures: int
-    symbols_crc32c: tuple[int, ...]
+    sha256: str
+    ids: tuple[str, str, str] | None = None
+
+    def stem(self, number: int) -> str:
+        """What the names of its files begin with, if it is the segment of this number."""
+        return f"samples/segment-{number:06d}-{self.sha256[:8]}"
 
 
 @dataclass(frozen=True)
@@ -76,13 +103,25 @@ class Manifest:
     samples: int
     codec_sha256: str
     layers: tuple[StoredLayer, ...]
+    segments: tuple[Segment, ...] = ()
     parts: tuple[Part, ...] = ()
     source: dict[str, Any] = field(default_factory=dict)
 
     @property
     def version(self) -> int:
-        """The oldest version of the format that can express this store."""
+        """The version of the format that this store is written in."""
+        return 3 if self.segments or self.chunks > 1 else self.oldest
+
+    @property
+    def oldest(self) -> int:
+        """The oldest version of the format that has its layers."""
         return 1 if [(layer.name, layer.layout) for layer in self.layers] == [(BASE, ROWS)] else 2
+
+    @property
+    def failures(self) -> int:
+        """Source samples that could not be coded."""
+        tail = sum(entry.failures for part in self.parts for entry in part.entries)
+        return tail + sum(segment.failures for segment in self.segments)
 
     def codes_key(self, layer: StoredLayer) -> str:
         """Where the metadata of a layer's array lies."""
@@ -93,17 +132,12 @@ class Manifest:
         return f"{self._array(layer)}/c/{index}" + ("/0" if layer.layout == ROWS else "")
 
     def _array(self, layer: StoredLayer) -> str:
-        return ONLY if self.version == 1 else f"layers/{layer.name}"
+        return ONLY if self.oldest == 1 else f"layers/{layer.name}"
 
     @property
     def chunks(self) -> int:
         """How many chunks the samples take."""
         return -(-self.samples // self.chunk_rows)
-
-    @cached_property
-    def filled(self) -> tuple[Part, ...]:
-        """The parts with coded rows: one for each chunk."""
-        return tuple(part for part in self.parts if part.rows)
 
 
 def max_chunk_rows(columns: int) -> int:
@@ -126,6 +160,16 @@ def digest(manifest: Manifest) -> str:
 
 def _content(manifest: Manifest) -> dict[str, Any]:
     content = {"format": FORMAT, "version": manifest.version, **asdict(manifest)}
+    if manifest.version > 2:
+        layers = len(manifest.layers)
+        parts = [
+            {**asdict(part), "entries": base64.b64encode(entries_to_bytes(part.entries, layers)).decode()}
+            for part in manifest.parts
+        ]
+        return {**content, "parts": parts}
+    del content["segments"]
+    named = [(part.file, part.sha256, entry) for part in manifest.parts for entry in part.entries]
+    content["parts"] = [{"file": file, "sha256": digest, **asdict(entry)} for file, digest, entry in named]
     if manifest.version > 1:
         return content
     (only,) = content.pop("layers")
@@ -133,14 +177,37 @@ def _content(manifest: Manifest) -> dict[str, Any]:
     return {**content, "codes_sha256": only["codes_sha256"], "parts": parts}
 
 
-def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
-    """The fields of any version as version 2 has them. Raises KeyError or TypeError."""
-    fields = {key: value for key, value in content.items() if key not in ("format", "version")}
-    if content["version"] > 1:
-        return fields
-    only = {"name": BASE, "columns": fields["columns"], "layout": ROWS, "codes_sha256": fields.pop("codes_sha256")}
-    parts = [{**part, "symbols_crc32c": [part["symbols_crc32c"]]} for part in fields["parts"]]
-    return {**fields, "layers": [only], "parts": parts}
+def _read(content: dict[str, Any]) -> Manifest:
+    """A manifest of any version. Raises KeyError, TypeError or ValueError."""
+    fields, version = dict(content), content["version"]
+    del fields["format"], fields["version"]
+    if version == 1:
+        only = {"name": BASE, "columns": fields["columns"], "layout": ROWS, "codes_sha256": fields.pop("codes_sha256")}
+        fields["layers"] = [only]
+    layers = tuple(StoredLayer(**layer) for layer in fields.pop("layers"))
+    parts, segments = fields.pop("parts"), []
+    if version < 3:
+        found = [_old_part(part, version) for part in parts]
+    else:
+        segments = [Segment(**_with_tuple(segment, "ids")) for segment in fields.pop("segments")]
+        found = [Part(**{**part, "entries": _entries(part["entries"], len(layers))}) for part in parts]
+    return Manifest(layers=layers, segments=tuple(segments), parts=tuple(found), **fields)
+
+
+def _old_part(part: dict[str, Any], version: int) -> Part:
+    crcs = part["symbols_crc32c"]
+    fields = {key: value for key, value in part.items() if key not in ("file", "sha256")}
+    entry = Entry(**{**fields, "symbols_crc32c": (crcs,) if version == 1 else tuple(crcs)})
+    return Part(part["file"], part["sha256"], (entry,))
+
+
+def _entries(text: str, layers: int) -> tuple[Entry, ...]:
+    found = entries_from_bytes(base64.b64decode(text, validate=True), layers)
+    return tuple(entry_at(found, place) for place in range(len(found)))
+
+
+def _with_tuple(fields: dict[str, Any], name: str) -> dict[str, Any]:
+    return fields if fields[name] is None else {**fields, name: tuple(fields[name])}
 
 
 def read_manifest(blobs: Blobs) -> Manifest:
@@ -175,60 +242,11 @@ def read_manifest(blobs: Blobs) -> Manifest:
     if content.get("format") != FORMAT or type(version) is not int or version < 1:
         raise CorruptFileError(f"{place}: {FORMAT} version 1 to {VERSION} expected")
     try:
-        fields = _upgraded(content)
-        parts = tuple(Part(**{**part, "symbols_crc32c": tuple(part["symbols_crc32c"])}) for part in fields.pop("parts"))
-        layers = tuple(StoredLayer(**layer) for layer in fields.pop("layers"))
-        manifest = Manifest(parts=parts, layers=layers, **fields)
-    except (KeyError, TypeError) as error:
+        manifest = _read(content)
+    except (KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(f"{place}: lacks or mangles {error}") from error
     _check(manifest, version, place)
     return manifest
-
-
-def write_certificate(blobs: Blobs, content: dict[str, Any]) -> None:
-    """Put a certificate beside the manifest, in the same file: it holds for what the manifest names now.
-
-    Readers that know of no certificates see the same store as before. Whatever changes the store (an append) writes
-    its manifest anew, and the certificate, which does not cover the new samples, goes.
-    """
-    with writer_lock(blobs):
-        read_manifest(blobs)
-        group = json.loads(blobs.get(GROUP_KEY) or b"")
-        attributes = group["attributes"]
-        whole = {
-            "format": CERTIFICATE_FORMAT,
-            "version": CERTIFICATE_VERSION,
-            "manifest_sha256": attributes["taskcodec_sha256"],
-            **content,
-        }
-        attributes["taskcodec_certificate"] = whole
-        attributes["taskcodec_certificate_sha256"] = sha256(canonical(whole))
-        blobs.put(GROUP_KEY, json.dumps(group, sort_keys=True, indent=1).encode())
-
-
-def read_certificate(blobs: Blobs) -> dict[str, Any] | None:
-    """The certificate in a store, None where there is none.
-
-    Raises CorruptFileError where it is damaged or is not of this manifest, FutureVersionError, and what
-    `read_manifest` raises.
-    """
-    read_manifest(blobs)
-    attributes, place = json.loads(blobs.get(GROUP_KEY) or b"")["attributes"], f"{blobs.name}/{GROUP_KEY}"
-    if "taskcodec_certificate" not in attributes:
-        return None
-    whole = attributes["taskcodec_certificate"]
-    if attributes.get("taskcodec_certificate_sha256") != sha256(canonical(whole)) or not isinstance(whole, dict):
-        raise CorruptFileError(f"{place}: its certificate is damaged (another SHA-256)")
-    version = whole.get("version")
-    if whole.get("format") != CERTIFICATE_FORMAT or type(version) is not int:
-        raise CorruptFileError(f"{place}: its certificate is invalid")
-    if version > CERTIFICATE_VERSION:
-        raise FutureVersionError(
-            f"{place}: certificate version {version}, this taskcodec reads up to {CERTIFICATE_VERSION}: upgrade it"
-        )
-    if whole.get("manifest_sha256") != attributes["taskcodec_sha256"]:
-        raise CorruptFileError(f"{place}: its certificate is of another state of the store; make it again")
-    return whole
 
 
 def checked_bytes(blobs: Blobs, key: str, expected: str) -> bytes:
@@ -263,40 +281,61 @@ def sha256(data: bytes) -> str:
 
 
 def _check(manifest: Manifest, version: int, place: str) -> None:
-    parts = manifest.parts
+    segments, entries = manifest.segments, [entry for part in manifest.parts for entry in part.entries]
     counts = [manifest.samples, manifest.chunk_rows, manifest.columns, manifest.dimension]
-    counts += [count for part in parts for count in (part.rows, part.failures, *part.symbols_crc32c)]
+    counts += [count for entry in entries for count in (entry.rows, entry.failures, *entry.symbols_crc32c)]
+    counts += [count for segment in segments for count in (segment.entries, segment.rows, segment.failures)]
     counts += [layer.columns for layer in manifest.layers]
-    texts = [manifest.fingerprint, manifest.codec_sha256]
+    texts = [manifest.fingerprint, manifest.codec_sha256, *(segment.sha256 for segment in segments)]
     texts += [text for layer in manifest.layers for text in (layer.name, layer.codes_sha256)]
-    texts += [text for part in parts for text in (part.file, part.sha256)]
-    # A part belongs to one chunk: so the manifest's own length bounds the samples that it can claim.
+    texts += [text for part in manifest.parts for text in (part.file, part.sha256)]
+    texts += [text for segment in segments if segment.ids is not None for text in segment.ids]
     if (
         not all(type(count) is int and 0 <= count < MAX_ROWS for count in counts)
         or not 0 < manifest.chunk_rows <= max_chunk_rows(manifest.columns)
-        or any(part.rows > manifest.chunk_rows for part in parts)
-        or any(part.rows < manifest.chunk_rows for part in manifest.filled[:-1])
+        or not _whole(manifest, entries)
     ):
         raise CorruptFileError(f"{place}: invalid counts")
     if not all(isinstance(text, str) for text in texts) or manifest.state not in STATES:
         raise CorruptFileError(f"{place}: invalid names, digests or state")
+    if not all(DIGEST.fullmatch(segment.sha256) for segment in segments) or not all(
+        len(segment.ids) == 3 and segment.ids[0] in ORDERS for segment in segments if segment.ids is not None
+    ):
+        raise CorruptFileError(f"{place}: an invalid segment")
     names = [layer.name for layer in manifest.layers]
     if (
         not all(name.isidentifier() for name in names)
         or len(set(names)) != len(names)
         or any(layer.layout not in (ROWS, PACKETS) for layer in manifest.layers)
-        or any(len(part.symbols_crc32c) != len(names) for part in parts)
+        or any(len(entry.symbols_crc32c) != len(names) for entry in entries)
         or sum(layer.columns for layer in manifest.layers) != manifest.columns
-        or version != manifest.version
+        or version not in (manifest.version, manifest.oldest)
     ):
         raise CorruptFileError(f"{place}: invalid layers")
     if not isinstance(manifest.source, dict):
         raise CorruptFileError(f"{place}: an invalid description of its source")
-    if sum(part.rows for part in manifest.parts) != manifest.samples:
+    rows = sum(segment.rows for segment in segments) + sum(entry.rows for entry in entries)
+    if rows != manifest.samples:
         raise CorruptFileError(f"{place}: its parts do not add up to its {manifest.samples} samples")
     for part in manifest.parts:
         if not part.file.startswith("samples/part-") or ".." in part.file or part.file.count("/") != 1:
             raise CorruptFileError(f"{place}: a part named {part.file!r}")
+
+
+def _whole(manifest: Manifest, entries: list[Entry]) -> bool:
+    """Whether all chunks but the last are full, and all segments but the last; before parts the last one, too.
+
+    So an entry belongs to one chunk: the manifest's own length, with that of its indexes, bounds what it can claim.
+    """
+    rows, filled = manifest.chunk_rows, [entry.rows for entry in entries if entry.rows]
+    if any(count > rows for count in filled) or any(count < rows for count in filled[:-1]):
+        return False
+    full = (SEGMENT_CHUNKS, SEGMENT_CHUNKS * rows)
+    ended = manifest.segments if entries else manifest.segments[:-1]
+    return all((segment.entries, segment.rows) == full for segment in ended) and all(
+        0 <= segment.entries - -(-segment.rows // rows) <= 1 and 0 < segment.entries <= SEGMENT_CHUNKS
+        for segment in manifest.segments[-1:]
+    )
 
 
 def _some_keys(blobs: Blobs) -> list[str]:

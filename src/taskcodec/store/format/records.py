@@ -1,7 +1,8 @@
 """Sample records: one row for every source sample, coded or not, in Parquet."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -61,26 +62,32 @@ class SampleRecord:
     note: str | None = None
 
 
-def records_to_parquet(records: Sequence[SampleRecord]) -> bytes:
-    """Records -> the bytes of a Parquet file."""
+def records_to_table(records: Sequence[SampleRecord]) -> pa.Table:
+    """Records -> a table with SCHEMA."""
     columns = {name: [getattr(record, name) for record in records] for name in SCHEMA.names}
-    sink = pa.BufferOutputStream()
     for name in ("id", "label", "status", "note"):
         columns[name] = [text and readable(text) for text in columns[name]]
-    table = pa.table(columns, schema=SCHEMA)
-    if table["note"].null_count == len(table):  # stores without notes are as they were before there were any
-        table = table.drop_columns("note")
-    dictionaries = [name for name in table.column_names if name not in ENCODINGS]
-    pq.write_table(
-        table,
+    return pa.table(columns, schema=SCHEMA)
+
+
+def tables_to_parquet(tables: Sequence[pa.Table], level: int = LEVEL, checksums: bool = False) -> bytes:
+    """Tables with SCHEMA -> the bytes of a Parquet file with a row group for each, perhaps with checksums of pages."""
+    if all(table["note"].null_count == len(table) for table in tables):  # as they were before there were any
+        tables = [table.drop_columns("note") for table in tables]
+    sink, schema = pa.BufferOutputStream(), tables[0].schema
+    with pq.ParquetWriter(
         sink,
+        schema,
         compression="zstd",
-        compression_level=LEVEL,
-        use_dictionary=dictionaries,
+        compression_level=level,
+        use_dictionary=[name for name in schema.names if name not in ENCODINGS],
         column_encoding=ENCODINGS,
         write_statistics=["label"],
         store_schema=False,
-    )
+        write_page_checksum=checksums,
+    ) as writer:
+        for table in tables:
+            writer.write_table(table.combine_chunks(), row_group_size=max(len(table), 1))  # pages follow chunks
     return bytes(sink.getvalue())
 
 
@@ -90,17 +97,23 @@ def coded(table: pa.Table) -> pa.ChunkedArray:
     return pc.match_like(table["status"], OK)
 
 
-def parquet_to_table(data: bytes, name: str) -> pa.Table:
-    """The bytes of a part -> table with SCHEMA. Raises CorruptFileError.
+def parquet_to_table(
+    data: Any, name: str, columns: Collection[str] | None = None, groups: Sequence[int] | None = None
+) -> pa.Table:
+    """The bytes of a file of records -> a table with SCHEMA, or some of its columns, or of the file's row groups.
+
+    Raises CorruptFileError.
 
     Read in this thread, from Arrow's own buffer. Where `pq.read_table` is given a Python file, a thread of Arrow's may
     let go of it only after the call: an interpreter that ends just then aborts (apache/arrow issues 34314, 33975).
     """
     try:
         with pq.ParquetFile(pa.BufferReader(data), pre_buffer=False) as file:
-            table = file.read(use_threads=False)
-        if "note" not in table.column_names:
+            own = [column for column in file.schema_arrow.names if columns is None or column in columns]
+            table = file.read(own, use_threads=False) if groups is None else file.read_row_groups(groups, own, False)
+        if "note" not in table.column_names and (columns is None or "note" in columns):
             table = table.append_column("note", pa.nulls(len(table), pa.string()))
-        return table.select(SCHEMA.names).cast(SCHEMA)
+        wanted = SCHEMA.names if columns is None else [column for column in SCHEMA.names if column in columns]
+        return table.select(wanted).cast(pa.schema([SCHEMA.field(column) for column in wanted]))
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise CorruptFileError(f"{name}: not a part of a taskcodec store ({type(error).__name__})") from error

@@ -1,12 +1,22 @@
-"""One order of all samples, chunk by chunk, and equal shares of it for the processes of a run and their workers."""
+"""Orders of all samples, chunk by chunk, and equal shares of them for the processes of a run and their workers.
 
-from collections.abc import Iterator
+chunks, in an order that all processes agree on --Share--> stretches of this process, in an order of its own
+--part_of--> those of a worker --rows_of--> rows, those of a few stretches mixed
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from taskcodec.errors import UsageError
+from taskcodec.store.symbols import CACHED_CHUNKS
+
+MIXED_CHUNKS = CACHED_CHUNKS // 2
+"""Chunks whose rows are mixed: a batch at the end of some still finds these and the next ones in memory."""
+Key = tuple[int, ...]
+"""What an order follows from."""
 
 
 @dataclass(frozen=True)
@@ -34,40 +44,51 @@ def part_of(places: range, number: int, count: int) -> range:
     return places[len(places) * number // count : len(places) * (number + 1) // count]
 
 
-@dataclass(frozen=True)
-class Order:
-    """An order of samples in which each chunk is met once.
+def chunks_in_order(samples: int, chunk_rows: int, key: Key | None) -> list[range]:
+    """The rows of each chunk, chunks in the order that follows from `key`; as they lie without one."""
+    chunks = np.arange(-(-samples // chunk_rows))
+    if key is not None:
+        np.random.default_rng(key).shuffle(chunks)
+    return [range(start, min(start + chunk_rows, samples)) for start in (chunks * chunk_rows).tolist()]
 
-    Attributes:
-        samples: how many there are.
-        chunk_rows: samples in a chunk, the last one may be shorter.
-        shuffle: whether chunks, and the samples inside each, are in an order of their own.
-        key: what that order follows from.
-    """
 
-    samples: int
-    chunk_rows: int
-    shuffle: bool
-    key: tuple[int, ...]
+def reordered(stretches: Sequence[range], key: Key | None) -> list[range]:
+    """Stretches in an order that follows from `key`."""
+    order = range(len(stretches)) if key is None else np.random.default_rng(key).permutation(len(stretches)).tolist()
+    return [stretches[place] for place in order]
 
-    def rows(self, places: range) -> Iterator[npt.NDArray[np.int64]]:
-        """The samples at these places of the order, an array for each stretch of one chunk."""
-        chunks = np.arange(-(-self.samples // self.chunk_rows))
-        if self.shuffle:
-            np.random.default_rng(self.key).shuffle(chunks)
-        sizes = np.minimum(self.chunk_rows, self.samples - chunks * self.chunk_rows)
-        ends = np.cumsum(sizes)
-        place = places.start
-        while place < places.stop:
-            inside = place % self.samples
-            at = int(np.searchsorted(ends, inside, side="right"))
-            first = inside - int(ends[at] - sizes[at])
-            last = min(int(sizes[at]), first + places.stop - place)
-            yield self._of_chunk(int(chunks[at]), int(sizes[at]))[first:last]
-            place += last - first
 
-    def _of_chunk(self, chunk: int, size: int) -> npt.NDArray[np.int64]:
-        rows = chunk * self.chunk_rows + np.arange(size, dtype=np.int64)
-        if self.shuffle:  # alike in all who share the chunk
-            np.random.default_rng((*self.key, chunk)).shuffle(rows)
-        return rows
+def cut(stretches: Sequence[range], places: range) -> list[range]:
+    """What lies at these places of stretches one behind the other; behind the last, the first follows again."""
+    found, start, total = [], 0, sum(map(len, stretches))
+    turns = -(-places.stop // total) if total else 0
+    for stretch in [*stretches] * turns:
+        part = stretch[max(places.start - start, 0) : max(places.stop - start, 0)]
+        found += [part] if part else []
+        start += len(stretch)
+    return found
+
+
+def rows_of(stretches: Sequence[range], key: Key | None) -> Iterator[npt.NDArray[np.int64]]:
+    """The rows of stretches, in arrays: with a key those of a few stretches mixed."""
+    random = None if key is None else np.random.default_rng(key)
+    size = 1 if random is None else MIXED_CHUNKS
+    for first in range(0, len(stretches), size):
+        group = [np.arange(part.start, part.stop, dtype=np.int64) for part in stretches[first : first + size]]
+        rows = np.concatenate(group)
+        if random is not None:
+            random.shuffle(rows)
+        yield rows
+
+
+def in_batches(arrays: Iterator[npt.NDArray[np.int64]], size: int) -> Iterator[npt.NDArray[np.int64]]:
+    """The same rows in arrays of `size`, the last one may be shorter."""
+    left = np.empty(0, np.int64)
+    for rows in arrays:
+        rows = np.concatenate([left, rows])
+        whole = len(rows) - len(rows) % size
+        for start in range(0, whole, size):
+            yield rows[start : start + size]
+        left = rows[whole:]
+    if len(left):
+        yield left

@@ -10,7 +10,7 @@ from taskcodec.errors import BackboneError, TaskcodecError
 from taskcodec.transforms.backbones.base import Backbone
 from taskcodec.transforms.backbones.learned import backbone_of
 from taskcodec.transforms.networks.carried import Networks
-from taskcodec.transforms.spec import CARRIED, DEFAULT, BackboneSpec, called, check_name, placed
+from taskcodec.transforms.spec import CARRIED, DEFAULT, NAME_IT, BackboneSpec, called, check_name, placed, recorded_file
 
 
 def load_backbone(name: str, device: str | None = None) -> Backbone:
@@ -52,8 +52,14 @@ def _loaded(name: str, device: str | None) -> Backbone:
 
 def load_backbone_for(spec: BackboneSpec, device: str | None = None) -> Backbone:
     """Load the backbone a codec was fitted on. Raises BackboneError where weights or preprocessing are others now."""
+    carried = spec.name.startswith(CARRIED)
+    if carried:
+        recorded_file(spec)
     backbone = load_backbone(spec.loadable, device)
-    spec.check(backbone.spec)
+    try:
+        spec.check(backbone.spec)
+    except BackboneError as error:
+        raise BackboneError(f"{error}; {NAME_IT}" if carried else str(error)) from error
     return backbone
 
 
@@ -70,9 +76,7 @@ def _load_carried(rest: str, device: str | None) -> Backbone:
         networks = Networks.of_codec(manifest, tensors)
         below = None if manifest["backbone"] is None else BackboneSpec(**manifest["backbone"])
     except OSError as error:
-        raise BackboneError(
-            f"{rest}: cannot be read ({error.strerror}): the codec that a store was made with"
-        ) from error
+        raise BackboneError(f"{rest}: cannot be read ({error.strerror})") from error
     except (TaskcodecError, LookupError, TypeError) as error:
         raise BackboneError(f"{rest}: not a learned codec ({error})") from error
     if networks is None or networks.g_a is None:

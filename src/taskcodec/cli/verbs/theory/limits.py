@@ -1,0 +1,83 @@
+"""`taskcodec limits`: parses, calls `taskcodec.limits`, prints."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from taskcodec.cli.options import BackboneOption, DeviceOption
+from taskcodec.cli.output import JsonOption, progress_bar, show, tell
+from taskcodec.errors import UsageError
+
+if TYPE_CHECKING:
+    from taskcodec.evaluation.limits.of_features import LimitPoint, Limits
+
+EXAMPLE = "Example: taskcodec limits photos/ --bits 128,512 -o limits/"
+
+
+def limits(
+    source: Annotated[str, typer.Argument(help="Folder of images, list, shards, .npy or .parquet; or a store")],
+    bits: Annotated[
+        str | None, typer.Option("--bits", help="Rates of the codecs, bits a sample: 128,256,512,1024")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for limits.json and limits.svg")] = None,
+    of: Annotated[str | None, typer.Option("--source", help="Of a store: what it was encoded from")] = None,
+    raw: Annotated[str | None, typer.Option("--raw", help="Of a store: its raw features (.npy)")] = None,
+    companded: Annotated[
+        bool, typer.Option("--companded", help="Errors of square roots, where codecs take them (features from 0 up)")
+    ] = False,
+    least_error: Annotated[
+        bool, typer.Option("--least-error", help="Codecs for the squared error alone, not for predictors")
+    ] = False,
+    backbone: BackboneOption = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the split", min=0, max=2**31)] = 0,
+    device: DeviceOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Say how few bits could do at an error, by the best known bound, and how far our codecs are from it."""
+    from taskcodec.api.limits import limits as run
+    from taskcodec.api.limits import write_limits
+    from taskcodec.evaluation.limits.of_features import LimitsPlan
+
+    plan = LimitsPlan(_rates(bits), companded, least_error, backbone, device, seed)
+    with progress_bar("limits") as report:
+        found = run(source, of=of, raw=raw, plan=plan, progress=report)
+    if output is not None:
+        write_limits(found, output)
+    tell(found.notes)
+    show(found, json_, lines_of(found))
+
+
+def _rates(given: str | None) -> tuple[float, ...]:
+    """ "128,512" -> (128.0, 512.0). Raises UsageError."""
+    try:
+        return tuple(float(part) for part in given.split(",")) if given is not None else ()
+    except ValueError as error:
+        raise UsageError(f"--bits: rates are numbers with commas between, as 128,512; found {given}") from error
+
+
+def lines_of(found: "Limits") -> list[str]:
+    """What was done, then a line for each codec."""
+    lines = [
+        f"{found.name}: {found.samples:,} samples of {found.dimension:,} features; errors are sums of squares of "
+        f"{found.errors_of}, {found.variance:.4g} at no bits",
+        f"  {found.method}",
+        f"  {found.lower}",
+    ]
+    for point in found.points:
+        lines += _lines(point)
+    return lines
+
+
+def _lines(point: "LimitPoint") -> list[str]:
+    name = "the store's codec" if point.codec == "store" else f"fitted to {point.asked_bits:g} bits"
+    share = "" if point.above_percent is None else f", {point.above_percent:+.1f} %"
+    lower = ""
+    if point.rate_lower_bits:
+        lower = f", at least {point.rate_lower_bits:.2f} +- {point.rate_lower_error_bits:.2f}"
+    return [
+        f"  at error {point.distortion:.4g}: {point.codec_bits:.1f} bits ({name}), {point.above_bits:.1f} +- "
+        f"{point.above_error_bits:.1f} bits{share}, above the best known bound",
+        f"    the bound is {point.rate_upper_bits:.1f} +- {point.rate_upper_error_bits:.1f} bits ({point.method})"
+        f"{lower}; {point.granular_bits:.1f} bits of the distance are granular loss (cubic cells)",
+    ]

@@ -1,0 +1,165 @@
+"""A Ray cluster: one that is there, or one on this machine for as long as a command runs."""
+
+import io
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+
+from taskcodec.errors import ProcessError, TaskcodecError, UsageError, needing_packages
+
+AGAIN = "what was committed is sound: run the same command again to go on"
+IMAGE_CPUS = 4
+"""Processors of a worker that reads images, where nothing else is asked for: each holds a backbone in memory."""
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+}
+_SIGTERM = 15
+
+
+@dataclass(frozen=True)
+class Workers:
+    """How many workers, and the processors and GPUs of each."""
+
+    count: int
+    cpus: int
+    gpus: int
+
+    @property
+    def device(self) -> str:
+        """Where their backbones run."""
+        return "cuda" if self.gpus else "cpu"
+
+
+def joined(address: str | None, workers: int | None) -> Any:
+    """Ray, connected. Raises UsageError where it is not installed, ProcessError where no cluster answers.
+
+    A cluster that this process is connected to already is taken as it is.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    with needing_packages():
+        import ray
+    if ray.is_initialized():
+        return ray
+    own: dict[str, Any] = {"address": address or os.environ.get("RAY_ADDRESS") or "local"}
+    if own["address"] == "local":
+        own |= {"num_cpus": max(os.cpu_count() or 1, workers or 1), "include_dashboard": False}
+    try:
+        with _without_native_lines():
+            ray.init(**own, log_to_driver=False, logging_level=logging.FATAL, configure_logging=True)
+    except (ConnectionError, ValueError, RuntimeError, TimeoutError, OSError) as error:
+        words = " ".join(str(error).split(". ")[0].split())
+        raise ProcessError(f"ray:{own['address']}: no Ray cluster to work with ({words})") from error
+    return ray
+
+
+@contextmanager
+def cluster(address: str | None, workers: int | None) -> Iterator[Any]:
+    """Ray for as long as it is needed; what was started or joined here is left at the end, whatever the end is."""
+    ray, before = None, _is_joined()
+    try:
+        with _telling_faults(), redirect_stdout(_OwnThread(sys.stdout)):
+            ray = joined(address, workers)
+            yield ray
+    finally:
+        if not before and ray is not None:
+            ray.shutdown()
+
+
+def _is_joined() -> bool:
+    return "ray" in sys.modules and bool(sys.modules["ray"].is_initialized())
+
+
+def sized(nodes: Sequence[tuple[int, int]], workers: int | None, images: bool, device: str | None) -> Workers:
+    """Workers for nodes of (processors, GPUs), so many as asked, or as many as there is room for.
+
+    Raises UsageError where the device is none that workers can have, or so many workers have no room.
+    """
+    if device not in (None, "cpu", "cuda"):
+        raise UsageError(f"--device {device}: workers run on cpu or cuda")
+    gpus = sum(gpu for _, gpu in nodes)
+    if device == "cuda" and not gpus:
+        raise UsageError("--device cuda: the cluster has no GPU")
+    if images and gpus and device != "cpu":
+        if workers is not None and workers > gpus:
+            raise UsageError(f"--workers {workers}: the cluster has {gpus} GPUs, one for each worker")
+        cpus = min(cpu // gpu for cpu, gpu in nodes if gpu)
+        return Workers(workers or gpus, max(cpus, 1), 1)
+    total = sum(cpu for cpu, _ in nodes)
+    if workers is not None and workers > total:
+        raise UsageError(f"--workers {workers}: the cluster has {total} processors, at least one for each worker")
+    most = max(cpu for cpu, _ in nodes)
+    if workers is None:
+        cpus = min(IMAGE_CPUS, most) if images else 1
+        return Workers(_room(nodes, cpus), cpus, 0)
+    fitting = (cpus for cpus in range(most, 0, -1) if _room(nodes, cpus) >= workers)
+    return Workers(workers, next(fitting) if images else 1, 0)
+
+
+def _room(nodes: Sequence[tuple[int, int]], cpus: int) -> int:
+    return sum(cpu // cpus for cpu, _ in nodes)
+
+
+def nodes_of(ray: Any) -> list[tuple[int, int]]:
+    """(processors, GPUs) of each node that is alive."""
+    found = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [(int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in found]
+
+
+@contextmanager
+def _telling_faults() -> Iterator[None]:
+    """Ray's errors in one line each. Those of taskcodec come through as they are."""
+    try:
+        yield
+    except TaskcodecError:
+        raise
+    except SystemExit as ended:  # Ray ends a process so that is to end, with another code than shells expect
+        if ended.code == _SIGTERM:
+            from taskcodec.errors import TERMINATED
+
+            raise SystemExit(TERMINATED) from ended
+        raise
+    except Exception as error:
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, TaskcodecError):
+            raise cause from None
+        if not type(error).__module__.startswith("ray.") and "ray" not in type(error).__mro__[1].__module__:
+            raise
+        words = " ".join(str(cause or error).split("\n")[0].split())
+        raise ProcessError(f"the cluster: {type(error).__name__} ({words}); {AGAIN}") from error
+
+
+@contextmanager
+def _without_native_lines() -> Iterator[None]:
+    """Ray's native part says on stderr how it logs, past Python, while it starts; its errors come as exceptions."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
+
+
+class _OwnThread(io.TextIOBase):
+    """Standard output for this thread alone: Ray prints there, from threads of its own, what becomes of processes."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self._thread = stream, threading.get_ident()
+
+    def write(self, text: str) -> int:
+        return int(self._stream.write(text)) if threading.get_ident() == self._thread else len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()

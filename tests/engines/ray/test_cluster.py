@@ -1,0 +1,50 @@
+"""How many workers of which size a cluster has room for, and clusters that are none."""
+
+import pytest
+
+from taskcodec.engines.ray.cluster import Workers, cluster, sized
+from taskcodec.errors import ProcessError, UsageError
+
+TWO = [(8, 0), (8, 0)]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "workers", "images", "device", "expected"),
+    [
+        (TWO, None, True, None, Workers(4, 4, 0)),
+        (TWO, None, False, None, Workers(16, 1, 0)),
+        (TWO, 2, True, None, Workers(2, 8, 0)),
+        (TWO, 3, True, None, Workers(3, 4, 0)),
+        (TWO, 16, True, "cpu", Workers(16, 1, 0)),
+        (TWO, 3, False, None, Workers(3, 1, 0)),
+        ([(2, 0)], None, True, None, Workers(1, 2, 0)),
+        ([(2, 0), (32, 4)], None, True, None, Workers(4, 8, 1)),
+        ([(2, 0), (32, 4)], 2, True, "cuda", Workers(2, 8, 1)),
+        ([(32, 4)], 2, True, "cpu", Workers(2, 16, 0)),
+        ([(1, 4)], None, True, None, Workers(4, 1, 1)),
+        ([(32, 4)], 2, False, None, Workers(2, 1, 0)),
+    ],
+)
+def test_workers_fit_the_nodes(nodes, workers, images, device, expected):
+    assert sized(nodes, workers, images, device) == expected
+
+
+@pytest.mark.parametrize(
+    ("nodes", "workers", "device", "says"),
+    [
+        (TWO, 17, None, "--workers 17: the cluster has 16 processors"),
+        ([(8, 2)], 3, "cuda", "--workers 3: the cluster has 2 GPUs"),
+        (TWO, None, "cuda", "--device cuda: the cluster has no GPU"),
+        (TWO, None, "cuda:1", "--device cuda:1: workers run on cpu or cuda"),
+    ],
+)
+def test_what_there_is_no_room_for_is_refused(nodes, workers, device, says):
+    with pytest.raises(UsageError, match=says):
+        sized(nodes, workers, True, device)
+
+
+def test_an_address_where_no_cluster_answers():
+    pytest.importorskip("ray")
+    with pytest.raises(ProcessError, match=r"^ray:nowhere: no Ray cluster") as raised, cluster("nowhere", None):
+        pass
+    assert "\n" not in str(raised.value)
