@@ -22,6 +22,7 @@ from taskcodec.errors import MismatchError, StorageError, UsageError, check_kind
 from taskcodec.layer import given_of, side_by_side
 from taskcodec.store.backend import Blobs, FolderBlobs, open_blobs, writer_lock
 from taskcodec.store.chunk_writer import ChunkWriter
+from taskcodec.store.beside.layout import keys_beside
 from taskcodec.store.format.arrays import coded_layer, codes_metadata, layout_of
 from taskcodec.store.format.chunks import read_chunk
 from taskcodec.store.format.entries import Entry
@@ -231,8 +232,9 @@ class StoreWriter:
                 rows, samples = self.manifest.chunk_rows, self.manifest.samples
                 codes = codes_metadata(layer.stored.layout, layer.model, rows, samples)
                 self._blobs.put(self.manifest.codes_key(layer.stored), codes)
-            named = named_keys(self.manifest)
-            superseded = [key for key in self._blobs.sizes() if _is_ours(key) and key not in named]
+            named, sizes = named_keys(self.manifest), self._blobs.sizes()
+            beside = keys_beside(sizes, [layer.name for layer in self.manifest.layers])
+            superseded = [key for key in sizes if _is_ours(key) and key not in named and key not in beside]
             if superseded:  # only then may they go: a store that calls itself complete has nothing beside it
                 write_manifest(self._blobs, replace(self.manifest, state="writing"))
                 self._remove(superseded)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from taskcodec.engines.layers.make import Maker, made, maker_of, read_whole
 from taskcodec.engines.layers.wanted import Wanted
 from taskcodec.store.beside.layout import MAX_CHUNK_ROWS, BesideLayer, names_beside, read_layer
-from taskcodec.store.beside.writer import ItemWriter
+from taskcodec.store.beside.writer import ItemWriter, remove_partial
 from taskcodec.store.format.records import OK, SampleRecord
 
 if TYPE_CHECKING:
@@ -143,6 +143,7 @@ def fill(blobs: Blobs, wanted: Wanted, source: ImageSource, progress: Progress |
         if progress is not None:
             progress(number + 1, len(source))
     writer.commit()
+    remove_partial(blobs, wanted.name)
 
 
 def _in_order(items: Sequence[Item], start: int, makers: list[Maker]) -> Iterator[list[bytes]]:

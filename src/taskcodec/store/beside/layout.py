@@ -29,6 +29,7 @@ FEATURES = "features"
 PICTURE, ORIGINAL = "picture", "original"
 KINDS = (PICTURE, ORIGINAL)
 CHECK_BYTES = 4
+PARTIAL = ".partial"
 MAX_CHUNK_ROWS = 4096
 
 
@@ -74,6 +75,12 @@ def names_beside(sizes: Mapping[str, int], codec_layers: Sequence[str]) -> list[
     found = {key[len(ends[0]) : -len(ends[1])] for key in sizes if key.startswith(ends[0]) and key.endswith(ends[1])}
     order = {name: place for place, name in enumerate(KINDS)}
     return sorted(found - set(codec_layers), key=lambda name: (order.get(name, len(order)), name))
+
+
+def keys_beside(sizes: Mapping[str, int], codec_layers: Sequence[str]) -> set[str]:
+    """The keys of these layers, but for what was left of a write that was stopped."""
+    folders = tuple(f"{FOLDER}/{name}/" for name in names_beside(sizes, codec_layers))
+    return {key for key in sizes if folders and key.startswith(folders) and not key.endswith(PARTIAL)}
 
 
 def read_layer(blobs: Blobs, name: str) -> BesideLayer | None:

@@ -11,7 +11,7 @@ import google_crc32c
 
 from taskcodec.errors import CorruptFileError
 from taskcodec.store.backend import Blobs
-from taskcodec.store.beside.layout import FOLDER, BesideLayer, grown, seal, write_layer
+from taskcodec.store.beside.layout import FOLDER, PARTIAL, BesideLayer, grown, seal, write_layer
 from taskcodec.store.beside.reader import Items
 from taskcodec.store.format.packets import join_items
 
@@ -62,6 +62,13 @@ class ItemWriter:
         data = join_items(self._items)
         crc = int(google_crc32c.value(data)).to_bytes(_CRC_BYTES, "little")
         self._blobs.put(self.layer.chunk_key(self.layer.items // self.layer.chunk_rows), data + crc)
+
+
+def remove_partial(blobs: Blobs, name: str) -> None:
+    """Remove what was left in a layer's folder of a write that was stopped."""
+    for key in blobs.sizes():
+        if key.startswith(f"{FOLDER}/{name}/") and key.endswith(PARTIAL):
+            blobs.delete(key)
 
 
 def remove_layer(blobs: Blobs, name: str) -> None:
