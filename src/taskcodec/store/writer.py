@@ -21,8 +21,8 @@ from taskcodec.codec import Codec
 from taskcodec.errors import MismatchError, StorageError, UsageError, check_kind
 from taskcodec.layer import given_of, side_by_side
 from taskcodec.store.backend import Blobs, FolderBlobs, open_blobs, writer_lock
-from taskcodec.store.chunk_writer import ChunkWriter
 from taskcodec.store.beside.layout import keys_beside
+from taskcodec.store.chunk_writer import ChunkWriter
 from taskcodec.store.format.arrays import coded_layer, codes_metadata, layout_of
 from taskcodec.store.format.chunks import read_chunk
 from taskcodec.store.format.entries import Entry

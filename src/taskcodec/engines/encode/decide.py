@@ -252,7 +252,7 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
     action, first_index = plan(found, place, source, entry, options.append)
     if not options.append and not asked.began(found):
         raise StorageError(f"{place}: begun with another backbone; replace it (--overwrite) or name another place")
-    check_layers(found, source, options.wanted, first_index)
+    check_layers(found, source, options.wanted, first_index, whole=action == "nothing")
     backbone = None
     if isinstance(source, ImageSource):
         spec = found.codec.backbone

@@ -169,7 +169,8 @@ def _written(
         done = f"added to it: {', '.join(added)}" if added else "nothing was done"
         notes.append(f"{source.name}: in {place} already; {done}")
         return Store(place) if added else found
-    layers = LayersInStep(source) if isinstance(source, ImageSource) else None
+    # Other processes do not read what this one is given: their layers are added once their samples are there.
+    layers = LayersInStep(source) if isinstance(source, ImageSource) and isinstance(engine, Local) else None
     batches = engine.batches(source if layers is None else layers.tapped, decision.backbone, first)
     names = names_for(source, first, found)
     if isinstance(source, ImageSource):
@@ -179,7 +180,8 @@ def _written(
         if decision.stale:
             remove_store(place)
         writer = StoreWriter.create(place, codec, chunk_rows=options.chunk_rows, source=decision.record)
-        planned = plan_new(place, [layer.name for layer in codec.layers], source, options.wanted)
+        names_of_codec = [layer.name for layer in codec.layers]
+        planned = plan_new(place, names_of_codec, source, options.wanted, in_step=layers is not None)
     else:
         if Store(place).manifest != found.manifest:
             raise StorageError(f"{place}: another process has written to this store; run the same command again")
@@ -189,7 +191,7 @@ def _written(
     tally = Tally(codec, names, max(writer.resume_point + 1, first), watch, layers)
     with writer:
         if found is not None:
-            planned = plan_going_on(found, options.wanted, tally.next_index)
+            planned = plan_going_on(found, options.wanted, None if layers is None else tally.next_index)
         if layers is not None:
             rows = 0 if found is None else len(found)
             layers.start(planned.in_step, first, rows, writer.manifest.chunk_rows)
@@ -225,12 +227,12 @@ def _written(
 
 def _add_layers(planned: LayerPlan, decision: Decision, progress: Progress | None) -> list[str]:
     """Add to the whole store the layers that were not written in step with its samples; their names."""
-    source = decision.request.source
+    source, added = decision.request.source, list[str]()
     if planned.later and isinstance(source, ImageSource):
-        with writer_lock(open_blobs(decision.place)):
-            for each in planned.later:
-                fill(open_blobs(decision.place), each, source, progress)
-    return [each.name for each in planned.later]
+        blobs = open_blobs(decision.place)
+        with writer_lock(blobs):
+            added = [each.name for each in planned.later if fill(blobs, each, source, decision.first_index, progress)]
+    return added
 
 
 def _kept_fit(decision: Decision) -> KeptFit:

@@ -31,11 +31,17 @@ class LayerPlan:
     later: tuple[Wanted, ...]
 
 
-def check_layers(found: Store | None, source: Source, wanted: Sequence[Wanted], first_index: int) -> None:
+def check_layers(
+    found: Store | None, source: Source, wanted: Sequence[Wanted], first_index: int, whole: bool = False
+) -> None:
     """Raise UsageError where layers cannot be had, before anything is done.
 
-    `found` is the store that goes on, None for a new one; `first_index` the `source_index` of the source's first
-    sample.
+    Args:
+        found: the store that goes on, None for a new one.
+        source: what is encoded.
+        wanted: beside the features.
+        first_index: `source_index` of the source's first sample.
+        whole: whether the store has all of the source already.
     """
     if wanted and not isinstance(source, ImageSource):
         names = ", ".join(each.name for each in wanted)
@@ -44,38 +50,38 @@ def check_layers(found: Store | None, source: Source, wanted: Sequence[Wanted], 
         return
     there = _there(found)
     lacking = _missing(there, wanted, found)
-    behind = [layer_of(layer) for layer in there if layer.items < found.source_samples]
-    if (lacking or behind) and (first_index or "appended" in found.manifest.source):
+    others = whole and "appended" in found.manifest.source  # which of them this source is, is not looked up
+    start = found.source_samples if others else first_index
+    behind = [layer_of(layer) for layer in there if layer.items < start]
+    if behind or (lacking and (others or first_index)):
         raise UsageError(
             f"{found.place}: holds several sources, and a layer is added to one that holds the one it is of; "
             f"encode all of them anew for {', '.join(each.name for each in (*lacking, *behind))}"
         )
 
 
-def plan_new(place: Any, codec_layers: list[str], source: Source, wanted: Sequence[Wanted]) -> LayerPlan:
+def plan_new(place: Any, codec_layers: list[str], source: Source, wanted: Sequence[Wanted], in_step: bool) -> LayerPlan:
     """Of a store that was just created; what a run that was stopped at once left of layers is removed."""
     if not isinstance(source, ImageSource):
         return LayerPlan({}, ())
     blobs = open_blobs(place)
     for name in names_beside(blobs.sizes(), codec_layers):
         remove_layer(blobs, name)
+    if not in_step:
+        return LayerPlan({}, tuple(wanted))
     return LayerPlan({each: new_writer(blobs, each, source) for each in wanted}, ())
 
 
 def plan_going_on(found: Store, wanted: Sequence[Wanted], next_index: int | None) -> LayerPlan:
-    """Of a store that goes on with the sample `next_index`, None where it has all of them.
+    """Of a store that goes on with the sample `next_index`, in step; None where all layers are added later.
 
     Layers that are there go on with it; where they stopped earlier, or are not there, they are added later.
     """
     blobs, there = open_blobs(found.place), _there(found)
-    in_step = {
-        layer_of(layer): ItemWriter(blobs, layer, next_index)
-        for layer in there
-        if next_index is not None and layer.items >= next_index
-    }
-    behind = [layer_of(layer) for layer in there if next_index is None and layer.items < found.source_samples]
-    behind += [layer_of(layer) for layer in there if next_index is not None and layer.items < next_index]
-    return LayerPlan(in_step, (*behind, *_missing(there, wanted, found)))
+    steps = [layer for layer in there if next_index is not None and layer.items >= next_index]
+    later = [layer_of(layer) for layer in there if layer not in steps]
+    in_step = {layer_of(layer): ItemWriter(blobs, layer, next_index) for layer in steps}
+    return LayerPlan(in_step, (*later, *_missing(there, wanted, found)))
 
 
 def _there(found: Store) -> list[Any]:

@@ -130,20 +130,26 @@ def new_writer(blobs: Blobs, wanted: Wanted, source: ImageSource) -> ItemWriter:
     return ItemWriter(blobs, BesideLayer(wanted.name, wanted.name, 0, _chunk_rows(wanted, source), wanted.options))
 
 
-def fill(blobs: Blobs, wanted: Wanted, source: ImageSource, progress: Progress | None = None) -> None:
-    """Add a layer to a store of this source, or what it lacks of it. Raises StorageError where it cannot be put."""
+def fill(blobs: Blobs, wanted: Wanted, source: ImageSource, first_index: int, progress: Progress | None = None) -> bool:
+    """Add a layer to a store that has all of a source, or what the layer lacks of it; whether there was anything.
+
+    `first_index` is the `source_index` of the source's first sample. Raises StorageError where it cannot be put.
+    """
     there = read_layer(blobs, wanted.name)
     writer = new_writer(blobs, wanted, source) if there is None else ItemWriter(blobs, there)
+    start = writer.next_index - first_index
+    if there is not None and start >= len(source):
+        return False
     makers = [maker_of(wanted, source.keeps_truncated)]
-    start = writer.next_index
-    for number, contents in enumerate(_in_order(source.items, start, makers), start):
+    for number, contents in enumerate(_in_order(source.items, start, makers), start + 1):
         writer.append(contents)
         if writer.next_index % COMMIT_ITEMS == 0:
             writer.commit()
         if progress is not None:
-            progress(number + 1, len(source))
+            progress(number, len(source))
     writer.commit()
     remove_partial(blobs, wanted.name)
+    return True
 
 
 def _in_order(items: Sequence[Item], start: int, makers: list[Maker]) -> Iterator[list[bytes]]:

@@ -119,8 +119,8 @@ def write_layer(blobs: Blobs, layer: BesideLayer) -> None:
     from zarr.errors import UnstableSpecificationWarning
     from zarr.storage import MemoryStore
 
-    from taskcodec.store.places.zarr_object import ZarrBlobs
     from taskcodec.store.format.packets import PacketCodec
+    from taskcodec.store.places.zarr_object import ZarrBlobs
 
     own: Any = {
         "format": FORMAT,
