@@ -71,6 +71,10 @@ class StoreLayer:
             raise UsageError(f"{self._blobs.name}: its layer {self.name} has nothing of row {row}")
         return found
 
+    def has(self, row: int) -> bool:
+        """Whether there is something of the sample of a row."""
+        return self._items.length(int(self._places()[row])) > 0
+
     def __iter__(self) -> Iterator[bytes]:
         return (self[row] for row in range(len(self)))
 

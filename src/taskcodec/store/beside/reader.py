@@ -42,6 +42,12 @@ class Items:
             raise CorruptFileError(f"{place}: missing or truncated")
         return unseal(data, index, place)
 
+    def length(self, index: int) -> int:
+        """The bytes of an item of a sample of the source, 0 where there is none."""
+        number, row = divmod(index, self.layer.chunk_rows)
+        starts = self._starts(number) if 0 <= index < self.layer.items else []
+        return starts[row + 1] - starts[row] if row + 1 < len(starts) else 0
+
     def chunk(self, number: int) -> list[bytes]:
         """The items of a chunk as they lie there, all of those that the layer has; checked as a whole."""
         key, rows = self.layer.chunk_key(number), self.layer.items_of(number)
