@@ -6,11 +6,11 @@ files with much beside the picture.
 """
 
 from taskcodec.transforms.originals.jxl import jpeg_to_jxl, jxl_to_jpeg
+from taskcodec.transforms.originals.lepton import with_heads, without_heads
 
 _START = b"\xff\xd8\xff"
 _JXL_HEAD = b"\x00\x00\x00\x0cJXL \r\n\x87\n\x00\x00\x00\x14ftypjxl \x00\x00\x00\x00jxl "
 """How every JPEG XL container begins: left out of what is stored."""
-_LEPTON_HEAD = b"\xcf\x84\x01Z"
 
 
 def is_jpeg(data: bytes) -> bool:
@@ -30,15 +30,14 @@ def from_jxl(content: bytes) -> bytes:
 
 
 def to_lepton(data: bytes) -> bytes | None:
-    """A JPEG file -> a Lepton file without its head."""
+    """A JPEG file -> a Lepton file without what all share."""
     from lepton_jpeg_python import compress_bytes
 
-    found = bytes(compress_bytes(data))
-    return found[len(_LEPTON_HEAD) :] if found.startswith(_LEPTON_HEAD) else None
+    return without_heads(bytes(compress_bytes(data)))
 
 
 def from_lepton(content: bytes) -> bytes:
     """Invert `to_lepton`."""
     from lepton_jpeg_python import decompress_bytes
 
-    return bytes(decompress_bytes(_LEPTON_HEAD + content))
+    return bytes(decompress_bytes(with_heads(content)))
