@@ -18,9 +18,11 @@ LEAST_BYTES = 400
 _OPTIONS = {"speed": 8, "subsampling": "4:2:0", "max_threads": 1, "codec": "aom"}
 _NEAR = 0.01
 """A file this near to its target is as good as met: 8 bits of quality come no nearer than 3 %."""
+_MOST_OVER = 0.05
+"""A file larger than its target by more is tried again at a smaller size."""
 _SLOPE = 0.03
 """A step of quality changes the size of a file by about so much."""
-_SHRINK = 0.75
+_SHRINK = 0.9
 
 
 def small_picture(image: Image.Image, target_bytes: int) -> bytes:
@@ -31,9 +33,9 @@ def small_picture(image: Image.Image, target_bytes: int) -> bytes:
     sized = _scaled(image, math.sqrt(PIXELS_PER_BYTE * target_bytes / (image.width * image.height)))
     while True:
         found = _nearest(sized, target_bytes)
-        if len(found) <= 1.5 * target_bytes or max(sized.size) == 1:
+        if len(found) <= (1 + _MOST_OVER) * target_bytes or max(sized.size) == 1:
             return found
-        sized = _scaled(sized, _SHRINK)  # full of detail: even the lowest quality takes more
+        sized = _scaled(sized, _SHRINK)
 
 
 def side_needed(size: tuple[int, int], target_bytes: int) -> int:
