@@ -177,6 +177,14 @@ def test_in_a_zip_file(whole, photos, tmp_path):
     assert {name: data or b"" for name, data in originals(store).items()} == {**KINDS, **PHOTOS}
 
 
+def test_behind_a_url(few):
+    source, whole = few
+    encode_job(str(source), "memory://layers-behind-a-url/s.tcz", options())
+    store = Store("memory://layers-behind-a-url/s.tcz")
+    assert store.verify() == []
+    assert originals(store) == originals(Store(whole))
+
+
 def test_vectors_have_none(tmp_path):
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(50, 8)).astype("f4"))
     with pytest.raises(UsageError, match=r"--layers original: .* holds vectors; pictures and originals are kept of"):
