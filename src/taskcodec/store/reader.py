@@ -26,6 +26,7 @@ from taskcodec.errors import (
 from taskcodec.layer import columns_of
 from taskcodec.names import readable
 from taskcodec.store.backend import absolute, open_blobs
+from taskcodec.store.beside.of_store import WithLayers
 from taskcodec.store.catalogue import Catalogue
 from taskcodec.store.find import rows_of
 from taskcodec.store.format.certificate import read_certificate
@@ -54,7 +55,7 @@ Array = npt.NDArray[Any]
 Found = TypeVar("Found")
 
 
-class Store:
+class Store(WithLayers):
     """A coded data set, read lazily. Open one with `taskcodec.open`.
 
     Every file is checked before it is used: the first damaged one raises CorruptFileError, naming it.
@@ -290,7 +291,7 @@ class Store:
 
     def verify(self) -> list[str]:
         """Read every byte there is to read; one line for each fault found, none where all is sound."""
-        return list(faults_of(self._blobs, self.manifest, self._steps()))
+        return [*faults_of(self._blobs, self.manifest, self._steps()), *self._layer_faults()]
 
     def _steps(self) -> Iterator[Callable[[], object]]:
         """All that there is to read, each where it may fail alone."""

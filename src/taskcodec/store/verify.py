@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from taskcodec.errors import CorruptFileError, TaskcodecError
 from taskcodec.store.backend import Blobs
-from taskcodec.store.format.manifest import Manifest, StoredLayer, is_ours, named_keys, sha256, shapeless
+from taskcodec.store.beside.layout import orphans
+from taskcodec.store.format.manifest import Manifest, StoredLayer, sha256, shapeless
 
 
 def faults_of(blobs: Blobs, manifest: Manifest, steps: Iterable[Callable[[], object]]) -> Iterator[str]:
@@ -20,10 +21,8 @@ def faults_of(blobs: Blobs, manifest: Manifest, steps: Iterable[Callable[[], obj
     if manifest.state != "complete":
         yield f"{blobs.name}: unfinished; run the same encode command again to resume it"
     elif not told:
-        named = named_keys(manifest)
-        for key in sorted(blobs.sizes()):
-            if is_ours(key) and key not in named:
-                yield f"{blobs.name}/{key}: belongs to no sample (left by another writer, or put there): delete it"
+        for key in orphans(blobs.sizes(), manifest):
+            yield f"{blobs.name}/{key}: belongs to no sample (left by another writer, or put there): delete it"
 
 
 def check_array(blobs: Blobs, manifest: Manifest, layer: StoredLayer) -> None:

@@ -21,6 +21,7 @@ from taskcodec.codec import Codec
 from taskcodec.errors import MismatchError, StorageError, UsageError, check_kind
 from taskcodec.layer import given_of, side_by_side
 from taskcodec.store.backend import Blobs, FolderBlobs, open_blobs, writer_lock
+from taskcodec.store.beside.layout import orphans
 from taskcodec.store.chunk_writer import ChunkWriter
 from taskcodec.store.format.arrays import coded_layer, codes_metadata, layout_of
 from taskcodec.store.format.chunks import read_chunk
@@ -32,9 +33,7 @@ from taskcodec.store.format.manifest import (
     Manifest,
     StoredLayer,
     checked_bytes,
-    is_ours,
     max_chunk_rows,
-    named_keys,
     read_manifest,
     sha256,
     shapeless,
@@ -233,8 +232,7 @@ class StoreWriter:
                 rows, samples = self.manifest.chunk_rows, self.manifest.samples
                 codes = codes_metadata(layer.stored.layout, layer.model, rows, samples)
                 self._blobs.put(self.manifest.codes_key(layer.stored), codes)
-            named = named_keys(self.manifest)
-            superseded = [key for key in self._blobs.sizes() if is_ours(key) and key not in named]
+            superseded = orphans(self._blobs.sizes(), self.manifest)
             if superseded:  # only then may they go: a store that calls itself complete has nothing beside it
                 write_manifest(self._blobs, replace(self.manifest, state="writing"))
                 self._remove(superseded)

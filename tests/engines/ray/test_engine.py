@@ -56,6 +56,13 @@ def test_vectors_and_an_append_to_them(tmp_path):
 
 
 @pytest.mark.slow
+def test_pictures_and_originals_beside_the_features(tmp_path, photos):
+    store = both(tmp_path, photos, "--chunk", "16", "--layers", "picture:700,original")
+    assert store.layers == ("features", "picture", "original")
+    assert store.verify() == []
+
+
+@pytest.mark.slow
 def test_photographs_with_broken_ones_among_them(tmp_path, photos):
     store = both(tmp_path, photos, "--chunk", "16")
     assert len(store) == 60
