@@ -20,7 +20,7 @@ FLOORS = [
     {"container"},
     {"transforms", "quantization", "entropy_models", "distortions"},
     {"layer"},
-    {"search"},
+    {"symbol_choice"},
     {"codec_parts"},
     {"codec"},
     {"store"},
@@ -48,7 +48,7 @@ OUTSIDE = {
     "container": {"numpy", "safetensors"},
     "samples": {"numpy"},
     "layer": {"numpy"},
-    "search": {"numpy"},
+    "symbol_choice": {"numpy"},
     "codec_parts": {"numpy"},
     "codec": {"numpy"},
 }
@@ -62,7 +62,7 @@ EXTRAS = {
 """What only extras bring: plain `pip install .` has none of it."""
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 TORCH_FREE = [
-    *("coding", "container", "store", "quantization", "entropy_models", "fitting", "search"),
+    *("coding", "container", "store", "quantization", "entropy_models", "fitting", "symbol_choice"),
     *(
         "codec.py",
         "codec_parts.py",

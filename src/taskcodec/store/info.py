@@ -6,8 +6,8 @@ from typing import Any
 
 from taskcodec.errors import CorruptFileError
 from taskcodec.store.backend import Blobs
-from taskcodec.store.beside.layout import FEATURES, FOLDER, names_beside
 from taskcodec.store.catalogue import Catalogue
+from taskcodec.store.file_layers.layout import FEATURES, FOLDER, names_beside
 from taskcodec.store.format.manifest import CODEC_KEY, Manifest
 
 

@@ -26,8 +26,8 @@ from taskcodec.errors import (
 from taskcodec.layer import columns_of
 from taskcodec.names import readable
 from taskcodec.store.backend import absolute, open_blobs
-from taskcodec.store.beside.of_store import WithLayers
 from taskcodec.store.catalogue import Catalogue
+from taskcodec.store.file_layers.of_store import WithLayers
 from taskcodec.store.find import rows_of
 from taskcodec.store.format.certificate import read_certificate
 from taskcodec.store.format.manifest import (

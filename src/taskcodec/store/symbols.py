@@ -13,8 +13,8 @@ import numpy.typing as npt
 from taskcodec.errors import MismatchError
 from taskcodec.layer import Layer, given_of, side_by_side
 from taskcodec.store.backend import Blobs
-from taskcodec.store.format.chunks import CodedLayer, read_chunk
 from taskcodec.store.format.entries import Entry
+from taskcodec.store.format.layer_chunks import CodedLayer, read_chunk
 from taskcodec.store.format.manifest import Manifest
 
 CACHED_CHUNKS = 8

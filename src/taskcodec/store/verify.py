@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from taskcodec.errors import CorruptFileError, TaskcodecError
 from taskcodec.store.backend import Blobs
-from taskcodec.store.beside.layout import orphans
+from taskcodec.store.file_layers.layout import orphans
 from taskcodec.store.format.manifest import Manifest, StoredLayer, sha256, shapeless
 
 

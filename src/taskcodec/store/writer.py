@@ -21,11 +21,11 @@ from taskcodec.codec import Codec
 from taskcodec.errors import MismatchError, StorageError, UsageError, check_kind
 from taskcodec.layer import given_of, side_by_side
 from taskcodec.store.backend import Blobs, FolderBlobs, open_blobs, writer_lock
-from taskcodec.store.beside.layout import orphans
 from taskcodec.store.chunk_writer import ChunkWriter
+from taskcodec.store.file_layers.layout import orphans
 from taskcodec.store.format.arrays import coded_layer, codes_metadata, layout_of
-from taskcodec.store.format.chunks import read_chunk
 from taskcodec.store.format.entries import Entry
+from taskcodec.store.format.layer_chunks import read_chunk
 from taskcodec.store.format.manifest import (
     CODEC_KEY,
     GROUP_KEY,

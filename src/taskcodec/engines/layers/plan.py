@@ -11,8 +11,8 @@ from taskcodec.engines.layers.run import layers_there, new_writer
 from taskcodec.engines.layers.wanted import Wanted, layer_of
 from taskcodec.errors import UsageError
 from taskcodec.store.backend import open_blobs
-from taskcodec.store.beside.layout import names_beside
-from taskcodec.store.beside.writer import ItemWriter, remove_layer
+from taskcodec.store.file_layers.layout import names_beside
+from taskcodec.store.file_layers.writer import ItemWriter, remove_layer
 
 if TYPE_CHECKING:
     from taskcodec.store import Store

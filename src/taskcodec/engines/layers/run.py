@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from taskcodec.engines.layers.make import Maker, made, maker_of, read_whole
 from taskcodec.engines.layers.wanted import Wanted
-from taskcodec.store.beside.layout import MAX_CHUNK_ROWS, BesideLayer, names_beside, read_layer
-from taskcodec.store.beside.writer import ItemWriter, remove_partial
+from taskcodec.store.file_layers.layout import MAX_CHUNK_ROWS, BesideLayer, names_beside, read_layer
+from taskcodec.store.file_layers.writer import ItemWriter, remove_partial
 from taskcodec.store.format.records import OK, SampleRecord
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from taskcodec.errors import UsageError
-from taskcodec.store.beside.layout import FEATURES, KINDS, ORIGINAL, PICTURE, BesideLayer
+from taskcodec.store.file_layers.layout import FEATURES, KINDS, ORIGINAL, PICTURE, BesideLayer
 
 PICTURE_BYTES = 4000
 """Of a picture where no number is given: short side 250, on which a person sees what is there, a tenth of a small

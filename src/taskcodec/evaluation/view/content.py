@@ -18,7 +18,7 @@ from taskcodec.samples import spread_rows
 from taskcodec.store import Store
 
 if TYPE_CHECKING:
-    from taskcodec.store.beside.layer import StoreLayer
+    from taskcodec.store.file_layers.layer import StoreLayer
 
 PICTURES, ORIGINALS = "picture", "original"
 SHOWN = 600

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from taskcodec.errors import CorruptFileError, TaskcodecError, UsageError
-from taskcodec.store.beside.layout import ORIGINAL, PICTURE, BesideLayer
-from taskcodec.store.beside.reader import Items
+from taskcodec.store.file_layers.layout import ORIGINAL, PICTURE, BesideLayer
+from taskcodec.store.file_layers.reader import Items
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,8 @@ import taskcodec
 from taskcodec.errors import UsageError
 from taskcodec.store import SampleRecord, StoreWriter
 from taskcodec.store.backend import open_blobs
-from taskcodec.store.beside.layout import BesideLayer
-from taskcodec.store.beside.writer import ItemWriter
+from taskcodec.store.file_layers.layout import BesideLayer
+from taskcodec.store.file_layers.writer import ItemWriter
 
 FILES = [b"", b"one", b"", b"three", b"four"]
 

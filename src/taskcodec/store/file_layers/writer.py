@@ -11,8 +11,8 @@ import google_crc32c
 
 from taskcodec.errors import CorruptFileError
 from taskcodec.store.backend import Blobs
-from taskcodec.store.beside.layout import FOLDER, PARTIAL, BesideLayer, grown, seal, write_layer
-from taskcodec.store.beside.reader import Items
+from taskcodec.store.file_layers.layout import FOLDER, PARTIAL, BesideLayer, grown, seal, write_layer
+from taskcodec.store.file_layers.reader import Items
 from taskcodec.store.format.packets import join_items
 
 _CRC_BYTES = 4

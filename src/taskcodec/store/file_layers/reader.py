@@ -9,7 +9,7 @@ import google_crc32c
 from taskcodec.coding.varint import MAX_VARINT_BYTES, read_varints
 from taskcodec.errors import CorruptFileError
 from taskcodec.store.backend import Blobs
-from taskcodec.store.beside.layout import BesideLayer, unseal
+from taskcodec.store.file_layers.layout import BesideLayer, unseal
 from taskcodec.store.format.packets import split_items
 
 _CRC_BYTES = 4

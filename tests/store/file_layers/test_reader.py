@@ -7,10 +7,10 @@ from zarr.storage import MemoryStore
 
 from taskcodec.errors import CorruptFileError, FutureVersionError, TaskcodecError
 from taskcodec.store.backend import open_blobs
-from taskcodec.store.beside.layer import StoreLayer
-from taskcodec.store.beside.layout import BesideLayer, names_beside, read_layer, write_layer
-from taskcodec.store.beside.reader import Items
-from taskcodec.store.beside.writer import ItemWriter, remove_layer
+from taskcodec.store.file_layers.layer import StoreLayer
+from taskcodec.store.file_layers.layout import BesideLayer, names_beside, read_layer, write_layer
+from taskcodec.store.file_layers.reader import Items
+from taskcodec.store.file_layers.writer import ItemWriter, remove_layer
 
 CONTENTS = [b"" if n % 7 == 3 else np.random.default_rng(n).bytes(1 + 37 * n % 400) for n in range(53)]
 ROWS = 8

@@ -6,14 +6,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from taskcodec.errors import CorruptFileError, UsageError
-from taskcodec.store.beside.layout import FEATURES, names_beside, read_layer
+from taskcodec.store.file_layers.layout import FEATURES, names_beside, read_layer
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from taskcodec.store.backend import Blobs
-    from taskcodec.store.beside.layer import StoreLayer
+    from taskcodec.store.file_layers.layer import StoreLayer
     from taskcodec.store.format.manifest import Manifest
 
 
@@ -34,7 +34,7 @@ class WithLayers:
 
         Raises UsageError where there is no such layer.
         """
-        from taskcodec.store.beside.layer import StoreLayer  # which needs zarr
+        from taskcodec.store.file_layers.layer import StoreLayer  # which needs zarr
 
         found = None if name == FEATURES else read_layer(self._blobs, name)
         if found is None:
