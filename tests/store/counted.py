@@ -30,9 +30,10 @@ class Watched:
         self.asked.append(("put", key))
         self.held[key] = data
 
-    def sizes(self):
+    def sizes(self, folder=""):
         self.asked.append(("list", ""))
-        return {key: len(data) for key, data in self.held.items()}
+        below = f"{folder}/" if folder else ""
+        return {key: len(data) for key, data in self.held.items() if key.startswith(below)}
 
     def delete(self, key):
         self.asked.append(("delete", key))

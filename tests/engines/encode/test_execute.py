@@ -156,7 +156,7 @@ def test_pictures_of_a_bucket_give_the_store_that_those_of_a_folder_give(tmp_pat
     with s3.counting() as seen:
         encoded(s3.url("in"), s3.url("x.tcz"), chunk_rows=16)
     assert seen["put"] == 0
-    assert seen["list"] <= 2
+    assert seen["list"] <= 3  # of the source, of a store that would replace this one, and of its layers
     s3.put("in/1/69.png", as_bytes(noise(100)))
     with pytest.raises(StorageError, match="contents have changed"):
         encoded(s3.url("in"), s3.url("x.tcz"), chunk_rows=16)

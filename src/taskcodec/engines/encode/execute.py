@@ -26,6 +26,7 @@ from taskcodec.fitting import adapt, at_bits
 from taskcodec.fitting.closed_form.default import fit_usual
 from taskcodec.store import OK, SampleRecord, Store, StoreWriter, pack_zip
 from taskcodec.store.backend import open_blobs, writer_lock
+from taskcodec.store.file_layers.writer import remove_remains
 
 FIT_BATCHES = 128
 """A codec is fitted, or refitted, to at most this many batches of images, spread over the source ..."""
@@ -169,6 +170,8 @@ def _written(
         done = f"added to it: {', '.join(added)}" if added else "nothing was done"
         notes.append(f"{source.name}: in {place} already; {done}")
         return Store(place) if added else found
+    if found is not None and Store(place).manifest != found.manifest:
+        raise StorageError(f"{place}: another process has written to this store; run the same command again")
     # Other processes do not read what this one is given: their layers are added once their samples are there.
     layers = LayersInStep(source) if isinstance(source, ImageSource) and isinstance(engine, Local) else None
     batches = engine.batches(source if layers is None else layers.tapped, decision.backbone, first)
@@ -183,8 +186,6 @@ def _written(
         names_of_codec = [layer.name for layer in codec.layers]
         planned = plan_new(place, names_of_codec, source, options.wanted, in_step=layers is not None)
     else:
-        if Store(place).manifest != found.manifest:
-            raise StorageError(f"{place}: another process has written to this store; run the same command again")
         codec, writer = found.codec, StoreWriter.open(place, source=decision.record)
     if note := left_out(source):
         notes.append(note)
@@ -232,6 +233,7 @@ def _add_layers(planned: LayerPlan, decision: Decision, progress: Progress | Non
         blobs = open_blobs(decision.place)
         with writer_lock(blobs):
             added = [each.name for each in planned.later if fill(blobs, each, source, decision.first_index, progress)]
+            remove_remains(blobs)
     return added
 
 

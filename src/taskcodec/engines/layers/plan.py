@@ -11,7 +11,7 @@ from taskcodec.engines.layers.run import layers_there, new_writer
 from taskcodec.engines.layers.wanted import Wanted, layer_of
 from taskcodec.errors import UsageError
 from taskcodec.store.backend import open_blobs
-from taskcodec.store.file_layers.layout import names_beside
+from taskcodec.store.file_layers.layout import FOLDER, names_beside
 from taskcodec.store.file_layers.writer import ItemWriter, remove_layer
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def plan_new(place: Any, codec_layers: list[str], source: Source, wanted: Sequen
     if not isinstance(source, ImageSource):
         return LayerPlan({}, ())
     blobs = open_blobs(place)
-    for name in names_beside(blobs.sizes(), codec_layers):
+    for name in names_beside(blobs.sizes(FOLDER), codec_layers):
         remove_layer(blobs, name)
     if not in_step:
         return LayerPlan({}, tuple(wanted))

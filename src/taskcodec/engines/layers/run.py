@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from taskcodec.engines.layers.make import Maker, made, maker_of, read_whole
 from taskcodec.engines.layers.wanted import Wanted
-from taskcodec.store.file_layers.layout import MAX_CHUNK_ROWS, BesideLayer, names_beside, read_layer
-from taskcodec.store.file_layers.writer import ItemWriter, remove_partial
+from taskcodec.store.file_layers.layout import FOLDER, MAX_CHUNK_ROWS, BesideLayer, names_beside, read_layer
+from taskcodec.store.file_layers.writer import ItemWriter
 from taskcodec.store.format.records import OK, SampleRecord
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ Progress = Callable[[int, int], None]
 
 def layers_there(blobs: Blobs, codec_layers: Sequence[str]) -> list[BesideLayer]:
     """The layers of a store beside those of its codec."""
-    found = [read_layer(blobs, name) for name in names_beside(blobs.sizes(), list(codec_layers))]
+    found = [read_layer(blobs, name) for name in names_beside(blobs.sizes(FOLDER), list(codec_layers))]
     return [layer for layer in found if layer is not None]
 
 
@@ -148,7 +148,6 @@ def fill(blobs: Blobs, wanted: Wanted, source: ImageSource, first_index: int, pr
         if progress is not None:
             progress(number, len(source))
     writer.commit()
-    remove_partial(blobs, wanted.name)
     return True
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from taskcodec.errors import CorruptFileError, UsageError
-from taskcodec.store.file_layers.layout import FEATURES, names_beside, read_layer
+from taskcodec.store.file_layers.layout import FEATURES, FOLDER, names_beside, read_layer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +27,7 @@ class WithLayers:
     @property
     def layers(self) -> tuple[str, ...]:
         """What there is: "features", then "picture" and "original" where they were kept."""
-        return (FEATURES, *self._names_beside(self._blobs.sizes()))
+        return (FEATURES, *self._names_beside(self._blobs.sizes(FOLDER)))
 
     def layer(self, name: str) -> StoreLayer:
         """Pictures or originals by row: `store.layer("picture")[7]` is a file, as bytes.
@@ -61,7 +61,7 @@ class WithLayers:
     def _layer_faults(self) -> list[str]:
         """Read every byte of the layers beside the codec's; one line for each fault."""
         faults = list[str]()
-        for name in self._names_beside(self._blobs.sizes()):
+        for name in self._names_beside(self._blobs.sizes(FOLDER)):
             try:
                 layer = self.layer(name)
             except CorruptFileError as error:

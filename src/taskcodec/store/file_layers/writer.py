@@ -64,10 +64,12 @@ class ItemWriter:
         self._blobs.put(self.layer.chunk_key(self.layer.items // self.layer.chunk_rows), data + crc)
 
 
-def remove_partial(blobs: Blobs, name: str) -> None:
-    """Remove what was left in a layer's folder of a write that was stopped."""
-    for key in blobs.sizes():
-        if key.startswith(f"{FOLDER}/{name}/") and key.endswith(PARTIAL):
+def remove_remains(blobs: Blobs) -> None:
+    """Remove what is left of writes that were stopped: parts of files, and chunks of layers that never came to be."""
+    found = blobs.sizes(FOLDER)
+    for key in found:
+        name = key.split("/")[1]
+        if key.endswith(PARTIAL) or f"{FOLDER}/{name}/zarr.json" not in found:
             blobs.delete(key)
 
 

@@ -29,8 +29,8 @@ class Blobs(Protocol):
         writers one wins, and the other gets a StorageError.
         """
 
-    def sizes(self) -> dict[str, int]:
-        """Every key and its size in bytes as stored; locks are none."""
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        """Every key (below a folder, without a slash at its end) and its size in bytes as stored; locks are none."""
 
     def delete(self, key: str) -> None:
         """Remove a key that exists."""

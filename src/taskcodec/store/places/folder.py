@@ -53,8 +53,8 @@ class FolderBlobs:
                 "make room or fix the permission, then run the same command again"
             ) from error
 
-    def sizes(self) -> dict[str, int]:
-        files = (p for p in self.root.rglob("*") if p.is_file() and p.name != LOCK_KEY)
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        files = (p for p in (self.root / folder).rglob("*") if p.is_file() and p.name != LOCK_KEY)
         return {p.relative_to(self.root).as_posix(): p.stat().st_size for p in files}
 
     def delete(self, key: str) -> None:

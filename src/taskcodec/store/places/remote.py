@@ -88,9 +88,10 @@ class RemoteBlobs:
         except Exception as error:
             raise write_fault(f"{self.name}/{key}", error) from error
 
-    def sizes(self) -> dict[str, int]:
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        below = f"{self.root}/{folder}" if folder else self.root
         try:
-            found = {entry.path[len(self.root) + 1 :]: entry.size for entry in self.client.listed(self.root)}
+            found = {entry.path[len(self.root) + 1 :]: entry.size for entry in self.client.listed(below)}
         except FileNotFoundError:
             return {}
         except Exception as error:

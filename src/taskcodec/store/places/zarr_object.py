@@ -40,9 +40,10 @@ class ZarrBlobs:
             self._commits = [data]
         sync(self.store.set(key, default_buffer_prototype().buffer.from_bytes(data)))
 
-    def sizes(self) -> dict[str, int]:
+    def sizes(self, folder: str = "") -> dict[str, int]:
         async def collect() -> dict[str, int]:
-            return {key: await self.store.getsize(key) async for key in self.store.list()}
+            found = self.store.list_prefix(f"{folder}/") if folder else self.store.list()
+            return {key: await self.store.getsize(key) async for key in found}
 
         return sync(collect())
 

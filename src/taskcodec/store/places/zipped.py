@@ -57,8 +57,9 @@ class ZipBlobs:
     def put(self, key: str, data: bytes) -> None:
         raise StorageError(f"{self.name}: a zip file is not written in place; encode to a folder, then pack it")
 
-    def sizes(self) -> dict[str, int]:
-        return {info.filename: info.file_size for info in self._archive.infolist()}
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        below = f"{folder}/" if folder else ""
+        return {info.filename: info.file_size for info in self._archive.infolist() if info.filename.startswith(below)}
 
     def delete(self, key: str) -> None:
         raise StorageError(f"{self.name}: a zip file is not written in place")

@@ -14,7 +14,8 @@ def write_parquet(store: Readable, path: str | Path) -> None:
     d = store.manifest.dimension
     schema = pa.schema([("id", pa.string()), ("label", pa.string()), ("features", pa.list_(pa.float32(), d))])
     samples, start = store.samples.select(["id", "label"]), 0
-    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+    # Arrow takes names of text alone; a file system may have others.
+    with replacing(path) as temporary, open(temporary, "wb") as file, pq.ParquetWriter(file, schema) as writer:
         for batch in store.batches():
             rows = samples.slice(start, len(batch)).combine_chunks()
             lists = pa.FixedSizeListArray.from_arrays(pa.array(batch.ravel()), d)
