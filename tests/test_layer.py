@@ -12,7 +12,7 @@ from taskcodec.coding import encode_sample
 from taskcodec.container.file import read
 from taskcodec.errors import CorruptFileError, MismatchError, TaskcodecError, UsageError
 from taskcodec.fitting import adapt, at_bits
-from taskcodec.search.nearest import nearest
+from taskcodec.symbol_choice.nearest import nearest
 from tests.layered import DIMENSION, FINE, features, layered
 from tests.test_codec import opened, signed
 

@@ -1,8 +1,11 @@
 import numpy as np
+import pytest
 import zarr
 
 import taskcodec
+from taskcodec.errors import ForeignFileError
 from taskcodec.store import pack_zip
+from taskcodec.store.backend import open_blobs
 from tests.store.written import write
 
 
@@ -13,6 +16,10 @@ def test_a_codec_is_loaded_from_any_kind_of_store(tmp_path):
     pack_zip(folder, tmp_path / "x.zip")
     for place in (folder, tmp_path / "x.zip", f"file://{folder}"):
         assert taskcodec.load_codec(place).fingerprint == codec.fingerprint
+    open_blobs("memory://codecs").put("x.codec", codec.to_bytes())
+    assert taskcodec.load_codec("memory://codecs/x.codec").fingerprint == codec.fingerprint
+    with pytest.raises(ForeignFileError, match="neither a taskcodec store"):
+        taskcodec.load_codec("memory://codecs/none.codec")
     opened = taskcodec.open(zarr.storage.ZipStore(tmp_path / "x.zip", mode="r"))
     assert opened.codec.fingerprint == codec.fingerprint
     assert opened.verify() == []

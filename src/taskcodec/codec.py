@@ -44,7 +44,7 @@ from taskcodec.layer import (
     side_by_side,
 )
 from taskcodec.samples import are_images, as_features, batch_of, preprocessed, settled, stacked
-from taskcodec.search.nearest import nearest
+from taskcodec.symbol_choice.nearest import nearest
 from taskcodec.transforms.chain import Chain
 from taskcodec.transforms.networks.carried import Network, Networks
 from taskcodec.transforms.spec import BackboneSpec

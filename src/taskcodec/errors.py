@@ -16,7 +16,9 @@ _EXTRAS = {
     **dict.fromkeys(("lightning", "kornia", "yaml"), "train"),
     **dict.fromkeys(("timm", "open_clip", "transformers", "torchvision", "onnxruntime"), "backbones"),
     **dict.fromkeys(("faiss", "bjontegaard"), "evaluation"),
+    "s3fs": "s3",
     **dict.fromkeys(("torchmetrics", "pycocotools", "ai_edge_litert"), "dense"),
+    **dict.fromkeys(("pillow_jxl", "lepton_jpeg_python"), "layers"),
     "ray": "ray",
 }
 """Which extra brings a package; `images` brings all others ..."""
@@ -50,6 +52,12 @@ class CorruptFileError(TaskcodecError):
 
 class MismatchError(TaskcodecError):
     """Two things that must belong together (codec and store, codec and features, shapes) do not."""
+
+
+class UnknownIdError(TaskcodecError, KeyError):
+    """A store holds no sample of this id."""
+
+    __str__ = Exception.__str__  # a KeyError puts its message in quotes
 
 
 class BackboneError(TaskcodecError):

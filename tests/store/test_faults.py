@@ -26,6 +26,7 @@ def everything(place):
         store.symbols[:].tobytes(),
         store.features[:].tobytes(),
         store.info().code_bytes,
+        store.find(store.ids.tolist()).tolist(),
         len(store),
     )
 

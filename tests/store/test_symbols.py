@@ -10,6 +10,7 @@ import taskcodec
 from taskcodec.errors import CorruptFileError, MismatchError, UsageError
 from taskcodec.store import SampleRecord, Store, StoreWriter, pack_zip
 from taskcodec.store.format.manifest import read_manifest, write_manifest
+from taskcodec.store.symbols import AHEAD, ahead
 from tests.layered import DIMENSION, features, layered
 
 ROWS, CHUNK = 70, 32
@@ -136,3 +137,33 @@ def test_a_store_of_one_layer_stays_version_1(tmp_path):
         writer.append(codec.encode(X), [SampleRecord(str(i), i, 10) for i in range(ROWS)])
         assert writer.finish().version == 1
     assert (tmp_path / "s.tcz" / "codes" / "c" / "0" / "0").exists()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_a_few_chunks_are_read_ahead_and_no_more(threads):
+    begun = []
+
+    def read(item):
+        begun.append(item)
+        if item == 30:
+            raise CorruptFileError("chunk 30")
+        return item * 2
+
+    for used, found in enumerate(ahead(read, range(30), threads)):
+        assert found == 2 * used
+        assert max(begun) <= used + AHEAD + 1
+    assert len(begun) == 30
+    with pytest.raises(CorruptFileError, match="chunk 30"):
+        list(ahead(read, range(28, 40), threads))
+    left = ahead(read, range(20), threads)
+    next(left)
+    left.close()  # what waits is not read any more
+
+
+def test_what_is_damaged_is_told_where_it_is_met(tmp_path):
+    written(tmp_path / "s.tcz", "rows")
+    (tmp_path / "s.tcz" / "layers" / "base" / "c" / "1" / "0").unlink()
+    batches = Store(tmp_path / "s.tcz").batches()
+    assert len(next(batches)) == CHUNK
+    with pytest.raises(CorruptFileError, match="c/1/0: missing"):
+        next(batches)

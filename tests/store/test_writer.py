@@ -1,5 +1,6 @@
 """Writing: appended, stopped, resumed, and with what does not fit."""
 
+import re
 import shutil
 
 import numpy as np
@@ -54,7 +55,9 @@ def test_an_old_manifest_stays_valid_while_a_chunk_grows(tmp_path, codec, x):
     (place / "zarr.json").write_bytes(before)  # as if the process had died before its manifest
     store = taskcodec.open(place)
     assert np.array_equal(store.symbols[:], codec.encode(x[:200]))
-    assert store.verify() == []
+    left = store.verify()
+    assert len(left) == 2
+    assert all(re.search(r"samples/part-00000\d-\w+\.parquet: belongs to no sample", line) for line in left)
 
 
 def test_one_writer_at_a_time(tmp_path, codec):
@@ -179,3 +182,20 @@ def test_a_disk_that_fills_at_any_moment_loses_nothing_committed(tmp_path, codec
         assert not list(place.rglob("*.partial"))
     assert finished
     assert allowed > 10
+
+
+def test_a_store_of_one_chunk_is_as_older_versions_wrote_it(codec, x):
+    """Also where its commits wait: a part for the chunk, and one for the failures behind it."""
+    place = MemoryStore()
+    with StoreWriter.create(place, codec, chunk_rows=64) as writer:
+        writer.append(codec.encode(x[:64]), [*records(64), SampleRecord("bad", 64, 1, status="broken")])
+        assert writer.finish().version == 1
+    assert sorted(key.split("-")[0] for key in place._store_dict) == [
+        "codec.safetensors",
+        "codes/c/0/0",
+        "codes/zarr.json",
+        "samples/part",
+        "samples/part",
+        "zarr.json",
+    ]
+    assert taskcodec.open(place).verify() == []

@@ -36,6 +36,7 @@ def encode(
     overwrite: bool = False,
     chunk_rows: int = CHUNK_ROWS,
     truncated: str = "keep",
+    layers: str | Sequence[str] | None = None,
     device: str | None = None,
     engine: str = "local",
     workers: int | None = None,
@@ -66,6 +67,8 @@ def encode(
         overwrite: replace a store that lies there, once the new one is whole.
         chunk_rows: samples in a chunk.
         truncated: "keep" or "skip" JPEG files that lack their end.
+        layers: what is kept beside the features, "features,picture:4000,original" or some of these: small pictures of
+            so many bytes, and the files themselves, in fewer bytes. A finished store gets those that it lacks.
         device: where the backbone runs.
         engine: "local", or "ray" or "ray:ADDRESS" for the workers of a Ray cluster; the store is the same.
         workers: of the cluster; by default as many as it has room for.
@@ -88,7 +91,7 @@ def encode(
     named = str(codec) if isinstance(codec, Path) else codec
     options = EncodeOptions(
         named, backbone, bits, table, quality, fit, refit, append, overwrite,
-        chunk_rows, device, truncated,
+        chunk_rows, device, truncated, layers,
     )  # fmt: skip
     found = encode_with(engine, workers, given, place, options, progress)
     for note in found.notes:

@@ -65,7 +65,17 @@ def info_lines(place: str, info: "StoreInfo") -> list[str]:
         f"  source   {human_bytes(info.source_bytes):>10}",
         f"  codes    {human_bytes(info.code_bytes):>10}   {rate}",
         f"  codec    {human_bytes(info.codec_bytes):>10}   {_codec_words(info)}",
+        *_layer_lines(info),
         f"  store    {human_bytes(info.store_bytes):>10}   {times_smaller(info.store_ratio)}",
+    ]
+
+
+def _layer_lines(info: "StoreInfo") -> list[str]:
+    """A line for each layer beside the features."""
+    return [
+        f"  {name:<8} {human_bytes(layer.bytes):>10}   {layer.bits_per_sample / 8:,.0f} bytes a sample"
+        for name, layer in info.layers.items()
+        if name != "features"
     ]
 
 

@@ -4,20 +4,24 @@ Reads no more than is asked for: the index of a segment where one of its chunks 
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from threading import Lock
 
+import google_crc32c
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from taskcodec.errors import CorruptFileError
 from taskcodec.store.backend import Blobs
 from taskcodec.store.format.entries import Entry
-from taskcodec.store.format.manifest import SEGMENT_CHUNKS, Manifest, Part, checked_bytes
-from taskcodec.store.format.records import coded, parquet_to_table
-from taskcodec.store.format.segments import Index, read_index, records_key
+from taskcodec.store.format.manifest import RECORDS, SEGMENT_CHUNKS, Manifest, Part, checked_bytes
+from taskcodec.store.format.records import SCHEMA, coded, parquet_to_table
+from taskcodec.store.format.segments import Index, Piece, check_segment, read_index
 
 CACHED_INDEXES = 256
+WORTH_PIECES = 4
+"""Columns are read alone where the whole file is so many times longer than they are."""
 
 
 class Catalogue:
@@ -72,12 +76,40 @@ class Catalogue:
         tables = [self.of_part(part, ["source_bytes", "status"]) for part in self._manifest.parts]
         return sealed + sum(pc.sum(table["source_bytes"].filter(coded(table))).as_py() or 0 for table in tables)
 
-    def of_segment(self, number: int, columns: Collection[str] | None = None) -> pa.Table:
-        """The records of a segment."""
+    def of_segment(
+        self, number: int, columns: Collection[str] | None = None, groups: Sequence[int] | None = None
+    ) -> pa.Table:
+        """The records of a segment, or of some of its row groups, with all columns or some."""
         segment, index = self._manifest.segments[number], self.index(number)
-        key = records_key(segment, number)
-        data, place = checked_bytes(self._blobs, key, index.records_sha256), f"{self._blobs.name}/{key}"
-        return _of_length(parquet_to_table(data, place, columns), segment.rows, segment.failures, place)
+        key = segment.key(number, RECORDS)
+        place = f"{self._blobs.name}/{key}"
+        wanted = range(index.groups) if groups is None else groups
+        own = [index.columns[name] for name in columns or SCHEMA.names if name in index.columns]
+        pieces = [column[group] for column in own for group in wanted]
+        if WORTH_PIECES * (sum(length for _, length, _ in pieces) + index.footer[1]) < index.records_bytes:
+            data = self._read_pieces(key, index, pieces)
+        else:
+            data = checked_bytes(self._blobs, key, index.records_sha256)
+        rows, failures = index.counted(wanted)
+        return _of_length(parquet_to_table(data, place, columns, groups), rows, failures, place)
+
+    def _read_pieces(self, key: str, index: Index, pieces: Sequence[Piece]) -> pa.Buffer:
+        """A file of which only some pieces, and its footer, are read; what lies between them is never looked at."""
+        found = np.empty(0, np.uint8)
+        for start, length, crc in (index.footer, *pieces):
+            data = self._blobs.get_range(key, start, length)
+            if data is None:
+                raise CorruptFileError(f"{self._blobs.name}/{key}: missing")
+            if len(data) != length or google_crc32c.value(data) != crc:
+                raise CorruptFileError(f"{self._blobs.name}/{key}: damaged (CRC-32C of {length} bytes from {start} on)")
+            if not len(found):  # the footer is where the file ends: so long it is
+                found = np.zeros(index.records_bytes, np.uint8)
+            found[start : start + length] = np.frombuffer(data, np.uint8)
+        return pa.py_buffer(found)
+
+    def check(self, number: int) -> None:
+        """Raise CorruptFileError where a segment is not sound."""
+        check_segment(self._blobs, self._manifest, number)
 
     def of_part(self, part: Part, columns: Collection[str] | None = None) -> pa.Table:
         """The records of a part."""

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from taskcodec.codec import Codec
 from taskcodec.layer import given_of
 from taskcodec.store.backend import Blobs
-from taskcodec.store.format.chunks import CodedLayer, write_chunk
+from taskcodec.store.format.layer_chunks import CodedLayer, write_chunk
 from taskcodec.store.format.manifest import Manifest
 
 

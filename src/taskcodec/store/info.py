@@ -1,13 +1,27 @@
 """`StoreInfo`: what a store holds and takes, in numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from taskcodec.errors import CorruptFileError
 from taskcodec.store.backend import Blobs
 from taskcodec.store.catalogue import Catalogue
+from taskcodec.store.file_layers.layout import FEATURES, FOLDER, names_beside
 from taskcodec.store.format.manifest import CODEC_KEY, Manifest
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """What a layer takes.
+
+    Attributes:
+        bytes: of its chunks; of a layer beside the features also of its metadata.
+        bits_per_sample: bytes * 8 / samples.
+    """
+
+    bytes: int
+    bits_per_sample: float
 
 
 @dataclass(frozen=True)
@@ -31,6 +45,7 @@ class StoreInfo:
         fitted: whether that codec was fitted to what the store was made of.
         variance_kept: the share of the variance that a like fit kept of samples held back from it; None where the codec
             was not fitted here, where none were held back, or they do not vary.
+        layers: what each takes, by name: the features, and what is kept beside them.
         cosine: between such samples and their decoded selves, in the mean; None likewise.
     """
 
@@ -50,6 +65,7 @@ class StoreInfo:
     fitted: bool
     variance_kept: float | None
     cosine: float | None
+    layers: dict[str, LayerInfo] = field(default_factory=dict)
 
 
 def measure(
@@ -81,7 +97,16 @@ def measure(
         fitted=fitted,
         variance_kept=_number(provenance.get("variance_kept")),
         cosine=_number(provenance.get("cosine")),
+        layers=_layers(sizes, manifest, code_bytes),
     )
+
+
+def _layers(sizes: Mapping[str, int], manifest: Manifest, code_bytes: int) -> dict[str, LayerInfo]:
+    """The bytes of the features, and of each layer beside them, those of its metadata too."""
+    found = {FEATURES: code_bytes}
+    for name in names_beside(sizes, [layer.name for layer in manifest.layers]):
+        found[name] = sum(size for key, size in sizes.items() if key.startswith(f"{FOLDER}/{name}/"))
+    return {name: LayerInfo(size, 8 * size / max(manifest.samples, 1)) for name, size in found.items()}
 
 
 def _number(value: Any) -> float | None:

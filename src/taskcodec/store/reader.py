@@ -1,32 +1,34 @@
 """Reading a store: length, ids, labels, and features decoded as they are asked for."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal, NoReturn, Self, TypeVar
+from typing import Any, Literal, NoReturn, Self, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from taskcodec.atomic import replacing
 from taskcodec.codec import Codec
 from taskcodec.errors import (
     CorruptFileError,
     ForeignFileError,
     MismatchError,
     TaskcodecError,
+    UnknownIdError,
     UsageError,
     needing_packages,
 )
 from taskcodec.layer import columns_of
+from taskcodec.names import readable
 from taskcodec.store.backend import absolute, open_blobs
 from taskcodec.store.catalogue import Catalogue
+from taskcodec.store.file_layers.of_store import WithLayers
+from taskcodec.store.find import rows_of
 from taskcodec.store.format.certificate import read_certificate
 from taskcodec.store.format.manifest import (
     CODEC_KEY,
@@ -34,15 +36,15 @@ from taskcodec.store.format.manifest import (
     checked_bytes,
     digest,
     read_manifest,
-    sha256,
-    shapeless,
 )
 from taskcodec.store.format.records import SCHEMA, coded
 from taskcodec.store.info import StoreInfo, measure
 from taskcodec.store.rows import Rows
-from taskcodec.store.symbols import Symbols
+from taskcodec.store.symbols import Symbols, ahead
+from taskcodec.store.verify import check_array, faults_of
 from taskcodec.store.views.decoded import KEPT_BYTES
 from taskcodec.store.views.labels import numbers_of_labels
+from taskcodec.store.views.parquet import write_parquet
 from taskcodec.store.views.shares import Share
 
 _NO_ARRAY = (
@@ -53,7 +55,7 @@ Array = npt.NDArray[Any]
 Found = TypeVar("Found")
 
 
-class Store:
+class Store(WithLayers):
     """A coded data set, read lazily. Open one with `taskcodec.open`.
 
     Every file is checked before it is used: the first damaged one raises CorruptFileError, naming it.
@@ -138,13 +140,25 @@ class Store:
     @cached_property
     def ids(self) -> npt.NDArray[np.str_]:
         """(n,) names of the samples; read-only, since the store keeps the array: change a copy."""
-        return _read_only(np.array(self.samples["id"].to_pylist(), dtype=np.str_))
+        found = [np.array(names.to_pylist(), dtype=np.str_) for (names,) in self.tables("id")]
+        return _read_only(np.concatenate([np.empty(0, np.str_), *found]))
 
     @cached_property
     def labels(self) -> npt.NDArray[np.object_] | None:
         """(n,) labels as text, None for samples without; None where no sample has one. Read-only, as `ids` are."""
-        labels = self.samples["label"]
-        return None if labels.null_count == len(labels) else _read_only(np.array(labels.to_pylist(), dtype=object))
+        columns = [(len(labels), labels.null_count, labels.to_pylist()) for (labels,) in self.tables("label")]
+        if all(length == nulls for length, nulls, _ in columns):
+            return None
+        return _read_only(np.array([label for *_, labels in columns for label in labels], dtype=object))
+
+    def tables(self, *columns: str, failures: bool = False) -> Iterator[pa.Table]:
+        """Some columns of `samples`, or with `failures` of `records`, a file of up to a million rows at a time.
+
+        Other columns are not read, where the place can give pieces of a file.
+        """
+        with self._telling_changes():
+            for table in self._catalogue.tables({*columns, "status"}):
+                yield (table if failures else table.filter(coded(table))).select(list(columns))
 
     @cached_property
     def numeric_labels(self) -> npt.NDArray[np.float64]:
@@ -153,6 +167,40 @@ class Store:
         if not any(label is not None for label in labels):
             raise UsageError(f"{self._blobs.name}: no sample has a label")
         return _read_only(numbers_of_labels(labels, self._blobs.name))
+
+    @overload
+    def find(self, id: str) -> int: ...  # type: ignore[overload-overlap]
+    @overload
+    def find(self, id: Sequence[str]) -> npt.NDArray[np.int64]: ...
+    def find(self, id: str | Sequence[str]) -> int | npt.NDArray[np.int64]:
+        """The row of the sample of this id; of several ids their rows, (m,).
+
+        Few bytes are read, however long the store is: it is not made for going through all ids one by one.
+
+        Raises UnknownIdError where there is none such, or where it could not be coded.
+        """
+        names = [readable(name) for name in ([id] if isinstance(id, str) else id)]
+        with self._telling_changes():
+            found = rows_of(self._blobs, self.manifest, self._catalogue, names)
+        for name in names:
+            if found.get(name) is None:
+                why = "could not be coded" if name in found else "is the id of no sample"
+                raise UnknownIdError(f"{self._blobs.name}: {name!r} {why}")
+        rows = np.array([found[name] for name in names], np.int64)
+        return int(rows[0]) if isinstance(id, str) else rows
+
+    def rows_where(self, *, label: str | Collection[str] | None) -> npt.NDArray[np.int64]:
+        """(m,) rows of the samples with this label, or with one of several, or with None, those that have none.
+
+        Of the records only the column of labels is read, where the place can give pieces of a file.
+        """
+        labels = [label] if label is None or isinstance(label, str) else list(label)
+        found, first = [np.empty(0, np.int64)], 0
+        for (own,) in self.tables("label"):
+            hit = pc.is_in(own, value_set=pa.array(labels, pa.string()))
+            found.append(first + np.flatnonzero(hit.to_numpy()))
+            first += len(own)
+        return np.concatenate(found)
 
     @property
     def features(self) -> Rows:
@@ -172,9 +220,10 @@ class Store:
         return Rows(partial(self._gather, features), (len(self), width), dtype, self.manifest.chunk_rows)
 
     def batches(self) -> Iterator[npt.NDArray[np.float32]]:
-        """The features chunk by chunk, in order: constant memory for any number of samples."""
-        for index in range(self.manifest.chunks):
-            yield self.codec.decode(self._chunk(index), self.upto)
+        """The features chunk by chunk, in order: constant memory for any number of samples. A few are read ahead."""
+        codec, _ = self.codec, self._symbols  # made once, before the threads start
+        for rows in ahead(self._chunk, range(self.manifest.chunks), self._threads):
+            yield codec.decode(rows, self.upto)
 
     def to_numpy(self) -> npt.NDArray[np.float32]:
         """(n, d) features."""
@@ -195,19 +244,7 @@ class Store:
 
         Raises StorageError where the file cannot be written, CorruptFileError where the store is damaged.
         """
-        d = self.manifest.dimension
-        schema = pa.schema([("id", pa.string()), ("label", pa.string()), ("features", pa.list_(pa.float32(), d))])
-        samples, start = self.samples.select(["id", "label"]), 0
-        with (
-            replacing(path) as temporary,
-            pa.OSFile(os.fsencode(temporary), "wb") as file,  # by name, Arrow opens none that is not UTF-8
-            pq.ParquetWriter(file, schema) as writer,
-        ):
-            for batch in self.batches():
-                rows = samples.slice(start, len(batch)).combine_chunks()
-                lists = pa.FixedSizeListArray.from_arrays(pa.array(batch.ravel()), d)
-                writer.write_table(pa.table([rows["id"], rows["label"], lists], schema=schema))
-                start += len(batch)
+        write_parquet(self, path)
 
     def torch(
         self,
@@ -254,31 +291,20 @@ class Store:
 
     def verify(self) -> list[str]:
         """Read every byte there is to read; one line for each fault found, none where all is sound."""
-        faults: list[str] = []
-        steps: list[Callable[[], object]] = [self._check_codes_metadata, lambda: self.codec, lambda: self.certificate]
-        segments = range(len(self.manifest.segments))
-        steps += [lambda number=number: self._told(self._catalogue.of_segment, number) for number in segments]  # type: ignore[misc]
-        steps += [lambda part=part: self._told(self._catalogue.of_part, part) for part in self.manifest.parts]  # type: ignore[misc]
-        steps += [lambda index=index: self._read(self._every, index) for index in range(self.manifest.chunks)]  # type: ignore[misc]
-        for step in steps:
-            try:
-                step()
-            except TaskcodecError as error:
-                if str(error) not in faults:  # what every chunk needs is named once
-                    faults.append(str(error))
-        if self.manifest.state != "complete":
-            faults.append(f"{self._blobs.name}: unfinished; run the same encode command again to resume it")
-        return faults
+        return [*faults_of(self._blobs, self.manifest, self._steps()), *self._layer_faults()]
 
-    def _check_codes_metadata(self) -> None:
+    def _steps(self) -> Iterator[Callable[[], object]]:
+        """All that there is to read, each where it may fail alone."""
         for layer in self.manifest.layers:
-            place = f"{self._blobs.name}/{self.manifest.codes_key(layer)}"
-            with self._telling_changes():
-                data = self._blobs.get(self.manifest.codes_key(layer))
-                if data is None:
-                    raise CorruptFileError(f"{place}: missing")
-                if sha256(shapeless(data, place)) != layer.codes_sha256:
-                    raise CorruptFileError(f"{place}: damaged (its SHA-256 is not the manifest's)")
+            yield partial(self._told, partial(check_array, self._blobs, self.manifest), layer)
+        yield lambda: self.codec
+        yield lambda: self.certificate
+        for number in range(len(self.manifest.segments)):
+            yield partial(self._told, self._catalogue.check, number)
+        for part in self.manifest.parts:
+            yield partial(self._told, self._catalogue.of_part, part)
+        for index in range(self.manifest.chunks):
+            yield lambda index=index: self._read(self._every, index)  # type: ignore[misc]
 
     @cached_property
     def _catalogue(self) -> Catalogue:
@@ -292,7 +318,7 @@ class Store:
     def _symbols(self) -> Symbols:
         return Symbols(self._blobs, self.manifest, self.codec.needed(self.upto), self._catalogue.counted)
 
-    @property
+    @cached_property
     def _every(self) -> Symbols:
         return Symbols(self._blobs, self.manifest, self.codec.layers, self._catalogue.counted)
 

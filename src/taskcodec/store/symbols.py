@@ -1,8 +1,11 @@
 """The symbols of a store, chunk by chunk and layer by layer: only those layers are read that are asked for."""
 
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +13,32 @@ import numpy.typing as npt
 from taskcodec.errors import MismatchError
 from taskcodec.layer import Layer, given_of, side_by_side
 from taskcodec.store.backend import Blobs
-from taskcodec.store.format.chunks import CodedLayer, read_chunk
 from taskcodec.store.format.entries import Entry
+from taskcodec.store.format.layer_chunks import CodedLayer, read_chunk
 from taskcodec.store.format.manifest import Manifest
 
 CACHED_CHUNKS = 8
+AHEAD = 3
+"""Chunks that are read while one is used: where a request takes as long as decoding, the next are there in time."""
+Item = TypeVar("Item")
+Read = TypeVar("Read")
+
+
+def ahead(read: Callable[[Item], Read], items: Iterable[Item], threads: int = AHEAD) -> Iterator[Read]:
+    """Each item read, in order, while up to AHEAD that follow are read by threads; without any by one thread alone."""
+    if threads < 2:
+        yield from map(read, items)
+        return
+    with ThreadPoolExecutor(min(threads, AHEAD)) as pool:
+        left, waiting = iter(items), deque[Future[Read]]()
+        try:
+            waiting.extend(pool.submit(read, item) for item in islice(left, AHEAD + 1))
+            while waiting:
+                found = waiting.popleft().result()
+                waiting.extend(pool.submit(read, item) for item in islice(left, 1))
+                yield found
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 class Symbols:

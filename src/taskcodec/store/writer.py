@@ -22,9 +22,10 @@ from taskcodec.errors import MismatchError, StorageError, UsageError, check_kind
 from taskcodec.layer import given_of, side_by_side
 from taskcodec.store.backend import Blobs, FolderBlobs, open_blobs, writer_lock
 from taskcodec.store.chunk_writer import ChunkWriter
+from taskcodec.store.file_layers.layout import orphans
 from taskcodec.store.format.arrays import coded_layer, codes_metadata, layout_of
-from taskcodec.store.format.chunks import read_chunk
 from taskcodec.store.format.entries import Entry
+from taskcodec.store.format.layer_chunks import read_chunk
 from taskcodec.store.format.manifest import (
     CODEC_KEY,
     GROUP_KEY,
@@ -39,7 +40,7 @@ from taskcodec.store.format.manifest import (
     write_manifest,
 )
 from taskcodec.store.format.records import OK, SampleRecord, records_to_table
-from taskcodec.store.format.segments import GROUP_CHUNKS, segment_keys
+from taskcodec.store.format.segments import GROUP_CHUNKS
 from taskcodec.store.tail import Tail
 
 CHUNK_ROWS = 1024
@@ -231,8 +232,7 @@ class StoreWriter:
                 rows, samples = self.manifest.chunk_rows, self.manifest.samples
                 codes = codes_metadata(layer.stored.layout, layer.model, rows, samples)
                 self._blobs.put(self.manifest.codes_key(layer.stored), codes)
-            named = named_keys(self.manifest)
-            superseded = [key for key in self._blobs.sizes() if _is_ours(key) and key not in named]
+            superseded = orphans(self._blobs.sizes(), self.manifest)
             if superseded:  # only then may they go: a store that calls itself complete has nothing beside it
                 write_manifest(self._blobs, replace(self.manifest, state="writing"))
                 self._remove(superseded)
@@ -261,23 +261,6 @@ class StoreWriter:
                 self._rows = [self._read_chunks(manifest.chunks - 1, last)]
                 self._pending_rows = last.rows
         self.manifest = replace(manifest, samples=manifest.samples - self._pending_rows)
-
-
-def _is_ours(key: str) -> bool:
-    return key.startswith((f"{ONLY}/", "layers/", "samples/")) or key.endswith(".partial")
-
-
-def named_keys(manifest: Manifest) -> set[str]:
-    """Every file of a store."""
-    chunks = range(manifest.chunks)
-    return {
-        GROUP_KEY,
-        CODEC_KEY,
-        *(part.file for part in manifest.parts),
-        *(key for number, segment in enumerate(manifest.segments) for key in segment_keys(segment, number)),
-        *(manifest.codes_key(layer) for layer in manifest.layers),
-        *(manifest.chunk_key(layer, index) for layer in manifest.layers for index in chunks),
-    }
 
 
 def records_for(records: Sequence[SampleRecord], rows: int) -> int:

@@ -77,6 +77,13 @@ def test_a_folder_of_pictures(tmp_path, bucket):
     assert open_source(f"{there}/").descriptor() == remote.descriptor()
 
 
+def test_a_url_of_this_machine_is_its_path(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    source = open_source(f"file://{tmp_path}")
+    assert source.descriptor() == open_source(tmp_path).descriptor()
+    assert source.name == str(tmp_path)
+
+
 def test_names_that_only_buckets_have(s3):
     for name in ("in/", "in/a/", "in/a//b.jpg", "in/a/c.jpg"):
         s3.put(name, b"")

@@ -1,5 +1,9 @@
 """What was decided is done, and nothing else: in stores anywhere, with codecs and backbones by name or themselves."""
 
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +17,7 @@ from taskcodec.engines.encode.execute import encode_job, execute
 from taskcodec.errors import BackboneError, MismatchError, StorageError, UsageError
 from taskcodec.transforms.spec import BackboneSpec
 from tests.cli.commands import contents, run
-from tests.data.pictures import Eyes, as_bytes, noise, put
+from tests.data.pictures import Eyes, as_bytes, encoded, noise, put
 
 D = 12
 
@@ -133,3 +137,51 @@ def test_what_is_appended_from_another_folder_is_as_from_the_first(folder, monke
         for name in ("here.tcz", "there.tcz"):
             assert taskcodec.open(name).verify() == []
             (folder / name).rename(folder / f"{name}-{source}-{len(options)}")
+
+
+def test_pictures_of_a_bucket_give_the_store_that_those_of_a_folder_give(tmp_path, s3):
+    for number in range(70):
+        data = as_bytes(noise(number))
+        put(tmp_path / "in", {f"{number % 2}/{number:02d}.png": data})
+        s3.put(f"in/{number % 2}/{number:02d}.png", data)
+    put(tmp_path / "in", {"0/bad.jpg": b"no picture"})
+    s3.put("in/0/bad.jpg", b"no picture")
+    here, _ = encoded(tmp_path / "in", tmp_path / "x.tcz", chunk_rows=16)
+    with s3.counting() as seen:
+        there, _ = encoded(s3.url("in"), s3.url("x.tcz"), chunk_rows=16)
+    assert sum(kind == "get" and key.startswith("in/") for kind, key in seen.keys_seen) == 71
+    assert np.array_equal(there.symbols[:], here.symbols[:])
+    assert there.records.to_pylist() == here.records.to_pylist()
+    assert there.verify() == []
+    with s3.counting() as seen:
+        encoded(s3.url("in"), s3.url("x.tcz"), chunk_rows=16)
+    assert seen["put"] == 0
+    assert seen["list"] <= 2
+    s3.put("in/1/69.png", as_bytes(noise(100)))
+    with pytest.raises(StorageError, match="contents have changed"):
+        encoded(s3.url("in"), s3.url("x.tcz"), chunk_rows=16)
+
+
+def test_an_encode_into_a_bucket_that_is_killed_goes_on(tmp_path, s3):
+    """On this machine the next one need not wait for the lock, and writes what one that was never killed writes."""
+    x = np.random.default_rng(0).normal(size=(6000, 8)).astype("f4")
+    np.save(tmp_path / "x.npy", x)
+    s3.put("x.npy", (tmp_path / "x.npy").read_bytes())
+    command = [sys.executable, "-m", "taskcodec", "encode", s3.url("x.npy"), s3.url("x.tcz"), "--chunk", "64"]
+    writing = subprocess.Popen([*command, "--bits", "20"])
+    while not any("/c/20/" in key for key in s3.keys("x.tcz")):
+        assert writing.poll() is None
+        time.sleep(0.02)
+    writing.send_signal(signal.SIGSTOP)  # so that it is not done before the second one looks
+    second = subprocess.run([*command, "--bits", "20"], capture_output=True, text=True, check=False)
+    assert second.returncode == 1
+    assert "another process is writing this store" in second.stderr
+    writing.kill()
+    writing.wait()
+    subprocess.run([*command, "--bits", "20"], check=True, capture_output=True)
+    encode_job(tmp_path / "x.npy", tmp_path / "x.tcz", EncodeOptions(bits=20, chunk_rows=64))
+    found, expected = taskcodec.open(s3.url("x.tcz")), taskcodec.open(tmp_path / "x.tcz")
+    assert found.verify() == []
+    assert np.array_equal(found.symbols[:], expected.symbols[:])
+    assert found.ids.tolist() == expected.ids.tolist()
+    assert not any(key.endswith(".lock") for key in s3.keys(""))

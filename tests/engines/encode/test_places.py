@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 
 import taskcodec
+from taskcodec.errors import StorageError
+from taskcodec.store import StoreWriter
+from taskcodec.store.backend import open_blobs
+from taskcodec.store.places.remote import RemoteBlobs
 from tests.cli.commands import contents, refused, run, stopped
 
 
@@ -157,7 +161,7 @@ main()
 
 
 def test_a_zip_file_under_a_url_is_refused_before_anything_is_encoded(folder):
-    for place in ("memory://a/s.zip", f"file://{folder}/s.zip"):
+    for place in ("memory://a/s.zip", "s3://a/s.zip"):
         refused(folder, "encode", "a.npy", place, code=2, says=[place, "not to a URL"])
 
 
@@ -265,4 +269,69 @@ def test_overwrite_where_places_cannot_be_swapped(inputs):
     assert len(encode("a.npy")) == 4000
     store = encode("b.npy", overwrite=True)
     assert len(store) == 700
+    assert store.verify() == []
+
+
+@pytest.fixture(params=["s3", "memory"])
+def url(request, tmp_path):
+    if request.param == "s3":
+        return request.getfixturevalue("s3").url("stores/s.tcz")
+    return f"memory://places/{tmp_path.name}/s.tcz"
+
+
+def test_a_store_under_a_url_is_readable_until_the_new_one_is_whole(inputs, url, monkeypatch):
+    run("encode", inputs / "a.npy", url, "--bits", "20")
+    seen = []
+    finish = StoreWriter.finish
+
+    def looked_at(writer):
+        found = finish(writer)
+        seen.append((len(taskcodec.open(url)), taskcodec.open(url).verify()))
+        return found
+
+    monkeypatch.setattr(StoreWriter, "finish", looked_at)
+    run("encode", inputs / "b.npy", f"{url}/", "--bits", "30", "--overwrite")
+    assert seen == [(4000, [])]
+    assert len(taskcodec.open(url)) == 700
+    assert taskcodec.open(url).verify() == []
+    assert not open_blobs(f"{url}.partial").sizes()
+    assert not any("c/3/" in key for key in open_blobs(url).sizes())
+
+
+@pytest.mark.parametrize("stop", ["copy_from", "put", "delete"])
+def test_a_switch_that_is_stopped_is_gone_on_with(inputs, url, monkeypatch, stop):
+    run("encode", inputs / "a.npy", url, "--bits", "20")
+    with monkeypatch.context() as patch:
+        calls, call = [], getattr(RemoteBlobs, stop)
+
+        def failing(blobs, *given):
+            if blobs.name == url and given[0] != ".lock":
+                calls.append(given)
+                if stop != "put" or given[0] == "zarr.json":
+                    raise StorageError(f"{url}: stopped by the test")
+            return call(blobs, *given)
+
+        patch.setattr(RemoteBlobs, stop, failing)
+        assert "stopped by the test" in run("encode", inputs / "b.npy", url, "--overwrite", code=1).stderr
+    assert len(taskcodec.open(f"{url}.partial")) == 700
+    run("encode", inputs / "b.npy", url, "--overwrite")
+    assert len(taskcodec.open(url)) == 700
+    assert taskcodec.open(url).verify() == []
+    assert not open_blobs(f"{url}.partial").sizes()
+
+
+def test_what_is_no_store_under_a_url_is_not_replaced(inputs, url):
+    open_blobs(url).put("notes.txt", b"mine")
+    assert "other files lie there" in run("encode", inputs / "b.npy", url, code=1).stderr
+    told = run("encode", inputs / "b.npy", url, "--overwrite", code=1).stderr
+    assert "notes.txt in it does not belong to a store" in told
+    assert open_blobs(url).get("notes.txt") == b"mine"
+
+
+def test_stores_under_urls_are_appended_to(inputs, url):
+    run("encode", inputs / "a.npy", url, "--bits", "20")
+    run("encode", inputs / "b.npy", url, "--append")
+    run("encode", inputs / "b.npy", url, "--append")  # it is in it already
+    store = taskcodec.open(url)
+    assert len(store) == 4700
     assert store.verify() == []

@@ -2,11 +2,11 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,6 +52,13 @@ def test_vectors_and_an_append_to_them(tmp_path):
     assert store.verify() == []
     store = both(tmp_path, vectors(tmp_path / "y.npy", 2000, seed=1), "--append")
     assert len(store) == 4996 + 1996
+    assert store.verify() == []
+
+
+@pytest.mark.slow
+def test_pictures_and_originals_beside_the_features(tmp_path, photos):
+    store = both(tmp_path, photos, "--chunk", "16", "--layers", "picture:700,original")
+    assert store.layers == ("features", "picture", "original")
     assert store.verify() == []
 
 
@@ -140,6 +147,27 @@ def test_a_picture_that_kills_whoever_reads_it_ends_the_run(tmp_path, photos):
     assert len(list(flag.iterdir())) == 4
 
 
+class Counting(Eyes):
+    """Says in a file how many pictures it looked at."""
+
+    def __init__(self, place):
+        self.place = place
+
+    def __call__(self, batch):
+        with open(self.place, "a", encoding="ascii") as file:
+            print(len(batch), file=file)
+        return super().__call__(batch)
+
+
+@pytest.mark.slow
+def test_pictures_that_were_seen_for_the_fit_are_not_read_again(tmp_path, photos):
+    count = tmp_path / "seen.txt"
+    encode_job(str(photos), str(tmp_path / "alone.tcz"), EncodeOptions(backbone=Eyes()))
+    encode_on_ray(str(photos), str(tmp_path / "s.tcz"), EncodeOptions(backbone=Counting(str(count))), workers=2)
+    assert sum(map(int, count.read_text(encoding="ascii").split())) == 60
+    assert contents(tmp_path / "s.tcz") == contents(tmp_path / "alone.tcz")
+
+
 class Blind(Eyes):
     def __call__(self, batch):
         raise BackboneError("blind: sees nothing")
@@ -193,22 +221,24 @@ def test_a_machine_that_is_lost_changes_nothing(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_page_run_against_a_bucket(tmp_path, photos, s3):
+def test_the_commands_of_the_page_run_against_buckets(tmp_path, photos, s3):
     """As they stand on docs/cluster.md, but for the bucket, and for the cluster, which is one that they start."""
-    shutil.copytree(photos, tmp_path / "photos")
-    shutil.copytree(photos / "places", tmp_path / "more" / "later")
+    later = [path for path in sorted(photos.rglob("*")) if path.parent.name == "places"]
+    for path in filter(Path.is_file, photos.rglob("*")):
+        s3.put(f"photos/{path.relative_to(photos)}", path.read_bytes())
+    for path in later:
+        s3.put(f"more/later/{path.name}", path.read_bytes())
     page = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
     lines = [line for line in page.splitlines() if line.startswith("taskcodec ")]
     assert [line.split()[1] for line in lines] == ["encode", "verify", "info", "encode"]
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
     for line in lines:
-        words = line.replace("s3://stores", s3.url()).replace("ray:auto", "ray").split()
-        done = subprocess.run(
-            [sys.executable, "-m", *words], cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
+        words = line.replace("s3://stores", s3.url()).replace("s3://pictures", s3.url()).replace("ray:auto", "ray")
+        command = [sys.executable, "-m", *words.split()]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-    run("encode", tmp_path / "photos", tmp_path / "alone.tcz")
-    run("encode", tmp_path / "more", tmp_path / "alone.tcz", "--append")
+    run("encode", s3.url("photos"), tmp_path / "alone.tcz")
+    run("encode", s3.url("more"), tmp_path / "alone.tcz", "--append")
     blobs = open_blobs(s3.url("photos.tcz"))
     alone = {path.as_posix(): data for path, data in contents(tmp_path / "alone.tcz").items()}
     assert {key: blobs.get(key) for key in blobs.sizes()} == alone

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from taskcodec.errors import SourceError, StorageError, UsageError
+from taskcodec.evaluation.benchmark.candidates import Choice, left_out, roster
 from taskcodec.evaluation.benchmark.diagnosis import extras_of
-from taskcodec.evaluation.benchmark.roster import Choice, left_out, roster
 from taskcodec.evaluation.benchmark.run import BenchmarkPlan, benchmark
 from taskcodec.evaluation.benchmark.sets import choose, class_of, digest_of, items_of, set_names
 from taskcodec.evaluation.rates.curves import MEAN_SET

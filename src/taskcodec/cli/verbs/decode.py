@@ -1,5 +1,6 @@
 """`taskcodec decode`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +14,21 @@ EXAMPLE = "Example: taskcodec decode photos.tcz -o photos.npy"
 
 def decode(
     store: StoreArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", help="A .npy or .parquet file")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .npy or .parquet file; of other layers a folder")],
+    layer: Annotated[str, typer.Option("--layer", help="features, picture or original")] = "features",
     json_: JsonOption = False,
 ) -> None:
-    """Decode a store to features."""
-    from taskcodec.api.decode import decode_to_file
+    """Decode a store: its features to a file, its pictures or originals to a folder."""
+    from taskcodec.api.decode import decode_to_file, decode_to_folder
 
     with progress_bar("decoding") as report:
-        opened = decode_to_file(store, output, report)
-    result = {"samples": len(opened), "dimension": opened.manifest.dimension, "output": str(output)}
-    show(result, json_, [f"{output}: {len(opened)} x {opened.manifest.dimension} features"])
+        if layer == "features":
+            opened = decode_to_file(store, output, report)
+            found = {"samples": len(opened), "dimension": opened.manifest.dimension, "output": str(output)}
+            lines = [f"{output}: {len(opened)} x {opened.manifest.dimension} features"]
+        else:
+            written = decode_to_folder(store, layer, output, report)
+            found = {**asdict(written), "output": str(output)}
+            lines = [f"{output}: {written.files:,} files"]
+            lines += [f"of {written.without:,} samples of the source the layer has none"] * bool(written.without)
+    show(found, json_, lines)

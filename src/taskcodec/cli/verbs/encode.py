@@ -41,6 +41,9 @@ def encode(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a store that lies there")] = False,
     chunk: Annotated[int, typer.Option(help="Samples in a chunk", min=1, max=2**20)] = 1024,
     truncated: TruncatedOption = "keep",
+    layers: Annotated[
+        str | None, typer.Option("--layers", help="features,picture[:BYTES],original: what to keep; default: features")
+    ] = None,
     device: DeviceOption = None,
     engine: Annotated[
         str,
@@ -56,7 +59,7 @@ def encode(
     from taskcodec.engines.encode.decide import EncodeOptions
 
     options = EncodeOptions(
-        codec, backbone, bits, labels, quality, fit, refit, append, overwrite, chunk, device, truncated
+        codec, backbone, bits, labels, quality, fit, refit, append, overwrite, chunk, device, truncated, layers
     )
     with progress_bar("encoding") as report:
         found = encode_with(engine, workers, source, store, options, report)

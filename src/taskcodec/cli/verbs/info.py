@@ -37,6 +37,8 @@ def info(
         rows = store.failures.select(["id", "status"]).to_pylist()
         content["failed"] = rows
         lines += [f"not coded: {row['id']}: {row['status']}" for row in rows]
+        if rows and "original" in found.layers:
+            lines.append("their files as well are in the layer original, where they could be read at all")
         content["noted"] = [row for row in store.samples.select(["id", "note"]).to_pylist() if row["note"] is not None]
         lines += [f"coded, with {row['note']}: {row['id']}" for row in content["noted"]]
     show(content, json_, lines)

@@ -1,7 +1,9 @@
 """What an `encode` comes to: new, resumed, appended, replaced or nothing, settled before anything is written."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from taskcodec.engines.encode.sources import (
     check_no_backbone,
     labelled,
 )
+from taskcodec.engines.layers.plan import check_layers
+from taskcodec.engines.layers.wanted import Wanted, wanted_layers
 from taskcodec.errors import MismatchError, StorageError, TaskcodecError, UsageError, check_kind
 from taskcodec.fitting import default_bits
 from taskcodec.fitting.closed_form.default import QUALITIES
@@ -47,6 +51,12 @@ class EncodeOptions:
     chunk_rows: int = CHUNK_ROWS
     device: str | None = None
     truncated: str = "keep"
+    layers: str | Sequence[str] | None = None
+
+    @cached_property
+    def wanted(self) -> tuple[Wanted, ...]:
+        """The layers beside the features. Raises UsageError where they are named wrongly."""
+        return wanted_layers(self.layers)
 
     @property
     def fits(self) -> bool:
@@ -197,6 +207,7 @@ def _new(asked: Request, place: Any, stale: bool) -> Decision:
     options, source = asked.options, asked.source
     if options.append:
         raise StorageError(f"{place}: no store to append to")
+    check_layers(None, source, options.wanted, 0)
     codec, backbone = _codec_and_backbone(asked)
     if codec is not None and isinstance(source, FeatureSource) and source.dimension != codec.dimension:
         raise MismatchError(f"{source.name}: features of {source.dimension} numbers, a codec for {codec.dimension}")
@@ -241,6 +252,7 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
     action, first_index = plan(found, place, source, entry, options.append)
     if not options.append and not asked.began(found):
         raise StorageError(f"{place}: begun with another backbone; replace it (--overwrite) or name another place")
+    check_layers(found, source, options.wanted, first_index, whole=action == "nothing")
     backbone = None
     if isinstance(source, ImageSource):
         spec = found.codec.backbone
@@ -280,6 +292,7 @@ def _check(store: Any, options: EncodeOptions) -> None:
     zipped = is_zipped(store)
     check_bits(options.bits)
     check_device(options.device)
+    _ = options.wanted
     if isinstance(options.backbone, str) and options.backbone != NO_BACKBONE:
         check_name(options.backbone)
     check_kind("--quality", options.quality, (str, type(None)), f"one of {', '.join(QUALITIES)}")

@@ -18,11 +18,14 @@ from taskcodec.engines.encode.places import is_zipped, put_in_place, remove_stor
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.engines.encode.sources import missed, unmatched
 from taskcodec.engines.kept_fit import KeptFit
+from taskcodec.engines.layers.plan import LayerPlan, plan_going_on, plan_new
+from taskcodec.engines.layers.run import LayersInStep, fill
 from taskcodec.engines.shift import Shift, ShiftWatch
 from taskcodec.errors import SourceError, StorageError
 from taskcodec.fitting import adapt, at_bits
 from taskcodec.fitting.closed_form.default import fit_usual
 from taskcodec.store import OK, SampleRecord, Store, StoreWriter, pack_zip
+from taskcodec.store.backend import open_blobs, writer_lock
 
 FIT_BATCHES = 128
 """A codec is fitted, or refitted, to at most this many batches of images, spread over the source ..."""
@@ -52,8 +55,15 @@ class Tally:
     `next_index` is the `source_index` of the first sample that is to be coded; earlier ones were committed before.
     """
 
-    def __init__(self, codec: Codec, names: Names | None, next_index: int, watch: ShiftWatch) -> None:
-        self.codec, self.names, self.next_index, self.watch = codec, names, next_index, watch
+    def __init__(
+        self,
+        codec: Codec,
+        names: Names | None,
+        next_index: int,
+        watch: ShiftWatch,
+        layers: LayersInStep | None = None,
+    ) -> None:
+        self.codec, self.names, self.next_index, self.watch, self.layers = codec, names, next_index, watch, layers
         self.clipped, self.stretched = list[str](), 0
 
     def take(self, coded: Coded) -> list[SampleRecord]:
@@ -65,6 +75,8 @@ class Tally:
             ids = [record.id for record in records if record.status == OK]
             self.clipped += [ids[row] for row in coded.clipped]
         self.stretched += coded.stretched
+        if self.layers is not None:
+            self.layers.take(records)
         return records
 
 
@@ -153,9 +165,13 @@ def _written(
     kept = _kept_fit(decision)
     if found is not None and decision.action == "nothing":
         kept.discard()
-        notes.append(f"{source.name}: in {place} already; nothing was done")
-        return found
-    batches = engine.batches(source, decision.backbone, first)
+        added = _add_layers(plan_going_on(found, options.wanted, None), decision, progress)
+        done = f"added to it: {', '.join(added)}" if added else "nothing was done"
+        notes.append(f"{source.name}: in {place} already; {done}")
+        return Store(place) if added else found
+    # Other processes do not read what this one is given: their layers are added once their samples are there.
+    layers = LayersInStep(source) if isinstance(source, ImageSource) and isinstance(engine, Local) else None
+    batches = engine.batches(source if layers is None else layers.tapped, decision.backbone, first)
     names = names_for(source, first, found)
     if isinstance(source, ImageSource):
         _take_kept(kept, batches, source)
@@ -164,15 +180,24 @@ def _written(
         if decision.stale:
             remove_store(place)
         writer = StoreWriter.create(place, codec, chunk_rows=options.chunk_rows, source=decision.record)
+        names_of_codec = [layer.name for layer in codec.layers]
+        planned = plan_new(place, names_of_codec, source, options.wanted, in_step=layers is not None)
     else:
         if Store(place).manifest != found.manifest:
             raise StorageError(f"{place}: another process has written to this store; run the same command again")
         codec, writer = found.codec, StoreWriter.open(place, source=decision.record)
     if note := left_out(source):
         notes.append(note)
-    tally = Tally(codec, names, max(writer.resume_point + 1, first), watch)
+    tally = Tally(codec, names, max(writer.resume_point + 1, first), watch, layers)
     with writer:
+        if found is not None:
+            planned = plan_going_on(found, options.wanted, None if layers is None else tally.next_index)
+        if layers is not None:
+            rows = 0 if found is None else len(found)
+            layers.start(planned.in_step, first, rows, writer.manifest.chunk_rows)
         engine.write(batches, writer, tally, progress)
+        if layers is not None:
+            layers.commit()
         finished = writer.finish()
         kept.discard()
         if finished.samples == 0:
@@ -193,10 +218,21 @@ def _written(
         notes.append(
             f"{source.name}: {names.changed} of its names were in use; these samples are NAME#2, NAME#3, ... now"
         )
+    _add_layers(planned, decision, progress)
     written = Store(place)
     if note := noted_in(written, source.name, first):
         notes.append(note)
     return written
+
+
+def _add_layers(planned: LayerPlan, decision: Decision, progress: Progress | None) -> list[str]:
+    """Add to the whole store the layers that were not written in step with its samples; their names."""
+    source, added = decision.request.source, list[str]()
+    if planned.later and isinstance(source, ImageSource):
+        blobs = open_blobs(decision.place)
+        with writer_lock(blobs):
+            added = [each.name for each in planned.later if fill(blobs, each, source, decision.first_index, progress)]
+    return added
 
 
 def _kept_fit(decision: Decision) -> KeptFit:

@@ -84,8 +84,8 @@ def plan(store: Store, name: str, source: Source, request: Entry, append: bool) 
 
 
 def _next_index(store: Store) -> int:
-    last = pc.max(store.records["source_index"]).as_py()
-    return 0 if last is None else int(last) + 1
+    last = [pc.max(indices).as_py() for (indices,) in store.tables("source_index", failures=True)]
+    return max((int(index) for index in last), default=-1) + 1
 
 
 def with_appended(manifest: Manifest, source: Source, first_index: int) -> dict[str, Any]:

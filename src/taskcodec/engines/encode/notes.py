@@ -34,6 +34,10 @@ def noted(name: str, samples: Iterable[tuple[str, str | None]], total: int) -> s
 
 def noted_in(store: Store, name: str, first_index: int) -> str | None:
     """The same of the samples in a store that are of a source: those from `first_index` on."""
-    samples = store.samples
-    rows = samples.filter(pc.greater_equal(samples["source_index"], first_index))
-    return noted(name, zip(rows["id"].to_pylist(), rows["note"].to_pylist(), strict=True), len(rows))
+    total, found = 0, list[tuple[str, str]]()
+    for table in store.tables("id", "source_index", "note"):
+        own = table.filter(pc.greater_equal(table["source_index"], first_index))
+        with_note = own.filter(pc.is_valid(own["note"]))
+        found += zip(with_note["id"].to_pylist(), with_note["note"].to_pylist(), strict=True)
+        total += len(own)
+    return noted(name, found, total)

@@ -7,7 +7,8 @@ A block stays where it was made. The command reads its summary: records and coun
 """
 
 import pickle
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -36,6 +37,7 @@ class Job:
         first_index: `source_index` of the source's first sample.
         codec: None where features are wanted, not symbols.
         next_index: `source_index` of the first sample that is not in the store yet.
+        ready: references of batches that were computed before, for the fit, by their numbers.
     """
 
     opening: Opening
@@ -44,6 +46,7 @@ class Job:
     first_index: int
     codec: Codec | None = None
     next_index: int = 0
+    ready: Mapping[int, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +99,11 @@ class Coder:
         return Batches(source, backbone, readers=job.cpus, first_index=job.first_index)
 
     def _block(self, numbers: list[int]) -> pa.Table:
+        import ray
+
         job, told, symbols, features = self._job, list[Told](), list[Any](), list[Any]()
+        for number in job.ready.keys() & set(numbers):
+            self._batches.keep(ray.get(job.ready[number]))
         with one_blas_thread():
             for batch in self._batches.run(numbers):
                 records, own = batch.records, batch.features

@@ -99,7 +99,9 @@ class OnRay:
         if isinstance(batches.source, FeatureSource):
             row_bytes = 4 * (tally.codec.dimension + tally.codec.columns)
             most = max(1, STRETCH_BYTES // (batches.size * row_bytes))
-        job = replace(self.job, codec=tally.codec, next_index=tally.next_index)
+        ready = {number: self.ray.put(batch) for number, batch in batches.kept.items()} if self.job.looking else {}
+        batches.kept.clear()
+        job = replace(self.job, codec=tally.codec, next_index=tally.next_index, ready=ready)
         chunks = Chunks(self.ray, writer, ahead=2 * self.workers.count + 2)
         for block, told in self.run(job, numbers, stretch_length(len(numbers), self.workers.count, most)):
             self._watch(tally, block, told)
@@ -147,9 +149,15 @@ class _Elsewhere(Batches):
         self._engine = engine
 
     def run(self, numbers: Iterable[int]) -> Iterator[Batch]:
-        engine, listed = self._engine, list(numbers)
-        length = stretch_length(len(listed), engine.workers.count, IMAGE_BATCHES)
-        for block, told in engine.run(engine.job, listed, length):
+        listed = list(numbers)
+        computed = self._computed([number for number in listed if number not in self.kept])
+        for number in listed:
+            yield self._kept(number) or next(computed)
+
+    def _computed(self, numbers: list[int]) -> Iterator[Batch]:
+        engine = self._engine
+        length = stretch_length(len(numbers), engine.workers.count, IMAGE_BATCHES)
+        for block, told in engine.run(engine.job, numbers, length):
             features = engine.ray.get(engine.rows.remote(block, FEATURES, slice(None)))
             start = 0
             for batch in told:

@@ -15,7 +15,7 @@ import numpy as np
 
 from taskcodec.errors import TaskcodecError
 from taskcodec.evaluation.benchmark.cache import Ready, read_fit_set
-from taskcodec.evaluation.benchmark.roster import Key, own_codecs
+from taskcodec.evaluation.benchmark.candidates import Key, own_codecs
 from taskcodec.evaluation.benchmark.run import Outcome
 from taskcodec.evaluation.benchmark.sets import items_of
 from taskcodec.evaluation.peers.codec_files import ImageCodecFile, codec_files

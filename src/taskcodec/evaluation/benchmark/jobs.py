@@ -31,7 +31,7 @@ from taskcodec.evaluation.benchmark.cache import (
     read_fit_set,
     read_ready,
 )
-from taskcodec.evaluation.benchmark.roster import Choice, Key, roster
+from taskcodec.evaluation.benchmark.candidates import Choice, Key, roster
 from taskcodec.evaluation.benchmark.sets import items_of
 from taskcodec.evaluation.npz import read_arrays, write_arrays
 from taskcodec.evaluation.peers.measured import Subject

@@ -32,9 +32,7 @@ from taskcodec.atomic import replacing
 from taskcodec.engines.encode.local import Progress
 from taskcodec.errors import SourceError, StorageError, UsageError
 from taskcodec.evaluation.benchmark.cache import Ready, key_of, read_ready, scores_of
-from taskcodec.evaluation.benchmark.jobs import Failures, Job, Measure, Workers
-from taskcodec.evaluation.benchmark.prepare import NamedBackbone, Stage, prepare_fit_set, prepare_sets
-from taskcodec.evaluation.benchmark.roster import (
+from taskcodec.evaluation.benchmark.candidates import (
     RAW_KEY,
     Choice,
     Key,
@@ -43,6 +41,8 @@ from taskcodec.evaluation.benchmark.roster import (
     roster,
     source_of,
 )
+from taskcodec.evaluation.benchmark.jobs import Failures, Job, Measure, Workers
+from taskcodec.evaluation.benchmark.prepare import NamedBackbone, Stage, prepare_fit_set, prepare_sets
 from taskcodec.evaluation.benchmark.sets import LabelFiles, open_set, set_names
 from taskcodec.evaluation.npz import make_folder, read_arrays
 from taskcodec.evaluation.peers.codec_files import refuse_labelled_files

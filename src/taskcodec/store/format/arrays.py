@@ -14,7 +14,7 @@ from taskcodec.coding import SymbolModel
 from taskcodec.errors import CorruptFileError, MismatchError
 from taskcodec.layer import Layer
 from taskcodec.store.backend import Blobs
-from taskcodec.store.format.chunks import CodedLayer
+from taskcodec.store.format.layer_chunks import CodedLayer
 from taskcodec.store.format.manifest import PACKETS, ROWS, Manifest, sha256, shapeless
 from taskcodec.store.format.packets import PacketCodec
 from taskcodec.store.format.zarr_codec import AnsCodec

@@ -20,8 +20,8 @@ class Entry:
     Attributes:
         rows: its samples.
         failures: the source samples among these that could not be coded.
-        symbols_crc32c: of the symbols of its rows (see `taskcodec.store.format.chunks`), one for each layer, 0 where it
-            has none.
+        symbols_crc32c: of the symbols of its rows (see `taskcodec.store.format.layer_chunks`), one for each layer, 0
+            where it has none.
     """
 
     rows: int

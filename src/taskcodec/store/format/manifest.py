@@ -12,7 +12,7 @@ import base64
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from taskcodec.coding.ans import MAX_ROWS as MAX_BLOCK_ROWS
@@ -33,6 +33,8 @@ ROWS, PACKETS = "rows", "packets"
 ONLY = "codes"
 """Where the array of a store's one layer lies, if it is of rows."""
 DIGEST = re.compile("[0-9a-f]{64}")
+INDEX, RECORDS, BUCKETS = "json", "parquet", "ids"
+"""The files of a segment; those whose ids are in order have no buckets."""
 SEGMENT_CHUNKS = 1024
 """Chunks of a segment, at most: the last one may be shorter."""
 MAX_ROWS = 2**40
@@ -59,8 +61,8 @@ class Segment:
         rows: samples of these.
         failures: of these.
         sha256: of the index.
-        ids: how its ids are ordered, the first and the last one (see `taskcodec.store.format.ids`); None where they are
-            in no order.
+        ids: how its ids are ordered, and the keys of the first and the last (see `taskcodec.store.format.ids`); None
+            where they are in no order.
     """
 
     entries: int
@@ -69,9 +71,13 @@ class Segment:
     sha256: str
     ids: tuple[str, str, str] | None = None
 
-    def stem(self, number: int) -> str:
-        """What the names of its files begin with, if it is the segment of this number."""
-        return f"samples/segment-{number:06d}-{self.sha256[:8]}"
+    def key(self, number: int, kind: str) -> str:
+        """Where its file of a kind lies, if it is the segment of this number."""
+        return f"samples/segment-{number:06d}-{self.sha256[:8]}.{kind}"
+
+    def keys(self, number: int) -> list[str]:
+        """Where all of its files lie."""
+        return [self.key(number, kind) for kind in (INDEX, RECORDS, BUCKETS) if kind != BUCKETS or self.ids is None]
 
 
 @dataclass(frozen=True)
@@ -140,6 +146,23 @@ class Manifest:
         return -(-self.samples // self.chunk_rows)
 
 
+def is_ours(key: str) -> bool:
+    """Whether a file is one that a store's writer puts, if it is one of a store's folder."""
+    return key.startswith((f"{ONLY}/", "layers/", "samples/")) or key.endswith(".partial")
+
+
+def named_keys(manifest: Manifest) -> set[str]:
+    """Every file of a store."""
+    return {
+        GROUP_KEY,
+        CODEC_KEY,
+        *(part.file for part in manifest.parts),
+        *(key for number, segment in enumerate(manifest.segments) for key in segment.keys(number)),
+        *(manifest.codes_key(layer) for layer in manifest.layers),
+        *(manifest.chunk_key(layer, index) for layer in manifest.layers for index in range(manifest.chunks)),
+    }
+
+
 def max_chunk_rows(columns: int) -> int:
     """The longest chunk of so many columns."""
     return min(MAX_CHUNK_SYMBOLS // max(columns, 1), MAX_BLOCK_ROWS)
@@ -148,7 +171,7 @@ def max_chunk_rows(columns: int) -> int:
 def write_manifest(blobs: Blobs, manifest: Manifest) -> None:
     """Put the manifest: from here on readers see what it names."""
     content = _content(manifest)
-    attributes = {"taskcodec": content, "taskcodec_sha256": digest(manifest)}
+    attributes = {"taskcodec": content, "taskcodec_sha256": sha256(canonical(content))}
     group = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
     blobs.put(GROUP_KEY, json.dumps(group, sort_keys=True, indent=1).encode())
 
@@ -159,17 +182,19 @@ def digest(manifest: Manifest) -> str:
 
 
 def _content(manifest: Manifest) -> dict[str, Any]:
-    content = {"format": FORMAT, "version": manifest.version, **asdict(manifest)}
+    content = {"format": FORMAT, "version": manifest.version, **vars(manifest)}
+    content["layers"] = [dict(vars(layer)) for layer in manifest.layers]
     if manifest.version > 2:
         layers = len(manifest.layers)
-        parts = [
-            {**asdict(part), "entries": base64.b64encode(entries_to_bytes(part.entries, layers)).decode()}
+        content["segments"] = [dict(vars(segment)) for segment in manifest.segments]
+        content["parts"] = [
+            {**vars(part), "entries": base64.b64encode(entries_to_bytes(part.entries, layers)).decode()}
             for part in manifest.parts
         ]
-        return {**content, "parts": parts}
+        return content
     del content["segments"]
-    named = [(part.file, part.sha256, entry) for part in manifest.parts for entry in part.entries]
-    content["parts"] = [{"file": file, "sha256": digest, **asdict(entry)} for file, digest, entry in named]
+    named = [(part.file, part.sha256, vars(entry)) for part in manifest.parts for entry in part.entries]
+    content["parts"] = [{"file": file, "sha256": digest, **entry} for file, digest, entry in named]
     if manifest.version > 1:
         return content
     (only,) = content.pop("layers")

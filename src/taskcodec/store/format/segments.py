@@ -1,13 +1,14 @@
 """Segments: the records of up to 1,024 chunks in one Parquet file, and their index, one small file.
 
 The Parquet file has a row group for each 128 chunks. The index, canonical JSON, holds what is counted of each chunk,
-and where the columns of each row group lie and their CRC-32C, so that any of them can be read, and checked, alone.
+and where the columns of each row group lie and their CRC-32C, so that any of them can be read, and checked, alone. It
+has the first id of each group, too, or where the ids are in no order a third file has their hashes, in buckets.
 """
 
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import google_crc32c
@@ -19,16 +20,29 @@ import pyarrow.parquet as pq
 
 from taskcodec.errors import CorruptFileError, FutureVersionError
 from taskcodec.store.backend import Blobs
+from taskcodec.store.format.buckets import MAX_CAPACITY, Buckets, write_buckets
 from taskcodec.store.format.entries import Entry, entries_from_bytes, entries_to_bytes, entry_at
-from taskcodec.store.format.ids import KEPT, order_of
-from taskcodec.store.format.manifest import MAX_ROWS, Manifest, Segment, canonical, checked_bytes, sha256
-from taskcodec.store.format.records import SCHEMA, coded, tables_to_parquet
+from taskcodec.store.format.ids import key_of, order_of
+from taskcodec.store.format.manifest import (
+    BUCKETS,
+    INDEX,
+    MAX_ROWS,
+    RECORDS,
+    Manifest,
+    Segment,
+    canonical,
+    checked_bytes,
+    sha256,
+)
+from taskcodec.store.format.records import SCHEMA, coded, parquet_to_table, tables_to_parquet
 
 FORMAT = "taskcodec.segment"
 VERSION = 1
 GROUP_CHUNKS = 128
 """Chunks whose records are a row group: few enough to read one for a single id, so many that columns are few pieces."""
 
+MAX_FOOTER = 2**26
+"""Bytes of the metadata of a Parquet file of records, at most."""
 Piece = tuple[int, int, int]
 """Where bytes lie in a file and how many they are, and their CRC-32C."""
 
@@ -44,7 +58,8 @@ class Index:
         source_bytes: of the source files of its samples, together.
         footer: the Parquet file's, from its metadata to its end.
         columns: by name the pieces of a column, one for each row group.
-        firsts: the first id of each row group, cut, where the ids are in order; else None.
+        firsts: the key of the first id of each row group, where the ids are in order; else None.
+        buckets: of the ids, where they are in no order; else None.
     """
 
     entries: npt.NDArray[Any]
@@ -54,10 +69,16 @@ class Index:
     footer: Piece
     columns: dict[str, tuple[Piece, ...]]
     firsts: tuple[str, ...] | None
+    buckets: Buckets | None
 
     def entry(self, place: int) -> Entry:
         """What is counted of one of its chunks."""
         return entry_at(self.entries, place)
+
+    def counted(self, groups: Sequence[int]) -> tuple[int, int]:
+        """Samples and failures of some row groups."""
+        chunks = np.isin(np.arange(len(self.entries)) // GROUP_CHUNKS, groups)
+        return int(self.entries["rows"][chunks].astype(np.int64).sum()), int(self.entries["failures"][chunks].sum())
 
     @property
     def groups(self) -> int:
@@ -65,15 +86,34 @@ class Index:
         return -(-len(self.entries) // GROUP_CHUNKS)
 
 
+@dataclass(frozen=True)
+class _Described:
+    """What follows from the records of a segment alone."""
+
+    ids: tuple[str, str, str] | None
+    firsts: tuple[str, ...] | None
+    buckets: Buckets | None
+    hashed: bytes
+    source_bytes: int
+
+
+def _describe(tables: Sequence[pa.Table]) -> _Described:
+    """Of the records of each row group."""
+    sizes = [pc.sum(table["source_bytes"].filter(coded(table))).as_py() or 0 for table in tables]
+    order = order_of(pa.chunked_array([chunk for table in tables for chunk in table["id"].chunks]))
+    if order is None:
+        hashed, count, capacity = write_buckets([table["id"].to_pylist() for table in tables])
+        return _Described(None, None, Buckets(count, capacity, sha256(hashed)), hashed, sum(sizes))
+    firsts = tuple(key_of(order, table["id"][0].as_py()) for table in tables)
+    last = key_of(order, tables[-1]["id"][-1].as_py())
+    return _Described((order, firsts[0], last), firsts, None, b"", sum(sizes))
+
+
 def write_segment(
     blobs: Blobs, number: int, entries: Sequence[Entry], tables: Sequence[pa.Table], layers: int
 ) -> Segment:
     """Put the files of a segment: its entries, and a table of records for each GROUP_CHUNKS of them."""
-    data = tables_to_parquet(tables, checksums=True)
-    ids = pa.chunked_array([chunk for table in tables for chunk in table["id"].chunks])
-    order = order_of(ids)
-    firsts = None if order is None else [str(table["id"][0].as_py())[:KEPT] for table in tables]
-    sizes = [pc.sum(table["source_bytes"].filter(coded(table))).as_py() or 0 for table in tables]
+    data, found = tables_to_parquet(tables, checksums=True), _describe(tables)
     footer, columns = _pieces(data)
     content = {
         "format": FORMAT,
@@ -81,10 +121,11 @@ def write_segment(
         "entries": base64.b64encode(entries_to_bytes(entries, layers)).decode(),
         "records_bytes": len(data),
         "records_sha256": sha256(data),
-        "source_bytes": sum(sizes),
+        "source_bytes": found.source_bytes,
         "footer": footer,
         "columns": columns,
-        "firsts": firsts,
+        "firsts": found.firsts,
+        "buckets": None if found.buckets is None else asdict(found.buckets),
     }
     index = canonical(content)
     segment = Segment(
@@ -92,32 +133,39 @@ def write_segment(
         rows=sum(entry.rows for entry in entries),
         failures=sum(entry.failures for entry in entries),
         sha256=sha256(index),
-        ids=None if firsts is None or order is None else (order, firsts[0], str(ids[-1].as_py())[:KEPT]),
+        ids=found.ids,
     )
-    blobs.put(records_key(segment, number), data)
-    blobs.put(index_key(segment, number), index)
+    blobs.put(segment.key(number, RECORDS), data)
+    blobs.put(segment.key(number, INDEX), index)
+    if found.buckets is not None:
+        blobs.put(segment.key(number, BUCKETS), found.hashed)
     return segment
 
 
-def index_key(segment: Segment, number: int) -> str:
-    """Where the index of a segment lies."""
-    return f"{segment.stem(number)}.json"
-
-
-def records_key(segment: Segment, number: int) -> str:
-    """Where the records of a segment lie."""
-    return f"{segment.stem(number)}.parquet"
-
-
-def segment_keys(segment: Segment, number: int) -> list[str]:
-    """Where the files of a segment lie."""
-    return [index_key(segment, number), records_key(segment, number)]
+def check_segment(blobs: Blobs, manifest: Manifest, number: int) -> None:
+    """Read all of a segment, and compare its index with its records. Raises CorruptFileError."""
+    segment, index = manifest.segments[number], read_index(blobs, manifest, number)
+    key = segment.key(number, RECORDS)
+    data = checked_bytes(blobs, key, index.records_sha256)
+    if index.buckets is not None:
+        checked_bytes(blobs, segment.key(number, BUCKETS), index.buckets.sha256)
+    tables, place = [], f"{blobs.name}/{key}"
+    for group in range(index.groups):
+        tables.append(parquet_to_table(data, place, None, [group]))
+        rows = int(pc.sum(coded(tables[-1])).as_py() or 0)
+        if (rows, len(tables[-1]) - rows) != index.counted([group]):
+            raise CorruptFileError(f"{place}: other samples than its index counts")
+    found, (footer, columns) = _describe(tables), _pieces(data)
+    same = (found.ids, found.firsts, found.buckets, found.source_bytes, footer, columns)
+    listed = {name: list(pieces) for name, pieces in index.columns.items()}
+    if same != (segment.ids, index.firsts, index.buckets, index.source_bytes, index.footer, listed):
+        raise CorruptFileError(f"{blobs.name}/{segment.key(number, INDEX)}: does not say what is in {key}")
 
 
 def read_index(blobs: Blobs, manifest: Manifest, number: int) -> Index:
     """The index of a segment. Raises CorruptFileError where it is missing, damaged or not the manifest's."""
     segment = manifest.segments[number]
-    key = index_key(segment, number)
+    key = segment.key(number, INDEX)
     place, data = f"{blobs.name}/{key}", checked_bytes(blobs, key, segment.sha256)
     try:
         content = json.loads(data)
@@ -132,6 +180,7 @@ def read_index(blobs: Blobs, manifest: Manifest, number: int) -> Index:
             footer=_piece(content["footer"]),
             columns={name: tuple(map(_piece, pieces)) for name, pieces in content["columns"].items()},
             firsts=None if firsts is None else tuple(firsts),
+            buckets=None if content["buckets"] is None else Buckets(**content["buckets"]),
         )
         if content["format"] != FORMAT or content["version"] != VERSION:
             raise ValueError("format")
@@ -149,18 +198,28 @@ def _check(index: Index, segment: Segment, chunk_rows: int) -> None:
     if counted != (segment.entries, segment.rows, segment.failures) or (rows[: max(full - 1, 0)] != chunk_rows).any():
         raise ValueError("other counts than the manifest's")
     counts = [index.records_bytes, index.source_bytes, *index.footer]
+    if index.buckets is not None:
+        counts += [index.buckets.buckets, index.buckets.capacity]
     counts += [number for pieces in index.columns.values() for piece in pieces for number in piece]
     if not all(type(count) is int and 0 <= count < MAX_ROWS for count in counts) or index.footer[0] < 4:
         raise ValueError("invalid numbers")
     pieces = [index.footer, *(piece for pieces in index.columns.values() for piece in pieces)]
     if any(start + length > index.records_bytes for start, length, _ in pieces):
         raise ValueError("pieces beyond the end")
+    if sum(index.footer[:2]) != index.records_bytes or index.footer[1] > MAX_FOOTER:
+        raise ValueError("an invalid footer")
+    if index.buckets is not None and not (index.buckets.buckets and 0 < index.buckets.capacity <= MAX_CAPACITY):
+        raise ValueError("invalid buckets")
     lengths = {len(pieces) for pieces in index.columns.values()} | {len(index.firsts or ()) or index.groups}
     if lengths != {index.groups} or not set(SCHEMA.names) - {"note"} <= set(index.columns) <= set(SCHEMA.names):
         raise ValueError("invalid columns")
-    if (index.firsts is None) != (segment.ids is None) or not all(isinstance(id_, str) for id_ in index.firsts or ()):
+    ordered = segment.ids is not None
+    if (index.firsts is not None, index.buckets is None) != (ordered, ordered) or not all(
+        isinstance(name, str) for name in index.firsts or ()
+    ):
         raise ValueError("invalid ids")
-    if not isinstance(index.records_sha256, str):
+    digests = [index.records_sha256, "" if index.buckets is None else index.buckets.sha256]
+    if not all(isinstance(digest, str) for digest in digests):
         raise ValueError("an invalid digest")
 
 

@@ -16,7 +16,7 @@ PATIENCE = 120.0
 _PASSING_STATUS = {408, 409, 425, 429, 500, 502, 503, 504}
 _PASSING_CODES = {"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "Throttling", "IncompleteBody"}
 _PASSING_KINDS = {
-    *("HTTPClientError", "ResponseParserError", "IncompleteRead", "FSTimeoutError"),
+    *("HTTPClientError", "EndpointConnectionError", "ResponseParserError", "IncompleteRead", "FSTimeoutError"),
     *("ClientConnectionError", "ClientPayloadError", "IncompleteReadError", "HttpError"),
 }
 """Classes of the libraries that speak to servers, which need not be installed."""

@@ -103,6 +103,15 @@ class RemoteBlobs:
         except Exception as error:
             raise write_fault(f"{self.name}/{key}", error) from error
 
+    def copy_from(self, other: "RemoteBlobs", key: str) -> None:
+        """Copy what lies at a key of another place of the same service."""
+        if self.held is not None:
+            self.held.check()
+        try:
+            self.client.copy(other._path(key), self._path(key))
+        except Exception as error:
+            raise write_fault(f"{self.name}/{key}", error) from error
+
     def close(self) -> None: ...
 
     def __reduce__(self) -> tuple[Any, ...]:

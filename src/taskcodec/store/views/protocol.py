@@ -1,5 +1,6 @@
 """What a view of a store, as a data frame or a torch data set, needs of it."""
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,9 @@ class Readable(Protocol):
     def manifest(self) -> Manifest: ...
     @property
     def features(self) -> Any: ...
+    @property
+    def samples(self) -> Any: ...
+    def batches(self) -> Iterator[npt.NDArray[np.float32]]: ...
     @property
     def ids(self) -> npt.NDArray[Any]: ...
     @property

@@ -31,12 +31,14 @@ class Backbone:
         preprocess: image (path, bytes, PIL, array) -> (H, W, 3) uint8.
         network: (n, 3, H, W) float32 normalised -> (n, d).
         device: where the network runs.
+        takes_bfloat16: whether its features stay what they are where a device is fast at 16 bits.
     """
 
     spec: BackboneSpec
     preprocess: Preprocessing
     network: Callable[[torch.Tensor], torch.Tensor]
     device: torch.device
+    takes_bfloat16: bool = True
 
     def __call__(self, batch: Pixels) -> npt.NDArray[np.float32]:
         """(n, H, W, 3) uint8 -> (n, d) float32.
@@ -56,7 +58,7 @@ class Backbone:
             mean = torch.tensor(self.preprocess.mean, device=self.device).view(1, 3, 1, 1) * 255
             std = torch.tensor(self.preprocess.std, device=self.device).view(1, 3, 1, 1) * 255
             x = x.sub_(mean).div_(std)
-            if not has_fast_bfloat16(self.device):
+            if not (self.takes_bfloat16 and has_fast_bfloat16(self.device)):
                 return self._run(x)
             with torch.autocast(self.device.type, dtype=torch.bfloat16):
                 return self._run(x)

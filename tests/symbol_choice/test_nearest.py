@@ -4,7 +4,7 @@ import numpy as np
 
 import taskcodec
 from taskcodec.quantization.uniform import UniformQuantizer
-from taskcodec.search.nearest import nearest
+from taskcodec.symbol_choice.nearest import nearest
 
 X = np.random.default_rng(0).normal(size=(400, 6)).astype("f4")
 LAYER = taskcodec.fit(X, bits=12).base

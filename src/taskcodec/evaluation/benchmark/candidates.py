@@ -21,12 +21,12 @@ from typing import Any
 
 from taskcodec.codec import Codec
 from taskcodec.errors import UsageError
-from taskcodec.evaluation.peers.catalogue import STEP_BITS, fitted_peers, trained_peers, unfitted_peers
 from taskcodec.evaluation.peers.codec_files import codec_files, is_codec_file
 from taskcodec.evaluation.peers.measured import Measured, OfFeatures, OfPixels
 from taskcodec.evaluation.peers.own import DefaultCodec, OwnCodec
 from taskcodec.evaluation.peers.pixels import NAMES, Format, available, standard_pixel_codecs
 from taskcodec.evaluation.peers.protocol import FitSet, Peer
+from taskcodec.evaluation.peers.roster import STEP_BITS, fitted_peers, trained_peers, unfitted_peers
 from taskcodec.evaluation.rates.regimes import AS_IS, FITTED, RAW, REGIMES, ZERO_SHOT
 from taskcodec.fitting import at_bits, fit
 from taskcodec.loading import BUNDLED, load_codec

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from taskcodec.evaluation.peers.catalogue import fitted_peers, trained_peers, unfitted_peers
 from taskcodec.evaluation.peers.faiss import Faiss
 from taskcodec.evaluation.peers.pca import PcaTruncation
 from taskcodec.evaluation.peers.protocol import FitSet
+from taskcodec.evaluation.peers.roster import fitted_peers, trained_peers, unfitted_peers
 from taskcodec.evaluation.peers.step import UniformStep
 from tests.evaluation.peers.test_protocol import features
 

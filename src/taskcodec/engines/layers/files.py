@@ -1,0 +1,100 @@
+"""A layer of a store as files in a folder: FOLDER/ID for each sample, whatever its id is."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from taskcodec.errors import StorageError, UsageError
+from taskcodec.store import Store
+from taskcodec.store.format.manifest import CODEC_KEY, GROUP_KEY
+
+Progress = Callable[[int, int], None]
+_MOST_BYTES = 240
+"""Of a name: file systems take 255, and a number may be added."""
+
+
+class FileNames:
+    """Names of files below a folder, from ids that may be anything: none leaves it, and no two are the same.
+
+    What would climb (`..`), start at the root, or mean nothing is left out or replaced; a name that is taken, by a file
+    or by a folder of others, gets #2, #3, ...
+    """
+
+    def __init__(self) -> None:
+        self._files, self._folders = set[PurePosixPath](), set[PurePosixPath]()
+
+    def give(self, name: str, suffix: str = "") -> PurePosixPath:
+        """The relative path for an id."""
+        parts = [_part(part) for part in name.split("/") if part not in ("", ".")] or ["_"]
+        if any(folder in self._files for folder in PurePosixPath(*parts).parents):
+            parts = [_part("_".join(parts))]
+        parts[-1] = _short(parts[-1], len(suffix))
+        found, number = PurePosixPath(*parts[:-1], parts[-1] + suffix), 2
+        while found in self._files or found in self._folders:
+            found, number = PurePosixPath(*parts[:-1], f"{parts[-1]}#{number}{suffix}"), number + 1
+        self._files.add(found)
+        self._folders.update(found.parents)
+        return found
+
+
+def write_files(store: Store, name: str, folder: Path, progress: Progress | None = None) -> tuple[int, int]:
+    """Write the files of a layer into a new or empty folder, also of samples that could not be coded.
+
+    Returns:
+        How many were written, and of how many samples of the source there is none.
+
+    Raises:
+        UsageError: there is no such layer, or the folder is not empty or lies in a store.
+        StorageError: a file cannot be written.
+        CorruptFileError: the store is damaged.
+    """
+    layer, names, written = store.layer(name), FileNames(), 0
+    _check_folder(folder)
+    records = store.records.select(["id", "source_index"])
+    for done, record in enumerate(records.to_pylist(), 1):
+        content = layer.of_source(record["source_index"])
+        if content is not None:
+            _write(folder / names.give(record["id"], layer.suffix), content)
+            written += 1
+        if progress is not None:
+            progress(done, len(records))
+    return written, len(records) - written
+
+
+def _part(part: str) -> str:
+    """A folder's or file's name that is no other thing."""
+    plain = part.replace("\0", "_")
+    return "_" if plain == ".." else _short(plain)
+
+
+def _short(part: str, more: int = 0) -> str:
+    data = part.encode("utf-8", "surrogateescape")
+    if len(data) + more <= _MOST_BYTES:
+        return part
+    digest = hashlib.sha256(data).hexdigest()[:8]
+    kept = data[: _MOST_BYTES - more - 9].decode("utf-8", "ignore")
+    return f"{kept}~{digest}"
+
+
+def _check_folder(folder: Path) -> None:
+    for above in (folder.resolve(), *folder.resolve().parents):
+        if (above / CODEC_KEY).exists() and (above / GROUP_KEY).exists():
+            raise UsageError(f"{folder}: lies in the store {above}; name a folder outside it")
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UsageError(f"{folder}: exists and is no empty folder; name a new one")
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{folder}: cannot be written ({error.strerror})") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(f"{path}: cannot be written ({error.strerror})") from error

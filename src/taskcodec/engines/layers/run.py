@@ -1,0 +1,178 @@
+"""Layers beside the features, written in step with them in one pass over the files, or added to a store later.
+
+item --read--> bytes --> pixels --> backbone --> symbols --> store
+                 |
+                 +--> picture, original: kept here until the batch is coded, then put before its records are
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from taskcodec.engines.layers.make import Maker, made, maker_of, read_whole
+from taskcodec.engines.layers.wanted import Wanted
+from taskcodec.store.file_layers.layout import MAX_CHUNK_ROWS, BesideLayer, names_beside, read_layer
+from taskcodec.store.file_layers.writer import ItemWriter, remove_partial
+from taskcodec.store.format.records import OK, SampleRecord
+
+if TYPE_CHECKING:
+    from taskcodec.data.items import ImageSource, Item
+    from taskcodec.store.backend import Blobs
+
+CHUNK_BYTES = 2**22
+"""Of a chunk, about: what is put again where the next commit makes it longer ..."""
+MOST_CHUNK_BYTES = 2**26
+"""... and of one in which every file is as large as the largest."""
+COMMIT_ITEMS = 1024
+Progress = Callable[[int, int], None]
+
+
+def layers_there(blobs: Blobs, codec_layers: Sequence[str]) -> list[BesideLayer]:
+    """The layers of a store beside those of its codec."""
+    found = [read_layer(blobs, name) for name in names_beside(blobs.sizes(), list(codec_layers))]
+    return [layer for layer in found if layer is not None]
+
+
+class LayersInStep:
+    """Writes layers while their samples are coded.
+
+    Whatever reads an item of `tapped` also makes that item's layers, in its thread, once there are writers. `take` puts
+    what was made of the next records, and makes what was not: of batches that were read before, to fit the codec.
+    """
+
+    def __init__(self, source: ImageSource) -> None:
+        self._source = source
+        self.tapped = replace(source, items=_Tapped(source.items, self._read))
+        """The source as it is to be read."""
+        self._writers: dict[Wanted, ItemWriter] = {}
+        self._makers: list[Maker] = []
+        self._made: dict[int, list[bytes]] = {}
+        self._lock = Lock()
+        self._first, self._rows, self._chunk_rows = 0, 0, 1
+
+    def start(self, writers: dict[Wanted, ItemWriter], first_index: int, rows: int, chunk_rows: int) -> None:
+        """Write from here on.
+
+        Args:
+            writers: by what they write.
+            first_index: `source_index` of the source's first sample.
+            rows: samples that the store has already.
+            chunk_rows: of the store, which commits a chunk at a time.
+        """
+        self._makers = [maker_of(wanted, self._source.keeps_truncated) for wanted in writers]
+        self._first, self._rows, self._chunk_rows = first_index, rows % chunk_rows, chunk_rows
+        self._writers = writers
+
+    def take(self, records: Sequence[SampleRecord]) -> None:
+        """Add the layers of the next records."""
+        if not self._writers:
+            return
+        for record in records:
+            self._put(record)
+        self._rows += sum(record.status == OK for record in records)
+        if self._rows >= self._chunk_rows:  # now the store will commit its own chunk
+            self._rows %= self._chunk_rows
+            self.commit()
+
+    def commit(self) -> None:
+        """Have readers see what was added: to be called before its records are committed."""
+        for writer in self._writers.values():
+            writer.commit()
+
+    def _put(self, record: SampleRecord) -> None:
+        number = record.source_index - self._first
+        with self._lock:
+            contents = self._made.pop(number, None)
+        if contents is None:
+            contents = made(self._source.items[number], self._makers)
+        for writer, content in zip(self._writers.values(), contents, strict=True):
+            writer.append([content])
+
+    def _read(self, number: int, item: Item) -> Any:
+        """What `Item.read` gives; its layers are made on the way."""
+        if not self._writers:
+            return item.read()
+        contents = [b""] * len(self._makers)
+        try:
+            found = read_whole(item)
+            contents = [make(found) for make in self._makers]
+            return found
+        finally:
+            with self._lock:
+                self._made[number] = contents
+
+
+class _Tapped(Sequence["Item"]):
+    """Items whose reading goes through a function of their number and themselves."""
+
+    def __init__(self, items: Sequence[Item], read: Callable[[int, Item], Any]) -> None:
+        self._items, self._read = items, read
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        number = range(len(self))[index]
+        item = self._items[number]
+        return replace(item, read=lambda: self._read(number, item))
+
+
+def new_writer(blobs: Blobs, wanted: Wanted, source: ImageSource) -> ItemWriter:
+    """The writer of a layer of no items, in chunks that suit its source."""
+    return ItemWriter(blobs, BesideLayer(wanted.name, wanted.name, 0, _chunk_rows(wanted, source), wanted.options))
+
+
+def fill(blobs: Blobs, wanted: Wanted, source: ImageSource, first_index: int, progress: Progress | None = None) -> bool:
+    """Add a layer to a store that has all of a source, or what the layer lacks of it; whether there was anything.
+
+    `first_index` is the `source_index` of the source's first sample. Raises StorageError where it cannot be put.
+    """
+    there = read_layer(blobs, wanted.name)
+    writer = new_writer(blobs, wanted, source) if there is None else ItemWriter(blobs, there)
+    start = writer.next_index - first_index
+    if there is not None and start >= len(source):
+        return False
+    makers = [maker_of(wanted, source.keeps_truncated)]
+    for number, contents in enumerate(_in_order(source.items, start, makers), start + 1):
+        writer.append(contents)
+        if writer.next_index % COMMIT_ITEMS == 0:
+            writer.commit()
+        if progress is not None:
+            progress(number, len(source))
+    writer.commit()
+    remove_partial(blobs, wanted.name)
+    return True
+
+
+def _in_order(items: Sequence[Item], start: int, makers: list[Maker]) -> Iterator[list[bytes]]:
+    """What is kept of the items from `start` on, made by as many threads as there are processors."""
+    threads = os.cpu_count() or 1
+    pool, waiting = ThreadPoolExecutor(threads), deque[Future[list[bytes]]]()
+    try:
+        for number in range(start, len(items)):
+            waiting.append(pool.submit(made, items[number], makers))
+            if len(waiting) > 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _chunk_rows(wanted: Wanted, source: ImageSource) -> int:
+    """Items in a chunk, a power of two: about CHUNK_BYTES of them, and no more than memory bears of the largest."""
+    if wanted.picture_bytes is not None:
+        rows = CHUNK_BYTES // wanted.picture_bytes
+    else:
+        sizes = [item.size for item in source.items if item.size]
+        mean, largest = (sum(sizes) / len(sizes), max(sizes)) if sizes else (100_000.0, 0)
+        rows = int(min(CHUNK_BYTES / mean, MOST_CHUNK_BYTES / max(largest, 1)))
+    return int(2 ** (max(1, min(rows, MAX_CHUNK_ROWS)).bit_length() - 1))

@@ -1,0 +1,102 @@
+"""`StoreLayer`: what a store keeps of its samples beside their features, by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from taskcodec.errors import CorruptFileError, TaskcodecError, UsageError
+from taskcodec.store.file_layers.layout import ORIGINAL, PICTURE, BesideLayer
+from taskcodec.store.file_layers.reader import Items
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from taskcodec.store.backend import Blobs
+
+SUFFIXES = MappingProxyType({PICTURE: ".avif", ORIGINAL: ""})
+"""What is added to a sample's id when its item becomes a file."""
+
+
+def _same(content: bytes) -> bytes:
+    return content
+
+
+def _unpacked(content: bytes) -> bytes:
+    from taskcodec.transforms.originals.pack import unpack  # which needs Pillow
+
+    return unpack(content)
+
+
+_OPENED: Mapping[str, Callable[[bytes], bytes]] = {PICTURE: _same, ORIGINAL: _unpacked}
+
+
+class StoreLayer:
+    """A layer of pictures or originals; `store.layer("picture")[7]` is the file of the sample of row 7.
+
+    Reading one reads its own bytes, and once for each chunk where its items lie; no other layer's.
+
+    Attributes:
+        name: of the layer.
+        kind: "picture" or "original".
+        suffix: of the files: ".avif" of pictures, none of originals, whose ids have their own.
+        options: of how it was made, such as the `bytes` of pictures.
+        items: samples of the source that it covers, with those that could not be coded.
+    """
+
+    def __init__(self, blobs: Blobs, layer: BesideLayer, places: Callable[[], npt.NDArray[np.int64]]) -> None:
+        self._blobs, self._layer, self._places = blobs, layer, places
+        self._items = Items(blobs, layer)
+        self.name, self.kind, self.options = layer.name, layer.kind, dict(layer.options)
+        self.items = layer.items
+        self.suffix = SUFFIXES[layer.kind]
+
+    def __repr__(self) -> str:
+        return f"<layer {self.name}: {self._layer.items} samples of the source>"
+
+    def __len__(self) -> int:
+        return len(self._places())
+
+    def __getitem__(self, row: int) -> bytes:
+        """The file of a sample, by row; raises UsageError where the layer has none, CorruptFileError."""
+        places = self._places()
+        if not -len(places) <= row < len(places):
+            raise IndexError(f"index {row} is out of range for {len(places)} samples")
+        found = self.of_source(int(places[row]))
+        if found is None:
+            raise UsageError(f"{self._blobs.name}: its layer {self.name} has nothing of row {row}")
+        return found
+
+    def has(self, row: int) -> bool:
+        """Whether there is something of the sample of a row."""
+        return self._items.length(int(self._places()[row])) > 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (self[row] for row in range(len(self)))
+
+    def of_source(self, index: int) -> bytes | None:
+        """The file of a sample by its `source_index`, also of one that could not be coded; None where there is none."""
+        if not 0 <= index < self._layer.items:
+            return None
+        content = self._items.item(index)
+        return self._opened(content, index) if content else None
+
+    def verify(self) -> Iterator[str]:
+        """Read every byte; a line for each fault."""
+        for number in range(self._layer.chunks):
+            try:
+                for row, content in enumerate(self._items.contents(number)):
+                    if content:
+                        self._opened(content, number * self._layer.chunk_rows + row)
+            except TaskcodecError as error:
+                yield str(error)
+
+    def _opened(self, content: bytes, index: int) -> bytes:
+        try:
+            return _OPENED[self.kind](content)
+        except CorruptFileError as error:
+            raise CorruptFileError(f"{self._blobs.name}: layer {self.name}, sample {index}: {error}") from error

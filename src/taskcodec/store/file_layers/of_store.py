@@ -1,0 +1,76 @@
+"""What a store has beside its features: the part of `Store` that knows of such layers."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from taskcodec.errors import CorruptFileError, UsageError
+from taskcodec.store.file_layers.layout import FEATURES, names_beside, read_layer
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from taskcodec.store.backend import Blobs
+    from taskcodec.store.file_layers.layer import StoreLayer
+    from taskcodec.store.format.manifest import Manifest
+
+
+class WithLayers:
+    """A store's layers beside those of its codec. Their names and bytes come from what lies there."""
+
+    _blobs: Blobs
+    manifest: Manifest
+    samples: Any
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """What there is: "features", then "picture" and "original" where they were kept."""
+        return (FEATURES, *self._names_beside(self._blobs.sizes()))
+
+    def layer(self, name: str) -> StoreLayer:
+        """Pictures or originals by row: `store.layer("picture")[7]` is a file, as bytes.
+
+        Raises UsageError where there is no such layer.
+        """
+        from taskcodec.store.file_layers.layer import StoreLayer  # which needs zarr
+
+        found = None if name == FEATURES else read_layer(self._blobs, name)
+        if found is None:
+            raise UsageError(f"{self._blobs.name}: no layer {name!r} of files; there are {', '.join(self.layers)}")
+        return StoreLayer(self._blobs, found, lambda: self._source_indices)
+
+    @property
+    def source_samples(self) -> int:
+        """Samples of the sources, with those that could not be coded."""
+        return self.manifest.samples + self.manifest.failures
+
+    @cached_property
+    def _source_indices(self) -> npt.NDArray[np.int64]:
+        """(n,) the `source_index` of each row."""
+        import numpy as np
+
+        if self.source_samples == self.manifest.samples:
+            return np.arange(self.manifest.samples)
+        return np.asarray(self.samples["source_index"].to_numpy(), np.int64)
+
+    def _names_beside(self, sizes: dict[str, int]) -> list[str]:
+        return names_beside(sizes, [layer.name for layer in self.manifest.layers])
+
+    def _layer_faults(self) -> list[str]:
+        """Read every byte of the layers beside the codec's; one line for each fault."""
+        faults = list[str]()
+        for name in self._names_beside(self._blobs.sizes()):
+            try:
+                layer = self.layer(name)
+            except CorruptFileError as error:
+                faults.append(str(error))
+                continue
+            faults += layer.verify()
+            if layer.items != self.source_samples:
+                faults.append(
+                    f"{self._blobs.name}: its layer {name} has {layer.items} of {self.source_samples} samples; run "
+                    f"encode with --layers {name} again to complete it"
+                )
+        return faults

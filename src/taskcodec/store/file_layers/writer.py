@@ -1,0 +1,78 @@
+"""Writing a layer beside those of the codec: items in the order of the source, a chunk at a time.
+
+What was committed is `layer.items`; a chunk that is not full is put again, longer, at the next commit. Whoever writes
+the samples too commits the layer first: then a stop leaves items without records, which are made again, but no records
+without items.
+"""
+
+from collections.abc import Sequence
+
+import google_crc32c
+
+from taskcodec.errors import CorruptFileError
+from taskcodec.store.backend import Blobs
+from taskcodec.store.file_layers.layout import FOLDER, PARTIAL, BesideLayer, grown, seal, write_layer
+from taskcodec.store.file_layers.reader import Items
+from taskcodec.store.format.packets import join_items
+
+_CRC_BYTES = 4
+
+
+class ItemWriter:
+    """Appends items to a layer.
+
+    Args:
+        blobs: the store's.
+        layer: as it is, or a new one of no items.
+        start: what is kept of it: the items of samples before this one.
+    """
+
+    def __init__(self, blobs: Blobs, layer: BesideLayer, start: int | None = None) -> None:
+        self._blobs, self._items = blobs, list[bytes]()
+        kept = layer.items if start is None else start
+        if kept > layer.items:
+            raise CorruptFileError(f"{blobs.name}/{layer.key}: {layer.items} items where {kept} are expected")
+        rest = kept % layer.chunk_rows
+        if rest:
+            self._items = Items(blobs, layer).chunk(kept // layer.chunk_rows)[:rest]
+        self.layer = grown(layer, kept - rest)
+        """What lies in whole chunks."""
+
+    @property
+    def next_index(self) -> int:
+        """The sample of the source that the next item is of."""
+        return self.layer.items + len(self._items)
+
+    def append(self, contents: Sequence[bytes]) -> None:
+        """Add what is kept of the next samples; whole chunks are put, but committed by `commit` alone."""
+        for content in contents:
+            self._items.append(seal(content, self.next_index))
+            if len(self._items) == self.layer.chunk_rows:
+                self._put()
+                self.layer = grown(self.layer, self.next_index)
+                self._items = []
+
+    def commit(self) -> None:
+        """Put what is left of a chunk, and the metadata: readers see all items from here on."""
+        if self._items:
+            self._put()
+        write_layer(self._blobs, grown(self.layer, self.next_index))
+
+    def _put(self) -> None:
+        data = join_items(self._items)
+        crc = int(google_crc32c.value(data)).to_bytes(_CRC_BYTES, "little")
+        self._blobs.put(self.layer.chunk_key(self.layer.items // self.layer.chunk_rows), data + crc)
+
+
+def remove_partial(blobs: Blobs, name: str) -> None:
+    """Remove what was left in a layer's folder of a write that was stopped."""
+    for key in blobs.sizes():
+        if key.startswith(f"{FOLDER}/{name}/") and key.endswith(PARTIAL):
+            blobs.delete(key)
+
+
+def remove_layer(blobs: Blobs, name: str) -> None:
+    """Remove a layer that lies beside those of the codec; its metadata first: readers then see none."""
+    own = f"{FOLDER}/{name}/"
+    for key in sorted((key for key in blobs.sizes() if key.startswith(own)), key=lambda key: "/c/" in key):
+        blobs.delete(key)
