@@ -64,3 +64,13 @@ def test_samples_without_spread(x):
     scores = law.scores(x, 2.0)
     assert np.isfinite(scores.nats).all()
     assert (scores.nats >= 2.0 * scores.distortion - 1e-9).all()
+
+
+def test_a_sample_unlike_all_costs_little_more_than_by_one_gaussian():
+    """Components of a few close samples give others next to no chance."""
+    rng = np.random.default_rng(0)
+    x = 10 * np.eye(6)[rng.integers(0, 6, 300)] + 0.01 * rng.normal(size=(300, 6))
+    frame = frame_of(x)
+    law = fit_mixture(x, frame, 50.0, MixtureOptions(6, 6))
+    strange = 3 * rng.normal(size=(50, 6))
+    assert (law.scores(strange, 50.0).nats < one_gaussian(frame, 50.0).scores(strange, 50.0).nats + 6.3).all()
