@@ -207,6 +207,21 @@ def test_a_command_that_is_killed_goes_on(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_command_that_is_told_to_end_says_how_to_go_on(tmp_path):
+    """As schedulers do, by SIGTERM; Ray's own handler prints a native stack."""
+    command = [sys.executable, "-m", "taskcodec", "encode", str(vectors(tmp_path / "x.npy", 200_000))]
+    command += [str(tmp_path / "s.tcz"), "--chunk", "256", *RAY]
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    ended = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True)
+    while ended.poll() is None and not committed(tmp_path / "s.tcz"):
+        time.sleep(0.05)
+    ended.terminate()
+    assert ended.communicate() == ("", "taskcodec: terminated; run the same command again to go on\n")
+    assert ended.returncode == 143
+    assert not (tmp_path / "s.tcz" / ".lock").exists()
+
+
+@pytest.mark.slow
 def test_a_machine_that_is_lost_changes_nothing(tmp_path):
     source = vectors(tmp_path / "x.npy", 30_000)
     taskcodec.fit(low_rank(3000), bits=60).save(f"{source}.codec")

@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
-from taskcodec.errors import ProcessError, TaskcodecError, UsageError, needing_packages
+from taskcodec.errors import TERMINATED, ProcessError, TaskcodecError, UsageError, needing_packages
 
 AGAIN = "what was committed is sound: run the same command again to go on"
 IMAGE_CPUS = 4
@@ -21,7 +22,6 @@ _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
 }
-_SIGTERM = 15
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,34 @@ def cluster(address: str | None, workers: int | None) -> Iterator[Any]:
     try:
         with _telling_faults(), redirect_stdout(_OwnThread(sys.stdout)):
             ray = joined(address, workers)
-            yield ray
+            with _ended_in_order():
+                yield ray
     finally:
         if not before and ray is not None:
             ray.shutdown()
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """SIGTERM, which schedulers send, ends the command as Ctrl-C does; Ray's own handler prints a native stack."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    told = list[int]()
+
+    def end(number: int, _: object) -> None:
+        told.append(number)
+        raise KeyboardInterrupt  # which Ray's own calls let through, and SystemExit not
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not told:
+            raise
+        raise SystemExit(TERMINATED) from None
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def _is_joined() -> bool:
@@ -120,12 +144,6 @@ def _telling_faults() -> Iterator[None]:
     try:
         yield
     except TaskcodecError:
-        raise
-    except SystemExit as ended:  # Ray ends a process so that is to end, with another code than shells expect
-        if ended.code == _SIGTERM:
-            from taskcodec.errors import TERMINATED
-
-            raise SystemExit(TERMINATED) from ended
         raise
     except Exception as error:
         cause = getattr(error, "cause", None)

@@ -100,7 +100,7 @@ class ObjectLock:
         except Changed:
             again = None
         if again is None or again.data != data:
-            raise StorageError(f"{self._blobs.name}: {BUSY}")
+            raise StorageError(f"{self._blobs.name}: {BUSY}; it began at the same moment")
         return tag
 
     def _keep_fresh(self) -> None:
