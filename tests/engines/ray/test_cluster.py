@@ -48,3 +48,12 @@ def test_an_address_where_no_cluster_answers():
     with pytest.raises(ProcessError, match=r"^ray:nowhere: no Ray cluster") as raised, cluster("nowhere", None):
         pass
     assert "\n" not in str(raised.value)
+
+
+def test_what_ray_ends_by_itself_says_how_to_go_on(monkeypatch):
+    def ended(*_):
+        raise SystemExit(1)
+
+    monkeypatch.setattr("taskcodec.engines.ray.cluster.joined", ended)
+    with pytest.raises(ProcessError, match="run the same command again"), cluster(None, None):
+        pass

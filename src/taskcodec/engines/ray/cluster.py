@@ -145,6 +145,10 @@ def _telling_faults() -> Iterator[None]:
         yield
     except TaskcodecError:
         raise
+    except SystemExit as ended:  # of Ray's own accord, where a part of it was lost
+        if ended.code == TERMINATED:
+            raise
+        raise ProcessError(f"the cluster: Ray ended the command; {AGAIN}") from ended
     except Exception as error:
         cause = getattr(error, "cause", None)
         if isinstance(cause, TaskcodecError):
