@@ -6,6 +6,7 @@ chunks   |------ 512 ------|------ 512 -------- ...     put by tasks where the b
 
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from taskcodec.store.writer import records_for
 RETRIES = 3
 _known: dict[str, ChunkWriter] = {}
 """The chunk writer that this process used last, by its reference: what codes takes a while to be made ready."""
+
+LEAVE_SECONDS = 10
 
 
 class Chunks:
@@ -63,6 +66,11 @@ class Chunks:
         symbols = self._ray.get(self._fetch.remote(spans, *blocks)) if blocks else None
         empty = np.empty((0, self._writer.manifest.columns), np.int32)
         self._writer.append(empty if symbols is None else symbols, self._records)
+
+    def leave(self) -> None:
+        """Wait a little for chunks that are being put: what goes on with the store next shall not meet their files."""
+        with suppress(Exception):  # of a cluster that is lost, whose tasks are too
+            self._ray.wait([crcs for crcs, _ in self._waiting], num_returns=len(self._waiting), timeout=LEAVE_SECONDS)
 
     def _commit(self) -> None:
         crcs, records = self._waiting.popleft()

@@ -103,13 +103,17 @@ class OnRay:
         batches.kept.clear()
         job = replace(self.job, codec=tally.codec, next_index=tally.next_index, ready=ready)
         chunks = Chunks(self.ray, writer, ahead=2 * self.workers.count + 2)
-        for block, told in self.run(job, numbers, stretch_length(len(numbers), self.workers.count, most)):
-            self._watch(tally, block, told)
-            records = [record for batch in told for record in tally.take(batch.coded)]
-            chunks.append(records, block, sum(batch.rows for batch in told))
-            if progress is not None:
-                progress(batches.end_of(told[-1].number), len(batches.source))
-        chunks.close()
+        try:
+            for block, told in self.run(job, numbers, stretch_length(len(numbers), self.workers.count, most)):
+                self._watch(tally, block, told)
+                records = [record for batch in told for record in tally.take(batch.coded)]
+                chunks.append(records, block, sum(batch.rows for batch in told))
+                if progress is not None:
+                    progress(batches.end_of(told[-1].number), len(batches.source))
+            chunks.close()
+        except BaseException:
+            chunks.leave()
+            raise
 
     def run(self, job: Job, numbers: Iterable[int], length: int) -> Iterator[tuple[Any, list[Told]]]:
         """The blocks of stretches of so many batches, with their summaries. Raises what workers raised."""
