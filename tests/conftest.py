@@ -7,6 +7,7 @@ import pytest
 import zarr.registry
 
 from taskcodec.store import AnsCodec, PacketCodec
+from taskcodec.store.places import faults
 from tests import ROOT
 
 for name, codec in (("taskcodec.ans", AnsCodec), ("taskcodec.packets", PacketCodec)):
@@ -39,3 +40,18 @@ def _s3_server():
 def s3(_s3_server):
     """An S3 server on loopback, with an empty bucket for this test."""
     return _s3_server.new_bucket()
+
+
+@pytest.fixture(params=["s3", "memory"])
+def url(request, tmp_path):
+    """Where a store may lie under a URL: in a bucket, and in memory."""
+    if request.param == "s3":
+        return request.getfixturevalue("s3").url("stores/s.tcz")
+    return f"memory://stores/{tmp_path.name}/s.tcz"
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Waits between attempts of a thousandth."""
+    monkeypatch.setattr(faults, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(faults, "LONGEST_WAIT", 0.002)

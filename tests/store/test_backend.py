@@ -1,6 +1,5 @@
 """Stores in folders, zip files, memory and under URLs."""
 
-import multiprocessing
 import os
 
 import numpy as np
@@ -11,7 +10,7 @@ import taskcodec
 from taskcodec.errors import StorageError
 from taskcodec.store import StoreWriter, pack_zip
 from taskcodec.store.backend import open_blobs
-from tests.store.written import write
+from tests.store.written import read_by_forks, write
 
 
 def test_zip_memory_and_urls(store, codec, x, tmp_path):
@@ -28,20 +27,7 @@ def test_zip_memory_and_urls(store, codec, x, tmp_path):
 def test_a_zip_is_read_by_forked_workers_while_the_parent_reads(tmp_path, codec, x):
     pack_zip(write(tmp_path / "x.tcz", codec, x), tmp_path / "x.zip")
     zipped = taskcodec.open(tmp_path / "x.zip")
-    expected = codec.encode(x)
-
-    def fail_unless_equal():
-        for _ in range(30):
-            vars(zipped).pop("_symbols", None)  # so that chunks are read again
-            assert np.array_equal(zipped.symbols[:], expected)
-
-    workers = [multiprocessing.get_context("fork").Process(target=fail_unless_equal) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    fail_unless_equal()
-    for worker in workers:
-        worker.join()
-    assert [worker.exitcode for worker in workers] == [0, 0]
+    read_by_forks(zipped, codec.encode(x), times=30)
 
 
 def test_a_remote_store_that_is_there_is_not_begun_again(codec, x):

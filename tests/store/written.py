@@ -1,4 +1,8 @@
-"""Stores as the writer writes them."""
+"""Stores as the writer writes them, and as several processes read them."""
+
+import multiprocessing
+
+import numpy as np
 
 from taskcodec.store import SampleRecord, StoreWriter
 
@@ -20,3 +24,20 @@ def write(place, codec, x, bad=(), chunk=CHUNK):
             writer.append(codec.encode(x[kept]), part)
         writer.finish()
     return place
+
+
+def read_by_forks(store, expected, times=1):
+    """Two forked workers and their parent read all symbols, at the same time."""
+
+    def fail_unless_equal():
+        for _ in range(times):
+            vars(store).pop("_symbols", None)  # so that chunks are read again
+            assert np.array_equal(store.symbols[:], expected)
+
+    workers = [multiprocessing.get_context("fork").Process(target=fail_unless_equal) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    fail_unless_equal()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0, 0]

@@ -16,7 +16,6 @@ from taskcodec.data import open_source, read_labels
 from taskcodec.engines.encode.execute import encode_job
 from taskcodec.errors import NetworkError, SourceError
 from taskcodec.store.backend import open_blobs
-from taskcodec.store.places import faults
 from tests.s3 import Faults
 
 PICTURES = {
@@ -31,12 +30,6 @@ PICTURES = {
     "old.tcz/codes/c/0/0": b"of ours",
 }
 ROWS = np.random.default_rng(0).normal(size=(3000, 8)).astype("f4")
-
-
-@pytest.fixture
-def impatient(monkeypatch):
-    monkeypatch.setattr(faults, "FIRST_WAIT", 0.001)
-    monkeypatch.setattr(faults, "LONGEST_WAIT", 0.002)
 
 
 @pytest.fixture(params=["s3", "memory"])

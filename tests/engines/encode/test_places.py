@@ -272,13 +272,6 @@ def test_overwrite_where_places_cannot_be_swapped(inputs):
     assert store.verify() == []
 
 
-@pytest.fixture(params=["s3", "memory"])
-def url(request, tmp_path):
-    if request.param == "s3":
-        return request.getfixturevalue("s3").url("stores/s.tcz")
-    return f"memory://places/{tmp_path.name}/s.tcz"
-
-
 def test_a_store_under_a_url_is_readable_until_the_new_one_is_whole(inputs, url, monkeypatch):
     run("encode", inputs / "a.npy", url, "--bits", "20")
     seen = []

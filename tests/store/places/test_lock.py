@@ -20,36 +20,29 @@ from tests.store.written import records, write
 BUSY = "another process is writing this store"
 
 
-@pytest.fixture(params=["s3", "memory"])
-def place(request, tmp_path):
-    if request.param == "s3":
-        return request.getfixturevalue("s3").url("x.tcz")
-    return f"memory://locks/{tmp_path.name}/x.tcz"
-
-
-def test_the_second_writer_is_refused_until_the_first_is_done(place, codec, x):
-    with StoreWriter.create(place, codec, chunk_rows=128) as writer:
+def test_the_second_writer_is_refused_until_the_first_is_done(url, codec, x):
+    with StoreWriter.create(url, codec, chunk_rows=128) as writer:
         with pytest.raises(StorageError, match=rf"{BUSY} \(process \d+ on .*, heard of \d seconds ago\); where it was"):
-            StoreWriter.open(place)
+            StoreWriter.open(url)
         writer.append(codec.encode(x[:300]), records(300))
         writer.finish()
-    with StoreWriter.open(place, source={}) as writer:
+    with StoreWriter.open(url, source={}) as writer:
         writer.append(codec.encode(x[300:]), records(400, 300))
         writer.finish()
-    store = taskcodec.open(place)
+    store = taskcodec.open(url)
     assert np.array_equal(store.symbols[:], codec.encode(x))
     assert store.verify() == []
-    assert ".lock" not in open_blobs(place).sizes()
+    assert ".lock" not in open_blobs(url).sizes()
 
 
 def test_of_many_that_begin_at_once_one_wins(s3, codec, x):
-    place, won, lost = s3.url("x.tcz"), list[int](), list[str]()
+    url, won, lost = s3.url("x.tcz"), list[int](), list[str]()
     ready = threading.Barrier(6)
 
     def begin(number):
         ready.wait()
         try:
-            with StoreWriter.create(place, codec, chunk_rows=128) as writer:
+            with StoreWriter.create(url, codec, chunk_rows=128) as writer:
                 writer.append(codec.encode(x[:200]), records(200))
                 time.sleep(0.2)
                 writer.finish()
@@ -65,25 +58,25 @@ def test_of_many_that_begin_at_once_one_wins(s3, codec, x):
             thread.join()
     assert len(won) == 1
     assert all(BUSY in line or "there is a store already" in line for line in lost)
-    store = taskcodec.open(place)
+    store = taskcodec.open(url)
     assert store.verify() == []
     assert np.array_equal(store.symbols[:], codec.encode(x[:200]))
 
 
 def test_a_writer_of_this_machine_that_was_killed_blocks_nobody(s3, codec, x):
-    place = write(s3.url("x.tcz"), codec, x[:300])
+    url = write(s3.url("x.tcz"), codec, x[:300])
     script = f"""
 import os, signal
 from taskcodec.store import StoreWriter
-writer = StoreWriter.open({place!r})
+writer = StoreWriter.open({url!r})
 os.kill(os.getpid(), signal.SIGKILL)
 """
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
     assert ".lock" in "".join(s3.keys())
-    with StoreWriter.open(place, source={}) as writer:
+    with StoreWriter.open(url, source={}) as writer:
         writer.append(codec.encode(x[300:]), records(400, 300))
         writer.finish()
-    assert np.array_equal(taskcodec.open(place).symbols[:], codec.encode(x))
+    assert np.array_equal(taskcodec.open(url).symbols[:], codec.encode(x))
 
 
 def foreign(seconds):
@@ -92,42 +85,42 @@ def foreign(seconds):
     return json.dumps({**content, "written": time.time() - seconds}).encode()
 
 
-def test_a_lock_of_another_machine_expires(place, codec, x, monkeypatch):
-    write(place, codec, x)
-    open_blobs(place).put(".lock", foreign(10))
+def test_a_lock_of_another_machine_expires(url, codec, x, monkeypatch):
+    write(url, codec, x)
+    open_blobs(url).put(".lock", foreign(10))
     with pytest.raises(StorageError, match=r"process 7 on far.* again in \d+ seconds, or remove .lock there to go on"):
-        StoreWriter.open(place)
+        StoreWriter.open(url)
     monkeypatch.setattr(lock, "EXPIRES", 0.5)
     monkeypatch.setattr(lock, "MARGIN", 0.1)
     time.sleep(1.6)  # servers count whole seconds
-    StoreWriter.open(place).close()
+    StoreWriter.open(url).close()
 
 
-def test_what_is_no_lock_of_ours_is_left_alone(place, codec, x):
-    write(place, codec, x)
-    open_blobs(place).put(".lock", b"no JSON")
+def test_what_is_no_lock_of_ours_is_left_alone(url, codec, x):
+    write(url, codec, x)
+    open_blobs(url).put(".lock", b"no JSON")
     with pytest.raises(StorageError, match="not one of taskcodec's; remove it"):
-        StoreWriter.open(place)
-    assert open_blobs(place).get(".lock") == b"no JSON"
+        StoreWriter.open(url)
+    assert open_blobs(url).get(".lock") == b"no JSON"
 
 
 def test_a_writer_that_works_long_is_heard_of(s3, codec, x, monkeypatch):
     monkeypatch.setattr(lock, "BEAT", 0.2)
-    place = write(s3.url("x.tcz"), codec, x)
-    writer = StoreWriter.open(place)
-    before = open_blobs(place).get(".lock")
+    url = write(s3.url("x.tcz"), codec, x)
+    writer = StoreWriter.open(url)
+    before = open_blobs(url).get(".lock")
     time.sleep(0.7)
-    assert open_blobs(place).get(".lock") != before
+    assert open_blobs(url).get(".lock") != before
     writer.close()
 
 
 def test_a_writer_that_slept_while_another_took_over_writes_nothing(s3, codec, x, monkeypatch):
     monkeypatch.setattr(lock, "BEAT", 3600)  # it is stopped, and so is its sign of life
-    place = s3.url("x.tcz")
-    StoreWriter.create(place, codec, chunk_rows=128).close()
-    sleeper = StoreWriter.open(place)
-    open_blobs(place).delete(".lock")  # as its successor may once it has expired
-    with StoreWriter.open(place) as successor:
+    url = s3.url("x.tcz")
+    StoreWriter.create(url, codec, chunk_rows=128).close()
+    sleeper = StoreWriter.open(url)
+    open_blobs(url).delete(".lock")  # as its successor may once it has expired
+    with StoreWriter.open(url) as successor:
         successor.append(codec.encode(x[:300]), records(300))
         successor.commit()
         # Its commit is refused, whatever it believes ...
@@ -141,18 +134,18 @@ def test_a_writer_that_slept_while_another_took_over_writes_nothing(s3, codec, x
         monkeypatch.undo()
         sleeper.close()
         successor.finish()
-    store = taskcodec.open(place)
+    store = taskcodec.open(url)
     assert store.verify() == []
     assert np.array_equal(store.symbols[:], codec.encode(x[:300]))
 
 
 def test_where_a_server_knows_no_conditions_the_second_writer_is_refused_too(s3, codec, x, monkeypatch):
-    place = s3.url("x.tcz")
+    url = s3.url("x.tcz")
     monkeypatch.setattr(s3.watched, "without_conditions", True)
     monkeypatch.setattr(faults, "FIRST_WAIT", 0.001)
-    with StoreWriter.create(place, codec, chunk_rows=128) as writer:
+    with StoreWriter.create(url, codec, chunk_rows=128) as writer:
         with pytest.raises(StorageError, match=BUSY):
-            StoreWriter.open(place)
+            StoreWriter.open(url)
         writer.append(codec.encode(x), records(700))
         writer.finish()
-    assert taskcodec.open(place).verify() == []
+    assert taskcodec.open(url).verify() == []

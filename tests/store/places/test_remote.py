@@ -1,6 +1,5 @@
 """Stores in a bucket: what they ask of it, and what they make of its faults."""
 
-import multiprocessing
 import sys
 
 import numpy as np
@@ -10,16 +9,8 @@ import taskcodec
 from taskcodec.errors import NetworkError, SourceError, StorageError, UsageError
 from taskcodec.store import StoreWriter
 from taskcodec.store.backend import open_blobs
-from taskcodec.store.places import faults
 from tests.s3 import FAULTS, Faults
-from tests.store.written import records, write
-
-
-@pytest.fixture
-def impatient(monkeypatch):
-    """Waits between attempts of a thousandth."""
-    monkeypatch.setattr(faults, "FIRST_WAIT", 0.001)
-    monkeypatch.setattr(faults, "LONGEST_WAIT", 0.002)
+from tests.store.written import read_by_forks, records, write
 
 
 def test_each_thing_that_is_asked_is_one_request(s3):
@@ -143,18 +134,7 @@ def test_a_package_that_is_missing_is_named(monkeypatch):
 def test_a_store_is_read_by_forked_workers_while_the_parent_reads(s3, codec, x):
     store, expected = taskcodec.open(write(s3.url("x.tcz"), codec, x)), codec.encode(x)
     assert np.array_equal(store.symbols[:], expected)
-
-    def fail_unless_equal():
-        vars(store).pop("_symbols", None)  # so that chunks are read again
-        assert np.array_equal(store.symbols[:], expected)
-
-    workers = [multiprocessing.get_context("fork").Process(target=fail_unless_equal) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    fail_unless_equal()
-    for worker in workers:
-        worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0, 0]
+    read_by_forks(store, expected)
 
 
 def test_a_name_of_this_machine_may_be_a_url(tmp_path, codec, x):
