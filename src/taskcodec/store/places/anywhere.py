@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from taskcodec.store.places.clients import Entry, Found, Read, Session
-from taskcodec.store.places.faults import Changed, patiently
+from taskcodec.store.places.clients import Entry, Found, Read, Session, compare_and_write
+from taskcodec.store.places.faults import patiently
 
 
 class FsspecClient:
@@ -44,13 +44,7 @@ class FsspecClient:
         return _tag(data)
 
     def write_if(self, path: str, data: bytes, tag: str | None) -> str:
-        try:
-            found = self.read(path).tag
-        except FileNotFoundError:
-            found = None
-        if found not in (tag, _tag(data)):
-            raise Changed(path)
-        return self.write(path, data)
+        return compare_and_write(self, path, data, tag)
 
     def listed(self, path: str) -> Iterator[Entry]:
         def find(filesystem: Any) -> Any:

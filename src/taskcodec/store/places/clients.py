@@ -12,6 +12,7 @@ import fsspec
 from fsspec.utils import get_protocol
 
 from taskcodec.errors import SourceError, UsageError
+from taskcodec.store.places.faults import Changed
 
 Found = TypeVar("Found")
 S3 = ("s3", "s3a")
@@ -81,6 +82,22 @@ class Client(Protocol):
 
     def copy(self, source: str, target: str) -> None:
         """Copy a file, on the side of the service where it can."""
+
+
+def read_or_none(client: Client, path: str) -> Read | None:
+    """All of a file; None where there is none."""
+    try:
+        return client.read(path)
+    except FileNotFoundError:
+        return None
+
+
+def compare_and_write(client: Client, path: str, data: bytes, tag: str | None) -> str:
+    """`write_if` of a service that knows of no conditions: what lies there is looked at just before."""
+    found = read_or_none(client, path)
+    if (None if found is None else found.tag) != tag and (found is None or found.data != data):
+        raise Changed(path)
+    return client.write(path, data)
 
 
 class Session:

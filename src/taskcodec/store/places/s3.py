@@ -6,7 +6,7 @@ from typing import Any
 
 from fsspec.asyn import sync
 
-from taskcodec.store.places.clients import Entry, Found, Read, Session
+from taskcodec.store.places.clients import Entry, Found, Read, Session, compare_and_write, read_or_none
 from taskcodec.store.places.faults import Changed, Torn, lacks_conditions, patiently, status_of, was_other
 
 _LARGEST_PUT = 2**26
@@ -64,32 +64,20 @@ class S3Client:
             return await filesystem._call_s3("put_object", **_named(filesystem, path), Body=data, **condition)
 
         if not self.conditional:
-            return self._compare_and_write(path, data, tag)
+            return compare_and_write(self, path, data, tag)
         try:
             return str(self._ask(put)["ETag"])
         except Exception as error:
             if lacks_conditions(error):
                 self.conditional = False
-                return self._compare_and_write(path, data, tag)
+                return compare_and_write(self, path, data, tag)
             gone = tag is not None and isinstance(error, FileNotFoundError)
             if not was_other(error) and not gone:
                 raise
-            found = self._read_or_none(path)
+            found = read_or_none(self, path)
             if found is None or found.data != data:
                 raise Changed(path) from error
             return found.tag
-
-    def _compare_and_write(self, path: str, data: bytes, tag: str | None) -> str:
-        found = self._read_or_none(path)
-        if (None if found is None else found.tag) != tag and (found is None or found.data != data):
-            raise Changed(path)
-        return self.write(path, data)
-
-    def _read_or_none(self, path: str) -> Read | None:
-        try:
-            return self.read(path)
-        except FileNotFoundError:
-            return None
 
     def listed(self, path: str) -> Iterator[Entry]:
         page: dict[str, Any] = {}
