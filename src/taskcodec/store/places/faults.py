@@ -71,9 +71,7 @@ def read_fault(url: str, error: Exception) -> TaskcodecError:
     if isinstance(error, TaskcodecError):
         return error
     if _is_refused(error):
-        return NetworkError(
-            f"{url}: cannot be read: the credentials are missing or refused ({told(error)}); {_CREDENTIALS}"
-        )
+        return NetworkError(f"{url}: cannot be read: {_REFUSED} ({told(error)}); {_CREDENTIALS}")
     if passes(error):
         return NetworkError(
             f"{url}: cannot be read: {told(error)}, tried up to {ATTEMPTS} times; look at the network and the service, "
@@ -91,9 +89,7 @@ def write_fault(url: str, error: Exception) -> TaskcodecError:
     kept = "what was written before is kept: "
     if _is_refused(error):
         advice = f"{kept}{_CREDENTIALS}, then run the same command again"
-        return StorageError(
-            f"{url}: cannot be written: the credentials are missing or refused ({told(error)}); {advice}"
-        )
+        return StorageError(f"{url}: cannot be written: {_REFUSED} ({told(error)}); {advice}")
     if isinstance(error, FileNotFoundError):
         return StorageError(f"{url}: cannot be written ({told(error)}); make the bucket first, or mend its name")
     tries = f", tried up to {ATTEMPTS} times" if passes(error) else ""
@@ -134,11 +130,9 @@ def _is_refused(error: BaseException) -> bool:
     return any(_code(each) in _REFUSED_CODES or not _REFUSED_KINDS.isdisjoint(_kinds(each)) for each in _chain(error))
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
-        if error.__cause__ is None:
-            return
         error = error.__cause__
 
 
