@@ -7,7 +7,7 @@ segment: the manifest stays short, however often it is written. What a segment h
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -77,7 +77,9 @@ class Tail:
         if not self._stretches and not self.segments:
             return -1
         if self._stretches:
-            table = self._table(self._stretches[-1])
+            last = self._stretches[-1]
+            table = self._table(last)
+            self._stretches[-1] = replace(last, table=table)  # `pop` is mostly what comes next
         else:
             table = self._catalogue.of_segment(len(self.segments) - 1, ["source_index", "status"])
         return int(pc.max(table["source_index"]).as_py())
