@@ -22,7 +22,7 @@ class WithLayers:
 
     _blobs: Blobs
     manifest: Manifest
-    samples: Any
+    tables: Any
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -53,7 +53,8 @@ class WithLayers:
 
         if self.source_samples == self.manifest.samples:
             return np.arange(self.manifest.samples)
-        return np.asarray(self.samples["source_index"].to_numpy(), np.int64)
+        found = [own.to_numpy() for (own,) in self.tables("source_index")]
+        return np.concatenate([np.empty(0, np.int64), *found])
 
     def _names_beside(self, sizes: dict[str, int]) -> list[str]:
         return names_beside(sizes, [layer.name for layer in self.manifest.layers])
