@@ -34,6 +34,7 @@ from taskcodec.store.format.manifest import (
     CODEC_KEY,
     Manifest,
     checked_bytes,
+    checked_codes,
     digest,
     read_manifest,
 )
@@ -41,7 +42,7 @@ from taskcodec.store.format.records import SCHEMA, coded
 from taskcodec.store.info import StoreInfo, measure
 from taskcodec.store.rows import Rows
 from taskcodec.store.symbols import Symbols, ahead
-from taskcodec.store.verify import check_array, faults_of
+from taskcodec.store.verify import faults_of
 from taskcodec.store.views.decoded import KEPT_BYTES
 from taskcodec.store.views.labels import numbers_of_labels
 from taskcodec.store.views.parquet import write_parquet
@@ -296,7 +297,7 @@ class Store(WithLayers):
     def _steps(self) -> Iterator[Callable[[], object]]:
         """All that there is to read, each where it may fail alone."""
         for layer in self.manifest.layers:
-            yield partial(self._told, partial(check_array, self._blobs, self.manifest), layer)
+            yield partial(self._told, partial(checked_codes, self._blobs, self.manifest), layer)
         yield lambda: self.codec
         yield lambda: self.certificate
         for number in range(len(self.manifest.segments)):

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from taskcodec.errors import CorruptFileError, TaskcodecError
+from taskcodec.errors import TaskcodecError
 from taskcodec.store.backend import Blobs
 from taskcodec.store.file_layers.layout import orphans
-from taskcodec.store.format.manifest import Manifest, StoredLayer, sha256, shapeless
+from taskcodec.store.format.manifest import Manifest
 
 
 def faults_of(blobs: Blobs, manifest: Manifest, steps: Iterable[Callable[[], object]]) -> Iterator[str]:
@@ -23,13 +23,3 @@ def faults_of(blobs: Blobs, manifest: Manifest, steps: Iterable[Callable[[], obj
     elif not told:
         for key in orphans(blobs.sizes(), manifest):
             yield f"{blobs.name}/{key}: belongs to no sample (left by another writer, or put there): delete it"
-
-
-def check_array(blobs: Blobs, manifest: Manifest, layer: StoredLayer) -> None:
-    """Raise CorruptFileError where the metadata of a layer's array is missing or damaged."""
-    place = f"{blobs.name}/{manifest.codes_key(layer)}"
-    data = blobs.get(manifest.codes_key(layer))
-    if data is None:
-        raise CorruptFileError(f"{place}: missing")
-    if sha256(shapeless(data, place)) != layer.codes_sha256:
-        raise CorruptFileError(f"{place}: damaged (its SHA-256 is not the manifest's)")

@@ -4,15 +4,13 @@ from collections import OrderedDict
 from itertools import accumulate
 from threading import Lock
 
-import google_crc32c
-
 from taskcodec.coding.varint import MAX_VARINT_BYTES, read_varints
 from taskcodec.errors import CorruptFileError
 from taskcodec.store.backend import Blobs
 from taskcodec.store.file_layers.layout import BesideLayer, unseal
+from taskcodec.store.format.layer_chunks import get_block
 from taskcodec.store.format.packets import split_items
 
-_CRC_BYTES = 4
 _LENGTH_BYTES = 5
 """Of an item's length, at most: 2**35 bytes."""
 _HEADS = 4096
@@ -51,17 +49,11 @@ class Items:
     def chunk(self, number: int) -> list[bytes]:
         """The items of a chunk as they lie there, all of those that the layer has; checked as a whole."""
         key, rows = self.layer.chunk_key(number), self.layer.items_of(number)
-        place = f"{self._blobs.name}/{key}"
-        data = self._blobs.get(key)
-        if data is None:
-            raise CorruptFileError(f"{place}: missing")
-        body, crc = data[:-_CRC_BYTES], data[-_CRC_BYTES:]
-        if int(google_crc32c.value(body)).to_bytes(_CRC_BYTES, "little") != crc:
-            raise CorruptFileError(f"{place}: damaged (its CRC-32C does not match)")
+        block = get_block(self._blobs, key)
         try:
-            items = split_items(body, self.layer.chunk_rows)
+            items = split_items(block, self.layer.chunk_rows)
         except CorruptFileError as error:
-            raise CorruptFileError(f"{place}: {error}") from error
+            raise CorruptFileError(f"{self._blobs.name}/{key}: {error}") from error
         return [*items, *[b""] * rows][: max(rows, 0)]
 
     def contents(self, number: int) -> list[bytes]:

@@ -7,15 +7,12 @@ without items.
 
 from collections.abc import Sequence
 
-import google_crc32c
-
 from taskcodec.errors import CorruptFileError
 from taskcodec.store.backend import Blobs
 from taskcodec.store.file_layers.layout import FOLDER, PARTIAL, BesideLayer, grown, seal, write_layer
 from taskcodec.store.file_layers.reader import Items
+from taskcodec.store.format.layer_chunks import put_block
 from taskcodec.store.format.packets import join_items
-
-_CRC_BYTES = 4
 
 
 class ItemWriter:
@@ -59,9 +56,8 @@ class ItemWriter:
         write_layer(self._blobs, grown(self.layer, self.next_index))
 
     def _put(self) -> None:
-        data = join_items(self._items)
-        crc = int(google_crc32c.value(data)).to_bytes(_CRC_BYTES, "little")
-        self._blobs.put(self.layer.chunk_key(self.layer.items // self.layer.chunk_rows), data + crc)
+        key = self.layer.chunk_key(self.layer.items // self.layer.chunk_rows)
+        put_block(self._blobs, key, join_items(self._items))
 
 
 def remove_remains(blobs: Blobs) -> None:
@@ -75,6 +71,5 @@ def remove_remains(blobs: Blobs) -> None:
 
 def remove_layer(blobs: Blobs, name: str) -> None:
     """Remove a layer that lies beside those of the codec; its metadata first: readers then see none."""
-    own = f"{FOLDER}/{name}/"
-    for key in sorted((key for key in blobs.sizes() if key.startswith(own)), key=lambda key: "/c/" in key):
+    for key in sorted(blobs.sizes(f"{FOLDER}/{name}"), key=lambda key: "/c/" in key):
         blobs.delete(key)

@@ -11,11 +11,11 @@ from zarr.errors import UnstableSpecificationWarning
 from zarr.storage import MemoryStore
 
 from taskcodec.coding import SymbolModel
-from taskcodec.errors import CorruptFileError, MismatchError
+from taskcodec.errors import MismatchError
 from taskcodec.layer import Layer
 from taskcodec.store.backend import Blobs
 from taskcodec.store.format.layer_chunks import CodedLayer
-from taskcodec.store.format.manifest import PACKETS, ROWS, Manifest, sha256, shapeless
+from taskcodec.store.format.manifest import PACKETS, ROWS, Manifest, checked_codes
 from taskcodec.store.format.packets import PacketCodec
 from taskcodec.store.format.zarr_codec import AnsCodec
 from taskcodec.store.places.zarr_object import ZarrBlobs
@@ -34,10 +34,7 @@ def coded_layer(blobs: Blobs, manifest: Manifest, layer: Layer) -> CodedLayer:
     stored = next((found for found in manifest.layers if found.name == layer.name), None)
     if stored is None:
         raise MismatchError(f"{blobs.name}: its layers are not those of its codec")
-    key = manifest.codes_key(stored)
-    codes = blobs.get(key)
-    if codes is None or sha256(shapeless(codes, key)) != stored.codes_sha256:
-        raise CorruptFileError(f"{blobs.name}/{key}: missing or damaged")
+    codes = checked_codes(blobs, manifest, stored)
     if stored.layout == PACKETS:
         return CodedLayer(stored, layer.model)
     return CodedLayer(stored, AnsCodec.from_dict(json.loads(codes)["codecs"][0]).tables)

@@ -31,6 +31,21 @@ class CodedLayer:
     model: SymbolModel
 
 
+def put_block(blobs: Blobs, key: str, block: bytes) -> None:
+    """Put the bytes of a chunk, with their CRC-32C behind them."""
+    blobs.put(key, block + google_crc32c.value(block).to_bytes(4, "little"))
+
+
+def get_block(blobs: Blobs, key: str) -> bytes:
+    """Invert `put_block`. Raises CorruptFileError where the chunk is missing or damaged."""
+    place, data = f"{blobs.name}/{key}", blobs.get(key)
+    if data is None:
+        raise CorruptFileError(f"{place}: missing")
+    if len(data) < 4 or google_crc32c.value(data[:-4]).to_bytes(4, "little") != data[-4:]:
+        raise CorruptFileError(f"{place}: damaged (CRC-32C does not match its {len(data)} bytes)")
+    return data[:-4]
+
+
 def write_chunk(blobs: Blobs, key: str, layer: CodedLayer, symbols: npt.NDArray[np.int32], given: Given) -> int:
     """Put a chunk of (rows, c) symbols of a layer; their CRC-32C, for the manifest."""
     from taskcodec.store.format.packets import encode_packets
@@ -38,7 +53,7 @@ def write_chunk(blobs: Blobs, key: str, layer: CodedLayer, symbols: npt.NDArray[
 
     packets = layer.stored.layout == PACKETS
     block = encode_packets(symbols, layer.model, given) if packets else encode_rows(symbols, layer.model)
-    blobs.put(key, block + google_crc32c.value(block).to_bytes(4, "little"))
+    put_block(blobs, key, block)
     return symbols_crc32c(symbols)
 
 
@@ -53,16 +68,12 @@ def read_chunk(
     from taskcodec.store.format.zarr_codec import decode_rows
 
     key, stored, rows = manifest.chunk_key(layer.stored, index), layer.stored, counted.rows
-    place, data = f"{blobs.name}/{key}", blobs.get(key)
-    if data is None:
-        raise CorruptFileError(f"{place}: missing")
-    if len(data) < 4 or google_crc32c.value(data[:-4]).to_bytes(4, "little") != data[-4:]:
-        raise CorruptFileError(f"{place}: damaged (CRC-32C does not match its {len(data)} bytes)")
+    place, block = f"{blobs.name}/{key}", get_block(blobs, key)
     try:
         if stored.layout == PACKETS:
-            found = decode_packets(data[:-4], layer.model, manifest.chunk_rows, given)[:rows]
+            found = decode_packets(block, layer.model, manifest.chunk_rows, given)[:rows]
         else:
-            found = decode_rows(data[:-4], layer.model, manifest.chunk_rows)[:rows]
+            found = decode_rows(block, layer.model, manifest.chunk_rows)[:rows]
     except CorruptFileError as error:
         raise CorruptFileError(f"{place}: {error}") from error
     if len(found) < rows:

@@ -295,6 +295,17 @@ def shapeless(codes: bytes, place: str) -> bytes:
     return canonical(content)
 
 
+def checked_codes(blobs: Blobs, manifest: Manifest, layer: StoredLayer) -> bytes:
+    """The metadata of a layer's array. Raises CorruptFileError where it is missing or damaged."""
+    place = f"{blobs.name}/{manifest.codes_key(layer)}"
+    data = blobs.get(manifest.codes_key(layer))
+    if data is None:
+        raise CorruptFileError(f"{place}: missing")
+    if sha256(shapeless(data, place)) != layer.codes_sha256:
+        raise CorruptFileError(f"{place}: damaged (its SHA-256 is not the manifest's)")
+    return data
+
+
 def canonical(content: Any) -> bytes:
     """JSON with sorted keys and no white space."""
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
