@@ -7,7 +7,7 @@ is a request, chunks wait for a commit, but not for long. The complete store is 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from numbers import Integral
@@ -68,6 +68,8 @@ class StoreWriter:
         self._blobs, self._codec, self.manifest, self._locks = blobs, codec, manifest, locks
         self._layers = [coded_layer(blobs, manifest, layer) for layer in codec.layers]
         self._tail, self._waiting, self._committed = Tail(blobs, manifest), 0, time.monotonic()
+        self.before_commit: Callable[[], None] = lambda: None
+        """Puts what has to be there before the records are that come next."""
         self.commit_seconds = 0.0 if isinstance(blobs, FolderBlobs) else COMMIT_SECONDS
         self._rows: list[npt.NDArray[np.int32]] = []
         self._records: list[SampleRecord] = []
@@ -151,6 +153,11 @@ class StoreWriter:
             self._commit_when_due()
 
     @property
+    def blobs(self) -> Blobs:
+        """The store's place, as this writer holds it."""
+        return self._blobs
+
+    @property
     def chunks(self) -> ChunkWriter:
         """Puts chunks for this writer, also in other processes; `append_written` commits them."""
         layout = replace(self.manifest, segments=(), parts=(), source={})
@@ -224,6 +231,7 @@ class StoreWriter:
 
     def _commit(self, state: str) -> None:
         complete, self._waiting = state == "complete", 0  # what fails in between is not tried again, by `close`
+        self.before_commit()
         superseded = self._tail.commit(seal=complete and self.manifest.chunks > 1)
         segments = tuple(self._tail.segments)
         self.manifest = replace(self.manifest, segments=segments, parts=self._tail.parts, state=state)

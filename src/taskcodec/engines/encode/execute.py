@@ -166,7 +166,7 @@ def _written(
     kept = _kept_fit(decision)
     if found is not None and decision.action == "nothing":
         kept.discard()
-        added = _add_layers(plan_going_on(found, options.wanted, None), decision, progress)
+        added = _add_layers(plan_going_on(found, open_blobs(place), options.wanted, None), decision, progress)
         done = f"added to it: {', '.join(added)}" if added else "nothing was done"
         notes.append(f"{source.name}: in {place} already; {done}")
         return Store(place) if added else found
@@ -183,22 +183,22 @@ def _written(
         if decision.stale:
             remove_store(place)
         writer = StoreWriter.create(place, codec, chunk_rows=options.chunk_rows, source=decision.record)
-        names_of_codec = [layer.name for layer in codec.layers]
-        planned = plan_new(place, names_of_codec, source, options.wanted, in_step=layers is not None)
     else:
         codec, writer = found.codec, StoreWriter.open(place, source=decision.record)
     if note := left_out(source):
         notes.append(note)
     tally = Tally(codec, names, max(writer.resume_point + 1, first), watch, layers)
     with writer:
-        if found is not None:
-            planned = plan_going_on(found, options.wanted, None if layers is None else tally.next_index)
+        if found is None:
+            own = [layer.name for layer in codec.layers]
+            planned = plan_new(writer.blobs, own, source, options.wanted, in_step=layers is not None)
+        else:
+            next_index = None if layers is None else tally.next_index
+            planned = plan_going_on(found, writer.blobs, options.wanted, next_index)
         if layers is not None:
-            rows = 0 if found is None else len(found)
-            layers.start(planned.in_step, first, rows, writer.manifest.chunk_rows)
+            layers.start(planned.in_step, first)
+            writer.before_commit = layers.commit
         engine.write(batches, writer, tally, progress)
-        if layers is not None:
-            layers.commit()
         finished = writer.finish()
         kept.discard()
         if finished.samples == 0:

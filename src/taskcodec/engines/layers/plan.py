@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from taskcodec.data.sources import ImageSource, Source
+from taskcodec.engines.layers.make import maker_of
 from taskcodec.engines.layers.run import layers_there, new_writer
 from taskcodec.engines.layers.wanted import Wanted, layer_of
 from taskcodec.errors import UsageError
-from taskcodec.store.backend import open_blobs
+from taskcodec.store.backend import Blobs, open_blobs
 from taskcodec.store.file_layers.layout import FOLDER, names_beside
 from taskcodec.store.file_layers.writer import ItemWriter, remove_layer
 
@@ -47,8 +48,10 @@ def check_layers(
         names = ", ".join(each.name for each in wanted)
         raise UsageError(f"--layers {names}: {source.name} holds vectors; pictures and originals are kept of images")
     if found is None:
+        for each in wanted:
+            maker_of(each, keep_truncated=True)
         return
-    there = _there(found)
+    there = _there(found, open_blobs(found.place))
     lacking = _missing(there, wanted, found)
     others = whole and "appended" in found.manifest.source  # which of them this source is, is not looked up
     start = found.source_samples if others else first_index
@@ -60,11 +63,12 @@ def check_layers(
         )
 
 
-def plan_new(place: Any, codec_layers: list[str], source: Source, wanted: Sequence[Wanted], in_step: bool) -> LayerPlan:
+def plan_new(
+    blobs: Blobs, codec_layers: list[str], source: Source, wanted: Sequence[Wanted], in_step: bool
+) -> LayerPlan:
     """Of a store that was just created; what a run that was stopped at once left of layers is removed."""
     if not isinstance(source, ImageSource):
         return LayerPlan({}, ())
-    blobs = open_blobs(place)
     for name in names_beside(blobs.sizes(FOLDER), codec_layers):
         remove_layer(blobs, name)
     if not in_step:
@@ -72,20 +76,20 @@ def plan_new(place: Any, codec_layers: list[str], source: Source, wanted: Sequen
     return LayerPlan({each: new_writer(blobs, each, source) for each in wanted}, ())
 
 
-def plan_going_on(found: Store, wanted: Sequence[Wanted], next_index: int | None) -> LayerPlan:
+def plan_going_on(found: Store, blobs: Blobs, wanted: Sequence[Wanted], next_index: int | None) -> LayerPlan:
     """Of a store that goes on with the sample `next_index`, in step; None where all layers are added later.
 
     Layers that are there go on with it; where they stopped earlier, or are not there, they are added later.
     """
-    blobs, there = open_blobs(found.place), _there(found)
+    there = _there(found, blobs)
     steps = [layer for layer in there if next_index is not None and layer.items >= next_index]
     later = [layer_of(layer) for layer in there if layer not in steps]
     in_step = {layer_of(layer): ItemWriter(blobs, layer, next_index) for layer in steps}
     return LayerPlan(in_step, (*later, *_missing(there, wanted, found)))
 
 
-def _there(found: Store) -> list[Any]:
-    return layers_there(open_blobs(found.place), [layer.name for layer in found.manifest.layers])
+def _there(found: Store, blobs: Blobs) -> list[Any]:
+    return layers_there(blobs, [layer.name for layer in found.manifest.layers])
 
 
 def _missing(there: Sequence[Any], wanted: Sequence[Wanted], found: Store) -> list[Wanted]:

@@ -19,7 +19,7 @@ from taskcodec.engines.layers.make import Maker, made, maker_of, read_whole
 from taskcodec.engines.layers.wanted import Wanted
 from taskcodec.store.file_layers.layout import FOLDER, MAX_CHUNK_ROWS, BesideLayer, names_beside, read_layer
 from taskcodec.store.file_layers.writer import ItemWriter
-from taskcodec.store.format.records import OK, SampleRecord
+from taskcodec.store.format.records import SampleRecord
 
 if TYPE_CHECKING:
     from taskcodec.data.items import ImageSource, Item
@@ -54,20 +54,17 @@ class LayersInStep:
         self._makers: list[Maker] = []
         self._made: dict[int, list[bytes]] = {}
         self._lock = Lock()
-        self._first, self._rows, self._chunk_rows = 0, 0, 1
+        self._first = 0
 
-    def start(self, writers: dict[Wanted, ItemWriter], first_index: int, rows: int, chunk_rows: int) -> None:
+    def start(self, writers: dict[Wanted, ItemWriter], first_index: int) -> None:
         """Write from here on.
 
         Args:
             writers: by what they write.
             first_index: `source_index` of the source's first sample.
-            rows: samples that the store has already.
-            chunk_rows: of the store, which commits a chunk at a time.
         """
         self._makers = [maker_of(wanted, self._source.keeps_truncated) for wanted in writers]
-        self._first, self._rows, self._chunk_rows = first_index, rows % chunk_rows, chunk_rows
-        self._writers = writers
+        self._first, self._writers = first_index, writers
 
     def take(self, records: Sequence[SampleRecord]) -> None:
         """Add the layers of the next records."""
@@ -75,10 +72,6 @@ class LayersInStep:
             return
         for record in records:
             self._put(record)
-        self._rows += sum(record.status == OK for record in records)
-        if self._rows >= self._chunk_rows:  # now the store will commit its own chunk
-            self._rows %= self._chunk_rows
-            self.commit()
 
     def commit(self) -> None:
         """Have readers see what was added: to be called before its records are committed."""

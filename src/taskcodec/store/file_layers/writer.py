@@ -32,6 +32,7 @@ class ItemWriter:
         rest = kept % layer.chunk_rows
         if rest:
             self._items = Items(blobs, layer).chunk(kept // layer.chunk_rows)[:rest]
+        self._committed: int | None = None
         self.layer = grown(layer, kept - rest)
         """What lies in whole chunks."""
 
@@ -50,10 +51,13 @@ class ItemWriter:
                 self._items = []
 
     def commit(self) -> None:
-        """Put what is left of a chunk, and the metadata: readers see all items from here on."""
+        """Put what is left of a chunk, and the metadata, if anything is new: readers see all items from here on."""
+        if self._committed == self.next_index:
+            return
         if self._items:
             self._put()
         write_layer(self._blobs, grown(self.layer, self.next_index))
+        self._committed = self.next_index
 
     def _put(self) -> None:
         key = self.layer.chunk_key(self.layer.items // self.layer.chunk_rows)
