@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.store import OK, SampleRecord
+from taskcodec.store.backend import is_url
 
 Features = npt.NDArray[np.float32]
 _OF_THE_SOURCE = ("id", "source_index", "label")
@@ -35,7 +36,7 @@ class KeptFit:
     """
 
     def __init__(self, place: Any, of: dict[str, Any]) -> None:
-        local = isinstance(place, str) and "://" not in place
+        local = isinstance(place, str) and not is_url(place)
         self._folder = Path(place).parent / f".{Path(place).name}.fit" if local else None
         self._key = hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()[:16]
 

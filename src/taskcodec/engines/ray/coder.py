@@ -8,7 +8,7 @@ A block stays where it was made. The command reads its summary: records and coun
 
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -113,8 +113,7 @@ class Coder:
                     coded = code(records, own, job.codec, job.next_index)
                 symbols += [coded.symbols] * bool(len(coded.symbols))
                 features += [own] * bool(len(own))
-                short = Coded(coded.records, empty, coded.clipped, coded.stretched)
-                told.append(Told(batch.number, short, len(coded.symbols), len(own)))
+                told.append(Told(batch.number, replace(coded, symbols=empty), len(coded.symbols), len(own)))
         return _table(told, _joined(symbols, np.int32), _joined(features, np.float32))
 
 

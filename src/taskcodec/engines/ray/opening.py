@@ -2,11 +2,11 @@
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from taskcodec.codec import Codec
-from taskcodec.data.sources import FeatureSource, Source, open_source
+from taskcodec.data.sources import Source, open_source
 from taskcodec.engines.encode.decide import Decision
 from taskcodec.engines.encode.learned import through, through_unless_features
 from taskcodec.engines.encode.records import BackboneLike
@@ -56,13 +56,13 @@ def opening_of(given: Any, decision: Decision) -> Opening:
     """How a worker opens the source of a decision."""
     asked = decision.request
     options, found = asked.options, decision.found
-    added = options.append and asked.codec is None and found is not None and isinstance(asked.source, FeatureSource)
+    appended = found if options.append and asked.codec is None else None
     return Opening(
         given,
         options.truncated,
         options.labels,
         asked.codec if asked.codec is not None and asked.codec.g_a is not None else None,
-        found.codec.backbone if added and found is not None else None,
+        None if appended is None else appended.codec.backbone,
         asked.source.descriptor(),
         os.getcwd(),
     )
@@ -108,4 +108,4 @@ def looking_of(decision: Decision, device: str) -> Looking | None:
         return Looking(options.own_backbone, None, None, "", device)
     if decision.found is None and codec is not None and codec.networks is not None and codec.g_a is not None:
         return Looking(None, codec.backbone, codec.networks, options.analysis_name, device)
-    return Looking(None, replace(backbone.spec), None, "", device)
+    return Looking(None, backbone.spec, None, "", device)
