@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import xlogy
 
-from taskcodec.coding import encode_block
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.limits.of_features import RATES, LimitsPlan, split
+from taskcodec.evaluation.peers.own import FittedCodec
 from taskcodec.evaluation.predictors.families import Lesson, ridge
 from taskcodec.evaluation.predictors.linear import scale_features
 from taskcodec.fitting.closed_form.fit import EMPHASIS, fit
@@ -95,13 +95,10 @@ def limits_of_task(features: npt.ArrayLike, labels: Sequence[Any], plan: LimitsP
         crossed[half] = _posteriors(parts.fitted[~half], known[~half], len(names), [parts.fitted[half]])[0]
     rates = sorted(plan.bits) or list(RATES)
     codecs = [fit(parts.fitted, bits=rate, emphasis=0.0 if plan.least_error else EMPHASIS) for rate in rates]
-    symbols = [codec.encode_features(parts.held) for codec in codecs]
-    decoded = [codec.decode(coded) for codec, coded in zip(codecs, symbols, strict=True)]
-    raw, *others = _posteriors(parts.fitted, known, len(names), [parts.held, *decoded])
-    sizes = [len(encode_block(coded, codec.base.model)) for codec, coded in zip(codecs, symbols, strict=True)]
+    coded = [FittedCodec(codec).encode_decode(parts.held) for codec in codecs]
+    raw, *others = _posteriors(parts.fitted, known, len(names), [parts.held, *(decoded for decoded, _ in coded)])
     points = [
-        _point(rate, 8 * size / len(parts.held), raw, other, crossed)
-        for rate, size, other in zip(rates, sizes, others, strict=True)
+        _point(rate, bits, raw, other, crossed) for rate, (_, bits), other in zip(rates, coded, others, strict=True)
     ]
     mean = raw.mean(axis=0)
     return TaskLimits(

@@ -70,10 +70,10 @@ class PosteriorLaw:
 TINY = float(np.finfo(np.float64).tiny)
 
 
-def fit_bottleneck(posteriors: npt.ArrayLike, slope: float, seed: int = 0) -> PosteriorLaw:
+def fit_bottleneck(posteriors: npt.ArrayLike, slope: float) -> PosteriorLaw:
     """The law that points started on (n, c) posteriors come to. Raises UsageError on what are none."""
     x = _posteriors(posteriors)
-    start = x[np.random.default_rng(seed).permutation(len(x))[:POINTS]]
+    start = x[np.random.default_rng(0).permutation(len(x))[:POINTS]]
     start = np.concatenate([np.unique(start, axis=0), x.mean(axis=0, keepdims=True)])
     law = PosteriorLaw((1 - CERTAIN) * start + CERTAIN * x.mean(axis=0), np.full(len(start), 1 / len(start)))
     for _ in range(STEPS):
@@ -81,7 +81,7 @@ def fit_bottleneck(posteriors: npt.ArrayLike, slope: float, seed: int = 0) -> Po
     return law
 
 
-def log_loss_point(fit: npt.ArrayLike, others: npt.ArrayLike, slope: float, seed: int = 0) -> LogLossPoint:
+def log_loss_point(fit: npt.ArrayLike, others: npt.ArrayLike, slope: float) -> LogLossPoint:
     """The bound of a law fitted to posteriors (n, c) on others (m, c), at a slope in bits of rate for a bit of loss.
 
     At slopes of 1 and below nothing is worth sending; from there on more and more is.
@@ -92,7 +92,7 @@ def log_loss_point(fit: npt.ArrayLike, others: npt.ArrayLike, slope: float, seed
     x = _posteriors(others)
     if not 0 < slope < np.inf:
         raise UsageError(f"a slope is above 0, found {slope:g}")
-    law = fit_bottleneck(fit, slope, seed)
+    law = fit_bottleneck(fit, slope)
     if law.points.shape[1] != x.shape[1]:
         raise UsageError(f"posteriors of {law.points.shape[1]} classes were fitted, found {x.shape[1]}")
     found = upper_point(law.scores(x, slope), slope)

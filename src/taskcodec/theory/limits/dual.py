@@ -68,10 +68,6 @@ class Dual:
         narrow = -self.law.scores(x, self.slope).nats
         return np.asarray(np.logaddexp(math.log1p(-self.share) + narrow, math.log(self.share) + constant + broad))
 
-    def log_peak(self, x: Floats) -> float:
-        """log sup_y of the mean of exp(-lambda |x - y|^2) / u(x) over (k, d) samples, climbing from each of them."""
-        return _log_peak(x, -self.logs(x), self.slope)
-
 
 def fit_dual(x: Floats, law: Law, slope: float) -> Dual:
     """The u that bounds best on the samples (n, d) that the law was fitted to; so is the tangent's point."""
@@ -84,11 +80,12 @@ def fit_dual(x: Floats, law: Law, slope: float) -> Dual:
         duals += [Dual(law, slope, centre, precision, share) for share in SHARES]
 
     def value(dual: Dual) -> float:
-        peaks = [_log_peak(batch, -dual.logs(batch), slope, climb=0) for batch in few]
-        return -float(np.concatenate([dual.logs(batch) for batch in few]).mean()) - float(np.mean(peaks))
+        logs = [dual.logs(batch) for batch in few]
+        peaks = [_log_peak(batch, -each, slope, climb=0) for batch, each in zip(few, logs, strict=True)]
+        return -float(np.concatenate(logs).mean()) - float(np.mean(peaks))
 
     best = max(duals, key=value)
-    peaks = [best.log_peak(batch) for batch in batches]
+    peaks = [_log_peak(batch, -best.logs(batch), slope) for batch in batches]
     return replace(best, log_at=float(logsumexp(peaks)) - math.log(len(peaks)))
 
 
@@ -96,8 +93,9 @@ def lower_point(dual: Dual, x: Floats, distortion: float) -> LowerPoint:
     """The bound at a distortion, from (n, d) samples that fitted nothing, n at least BATCHES * LEAST_BATCH."""
     values = []
     for batch in _batches(x):
-        tangent = 1 - dual.log_at - math.exp(min(dual.log_peak(batch) - dual.log_at, 700.0))
-        values.append(-float(dual.logs(batch).mean()) + tangent)
+        logs = dual.logs(batch)
+        peak = _log_peak(batch, -logs, dual.slope)
+        values.append(-float(logs.mean()) + (1 - dual.log_at - math.exp(min(peak - dual.log_at, 700.0))))
     rate = float(np.mean(values)) - dual.slope * distortion
     return LowerPoint(max(rate, 0.0) * BITS, float(np.std(values, ddof=1)) / math.sqrt(len(values)) * BITS)
 

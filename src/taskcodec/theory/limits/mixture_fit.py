@@ -63,8 +63,9 @@ def frame_of(x: Floats) -> Frame:
     numbers = numbered(x)
     folds = min(FOLDS, int(numbers.max()) + 1)
     own_variances = ((x - centre) @ basis).var(axis=0)
-    variances = own_variances if n > SURE * d or folds == 1 else np.zeros(d)
+    variances = own_variances
     if n <= SURE * d and folds > 1:
+        variances = np.zeros(d)
         for fold in range(folds):
             own = numbers % folds == fold
             others = x[~own]
@@ -95,15 +96,15 @@ class MixtureOptions:
         components: K, at most.
         leading: r, coordinates among which components have axes of their own.
         prior: how many samples, for each of its r + 1 directions, the common covariance counts for in each of theirs.
-        far_prior: how many samples the common variances count for in each of its own along the other coordinates.
-    seed: of the start.
     """
 
     components: int
     leading: int
     prior: float = 0.1
-    far_prior: float = 300.0
-    seed: int = 0
+
+
+FAR_PRIOR = 300.0
+"""How many samples the common variances count for in each of a component's own, along the other coordinates."""
 
 
 def fit_mixture(x: Floats, frame: Frame, slope: float, options: MixtureOptions) -> GaussianMixture:
@@ -116,7 +117,7 @@ def fit_mixture(x: Floats, frame: Frame, slope: float, options: MixtureOptions) 
     if options.components == 1:
         return one_gaussian(frame, slope)
     z = frame.coordinates(x)
-    shares = _kmeans(z[:, : max(options.leading, 1)], options.components, options.seed)
+    shares = _kmeans(z[:, : max(options.leading, 1)], options.components)
     law, before = _maximised(z, shares, frame, slope, options), math.inf
     for _ in range(ITERATIONS):
         shares, nats = law.shares(z, slope)
@@ -151,7 +152,7 @@ def _maximised(z: Floats, shares: Floats, frame: Frame, slope: float, options: M
     scatter, spread = scatter * np.sqrt(np.outer(frame.gains[:r], frame.gains[:r])), spread * frame.gains[r:]
     common = np.tensordot(counts, scatter, 1) / counts.sum(), counts @ spread / counts.sum()
     prior = options.prior * (r + 1)
-    held, far = (counts / (counts + prior))[:, None], (counts / (counts + options.far_prior))[:, None]
+    held, far = (counts / (counts + prior))[:, None], (counts / (counts + FAR_PRIOR))[:, None]
     scales = _scales(np.concatenate([np.einsum("kii->ki", scatter), spread], axis=1), common, counts, s)
     spread = far * spread + (1 - far) * scales[:, None] * common[1]
     scatter = held[:, :, None] * scatter + ((1 - held) * scales[:, None])[:, :, None] * common[0]
@@ -197,9 +198,9 @@ def _scales(own: Floats, common: tuple[Floats, Floats], counts: Floats, s: float
     return np.asarray(np.clip((counts * ratio + 1) / (counts + 1), *SCALES))
 
 
-def _kmeans(z: Floats, count: int, seed: int) -> Floats:
+def _kmeans(z: Floats, count: int) -> Floats:
     """(n, K) shares, 0 or 1, of clusters that start far apart (Arthur and Vassilvitskii, "k-means++", 2007)."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     centres = z[rng.integers(len(z), size=1)]
     nearest = squared_distances(z, centres)[:, 0]
     while len(centres) < count and nearest.sum() > 0:

@@ -17,9 +17,9 @@ TAIL = 40
 """Over so many last steps the length of a step falls to nothing, so that the batches' noise is averaged."""
 
 
-def descend(x: Floats, slope: float, start: Floats, seed: int = 0) -> PointLaw:
+def descend(x: Floats, slope: float, start: Floats) -> PointLaw:
     """The law that (m, d) points come to, from (n, d) samples at a slope."""
-    rng, y, w = np.random.default_rng(seed), start.copy(), np.full(len(start), 1 / len(start))
+    rng, y, w = np.random.default_rng(0), start.copy(), np.full(len(start), 1 / len(start))
     size = min(BATCH, len(x))
     for step in range(STEPS):
         batch = x if size == len(x) else x[rng.choice(len(x), size, replace=False)]

@@ -61,10 +61,11 @@ class UpperBound:
     def law_for(self, distortion: float) -> tuple[Law, float]:
         """The best law found at about this distortion, above 0, and its slope."""
         slope = 0.5 / water_level(self.frame.variances, distortion)
-        candidate = self._best(slope)
-        for _ in range(ROUNDS):
+        candidate, learned = self._best(slope)
+        for turn in range(ROUNDS):
+            if turn:
+                learned = candidate(self._learned, self._learned_frame, slope)
             # On samples that did not fit the law: on its own the error is less.
-            learned = candidate(self._learned, self._learned_frame, slope)
             near = at_distortion(learned, self._chosen_on, distortion, slope)
             if near is None:
                 break
@@ -79,14 +80,13 @@ class UpperBound:
             yield one_gaussian(self.frame, slope), slope
             slope *= 4
 
-    def _best(self, slope: float) -> Candidate:
-        """The candidate that is best on samples held back from it."""
+    def _best(self, slope: float) -> tuple[Candidate, Law]:
+        """The candidate that is best on samples held back from it, and its law."""
 
-        def nats(candidate: Candidate) -> float:
-            law = candidate(self._learned, self._learned_frame, slope)
-            return float(law.scores(self._chosen_on, slope).nats.mean())
+        def nats(fitted: tuple[Candidate, Law]) -> float:
+            return float(fitted[1].scores(self._chosen_on, slope).nats.mean())
 
-        return min(self._candidates(), key=nats)
+        return min(((one, one(self._learned, self._learned_frame, slope)) for one in self._candidates()), key=nats)
 
     def _candidates(self) -> list[Candidate]:
         n, d = self._learned.shape
