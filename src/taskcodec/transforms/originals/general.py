@@ -23,3 +23,15 @@ def pack(data: bytes) -> bytes:
 def unpack(content: bytes) -> bytes:
     """Invert `pack`. Raises what LZMA raises on damaged bytes."""
     return lzma.decompress(content, lzma.FORMAT_RAW, filters=_FILTERS)
+
+
+def joined(beside: bytes, rest: bytes) -> bytes:
+    """length (4) of LZMA(beside), that, rest."""
+    small = pack(beside)
+    return len(small).to_bytes(4, "big") + small + rest
+
+
+def parted(content: bytes) -> tuple[bytes, bytes]:
+    """Invert `joined`."""
+    length = int.from_bytes(content[:4], "big")
+    return unpack(content[4 : 4 + length]), content[4 + length :]

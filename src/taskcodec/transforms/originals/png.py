@@ -66,15 +66,14 @@ def pack(data: bytes) -> bytes | None:
     beside = struct.pack(f">I{len(lengths)}II", len(lengths), *lengths, len(before)) + before + after
     how = bytes([deflate.level, deflate.memory, deflate.strategy, deflate.window])
     if (found := _pixels(data, rows)) is None:
-        return _joined(bytes([_ROWS]) + how + beside, general.pack(rows))
+        return general.joined(bytes([_ROWS]) + how + beside, general.pack(rows))
     pixels, filters = found
-    return _joined(bytes([_PIXELS]) + how + filters.tobytes() + beside, pixels_to_jxl(pixels))
+    return general.joined(bytes([_PIXELS]) + how + filters.tobytes() + beside, pixels_to_jxl(pixels))
 
 
 def unpack(content: bytes) -> bytes:
     """Invert `pack`."""
-    length = int.from_bytes(content[:4], "big")
-    beside, rest = general.unpack(content[4 : 4 + length]), content[4 + length :]
+    beside, rest = general.parted(content)
     kind, deflate, beside = beside[0], _Deflate(*beside[1:5]), beside[5:]
     if kind == _PIXELS:
         pixels = jxl_to_pixels(rest)
@@ -86,11 +85,6 @@ def unpack(content: bytes) -> bytes:
     *lengths, head = struct.unpack_from(f">{count}II", beside, 4)
     chunks = beside[8 + 4 * count :]
     return chunks[:head] + b"".join(_idat(deflate(rows), lengths)) + chunks[head:]
-
-
-def _joined(beside: bytes, rest: bytes) -> bytes:
-    small = general.pack(beside)
-    return len(small).to_bytes(4, "big") + small + rest
 
 
 def _split(data: bytes) -> tuple[bytes, list[int], bytes, bytes]:

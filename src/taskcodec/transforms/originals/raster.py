@@ -45,15 +45,14 @@ def pack(data: bytes) -> bytes | None:
     for code, layout in enumerate(_LAYOUTS):
         there = layout(pixels)
         if (at := data.find(there)) >= 0:
-            around = general.pack(at.to_bytes(4, "big") + data[:at] + data[at + len(there) :])
-            return bytes([code]) + len(around).to_bytes(4, "big") + around + pixels_to_jxl(pixels)
+            around = at.to_bytes(4, "big") + data[:at] + data[at + len(there) :]
+            return bytes([code]) + general.joined(around, pixels_to_jxl(pixels))
     return None
 
 
 def unpack(content: bytes) -> bytes:
     """Invert `pack`."""
-    length = int.from_bytes(content[1:5], "big")
-    around, codestream = general.unpack(content[5 : 5 + length]), content[5 + length :]
+    around, codestream = general.parted(content[1:])
     at = int.from_bytes(around[:4], "big")
     head, tail = around[4 : 4 + at], around[4 + at :]
     return head + _LAYOUTS[content[0]](jxl_to_pixels(codestream)) + tail

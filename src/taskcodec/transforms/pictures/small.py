@@ -12,7 +12,6 @@ from PIL import Image
 
 PIXELS_PER_BYTE = 22
 """Of a picture with more pixels, a smaller copy is nearer to it than one of lower quality."""
-SUFFIX = ".avif"
 LEAST_BYTES = 400
 """Below it AVIF's own headers leave no room for a picture."""
 _OPTIONS = {"speed": 8, "subsampling": "4:2:0", "max_threads": 1, "codec": "aom"}
