@@ -15,7 +15,7 @@ from tests import ROOT as REPOSITORY
 
 ROOT = Path(taskcodec.__file__).parent
 FLOORS = [
-    {"errors", "lazy"},
+    {"errors", "lazy", "words"},
     {"atomic", "coding", "names", "samples"},
     {"container"},
     {"transforms", "quantization", "entropy_models", "distortions"},

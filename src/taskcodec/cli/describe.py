@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taskcodec.cli.output import human_bytes, times_smaller
+from taskcodec.cli.output import times_smaller
+from taskcodec.words import human_bytes
 
 if TYPE_CHECKING:
     from taskcodec.codec import Codec

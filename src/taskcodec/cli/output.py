@@ -56,15 +56,6 @@ def printable(line: str) -> str:
     return "".join(repr(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cs") else c for c in line)
 
 
-def human_bytes(number: float) -> str:
-    """1234567 -> "1.2 MB"."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(number) < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} TB"
-
-
 def times_smaller(ratio: float) -> str:
     """Source over result -> "950x smaller", "2.4x smaller", "2.1x larger"; "" where there is nothing to compare."""
     if not ratio > 0:

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from taskcodec.cli.output import JsonOption, human_bytes, progress_bar, show
+from taskcodec.cli.output import JsonOption, progress_bar, show
+from taskcodec.words import human_bytes
 
 EXAMPLE = "Example: taskcodec demo"
 

@@ -6,11 +6,11 @@ import base64
 import shlex
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib import resources
 
 from taskcodec.evaluation.rates.curves import Row
 from taskcodec.evaluation.rates.matched import RATE_SLACK
 from taskcodec.evaluation.report.diagnosis import ClassChange, Extras, Thumbnail
+from taskcodec.evaluation.report.document import document
 from taskcodec.evaluation.report.panels import (
     CURVE_FAMILIES,
     HEADLINE_LOSS,
@@ -53,7 +53,6 @@ def page(
     extras: Extras,
 ) -> str:
     """The whole file."""
-    style = resources.files("taskcodec").joinpath("evaluation/report.css").read_text(encoding="utf-8")
     main = groups[0]
     sections = [
         f"<h1>{escape(title)}</h1>",
@@ -69,14 +68,7 @@ def page(
         _rows(rows),
         _provenance(command, versions),
     ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<link rel="icon" href="data:,">'  # or browsers ask for /favicon.ico
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style></head>\n<body><main>\n"
-        + "\n".join(section for section in sections if section)
-        + "\n</main></body></html>\n"
-    )
+    return document(title, sections)
 
 
 def _matches(group: Group) -> list[tuple[Panel, Match | None]]:

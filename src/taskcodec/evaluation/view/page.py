@@ -3,9 +3,10 @@
 import base64
 from collections.abc import Iterable
 from html import escape
-from importlib import resources
 
+from taskcodec.evaluation.report.document import document
 from taskcodec.evaluation.view.content import Neighbours, Shown, ViewContent
+from taskcodec.words import human_bytes
 
 LONGEST = 120
 """Characters of a name or a label that are shown."""
@@ -28,19 +29,10 @@ meter { width:100% }
 def page(content: ViewContent) -> str:
     """The whole file."""
     own = _STYLE + _pictures([*content.shown, *content.others.values()])
-    style = resources.files("taskcodec").joinpath("evaluation/report.css").read_text(encoding="utf-8") + own
     title = text(content.name)
     sections = [f"<h1>{title}</h1>", _counts(content), _gallery(content), _near(content), _labels(content)]
     sections.append(_failures(content))
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<link rel="icon" href="data:,">'  # or browsers ask for /favicon.ico
-        f"<title>{escape(content.name)}</title>\n<style>\n{style}</style></head>\n<body><main>\n"
-        + "\n".join(section for section in sections if section)
-        + "\n</main></body></html>\n"
-    )
+    return document(content.name, sections, own, _POLICY)
 
 
 def text(value: str) -> str:
@@ -62,9 +54,9 @@ def _counts(content: ViewContent) -> str:
     cards = [
         (f"{content.samples:,}", "samples"),
         (f"{content.failures:,}", "could not be coded"),
-        (_bytes(content.source_bytes), "of files, as they were"),
+        (human_bytes(content.source_bytes), "of files, as they were"),
     ]
-    cards += [(_bytes(size), f"of {text(name)}") for name, size in content.layers.items()]
+    cards += [(human_bytes(size), f"of {text(name)}") for name, size in content.layers.items()]
     return '<div class="cards">' + "".join(_card(*card) for card in cards) + "</div>"
 
 
@@ -131,11 +123,3 @@ def _failures(content: ViewContent) -> str:
     left = content.failures - len(content.failed)
     more = f"<p>... and {left:,} more.</p>" if left else ""
     return f'<h2>Not coded</h2><div class="scroll"><table>{rows}</table></div>{more}'
-
-
-def _bytes(number: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} TB"
