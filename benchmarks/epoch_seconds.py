@@ -16,12 +16,10 @@ import argparse
 import io
 import json
 import os
-import platform
 import sys
 import tarfile
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
@@ -32,6 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 import webdataset
+from stamp import stamp
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
@@ -249,9 +248,7 @@ def main():
         "batch": BATCH,
         "rounds": 1 if arguments.small else arguments.rounds,
         "cores": os.cpu_count(),
-        "command": sys.argv,
-        "versions": {name: version(name) for name in ("torch", "numpy", "pyarrow", "webdataset", "constriction")},
-        "python": platform.python_version(),
+        **stamp("torch", "numpy", "pyarrow", "webdataset", "constriction", seed=SEED),
     }
     if arguments.output:
         arguments.output.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from stamp import stamp
 
 from taskcodec.theory.limits.blahut_arimoto import exact_point
 from taskcodec.theory.limits.closed_forms import (
@@ -26,6 +27,7 @@ from taskcodec.theory.limits.dual import MOST_DIMENSIONS, fit_dual, lower_point
 from taskcodec.theory.limits.laws import BITS
 from taskcodec.theory.limits.upper import UpperBound
 
+SEED = 0
 PLANE = np.array([2.0, 1.3137 / 2])
 SPECTRUM = 1 / np.arange(1, 101)
 LEVEL = 0.0103776
@@ -67,7 +69,7 @@ def continuous(samples):
 
 def bounded(samples, held_out, draw, distortion, bits, slope):
     """The row of a source that samples are drawn of."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(SEED)
     x, others = draw(samples, rng), draw(held_out, rng)
     bound = UpperBound(x)
     started = time.perf_counter()
@@ -114,11 +116,12 @@ def main():
     parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--held-out", type=int, default=100_000)
     arguments = parser.parse_args()
-    known = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
+    known = json.loads(arguments.output.read_text())["rows"] if arguments.output.exists() else {}
+    made_by = stamp("numpy", "scipy", seed=SEED)
 
     def keep(name, row):
         known[name] = row
-        arguments.output.write_text(json.dumps(known, indent=1) + "\n")
+        arguments.output.write_text(json.dumps({**made_by, "rows": known}, indent=1) + "\n")
         print(name, json.dumps(row), flush=True)
 
     for name, samples, *source in continuous(arguments.samples):

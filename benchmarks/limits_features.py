@@ -13,16 +13,17 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from stamp import stamp
 
 from taskcodec.evaluation.limits.of_features import RATES, LimitsPlan, limits_of_features
 
-MOST = 2000
+MOST, SEED = 2000, 0
 WAYS = [(companded, least) for companded in (True, False) for least in (False, True)]
 
 
 def few(features):
     """At most MOST rows, in an order of their own."""
-    return features[np.random.default_rng(0).permutation(len(features))[:MOST]]
+    return features[np.random.default_rng(SEED).permutation(len(features))[:MOST]]
 
 
 def main():
@@ -31,7 +32,8 @@ def main():
     parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/results/limits_features.json"))
     parser.add_argument("--bits", type=float, nargs="+", default=list(RATES))
     arguments = parser.parse_args()
-    known = json.loads(arguments.output.read_text()) if arguments.output.exists() else []
+    known = json.loads(arguments.output.read_text())["rows"] if arguments.output.exists() else []
+    made_by = stamp("numpy", "scipy", "constriction", seed=SEED)
     for companded, least in WAYS:
         for file in arguments.features:
             x = few(np.load(file))
@@ -42,7 +44,7 @@ def main():
                 found = limits_of_features(file.stem, x, LimitsPlan((bits,), companded, least))
                 whole = {"samples": found.samples, "held_out": found.held_out, "variance": found.variance}
                 known += [{**key, **whole, **asdict(point)} for point in found.points]
-                arguments.output.write_text(json.dumps(known, indent=1) + "\n")
+                arguments.output.write_text(json.dumps({**made_by, "rows": known}, indent=1) + "\n")
                 print(json.dumps(known[-1]), flush=True)
 
 

@@ -8,15 +8,14 @@ from the operating system.
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from stamp import stamp
 
 DIMENSION, SEED, BLOCK = 512, 0, 10_000
 
@@ -67,10 +66,7 @@ def main():
     result = {
         "rows": rows,
         "dimension": DIMENSION,
-        "seed": SEED,
-        "command": sys.argv,
-        "versions": {name: version(name) for name in ("numpy", "constriction", "zarr", "pyarrow")},
-        "python": platform.python_version(),
+        **stamp("numpy", "constriction", "zarr", "pyarrow", seed=SEED),
     }
     if arguments.output:
         arguments.output.write_text(json.dumps(result, indent=1) + "\n")

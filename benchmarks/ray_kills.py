@@ -21,6 +21,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
+from benchmarks.stamp import stamp
 
 import taskcodec
 from taskcodec.store.backend import open_blobs
@@ -138,6 +139,7 @@ def main():
                     run = start(arguments) if target == "command" else run
             errors += finished(run, arguments)
         found = {
+            **stamp("numpy", "ray", "zarr", "constriction", seed=asked.seed),
             "source": asked.source,
             "s3": asked.s3,
             "workers": asked.workers,

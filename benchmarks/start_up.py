@@ -10,15 +10,14 @@ processor time when they start.
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
 import numpy as np
+from stamp import stamp
 
 import taskcodec
 from taskcodec.cli.main import VERBS
@@ -80,9 +79,7 @@ def main():
         "processor_seconds": rows,
         "store": {"samples": SAMPLES, "dimension": DIMENSION},
         "cores": os.cpu_count(),
-        "command": sys.argv,
-        "versions": {name: version(name) for name in ("numpy", "pyarrow", "typer", "zarr")},
-        "python": platform.python_version(),
+        **stamp("numpy", "pyarrow", "typer", "zarr", seed=SEED),
     }
     if arguments.output:
         arguments.output.write_text(json.dumps(result, indent=1) + "\n")

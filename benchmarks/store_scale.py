@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from stamp import stamp
 
 D, BLOCK, SEED = 64, 100_000, 0
 TOUCHED = "rows"
@@ -111,6 +112,7 @@ def of_count(count, folder):
 def extrapolated(rows, count=10**9):
     """Linear in the number of samples through the two longest where the longest takes twice as much, else as that."""
     (a, b), out = sorted(rows, key=lambda row: row["count"])[-2:], {"count": count}
+    out["from"] = [{key: row[key] for key in ("count", "command", "seed", "versions")} for row in (a, b)]
 
     def line(x, y):
         return y + (y - x) * (count - b["count"]) / (b["count"] - a["count"]) if y > 2 * x else y
@@ -139,7 +141,8 @@ def main():
     arguments.output.mkdir(parents=True, exist_ok=True)
     for count in arguments.counts:
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-            found = {**of_count(count, folder), "machine": platform.machine(), "python": platform.python_version()}
+            made_by = stamp("numpy", "pyarrow", "zarr", "constriction", seed=SEED)
+            found = {**of_count(count, folder), "machine": platform.machine(), **made_by}
         (arguments.output / f"{count}.json").write_text(json.dumps(found, indent=1) + "\n")
         print(json.dumps(found))
     rows = [json.loads(file.read_text()) for file in arguments.output.glob("[0-9]*.json")]
