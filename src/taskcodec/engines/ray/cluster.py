@@ -64,6 +64,8 @@ def joined(address: str | None, workers: int | None) -> Any:
     own: dict[str, Any] = {"address": address or os.environ.get("RAY_ADDRESS") or "local"}
     if own["address"] == "local":
         own |= {"num_cpus": max(os.cpu_count() or 1, workers or 1), "include_dashboard": False}
+        if sys.stderr.isatty():  # it takes a quarter of a minute, in which nothing else is to be seen
+            print("taskcodec: starting Ray on this machine ...", file=sys.stderr, flush=True)
     try:
         with _without_native_lines():
             ray.init(**own, log_to_driver=False, logging_level=logging.FATAL, configure_logging=True)
