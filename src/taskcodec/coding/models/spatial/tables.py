@@ -74,6 +74,8 @@ class SpatialTables(SymbolModel):
         doublings = sum(layer.grow == 2 for layer in self.hyper.layers)
         odd = [layer.grow != 1 for layer in self.side.layers] + [layer.stride != 1 for layer in self.hyper.layers]
         below = [] if self.below is None else [layer.grow * layer.stride != 1 for layer in self.below.layers]
+        if self.below is not None and not self.below.inputs:
+            raise CorruptFileError("spatial tables: a network of layers below that reads none")
         if halvings != doublings or halvings > MAX_HALVINGS or any(odd + below):
             raise CorruptFileError("spatial tables: networks that do not come back to the places of the latent")
         features = self.hyper.outputs + (0 if self.below is None else self.below.outputs)
@@ -120,7 +122,7 @@ class SpatialTables(SymbolModel):
         side = self._sizes(h, w)[-1]
         z = pop_runs(coder, self._own(np.empty((n, *side, self.side.outputs), np.int32)), self.bank)
         y = np.zeros((n, h * w, self.columns), np.int32)
-        for columns, places, table, added in self._passes(y.reshape(n, h, w, -1), z, given):
+        for columns, places, table, added in self._passes(y.reshape(n, h, w, self.columns), z, given):
             y[:, places, columns] = pop_runs(coder, table, self.bank) + added
         return np.ascontiguousarray(np.moveaxis(y.reshape(n, h, w, self.columns), 3, 1))
 
