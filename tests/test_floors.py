@@ -288,7 +288,7 @@ def test_a_verb_that_needs_an_extra_names_it(tmp_path, command):
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "a.jpg").write_bytes(b"no matter what")
     code, _, told = taskcodec_without_extras([command], tmp_path)
-    assert code == 1
+    assert code == 2
     assert told.count("\n") == 1
     assert "pip install 'taskcodec[images]'" in told
 
