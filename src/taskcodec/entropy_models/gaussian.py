@@ -49,15 +49,15 @@ class _Bounded(torch.autograd.Function):
         return gradient * passes, None, None
 
 
-def scale_index(log_scale: Tensor) -> Tensor:
-    """ln(sigma / SCALE_FLOOR) -> the nearest index, a whole number, with a straight-through gradient."""
-    index: Tensor = _Bounded.apply(log_scale * 2**INDEX_BITS, 0.0, MAX_LEVELS - 1.0)  # type: ignore[no-untyped-call]
+def scale_index(log_scale: Tensor, levels: int = MAX_LEVELS) -> Tensor:
+    """ln(sigma / SCALE_FLOOR) -> the nearest index below `levels`, with a straight-through gradient."""
+    index: Tensor = _Bounded.apply(log_scale * 2**INDEX_BITS, 0.0, levels - 1.0)  # type: ignore[no-untyped-call]
     return pass_through(torch.floor(index + 0.5), index)
 
 
-def fractional_mean(mean: Tensor) -> Tensor:
-    """A mean -> the nearest multiple of 2**-FRACTION_BITS, with a straight-through gradient."""
-    return pass_through(torch.floor(mean * 2**FRACTION_BITS + 0.5) * 2.0**-FRACTION_BITS, mean)
+def fractional_mean(mean: Tensor, fraction_bits: int = FRACTION_BITS) -> Tensor:
+    """A mean -> the nearest multiple of 2**-fraction_bits, with a straight-through gradient."""
+    return pass_through(torch.floor(mean * 2**fraction_bits + 0.5) * 2.0**-fraction_bits, mean)
 
 
 def gaussian_bits(y: Tensor, index: Tensor, mean: Tensor | float = 0.0) -> Tensor:

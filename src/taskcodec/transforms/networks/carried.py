@@ -128,13 +128,20 @@ class Networks:
         }
 
     @classmethod
-    def read(cls, manifest: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]], before: str = "") -> "Networks":
-        """Invert `manifest` and `tensors`, whose names begin with `before`.
+    def read(
+        cls,
+        manifest: Mapping[str, Any],
+        tensors: Mapping[str, npt.NDArray[Any]],
+        before: str = "",
+        pictures: bool = False,
+    ) -> "Networks":
+        """Invert `manifest` and `tensors`, whose names begin with `before`; of a codec of `pictures`, or of features.
 
         Raises KeyError, TypeError or CorruptFileError on anything else.
         """
         found: dict[str, Network] = {}
-        for role, names in (("g_a", ANALYSES), ("g_s", SYNTHESES)):
+        known = (PICTURE_ANALYSES, PICTURE_SYNTHESES) if pictures else (ANALYSES, SYNTHESES)
+        for role, names in zip(("g_a", "g_s"), known, strict=True):
             if role in manifest:
                 entry, prefix = manifest[role], f"{before}{role}/"
                 check_one_of(role, entry["name"], names, CorruptFileError)

@@ -1,0 +1,64 @@
+import constriction
+import numpy as np
+import pytest
+import torch
+
+from taskcodec.entropy_models.spatial import SpatialEntropy, SpatialOptions
+from taskcodec.errors import UsageError
+
+SMALL = SpatialOptions(side=3, hyper=6, groups=(2, 4), context=7, levels=40)
+
+
+def trained(options=SMALL, given=(), steps=60, size=(6, 7), seed=0):
+    """A model after a few steps on a source whose places and channels are alike."""
+    torch.manual_seed(seed)
+    model = SpatialEntropy(6, options, given)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    for step in range(steps):
+        loss = model(source(8, *size, seed=step), below(8, *size, given, seed=step)).bits.mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return model.eval()
+
+
+def source(n, h, w, seed):
+    generator = torch.Generator().manual_seed(seed + 1)
+    smooth = torch.nn.functional.interpolate(
+        3 * torch.randn((n, 1, 3, 3), generator=generator), (h, w), mode="bilinear"
+    )
+    gains = torch.tensor([1.0, -2.0, 0.5, 3.0, 0.1, 1.0])[:, None, None]
+    return smooth * gains + 0.4 * torch.randn((n, 6, h, w), generator=generator)
+
+
+def below(n, h, w, given, seed):
+    """The source itself, rounded more coarsely."""
+    return [torch.round(source(n, h, w, seed)[:, :channels] / 2) for channels in given]
+
+
+@pytest.mark.parametrize("given", [(), (2, 1)])
+@pytest.mark.parametrize("size", [(6, 7), (1, 1), (5, 2)])
+def test_what_is_coded_takes_what_training_lowers(given, size):
+    model = trained(given=given)
+    y, under = source(4, *size, seed=999), below(4, *size, given, seed=999)
+    with torch.no_grad():
+        found = model(y, under)
+    symbols = found.latent.numpy().astype(np.int32)
+    assert np.array_equal(symbols, torch.round(y).numpy())
+    tables, integers = model.freeze(), [part.numpy().astype(np.int32) for part in under]
+    assert tables.code_length(symbols, integers).sum() == pytest.approx(found.bits.sum().item(), rel=0.05)
+    coder = constriction.stream.stack.AnsCoder()
+    tables.push(coder, symbols, integers)
+    assert coder.num_valid_bits() == pytest.approx(tables.code_length(symbols, integers).sum(), rel=0.01, abs=64)
+    assert np.array_equal(tables.pop(coder, symbols.shape, integers), symbols)
+    assert coder.is_empty()
+
+
+def test_groups_are_those_asked_for_or_uneven():
+    assert SpatialOptions().sizes(192) == (16, 48, 128)
+    assert SpatialOptions().sizes(2) == (2,)
+    assert SpatialOptions(groups=(1, 5)).sizes(6) == (1, 5)
+    with pytest.raises(UsageError, match="groups of 1, 5 channels"):
+        SpatialEntropy(7, SpatialOptions(groups=(1, 5)))
+    with pytest.raises(UsageError, match="phases"):
+        SpatialOptions(phases=3)
