@@ -91,6 +91,7 @@ TORCH_ALLOWED = {
     "fitting/gradient/conditional.py",
     "fitting/gradient/learned_bottleneck.py",
     "fitting/gradient/processes.py",
+    "fitting/gradient/trainable.py",
     "fitting/gradient/training.py",
     "fitting/gradient/data.py",
     "quantization/noise.py",
