@@ -82,6 +82,7 @@ TORCH_ALLOWED = {
     "entropy_models/hyperprior.py",
     "entropy_models/integer_convolution.py",
     "entropy_models/integer_network.py",
+    "entropy_models/mirrored_gaussian.py",
     "entropy_models/model.py",
     "entropy_models/spatial.py",
     "fitting/gradient/checkpoints.py",

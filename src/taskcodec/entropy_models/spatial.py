@@ -18,16 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from taskcodec.coding import SpatialTables, join_tables
+from taskcodec.coding import TABLE_BITS, SpatialTables, join_tables
 from taskcodec.coding.models.spatial.group import SpatialGroup
 from taskcodec.entropy_models.factorized import FactorizedDensity
 from taskcodec.entropy_models.gaussian import (
     INDEX_BITS,
     MAX_LEVELS,
     SCALE_FLOOR,
-    fractional_mean,
-    gaussian_bank,
-    gaussian_bits,
     scale_index,
 )
 from taskcodec.entropy_models.integer_convolution import (
@@ -38,6 +35,7 @@ from taskcodec.entropy_models.integer_convolution import (
     inner,
 )
 from taskcodec.entropy_models.integer_network import CAP, INNER_BITS
+from taskcodec.entropy_models.mirrored_gaussian import middle_mean, mirrored_bank, table_bits
 from taskcodec.entropy_models.model import Rated
 from taskcodec.errors import UsageError
 from taskcodec.quantization.straight_through import round_through
@@ -54,7 +52,7 @@ class SpatialOptions:
         checkerboard: whether each group is coded in two passes.
         context: width of the networks that give a group's scales and means.
         levels: scales are below this index, at most 64.
-        phases: means are multiples of 1 / phases, a power of two, at most 16.
+        phases: tables of a scale, a power of two, at most 16; means are twice as fine.
     """
 
     side: int = 64
@@ -81,7 +79,7 @@ class SpatialOptions:
 
     @property
     def fraction_bits(self) -> int:
-        """Means are multiples of 2**-fraction_bits."""
+        """A scale has 2**fraction_bits tables."""
         return self.phases.bit_length() - 1
 
 
@@ -109,11 +107,11 @@ class _Group(nn.Module):
         for layer in self.rest:
             out = layer(inner(out))
         index = scale_index(out[:, : self.columns], self.options.levels)
-        return gaussian_bits(own, index, fractional_mean(out[:, self.columns :], self.options.fraction_bits))
+        return table_bits(own, index, middle_mean(out[:, self.columns :], 2 * self.options.phases))
 
     def export(self) -> SpatialGroup:
         """The same in integers."""
-        gains = [INDEX_BITS] * self.columns + [self.options.fraction_bits] * self.columns
+        gains = [INDEX_BITS] * self.columns + [self.options.fraction_bits + 1] * self.columns
         *middle, last = self.rest
         assert isinstance(last, RoundedConvolution)
         rest = [layer.export(INNER_BITS) for layer in middle if isinstance(layer, RoundedConvolution)]
@@ -122,7 +120,7 @@ class _Group(nn.Module):
             before=None if self.before is None else self.before.export(),
             mix=self.mix.export(INNER_BITS),
             context=None if self.context is None else self.context.export(INNER_BITS),
-            rest=(*rest, last.export(INNER_BITS, gains)),
+            rest=(*rest, last.export(INNER_BITS, gains, self.columns)),
             cap=CAP,
         )
 
@@ -162,7 +160,8 @@ class SpatialEntropy(nn.Module):
         """(n, c, h, w) latent, and (n, c_i, h, w) symbols of layers below -> the latent as decoded, and (n,) bits."""
         y_hat = round_through(y)
         z_hat = round_through(self.h_a(y_hat))
-        bits = self.density.rate_bits(z_hat.movedim(1, 3).flatten(0, 2)).reshape(len(y), -1).sum(dim=1)
+        likelihood = self.density.likelihood(z_hat.movedim(1, 3).flatten(0, 2))
+        bits = -torch.log2(likelihood + 2.0**-TABLE_BITS).reshape(len(y), -1).sum(dim=1)  # no count is below 1
         features = self.features(z_hat, given, y.shape[2:])
         start = 0
         for group in self.groups:
@@ -183,13 +182,13 @@ class SpatialEntropy(nn.Module):
         """The same in integers."""
         centre, none = torch.zeros(self.options.side), np.zeros((1, self.options.side), np.int32)
         own = copy.deepcopy(self.density).cpu().freeze(centre, none)
-        levels, fraction_bits = self.options.levels, self.options.fraction_bits
+        levels, phases = self.options.levels, self.options.phases
         return SpatialTables(
-            bank=join_tables([own, gaussian_bank(levels, fraction_bits)]),
+            bank=join_tables([own, mirrored_bank(levels, phases)]),
             side=self.h_a.export([0] * self.options.side),
             hyper=self.h_s.export(),
             groups=tuple(group.export() for group in self.groups if isinstance(group, _Group)),
             levels=levels,
-            fraction_bits=fraction_bits,
+            fraction_bits=self.options.fraction_bits,
             below=None if self.below is None else self.below.export(),
         )
