@@ -21,6 +21,7 @@ FLOORS = [
     {"transforms", "quantization", "entropy_models", "distortions"},
     {"layer"},
     {"symbol_choice"},
+    {"stack"},
     {"codec_parts"},
     {"codec"},
     {"store"},
@@ -49,6 +50,7 @@ OUTSIDE = {
     "samples": {"numpy"},
     "layer": {"numpy"},
     "symbol_choice": {"numpy"},
+    "stack": {"numpy"},
     "codec_parts": {"numpy"},
     "codec": {"numpy"},
 }
@@ -62,7 +64,7 @@ EXTRAS = {
 """What only extras bring: plain `pip install .` has none of it."""
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 TORCH_FREE = [
-    *("coding", "container", "store", "quantization", "entropy_models", "fitting", "symbol_choice"),
+    *("coding", "container", "store", "quantization", "entropy_models", "fitting", "symbol_choice", "stack"),
     *(
         "codec.py",
         "codec_parts.py",
