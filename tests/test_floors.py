@@ -86,6 +86,7 @@ TORCH_ALLOWED = {
     "entropy_models/integer_network.py",
     "entropy_models/mirrored_gaussian.py",
     "entropy_models/model.py",
+    "entropy_models/outside_means.py",
     "entropy_models/spatial.py",
     "fitting/gradient/checkpoints.py",
     "fitting/gradient/compressor.py",

@@ -1,3 +1,6 @@
+import copy
+from dataclasses import replace
+
 import constriction
 import numpy as np
 import pytest
@@ -67,3 +70,26 @@ def test_groups_are_those_asked_for_or_uneven():
         SpatialEntropy(7, SpatialOptions(groups=(1, 5)))
     with pytest.raises(UsageError, match="phases"):
         SpatialOptions(phases=3)
+
+
+def test_means_from_outside_shift_values_and_lose_no_stream():
+    """Another machine's floats: the symbols are the same, and what they stand for is nearly so."""
+    options = replace(SMALL, means="outside")
+    model, y = trained(options, (2,)), source(40, 6, 7, seed=999)
+    under = below(40, 6, 7, (2,), seed=999)
+    with torch.no_grad():
+        found = model(y, under)
+        symbols, y_hat = model.outside.quantize(y, under)
+        assert torch.equal(found.latent, y_hat)
+        assert (y - y_hat).abs().max() <= 0.5 + 1e-4
+        assert torch.equal(model.outside.restore(symbols, under), y_hat)
+        other = copy.deepcopy(model.outside).double().restore(symbols.double(), [part.double() for part in under])
+        np.testing.assert_allclose(other, y_hat, atol=1e-4)
+    tables, integers = model.freeze(), [part.numpy().astype(np.int32) for part in under]
+    assert not tables.groups[0].means
+    whole = symbols.numpy().astype(np.int32)
+    assert tables.code_length(whole, integers).sum() == pytest.approx(found.bits.sum().item(), rel=0.005)
+    coder = constriction.stream.stack.AnsCoder()
+    tables.push(coder, whole, integers)
+    assert np.array_equal(tables.pop(coder, whole.shape, integers), whole)
+    assert y_hat.std() > 3 * symbols.std()  # most is in the means
