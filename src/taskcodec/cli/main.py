@@ -88,7 +88,7 @@ def main() -> None:
     except MemoryError:
         code = _fail("out of memory", 1)
     except ImportError as error:
-        code = _fail(missing_package(error), 1)
+        code = _fail(missing_package(error), 2)
     except OSError as error:
         code = _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
     sys.exit(code if isinstance(code, int) else 0)
