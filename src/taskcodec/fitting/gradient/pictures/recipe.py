@@ -23,7 +23,8 @@ TASKS = ("mse", "ms_ssim", "classification", "segmentation", "depth", "detection
 """What a layer may be for; "none" keeps only what layers above make use of."""
 RECONSTRUCTIONS = ("mse", "ms_ssim")
 ENTROPY_SIZES = ("side", "hyper", "groups", "checkerboard", "context", "levels", "phases")
-"""Sizes of `taskcodec.entropy_models.spatial.SpatialOptions`, which imports torch (a test compares them)."""
+"""Those of `taskcodec.entropy_models.spatial.SpatialOptions`, which imports torch (a test compares them): of means from
+outside the coder no codec can be made yet."""
 
 
 @dataclass(frozen=True)
