@@ -1,6 +1,7 @@
 """The parts of a codec as entries of its manifest and tensors of its file, and back.
 
 AffineTransform   <-> centre, scale, axes or matrices          Residual, Chain   <-> the same, and networks
+PictureTransform  <-> networks
 model             <-> tables, and of tables that columns share their numbers
 quantizer         <-> points, and their runs where these are not the tables'          sketch   <-> sketch
 """
@@ -11,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from taskcodec.coding import read_model
-from taskcodec.container.file import Tensors, finite_tensor, flat_tensor
-from taskcodec.container.upgrade import LAYERED, domain_of, json_object
+from taskcodec.container.file import FORMAT, Tensors, finite_tensor, flat_tensor
+from taskcodec.container.upgrade import LAYERED, PICTURED, domain_of, flattened, json_object, upgraded
 from taskcodec.errors import CorruptFileError
 from taskcodec.layer import BASE, Layer, Transform
 from taskcodec.quantization.uniform import Runs, UniformQuantizer
@@ -20,11 +21,13 @@ from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.axes import Axes
 from taskcodec.transforms.chain import Chain
 from taskcodec.transforms.networks.carried import Networks
+from taskcodec.transforms.picture import PictureTransform
 from taskcodec.transforms.residual import Residual
 from taskcodec.transforms.spec import BackboneSpec
 
-Domain = Literal["vectors", "images"]
-DOMAINS = ("vectors", "images")
+Domain = Literal["vectors", "images", "pictures"]
+"""What a sample is: a vector of features; an image, of which features are made; a picture, which is coded itself."""
+DOMAINS = ("vectors", "images", "pictures")
 COMPACT = 3
 """The version from which on files leave out scales of 1, and keep a centre in 16 bits where they hold it."""
 
@@ -40,6 +43,8 @@ def oldest_version(domain: Domain, layers: Sequence[Layer], backbone: BackboneSp
     """The oldest version of the format that can express a codec."""
     base = layers[0]
     transform = base.transform
+    if isinstance(transform, PictureTransform):
+        return PICTURED
     alone = len(layers) == 1 and base.name == BASE and isinstance(transform, AffineTransform | Chain)
     placed = backbone is not None and backbone.found_at
     if not alone or placed or domain != usual_domain(base, backbone):
@@ -48,6 +53,38 @@ def oldest_version(domain: Domain, layers: Sequence[Layer], backbone: BackboneSp
         return COMPACT
     networks = isinstance(transform, Chain)
     return 1 if not networks and base.model.plain is not None and not has_own_runs(base) else 2
+
+
+def content_of(
+    domain: Domain, layers: Sequence[Layer], backbone: BackboneSpec | None, provenance: Mapping[str, Any]
+) -> tuple[dict[str, Any], Tensors]:
+    """Manifest and tensors of a codec's file, as the oldest version that can express it has them."""
+    version = oldest_version(domain, layers, backbone)
+    manifest = {
+        "format": FORMAT,
+        "version": version,
+        "domain": domain,
+        "layers": [layer_manifest(layer, version) for layer in layers],
+        "backbone": None if backbone is None else backbone.content(),
+        "provenance": dict(provenance),
+    }
+    tensors = layers_tensors(layers, version)
+    return (manifest, tensors) if version >= LAYERED else flattened(manifest, tensors, version)
+
+
+def read_content(manifest: Mapping[str, Any], tensors: Tensors) -> dict[str, Any]:
+    """Invert `content_of`, of any version: the fields of a codec.
+
+    Raises KeyError, TypeError, ValueError, OverflowError or CorruptFileError on anything else.
+    """
+    manifest, tensors = upgraded(manifest, tensors)
+    backbone = manifest["backbone"]
+    return {
+        "domain": manifest["domain"],
+        "layers": read_layers(manifest["layers"], tensors),
+        "backbone": None if backbone is None else BackboneSpec(**backbone),
+        "provenance": json_object(manifest["provenance"]),
+    }
 
 
 def layers_tensors(layers: Sequence[Layer], version: int) -> Tensors:
@@ -124,6 +161,8 @@ def _text(value: object) -> str:
 
 def transform_manifest(transform: Transform, version: int) -> dict[str, Any]:
     """Plain JSON for the manifest."""
+    if isinstance(transform, PictureTransform):
+        return transform.manifest()
     affine = transform.affine
     marks = {"unit_norm": affine.unit_norm, "unit_scale": _unit_scale(affine, version)}
     found: dict[str, Any] = {"kind": "affine", "companding": affine.companding}
@@ -135,6 +174,8 @@ def transform_manifest(transform: Transform, version: int) -> dict[str, Any]:
 
 def transform_tensors(transform: Transform, version: int) -> Tensors:
     """What the file holds of it. A centre that 16 bits hold takes 16 from COMPACT on."""
+    if isinstance(transform, PictureTransform):
+        return dict(transform.networks.tensors())
     affine = transform.affine
     tensors: Tensors = {"centre": affine.centre.astype("<f4")}
     if version >= COMPACT:
@@ -164,8 +205,10 @@ def read_transform(described: Mapping[str, Any], tensors: Tensors) -> Transform:
         return Chain(Networks.read(described["networks"], tensors), _read_affine(json_object(described["of"]), tensors))
     if kind == "residual":
         return Residual(_read_affine(json_object(described["of"]), tensors))
+    if kind == "picture":
+        return PictureTransform.read(described, tensors)
     if kind != "affine":
-        raise CorruptFileError(f"a transform of the kind {kind!r} is none of affine, chain, residual")
+        raise CorruptFileError(f"a transform of the kind {kind!r} is none of affine, chain, picture, residual")
     return _read_affine(described, tensors)
 
 

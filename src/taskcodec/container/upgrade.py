@@ -14,6 +14,8 @@ from taskcodec.container.file import Tensors
 
 LAYERED = 4
 """The version from which on files have layers."""
+PICTURED = 5
+"""The version from which on samples may be pictures."""
 BASE = "base"
 """What the only layer of older files is called."""
 _OF_VECTORS = ("mlp", "head")
