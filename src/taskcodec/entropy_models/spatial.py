@@ -28,17 +28,17 @@ from taskcodec.entropy_models.gaussian import (
     SCALE_FLOOR,
     scale_index,
 )
-from taskcodec.entropy_models.integer_convolution import (
+from taskcodec.entropy_models.integer_network import CAP, INNER_BITS
+from taskcodec.entropy_models.model import Rated
+from taskcodec.entropy_models.over_space.integer_convolution import (
     OUTPUT_GAIN,
     RoundedCheckerboard,
     RoundedConvolution,
     RoundedStack,
     inner,
 )
-from taskcodec.entropy_models.integer_network import CAP, INNER_BITS
-from taskcodec.entropy_models.mirrored_gaussian import middle_mean, mirrored_bank, table_bits
-from taskcodec.entropy_models.model import Rated
-from taskcodec.entropy_models.outside_means import OutsideMeans
+from taskcodec.entropy_models.over_space.mirrored_gaussian import middle_mean, mirrored_bank, table_bits
+from taskcodec.entropy_models.over_space.outside_means import OutsideMeans
 from taskcodec.errors import UsageError
 from taskcodec.quantization.straight_through import round_through
 
