@@ -169,7 +169,15 @@ class SpatialEntropy(nn.Module):
             before += size
 
     def forward(self, y: Tensor, given: Sequence[Tensor] = ()) -> Rated:
-        """(n, c, h, w) latent, and (n, c_i, h, w) symbols of layers below -> the latent as decoded, and (n,) bits."""
+        """(n, c, h, w) latent, and (n, c_i, h, w) symbols of layers below -> the latent as decoded, and (n,) bits.
+
+        Never in halves, whatever autocast is about: what is counted here has 16 bits.
+        """
+        own = next(self.parameters()).dtype
+        with torch.autocast(y.device.type, enabled=False):
+            return self._rated(y.to(own), [part.to(own) for part in given])
+
+    def _rated(self, y: Tensor, given: Sequence[Tensor]) -> Rated:
         symbols = y_hat = round_through(y)
         if self.outside is not None:
             symbols, y_hat = self.outside.quantize(y, given)
