@@ -3,8 +3,8 @@
     y --minus mean--> round --> symbols --> tables of mean zero, chosen by integers
     y_hat = symbols + mean;    mean of a place = network(layers below, channels before, anchors among the neighbours)
 
-As in JPEG AI (ISO/IEC 6048-1), only scales are the coder's. A machine whose floats differ decodes the very same symbols,
-and values a little beside the encoder's: a mismatch never loses the stream. z says nothing of means here, since it
+As in JPEG AI (ISO/IEC 6048-1), only scales are the coder's. A machine whose floats differ decodes the very same
+symbols, and values a little beside the encoder's: a mismatch never loses the stream. z says nothing of means here, since it
 follows from the symbols, and these from the means.
 """
 
