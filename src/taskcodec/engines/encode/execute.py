@@ -7,6 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from taskcodec.codec import Codec
 from taskcodec.data.sources import FeatureSource, ImageSource, Source
 from taskcodec.engines.coded import Coded, code, one_blas_thread
@@ -313,10 +316,15 @@ def _doubts(decision: Decision, written: Store) -> list[str]:
 
 def _labels_differ(store: Store, source: Source) -> bool:
     """Whether a store was written with other labels than the source has now."""
-    found = store.records.select(["source_index", "label"]).to_pylist()
     own = [item.label for item in source.items] if isinstance(source, ImageSource) else source.labels
-    own = own or []
-    return any(row["label"] != own[row["source_index"]] for row in found if row["source_index"] < len(own))
+    labels = pa.array(own or [], pa.string())
+    for indices, stored in store.tables("source_index", "label", failures=True):
+        known = pc.less(indices, len(labels))
+        then, now = stored.filter(known), labels.take(indices.filter(known).combine_chunks())
+        same = pc.or_(pc.fill_null(pc.equal(then, now), False), pc.and_(pc.is_null(then), pc.is_null(now)))
+        if not pc.all(same, min_count=0).as_py():
+            return True
+    return False
 
 
 def _remove_empty(place: Any) -> None:
