@@ -7,14 +7,23 @@ Pictures are coded one by one: so their packets do not depend on what is coded w
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding.picture import Size, check_size, decode_layer, encode_layer, join_picture, split_picture
+from taskcodec.coding.picture import (
+    Size,
+    check_size,
+    decode_layer,
+    encode_layer,
+    join_picture,
+    read_size,
+    split_picture,
+    write_size,
+)
 from taskcodec.coding.symbol_model import Symbols
 from taskcodec.errors import CorruptFileError, MismatchError, UsageError, needing_packages
 from taskcodec.layer import Choose, Floats, Layer, given_of, needed_of
@@ -38,7 +47,7 @@ class DecodedPicture:
 
     size: Size
     symbols: Mapping[str, Symbols]
-    packet: bytes
+    packet: bytes = b""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +77,22 @@ class PictureStack:
         """(H, W, 3) uint8 -> a packet. Needs torch."""
         size = (pixels.shape[0], pixels.shape[1])
         return join_picture(size, self.bitstreams(size, self.encode(pixels)))
+
+    def items(self, pixels: Pixels) -> list[bytes]:
+        """(H, W, 3) uint8 -> the bytes of each layer with the size before it, as they lie alone. Needs torch."""
+        size = (pixels.shape[0], pixels.shape[1])
+        return [write_size(size) + found for found in self.bitstreams(size, self.encode(pixels))]
+
+    def from_items(self, item_of: Callable[[str], bytes], upto: str | None = None) -> DecodedPicture:
+        """Invert `items` up to a layer; `item_of` gives those that are asked for, by name. Raises CorruptFileError."""
+        symbols, sizes = dict[str, Symbols](), set[Size]()
+        for layer in needed_of(self.layers, upto):
+            size, data = read_size(item_of(layer.name))
+            sizes.add(size)
+            if len(sizes) > 1:
+                raise CorruptFileError(f"layer {layer.name}: of a picture of another size than the layers below")
+            symbols[layer.name] = self.symbols_of(layer, data, size, symbols)
+        return DecodedPicture(size, symbols)
 
     def start(self, packet: bytes, upto: str | None = None) -> DecodedPicture:
         """The symbols of a layer, and of those it needs. Raises CorruptFileError where they are damaged or cut off."""
