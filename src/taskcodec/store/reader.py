@@ -220,12 +220,12 @@ class Store(WithPictures):
         return self._rows(False, self._columns, np.int32)
 
     def _rows(self, features: bool, width: int, dtype: Any) -> Rows:
-        self._check_features()
+        self.check_features()
         return Rows(partial(self._gather, features), (len(self), width), dtype, self.manifest.chunk_rows)
 
     def batches(self) -> Iterator[npt.NDArray[np.float32]]:
         """The features chunk by chunk, in order: constant memory for any number of samples. A few are read ahead."""
-        self._check_features()
+        self.check_features()
         codec, _ = self.codec, self._symbols  # made once, before the threads start
         for rows in ahead(self._chunk, range(self.manifest.chunks), self._threads):
             yield codec.decode(rows, self.upto)
@@ -280,7 +280,7 @@ class Store(WithPictures):
         Raises UsageError: another style or target, labels that are no numbers, what does not go with random access,
         and where torch is not installed.
         """
-        self._check_features()
+        self.check_features()
         with needing_packages():
             from taskcodec.store.views.torch_data import Streaming, data_set
 

@@ -26,10 +26,11 @@ def rows(pictures):
     return found
 
 
-def written(folder, begin=0, end=len(PICTURES)):
+def written(folder, begin=0, end=None):
     kept = CODEC.for_store("p.codec")
     opened = StoreWriter.open(folder, {}) if begin else StoreWriter.create(folder, kept, chunk_rows=CHUNK)
     with opened as writer:
+        end = len(PICTURES) if end is None else end
         records = [SampleRecord(f"{i}.png", i, 10) for i in range(begin, end)]
         writer.append(rows(PICTURES[begin:end]), records)
         writer.finish()

@@ -20,6 +20,7 @@ from taskcodec.engines.encode.decide import Decision, EncodeOptions, decide
 from taskcodec.engines.encode.execute import Encoded, Tally, execute
 from taskcodec.engines.encode.local import Batch, Batches, Progress
 from taskcodec.engines.encode.records import BackboneLike
+from taskcodec.engines.picture_coder import PictureCoder
 from taskcodec.engines.ray.chunks import Chunks
 from taskcodec.engines.ray.cluster import Workers, cluster, nodes_of, sized
 from taskcodec.engines.ray.coder import FEATURES, Job, Told, rows_of, summary_of
@@ -61,6 +62,8 @@ def encode_on_ray(
     decision = decide(given, store, here)
     if decision.action == "nothing":
         return execute(decision, progress)
+    if isinstance(decision.backbone, PictureCoder):
+        raise UsageError("--engine ray: a codec of pictures codes on this machine alone; leave it out")
     with cluster(address, workers) as ray:
         images = isinstance(decision.request.source, ImageSource)
         engine = OnRay(ray, given, decision, sized(nodes_of(ray), workers, images, options.device))

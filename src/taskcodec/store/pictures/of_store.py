@@ -45,7 +45,7 @@ class WithPictures(WithLayers):
             return PictureLayer(self._blobs, self.manifest, self.codec, name, lambda: self._source_indices)
         return self.file_layer(name)
 
-    def _check_features(self) -> None:
+    def check_features(self) -> None:
         """Raise UsageError where samples are pictures."""
         if self.manifest.of_pictures:
             names = ", ".join(layer.name for layer in self.manifest.layers)
