@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
-from taskcodec.data import ImageSource, Source, open_source
-from taskcodec.engines.encode.local import Batches, Progress, sample_features
+from taskcodec.data import ImageSource, Source
+from taskcodec.engines.choose import computing_with
+from taskcodec.engines.computing import Asked
+from taskcodec.engines.encode.local import Progress, sample_features
 from taskcodec.engines.encode.notes import left_out, noted
 from taskcodec.engines.encode.records import BackboneLike
-from taskcodec.engines.encode.sources import backbone_for, check_bits, check_device, labelled, missed, unmatched
+from taskcodec.engines.encode.sources import check_bits, missed, unmatched
 from taskcodec.errors import SourceError, UsageError, check_kind, check_number
 from taskcodec.evaluation.tasks.holdout import LABELLED_SOURCE
 from taskcodec.fitting import fit as fit_codec
@@ -57,7 +59,6 @@ class FitOptions:
     def check(self) -> None:
         """Raise UsageError on options that are none, or do not go together."""
         check_bits(self.bits)
-        check_device(self.device)
         for name, value in (("--step", self.step), ("--tolerance", self.tolerance)):
             check_number(name, value)
         if sum(value is not None for value in (self.bits, self.step, self.tolerance)) > 1:
@@ -78,35 +79,45 @@ class Fitted:
     notes: tuple[str, ...]
 
 
-def fit_source(given: str | Path, options: FitOptions | None = None, *, progress: Progress | None = None) -> Fitted:
+def fit_source(
+    given: str | Path,
+    options: FitOptions | None = None,
+    *,
+    engine: str = "local",
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Fitted:
     """Fit a codec to a folder, list or shards of images, or a file of features, as `taskcodec fit` does.
 
     Args:
         given: the source, by name.
         options: as those of the command.
+        engine: "local", or "ray" or "ray:ADDRESS": the workers of a Ray cluster compute features of images; the codec
+            is the same.
+        workers: of the cluster; by default as many as it has room for.
         progress: called with (samples done, samples in all).
 
     Raises:
         UsageError: options that do not go together, a rate that cannot be met, or labels that give no tolerance.
         SourceError: nothing to read.
+        ProcessError: there is no cluster, or it was lost.
     """
     options, notes = FitOptions() if options is None else options, list[str | None]()
     check_kind("options", options, FitOptions, "FitOptions")
     options.check()
-    source, table = labelled(open_source(given, options.truncated), options.labels)
-    backbone = backbone_for(source, options.backbone, options.device)
-    notes.append(left_out(source))
-    batches = Batches(source, backbone)
-    features = sample_features(batches, FIT_SAMPLES, progress)
-    if not len(features):
-        raise SourceError(f"{given}: a fit needs a sample that can be read, found none{batches.fault()}")
-    how: dict[str, Any] = {"method": options.method, "backbone": None if backbone is None else backbone.spec}
-    if options.views:
-        if options.method == "dimensionwise" or not isinstance(source, ImageSource) or backbone is None:
-            raise UsageError("--views needs a folder of images, and the bottleneck method")
-        from taskcodec.engines.encode.augmented_views import view_features  # which needs Pillow
-
-        how["views"] = view_features(source, backbone, backbone.preprocess.crop, progress)
+    asked = Asked(given, options.truncated, options.labels, options.backbone, options.device)
+    with computing_with(engine, workers, asked) as computing:
+        source, table, batches = computing.source, computing.table, computing.batches
+        backbone = batches.backbone
+        notes.append(left_out(source))
+        features = sample_features(batches, FIT_SAMPLES, progress)
+        if not len(features):
+            raise SourceError(f"{given}: a fit needs a sample that can be read, found none{batches.fault()}")
+        how: dict[str, Any] = {"method": options.method, "backbone": None if backbone is None else backbone.spec}
+        if options.views:
+            if options.method == "dimensionwise" or not isinstance(source, ImageSource):
+                raise UsageError("--views needs a folder of images, and the bottleneck method")
+            how["views"] = computing.views(progress)
     records = [record for number in sorted(batches.kept) for record in batches.kept[number].records]
     ok = [record for record in records if record.status == OK]
     notes.append(noted(source.name, [(record.id, record.note) for record in ok], len(ok)))

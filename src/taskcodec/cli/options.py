@@ -21,3 +21,10 @@ TruncatedOption = Annotated[
     str, typer.Option("--truncated", help="keep or skip JPEG files that lack their end, where most of it is there")
 ]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="cpu, cuda, ...; default: CUDA where there is one")]
+EngineOption = Annotated[
+    str,
+    typer.Option("--engine", help="local, or ray[:ADDRESS]: the workers of a Ray cluster, or of one started here"),
+]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", help="Workers of the cluster; default: as many as it has room for", min=1)
+]

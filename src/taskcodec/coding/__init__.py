@@ -6,6 +6,7 @@ from taskcodec.coding.models.conditional import ConditionalTables, Group
 from taskcodec.coding.models.integer_network import IntegerNetwork, Linear
 from taskcodec.coding.models.kinds import read_model, read_tables
 from taskcodec.coding.models.shared import SharedTables
+from taskcodec.coding.models.spatial.tables import SpatialTables
 from taskcodec.coding.models.tables import TABLE_BITS, Tables, freeze_pmf, join_tables, tables_from_symbols
 from taskcodec.coding.range_coder import decode_range, encode_range
 from taskcodec.coding.sample import decode_sample, encode_sample
@@ -18,6 +19,7 @@ __all__ = [
     "IntegerNetwork",
     "Linear",
     "SharedTables",
+    "SpatialTables",
     "SymbolModel",
     "Tables",
     "block_shape",

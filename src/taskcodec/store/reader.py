@@ -27,7 +27,7 @@ from taskcodec.layer import columns_of
 from taskcodec.names import readable
 from taskcodec.store.backend import absolute, open_blobs
 from taskcodec.store.catalogue import Catalogue
-from taskcodec.store.find import rows_of
+from taskcodec.store.find import asked_label, rows_of, rows_with, texts_of
 from taskcodec.store.format.certificate import read_certificate
 from taskcodec.store.format.manifest import (
     CODEC_KEY,
@@ -182,7 +182,7 @@ class Store(WithPictures):
 
         Raises UnknownIdError where there is none such, or where it could not be coded.
         """
-        names = [readable(name) for name in ([id] if isinstance(id, str) else id)]
+        names = [readable(name) for name in texts_of("an id", id, "text")]
         with self._telling_changes():
             found = rows_of(self._blobs, self.manifest, self._catalogue, names)
         for name in names:
@@ -192,18 +192,13 @@ class Store(WithPictures):
         rows = np.array([found[name] for name in names], np.int64)
         return int(rows[0]) if isinstance(id, str) else rows
 
-    def rows_where(self, *, label: str | Collection[str] | None) -> npt.NDArray[np.int64]:
-        """(m,) rows of the samples with this label, or with one of several, or with None, those that have none.
+    def rows_where(self, **columns: str | Collection[str] | None) -> npt.NDArray[np.int64]:
+        """(m,) rows of the samples with `label=` this label, or one of several, or None: those that have none.
 
-        Of the records only the column of labels is read, where the place can give pieces of a file.
+        Of the records only the column of labels is read, where the place can give pieces of a file. Raises UsageError
+        where another column is asked for, or a label that is no text.
         """
-        labels = [label] if label is None or isinstance(label, str) else list(label)
-        found, first = [np.empty(0, np.int64)], 0
-        for (own,) in self.tables("label"):
-            hit = pc.is_in(own, value_set=pa.array(labels, pa.string()))
-            found.append(first + np.flatnonzero(hit.to_numpy()))
-            first += len(own)
-        return np.concatenate(found)
+        return rows_with(asked_label(columns), self.tables("label"))
 
     @property
     def features(self) -> Rows:

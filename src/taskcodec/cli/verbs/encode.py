@@ -11,10 +11,12 @@ from taskcodec.cli.options import (
     BitsOption,
     CodecOption,
     DeviceOption,
+    EngineOption,
     LabelsOption,
     SourceArgument,
     StoreArgument,
     TruncatedOption,
+    WorkersOption,
 )
 from taskcodec.cli.output import JsonOption, progress_bar, show, tell
 
@@ -47,13 +49,8 @@ def encode(
         str | None, typer.Option("--layers", help="features,picture[:BYTES],original: what to keep; default: features")
     ] = None,
     device: DeviceOption = None,
-    engine: Annotated[
-        str,
-        typer.Option("--engine", help="local, or ray[:ADDRESS]: the workers of a Ray cluster, or of one started here"),
-    ] = "local",
-    workers: Annotated[
-        int | None, typer.Option(help="Workers of the cluster; default: as many as it has room for", min=1)
-    ] = None,
+    engine: EngineOption = "local",
+    workers: WorkersOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Encode images or features into a store; run the same command again to resume."""

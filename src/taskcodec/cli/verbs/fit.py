@@ -10,9 +10,11 @@ from taskcodec.cli.options import (
     BackboneOption,
     BitsOption,
     DeviceOption,
+    EngineOption,
     LabelsOption,
     SourceArgument,
     TruncatedOption,
+    WorkersOption,
 )
 from taskcodec.cli.output import JsonOption, progress_bar, show, tell
 
@@ -41,6 +43,8 @@ def fit(
     ] = False,
     truncated: TruncatedOption = "keep",
     device: DeviceOption = None,
+    engine: EngineOption = "local",
+    workers: WorkersOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Fit a codec to a collection, without labels, in closed form."""
@@ -50,7 +54,7 @@ def fit(
     check_output(source, output, "codec")
     options = FitOptions(backbone, bits, step, tolerance, labels, kind, method, views, truncated, device)
     with progress_bar("fitting") as report:
-        found = fit_source(source, options, progress=report)
+        found = fit_source(source, options, engine=engine, workers=workers, progress=report)
     tell(found.notes)
     found.codec.save(output)
     show(codec_info(str(output), found.codec), json_, codec_lines(str(output), found.codec))

@@ -7,11 +7,14 @@ import numpy.typing as npt
 
 from taskcodec.coding.models.conditional import MAGIC, ConditionalTables
 from taskcodec.coding.models.shared import SharedTables
+from taskcodec.coding.models.spatial.tables import SpatialTables
 from taskcodec.coding.models.tables import Tables
 from taskcodec.coding.symbol_model import SymbolModel
 from taskcodec.errors import CorruptFileError
 
-KINDS: dict[str, type[SymbolModel]] = {kind.kind: kind for kind in (Tables, ConditionalTables, SharedTables)}
+KINDS: dict[str, type[SymbolModel]] = {
+    kind.kind: kind for kind in (Tables, ConditionalTables, SharedTables, SpatialTables)
+}
 
 
 def read_model(kind: object, tensors: Mapping[str, npt.NDArray[Any]]) -> SymbolModel:

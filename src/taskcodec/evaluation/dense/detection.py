@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from taskcodec.data.dense.boxes import Boxes
 from taskcodec.errors import SourceError, UsageError, unreadable
-from taskcodec.evaluation.dense.frozen import Boxes, Detector, overlaps, prepare_torchmetrics
+from taskcodec.evaluation.dense.frozen import Detector, overlaps, prepare_torchmetrics
 
 Floats = npt.NDArray[np.float64]
 
