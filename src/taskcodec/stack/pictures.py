@@ -71,7 +71,7 @@ class PictureStack:
 
     def bitstreams(self, size: Size, symbols: Mapping[str, Symbols]) -> list[bytes]:
         """The bytes of each layer of a picture of this size (H, W)."""
-        return [encode_layer(symbols[own.name], own.model, given_of(own, symbols), size) for own in self.layers]
+        return [encode_layer(symbols[own.name], own.model, _below(own, symbols), size) for own in self.layers]
 
     def pack(self, pixels: Pixels) -> bytes:
         """(H, W, 3) uint8 -> a packet. Needs torch."""
@@ -118,7 +118,7 @@ class PictureStack:
         """(1, c, h, w) symbols of a layer's bytes, by those of the layers below. Raises CorruptFileError, naming it."""
         places = transform_of(layer).places(size)
         try:
-            return decode_layer(data, layer.model, places, given_of(layer, below), size)
+            return decode_layer(data, layer.model, places, _below(layer, below), size)
         except CorruptFileError as error:
             raise CorruptFileError(f"layer {layer.name}: {error}") from error
 
@@ -146,6 +146,11 @@ class PictureStack:
             )
         values = self.values(decoded, upto)
         return np.rint(np.clip(np.moveaxis(values, 0, 2), 0, 1) * 255).astype(np.uint8)
+
+
+def _below(layer: Layer, symbols: Mapping[str, Symbols]) -> list[Symbols]:
+    """The symbols of the layers that condition this one: its model, its synthesis or both."""
+    return [symbols[name] for name in layer.given]
 
 
 def transform_of(layer: Layer) -> PictureTransform:
