@@ -103,7 +103,7 @@ class Local:
     def write(self, batches: Batches, writer: StoreWriter, tally: Tally, progress: Progress | None) -> None:
         with one_blas_thread():
             for batch in batches.run(range(batches.number_of(tally.next_index), len(batches))):
-                if len(batch.features):
+                if len(batch.features) and not tally.codec.of_pictures:
                     tally.watch(tally.codec, batch.features)
                 coded = code(batch.records, batch.features, tally.codec, tally.next_index)
                 writer.append(coded.symbols, tally.take(coded))
@@ -185,7 +185,7 @@ def _written(
         codec = _codec_of_new(decision, batches, kept, progress).for_store(options.analysis_name)
         if decision.stale:
             remove_store(place)
-        writer = StoreWriter.create(place, codec, chunk_rows=options.chunk_rows, source=decision.record)
+        writer = StoreWriter.create(place, codec, chunk_rows=options.rows_of(codec), source=decision.record)
     else:
         codec, writer = found.codec, StoreWriter.open(place, source=decision.record)
     if note := left_out(source):
@@ -269,6 +269,8 @@ def _codec_of_new(decision: Decision, batches: Batches, kept: KeptFit, progress:
     """The codec of a new store, fitted or refitted to batches spread over the source where it should be."""
     source, options = decision.request.source, decision.request.options
     codec, bits = decision.codec, decision.bits
+    if codec is not None and codec.of_pictures:
+        return codec
     if codec is not None and not options.refit:
         return codec if bits is None else at_bits(codec, bits)
     count = FIT_BATCHES if isinstance(source, ImageSource) else FIT_FEATURE_BATCHES

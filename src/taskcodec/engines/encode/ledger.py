@@ -130,6 +130,8 @@ def with_appended(manifest: Manifest, source: Source, first_index: int) -> dict[
 
 def check_fits(store: Store, name: str, source: Source, codec: Codec | None, codec_name: str) -> None:
     """Raise MismatchError unless this source, with this codec where one is given, can be added to a store."""
+    if isinstance(source, FeatureSource) and store.manifest.of_pictures:
+        raise MismatchError(f"{source.name}: vectors, and the store {name} holds pictures")
     if isinstance(source, FeatureSource) and source.dimension != store.manifest.dimension:
         raise MismatchError(
             f"{source.name}: features of {source.dimension} numbers, the store {name} holds {store.manifest.dimension}"
