@@ -57,7 +57,7 @@ def freeze(latent: Latent, step: float, rounding: float, prior: Latent | None = 
     if prior is not None:
         prior_symbols = quantize(prior, step, rounding)
         low, high = np.minimum(low, prior_symbols.min(axis=0)), np.maximum(high, prior_symbols.max(axis=0))
-    reach = _reach(latent.shape[1])
+    reach = reach_of(latent.shape[1])
     first, last = np.clip(low - MARGIN, -reach, reach - 1), np.clip(high + MARGIN, -reach, reach - 1)
     residual = latent / np.float32(step) - symbols
     pmfs, points = [], []
@@ -86,7 +86,7 @@ def freeze_shared(latent: Latent, step: float, rounding: float) -> Frozen:
     numbers, index = np.unique(group, return_inverse=True)
     residual = latent / np.float32(step) - symbols
     first, pmfs, points = [], [], []
-    surprise, reach = SURPRISE / (n + SURPRISE) if n < SURPRISED else 0.0, _reach(latent.shape[1])
+    surprise, reach = SURPRISE / (n + SURPRISE) if n < SURPRISED else 0.0, reach_of(latent.shape[1])
     every = (int(symbols.min()), int(symbols.max())) if surprise else (0, 0)
     for number in range(len(numbers)):
         values, drift = symbols[:, index == number].ravel(), residual[:, index == number].ravel()
@@ -124,13 +124,23 @@ def _counted(
     inside = (symbols >= low) & (symbols <= high)
     index = symbols[inside] - low
     counts = np.bincount(index, minlength=size).astype(np.float64)
+    drift = np.bincount(index, weights=residual[inside], minlength=size)
+    return smoothed(symbols, low, high, prior), drift / (counts + POINT_WEIGHT)
+
+
+def smoothed(
+    symbols: npt.NDArray[np.int32], low: int, high: int, prior: npt.NDArray[np.int32] | None = None
+) -> npt.NDArray[np.float64]:
+    """Probabilities of the symbols from low to high, as (n,) of them tell; `prior` as `_counted` takes it."""
+    size = high - low + 1
+    index = symbols[(symbols >= low) & (symbols <= high)] - low
+    counts = np.bincount(index, minlength=size).astype(np.float64)
     spread = float(index.std()) if index.size else 0.0
     density = _geometric(symbols, low, size)
     if prior is not None:
         density = 0.5 * density + 0.5 * _shares(prior, low, high)
     blurred = _blur(counts, spread * len(symbols) ** -0.2)
-    drift = np.bincount(index, weights=residual[inside], minlength=size)
-    return (blurred + PRIOR_WEIGHT * density) / (blurred.sum() + PRIOR_WEIGHT), drift / (counts + POINT_WEIGHT)
+    return np.asarray((blurred + PRIOR_WEIGHT * density) / (blurred.sum() + PRIOR_WEIGHT), dtype=np.float64)
 
 
 def _shares(symbols: npt.NDArray[np.int32], low: int, high: int) -> npt.NDArray[np.float64]:
@@ -148,7 +158,7 @@ def sketch_of(latent: Latent, size: int, model: SymbolModel) -> Latent:
     return np.concatenate(parts, axis=1)[:, index]
 
 
-def _reach(columns: int) -> int:
+def reach_of(columns: int) -> int:
     """How far from 0 the runs of so many columns reach: symbols from -reach to reach - 1."""
     return max(1, min(MAX_RANGE, MAX_COUNTS // columns) // 2)
 
