@@ -20,6 +20,7 @@ from taskcodec.coding import (
     encode_block,
     encode_sample,
 )
+from taskcodec.coding.picture import encode_layer
 from taskcodec.coding.trellis import Trellis
 from taskcodec.layer import BASE, Layer
 from taskcodec.quantization.dependent import DependentQuantizer
@@ -28,6 +29,7 @@ from taskcodec.store import SampleRecord, StoreWriter
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.axes import Axes
 from taskcodec.transforms.residual import Residual
+from tests.coding.golden_spatial import golden_spatial
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -79,6 +81,11 @@ def golden_conditional():
         Group(20, 9, golden_network(20, 40, 7, 4), levels=6, fraction_bits=2),
     )
     return ConditionalTables(bank, groups, side=golden_network(36, 4, 8, 5))
+
+
+def golden_latents():
+    """(1, 6, 5, 7) symbols of a latent, and (1, 2, 5, 7) of a layer below it."""
+    return golden_symbols(6, 35, 61).reshape(1, 6, 5, 7), golden_symbols(2, 35, 62).reshape(1, 2, 5, 7)
 
 
 def golden_points(tables):
@@ -242,6 +249,7 @@ def main():
     FOLDER.mkdir(exist_ok=True)
     tables, conditional = golden_tables(40), golden_conditional()
     symbols = conditional.with_side(golden_symbols(300, 36, 6))
+    spatial, (picture, below) = golden_spatial(golden_symbols, golden_tables), golden_latents()
     wanted = {
         "golden.codec": golden_codec(40).to_bytes(),
         "tables.bin": tables.to_bytes(),
@@ -250,6 +258,8 @@ def main():
         "conditional_tables.bin": conditional.to_bytes(),
         "conditional_block.bin": encode_block(symbols, conditional),
         "conditional_sample.bin": encode_sample(symbols[7], conditional),
+        "spatial_tables.bin": spatial.to_bytes(),
+        "spatial_layer.bin": encode_layer(picture, spatial, (below,), (70, 100)),
     }
     stores = {"golden.tcz": (golden_codec(40), golden_symbols(300, 40, 1))}
     for name, (codec, own, _) in golden_kinds().items():

@@ -13,8 +13,18 @@ import zarr
 
 import taskcodec
 from taskcodec.codec import Codec
-from taskcodec.coding import Tables, decode_block, decode_sample, encode_block, encode_sample, read_tables
+from taskcodec.coding import (
+    Tables,
+    decode_block,
+    decode_sample,
+    encode_block,
+    encode_sample,
+    read_model,
+    read_tables,
+)
+from taskcodec.coding.picture import decode_layer, encode_layer
 from taskcodec.store import Store, StoreWriter
+from tests.coding.golden_spatial import golden_spatial
 from tests.coding.make_golden import (
     FOLDER,
     golden_axes,
@@ -22,6 +32,7 @@ from tests.coding.make_golden import (
     golden_conditional,
     golden_features,
     golden_kinds,
+    golden_latents,
     golden_layers,
     golden_layers_features,
     golden_layers_symbols,
@@ -80,6 +91,15 @@ def test_conditional_tables(rows):
     for start in range(0, 300, rows):
         part = symbols[start : start + rows]
         assert np.array_equal(decode_block(encode_block(part, again), len(part), conditional), part)
+
+
+def test_spatial_tables():
+    tables, (symbols, below) = golden_spatial(golden_symbols, golden_tables), golden_latents()
+    data, layer = ((FOLDER / f"spatial_{what}.bin").read_bytes() for what in ("tables", "layer"))
+    for model in (tables, read_model("spatial", {"tables": np.frombuffer(data, np.uint8)})):
+        assert np.array_equal(decode_layer(layer, model, (5, 7), (below,), (70, 100)), symbols)
+        assert encode_layer(symbols, model, (below,), (70, 100)) == layer
+    assert model.to_bytes() == data
 
 
 def test_codec():

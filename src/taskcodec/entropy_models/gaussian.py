@@ -55,9 +55,9 @@ def scale_index(log_scale: Tensor, levels: int = MAX_LEVELS) -> Tensor:
     return pass_through(torch.floor(index + 0.5), index)
 
 
-def fractional_mean(mean: Tensor, fraction_bits: int = FRACTION_BITS) -> Tensor:
-    """A mean -> the nearest multiple of 2**-fraction_bits, with a straight-through gradient."""
-    return pass_through(torch.floor(mean * 2**fraction_bits + 0.5) * 2.0**-fraction_bits, mean)
+def fractional_mean(mean: Tensor) -> Tensor:
+    """A mean -> the nearest multiple of 2**-FRACTION_BITS, with a straight-through gradient."""
+    return pass_through(torch.floor(mean * 2**FRACTION_BITS + 0.5) * 2.0**-FRACTION_BITS, mean)
 
 
 def gaussian_bits(y: Tensor, index: Tensor, mean: Tensor | float = 0.0) -> Tensor:
@@ -74,13 +74,17 @@ def gaussian_bank(levels: int, fraction_bits: int) -> Tables:
     for index in range(levels):
         sigma = SCALE_FLOOR * np.exp(index * 2.0**-INDEX_BITS)
         reach = int(np.ceil(REACH * sigma)) + 1
-        run = torch.arange(-reach, reach + 1, dtype=torch.float64)
         for part in range(1 << fraction_bits):
-            distance = (run - part * 2.0**-fraction_bits).abs()
-            upper, lower = torch.special.ndtr((0.5 - distance) / sigma), torch.special.ndtr((-0.5 - distance) / sigma)
             first.append(-reach)
-            pmfs.append((upper - lower).numpy())
+            pmfs.append(gaussian_pmf(sigma, part * 2.0**-fraction_bits, reach))
     return freeze_pmf(first, pmfs, ESCAPE)
+
+
+def gaussian_pmf(sigma: float, mean: float, reach: int) -> npt.NDArray[np.float64]:
+    """Probabilities of -reach ... reach."""
+    distance = (torch.arange(-reach, reach + 1, dtype=torch.float64) - mean).abs()
+    upper, lower = torch.special.ndtr((0.5 - distance) / sigma), torch.special.ndtr((-0.5 - distance) / sigma)
+    return np.asarray((upper - lower).numpy())
 
 
 def levels_of(indices: npt.NDArray[np.int64]) -> int:

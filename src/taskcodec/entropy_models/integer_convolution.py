@@ -65,12 +65,13 @@ class RoundedConvolution(nn.Module):
         return out if size is None else out[:, :, : size[0], : size[1]]
 
     @torch.no_grad()
-    def export(self, fraction: int, gains: Sequence[int] | None = None) -> Convolution:
+    def export(self, fraction: int, gains: Sequence[int] | None = None, down: int = 0) -> Convolution:
         """The same in integers.
 
         Args:
             fraction: inputs are multiples of 2**-fraction.
             gains: for each output, it is to be rounded to multiples of 2**-gain; None: an inner layer's output.
+            down: so many outputs, the last, are to be rounded down, the others to the nearest.
         """
         weights, bias = exact(self.integers()).transpose(0, 2, 3, 1), exact(self.bias)
         unit = fraction + WEIGHT_BITS
@@ -78,13 +79,10 @@ class RoundedConvolution(nn.Module):
         if gains is None:
             return Convolution(weights.astype(np.int64), whole, unit - INNER_BITS, self.stride, self.grow)
         factors = np.left_shift(1, np.asarray(gains, dtype=np.int64))
-        return Convolution(
-            weights.astype(np.int64) * factors[:, None, None, None],
-            whole * factors + (1 << (unit - 1)),
-            unit,
-            self.stride,
-            self.grow,
-        )
+        whole = whole * factors
+        whole[: len(whole) - down] += 1 << (unit - 1)
+        scaled = weights.astype(np.int64) * factors[:, None, None, None]
+        return Convolution(scaled, whole, unit, self.stride, self.grow)
 
 
 class RoundedCheckerboard(nn.Module):

@@ -13,21 +13,19 @@ rate that is lowered is the rate of files; means keep their fractions, since wha
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from taskcodec.coding import SpatialTables, join_tables
+from taskcodec.coding import TABLE_BITS, SpatialTables, join_tables
 from taskcodec.coding.models.spatial.group import SpatialGroup
 from taskcodec.entropy_models.factorized import FactorizedDensity
 from taskcodec.entropy_models.gaussian import (
     INDEX_BITS,
     MAX_LEVELS,
     SCALE_FLOOR,
-    fractional_mean,
-    gaussian_bank,
-    gaussian_bits,
     scale_index,
 )
 from taskcodec.entropy_models.integer_convolution import (
@@ -38,7 +36,9 @@ from taskcodec.entropy_models.integer_convolution import (
     inner,
 )
 from taskcodec.entropy_models.integer_network import CAP, INNER_BITS
+from taskcodec.entropy_models.mirrored_gaussian import middle_mean, mirrored_bank, table_bits
 from taskcodec.entropy_models.model import Rated
+from taskcodec.entropy_models.outside_means import OutsideMeans
 from taskcodec.errors import UsageError
 from taskcodec.quantization.straight_through import round_through
 
@@ -54,7 +54,8 @@ class SpatialOptions:
         checkerboard: whether each group is coded in two passes.
         context: width of the networks that give a group's scales and means.
         levels: scales are below this index, at most 64.
-        phases: means are multiples of 1 / phases, a power of two, at most 16.
+        phases: tables of a scale, a power of two, at most 16; means are twice as fine.
+        means: chosen by integers "inside" the coder, or from "outside" it, see `outside_means`.
     """
 
     side: int = 64
@@ -64,12 +65,13 @@ class SpatialOptions:
     context: int = 96
     levels: int = MAX_LEVELS
     phases: int = 4
+    means: Literal["inside", "outside"] = "inside"
 
     def __post_init__(self) -> None:
         if min(self.side, self.hyper, self.context, *self.groups) < 1 or not 1 <= self.levels <= MAX_LEVELS:
             raise UsageError(f"widths, groups and levels are 1 or more, and levels at most {MAX_LEVELS}: {self}")
-        if self.phases not in (1, 2, 4, 8, 16):
-            raise UsageError(f"phases of means are 1, 2, 4, 8 or 16, found {self.phases}")
+        if self.phases not in (1, 2, 4, 8, 16) or self.means not in ("inside", "outside"):
+            raise UsageError(f"phases are 1, 2, 4, 8 or 16, and means inside or outside: {self}")
 
     def sizes(self, channels: int) -> tuple[int, ...]:
         """The channel groups of so many channels. Raises UsageError where those asked for are not as many."""
@@ -81,8 +83,13 @@ class SpatialOptions:
 
     @property
     def fraction_bits(self) -> int:
-        """Means are multiples of 2**-fraction_bits."""
-        return self.phases.bit_length() - 1
+        """A scale has 2**fraction_bits tables."""
+        return self.phases.bit_length() - 1 if self.inside else 0
+
+    @property
+    def inside(self) -> bool:
+        """Whether integers choose means."""
+        return self.means == "inside"
 
 
 class _Group(nn.Module):
@@ -94,7 +101,7 @@ class _Group(nn.Module):
         self.before = RoundedStack(RoundedConvolution(before, width, 5)) if before else None
         self.mix = RoundedConvolution(features + (width if before else 0), width, 1)
         self.context = RoundedCheckerboard(columns, width, 5) if options.checkerboard else None
-        last = RoundedConvolution(width, 2 * columns, 1, gain=OUTPUT_GAIN)
+        last = RoundedConvolution(width, (1 + options.inside) * columns, 1, gain=OUTPUT_GAIN)
         self.rest = nn.ModuleList([RoundedConvolution(width, width, 1), last])
         with torch.no_grad():
             last.bias[:columns] = -np.log(SCALE_FLOOR)  # sigma starts at 1
@@ -109,11 +116,13 @@ class _Group(nn.Module):
         for layer in self.rest:
             out = layer(inner(out))
         index = scale_index(out[:, : self.columns], self.options.levels)
-        return gaussian_bits(own, index, fractional_mean(out[:, self.columns :], self.options.fraction_bits))
+        mean = middle_mean(out[:, self.columns :], 2 * self.options.phases) if self.options.inside else 0.0
+        return table_bits(own, index, mean)
 
     def export(self) -> SpatialGroup:
         """The same in integers."""
-        gains = [INDEX_BITS] * self.columns + [self.options.fraction_bits] * self.columns
+        means = self.columns if self.options.inside else 0
+        gains = [INDEX_BITS] * self.columns + [self.options.fraction_bits + 1] * means
         *middle, last = self.rest
         assert isinstance(last, RoundedConvolution)
         rest = [layer.export(INNER_BITS) for layer in middle if isinstance(layer, RoundedConvolution)]
@@ -122,7 +131,7 @@ class _Group(nn.Module):
             before=None if self.before is None else self.before.export(),
             mix=self.mix.export(INNER_BITS),
             context=None if self.context is None else self.context.export(INNER_BITS),
-            rest=(*rest, last.export(INNER_BITS, gains)),
+            rest=(*rest, last.export(INNER_BITS, gains, means)),
             cap=CAP,
         )
 
@@ -153,22 +162,26 @@ class SpatialEntropy(nn.Module):
         self.below = RoundedStack(RoundedConvolution(sum(given), width, 5)) if given else None
         self.density = FactorizedDensity(side)
         self.groups = nn.ModuleList()
-        before = 0
-        for size in options.sizes(channels):
+        sizes, before = options.sizes(channels), 0
+        self.outside = None if options.inside else OutsideMeans(sizes, options.context, options.checkerboard, given)
+        for size in sizes:
             self.groups.append(_Group(size, width * (1 + bool(given)), before, options))
             before += size
 
     def forward(self, y: Tensor, given: Sequence[Tensor] = ()) -> Rated:
         """(n, c, h, w) latent, and (n, c_i, h, w) symbols of layers below -> the latent as decoded, and (n,) bits."""
-        y_hat = round_through(y)
-        z_hat = round_through(self.h_a(y_hat))
-        bits = self.density.rate_bits(z_hat.movedim(1, 3).flatten(0, 2)).reshape(len(y), -1).sum(dim=1)
+        symbols = y_hat = round_through(y)
+        if self.outside is not None:
+            symbols, y_hat = self.outside.quantize(y, given)
+        z_hat = round_through(self.h_a(symbols))
+        likelihood = self.density.likelihood(z_hat.movedim(1, 3).flatten(0, 2))
+        bits = -torch.log2(likelihood + 2.0**-TABLE_BITS).reshape(len(y), -1).sum(dim=1)  # no count is below 1
         features = self.features(z_hat, given, y.shape[2:])
         start = 0
         for group in self.groups:
             assert isinstance(group, _Group)
-            own = y_hat[:, start : start + group.columns]
-            bits = bits + group(features, y_hat[:, :start], own).sum(dim=(1, 2, 3))
+            own = symbols[:, start : start + group.columns]
+            bits = bits + group(features, symbols[:, :start], own).sum(dim=(1, 2, 3))
             start += group.columns
         return Rated(y_hat, bits)
 
@@ -180,16 +193,16 @@ class SpatialEntropy(nn.Module):
 
     @torch.no_grad()
     def freeze(self) -> SpatialTables:
-        """The same in integers."""
+        """The same in integers; tables of what `outside` quantizes to, where means come from there."""
         centre, none = torch.zeros(self.options.side), np.zeros((1, self.options.side), np.int32)
         own = copy.deepcopy(self.density).cpu().freeze(centre, none)
-        levels, fraction_bits = self.options.levels, self.options.fraction_bits
+        levels, phases = self.options.levels, self.options.phases if self.options.inside else 0
         return SpatialTables(
-            bank=join_tables([own, gaussian_bank(levels, fraction_bits)]),
+            bank=join_tables([own, mirrored_bank(levels, phases)]),
             side=self.h_a.export([0] * self.options.side),
             hyper=self.h_s.export(),
             groups=tuple(group.export() for group in self.groups if isinstance(group, _Group)),
             levels=levels,
-            fraction_bits=fraction_bits,
+            fraction_bits=self.options.fraction_bits,
             below=None if self.below is None else self.below.export(),
         )

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.coding.models.integer_network import MAX_INPUT, Cursor, IntegerNetwork
-from taskcodec.coding.models.runs import choose, pop_runs, push_runs, slots_of
+from taskcodec.coding.models.runs import pop_runs, push_runs, slots_of
 from taskcodec.coding.models.tables import ESCAPE_BITS, MAX_COLUMNS, TABLE_BITS, Tables
 from taskcodec.coding.packed import pack_numbers, unpack_numbers
 from taskcodec.coding.symbol_model import Bits, Given, SymbolModel, Symbols, as_rows, checked_symbols, from_rows
@@ -67,8 +67,13 @@ class Group:
             table = np.arange(self.base, self.base + self.columns, dtype=np.uint16)
             shape = (len(before), self.columns)
             return np.broadcast_to(table, shape), np.broadcast_to(np.int32(0), shape)
-        fraction_bits = None if self.network.outputs == self.columns else self.fraction_bits
-        return choose(self.network(before), self.base, self.levels, fraction_bits)
+        out = self.network(before)
+        index = np.clip(out[:, : self.columns], 0, self.levels - 1)
+        if self.network.outputs == self.columns:
+            return (self.base + index).astype(np.uint16), np.zeros(index.shape, np.int32)
+        mean = np.clip(out[:, self.columns :], -MAX_INPUT, MAX_INPUT)
+        table = self.base + (index << self.fraction_bits) + (mean & ((1 << self.fraction_bits) - 1))
+        return table.astype(np.uint16), (mean >> self.fraction_bits).astype(np.int32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.coding.escapes import pop_escapes, push_escapes
-from taskcodec.coding.models.integer_network import MAX_INPUT, Integers
 from taskcodec.coding.models.tables import Tables
 from taskcodec.coding.symbol_model import Symbols
 
@@ -49,25 +48,6 @@ def slots_of(symbols: Symbols, table: Chosen, bank: Tables) -> Symbols:
     """Positions in the tables that were chosen; symbols outside a table's run take its escape's."""
     slots, sizes = symbols.astype(np.int64) - bank.first[table], bank.sizes[table]
     return np.where((slots < 0) | (slots >= sizes), sizes, slots).astype(np.int32)
-
-
-def choose(out: Integers, base: int, levels: int, fraction_bits: int | None) -> tuple[Chosen, Symbols]:
-    """What a network says of m symbols -> the table of each in the bank, and the whole number to be added to each.
-
-    Args:
-        out: (..., m) indices of scales, or with `fraction_bits` (..., 2 m), indices, then means in 2**-fraction_bits.
-        base: the first table.
-        levels: indices are clipped to 0 ... levels - 1.
-        fraction_bits: None where there are no means.
-    """
-    if fraction_bits is None:
-        index = np.clip(out, 0, levels - 1)
-        return (base + index).astype(np.uint16), np.zeros(index.shape, np.int32)
-    m = out.shape[-1] // 2
-    index = np.clip(out[..., :m], 0, levels - 1)
-    mean = np.clip(out[..., m:], -MAX_INPUT, MAX_INPUT)
-    table = base + (index << fraction_bits) + (mean & ((1 << fraction_bits) - 1))
-    return table.astype(np.uint16), (mean >> fraction_bits).astype(np.int32)
 
 
 def _runs(table: Chosen) -> tuple[list[tuple[int, int, int]], npt.NDArray[np.int64]]:

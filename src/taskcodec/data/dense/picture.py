@@ -11,9 +11,6 @@ import numpy.typing as npt
 from taskcodec.data.dense.boxes import Boxes
 from taskcodec.errors import UsageError
 
-VOID = 255
-"""The label of pixels that have none."""
-
 
 @dataclass(frozen=True, eq=False)
 class DensePicture:
@@ -24,7 +21,7 @@ class DensePicture:
         pixels: (H, W, 3) uint8, RGB.
         boxes: around its objects, in its pixels; a box covers left <= x < right, top <= y < bottom.
         objects: (H, W) int32, 1 + the row of `boxes` whose object covers the pixel, 0 where none does.
-        labels: (H, W) uint8, the class of each pixel; VOID where it has none.
+        labels: (H, W) uint8, the class of each pixel; `taskcodec.samples.VOID` where it has none.
         depth: (H, W) float32, metres from the camera's plane; 0 where it is not known.
         whole: the class of the picture as a whole.
     """

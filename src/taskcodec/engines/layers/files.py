@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from taskcodec.errors import StorageError, UsageError
@@ -12,6 +14,24 @@ from taskcodec.store.format.manifest import CODEC_KEY, GROUP_KEY
 Progress = Callable[[int, int], None]
 _MOST_BYTES = 240
 """Of a name: file systems take 255, and a number may be added."""
+
+_ESCAPED = re.compile(r"\\udc[89a-f][0-9a-f]")
+"""What `taskcodec.names.readable` makes of a byte of a name that is no UTF-8: no file has it in its name by chance."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written of a layer.
+
+    Attributes:
+        files: how many.
+        without: ids of the samples of the source of which the layer has nothing.
+        renamed: of files that cannot have the name that their sample's id says: the id, and the name they got.
+    """
+
+    files: int
+    without: tuple[str, ...]
+    renamed: tuple[tuple[str, str], ...]
 
 
 class FileNames:
@@ -38,11 +58,8 @@ class FileNames:
         return found
 
 
-def write_files(store: Store, name: str, folder: Path, progress: Progress | None = None) -> tuple[int, int]:
+def write_files(store: Store, name: str, folder: Path, progress: Progress | None = None) -> Written:
     """Write the files of a layer into a new or empty folder, also of samples that could not be coded.
-
-    Returns:
-        How many were written, and of how many samples of the source there is none.
 
     Raises:
         UsageError: there is no such layer, or the folder is not empty or lies in a store.
@@ -50,16 +67,28 @@ def write_files(store: Store, name: str, folder: Path, progress: Progress | None
         CorruptFileError: the store is damaged.
     """
     layer, names, written = store.layer(name), FileNames(), 0
+    without, renamed = list[str](), list[tuple[str, str]]()
     _check_folder(folder)
     records = store.records.select(["id", "source_index"])
     for done, record in enumerate(records.to_pylist(), 1):
         content = layer.of_source(record["source_index"])
-        if content is not None:
-            _write(folder / names.give(record["id"], layer.suffix), content)
+        if content is None:
+            without.append(record["id"])
+        else:
+            wanted = _as_it_was(record["id"])
+            given = names.give(wanted, layer.suffix)
+            _write(folder / given, content)
             written += 1
+            if str(given) != wanted + layer.suffix:
+                renamed.append((record["id"], str(given)))
         if progress is not None:
             progress(done, len(records))
-    return written, len(records) - written
+    return Written(written, tuple(without), tuple(renamed))
+
+
+def _as_it_was(name: str) -> str:
+    """A name of a file from its sample's id: with its bytes that are no UTF-8, as Python writes them."""
+    return _ESCAPED.sub(lambda found: chr(int(found[0][2:], 16)), name)
 
 
 def _part(part: str) -> str:

@@ -9,7 +9,7 @@ from taskcodec.coding.models.spatial.group import Checkerboard, SpatialGroup
 LEVELS, SIDE, REACH, CAP = 5, 3, 15, 255
 
 
-def convolution(rng, inputs, outputs, k=3, shift=6, stride=1, grow=1, weight=9):
+def convolution(rng, inputs, outputs, k=3, shift=5, stride=1, grow=1, weight=40):
     weights = rng.integers(-weight, weight + 1, (outputs * grow**2, k, k, inputs))
     return Convolution(weights, rng.integers(-99, 99, outputs * grow**2), shift, stride, grow)
 
@@ -19,10 +19,10 @@ def stack(rng, *layers):
 
 
 def group(rng, columns, features, before=0, checkerboard=True, means=True):
-    first = stack(rng, (before, 4, 5)) if before else None
-    mix = convolution(rng, features + (4 if before else 0), 6, 1)
-    taps = Checkerboard(rng.integers(-9, 10, (6, 12, columns)), rng.integers(-99, 99, 6), REACH)
-    rest = (convolution(rng, 6, 5, 1), convolution(rng, 5, (1 + means) * columns, 1, 8))
+    first = stack(rng, (before, 4, 5, 4)) if before else None
+    mix = convolution(rng, features + (4 if before else 0), 6, 1, 4)
+    taps = Checkerboard(rng.integers(-40, 41, (6, 12, columns)), rng.integers(-99, 99, 6), REACH)
+    rest = (convolution(rng, 6, 5, 1), convolution(rng, 5, (1 + means) * columns, 1, 9))
     return SpatialGroup(columns, first, mix, taps if checkerboard else None, rest, CAP)
 
 

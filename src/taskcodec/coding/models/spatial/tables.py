@@ -2,8 +2,8 @@
 
     y --side--> z        the encoder's affair; z is coded first, a table for each of its channels
     z --hyper--> features;    symbols of layers below --below--> features
-    features, groups of channels before, anchors among the neighbours --group--> index (scale), mean in 2**-f symbols
-    table = base + index * 2**f + (mean mod 2**f);    symbol = decoded + floor(mean / 2**f)
+    features, groups of channels before, anchors among the neighbours --group--> index (scale), mean
+    index, mean --choice--> table, what is coded with it <-> symbol
 
 A hyperprior (Balle et al., ICLR 2018; Minnen et al., NeurIPS 2018) with the context of `group`. All that chooses a
 table is an integer convolution: nothing here uses floats that round. Each picture of a batch is coded as if alone, but
@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.coding.models.integer_network import MAX_INPUT, Cursor
-from taskcodec.coding.models.runs import Chosen, choose, pop_runs, push_runs, slots_of
+from taskcodec.coding.models.runs import Chosen, pop_runs, push_runs, slots_of
+from taskcodec.coding.models.spatial.choice import Choice, choose
 from taskcodec.coding.models.spatial.convolution import Stack, Values
 from taskcodec.coding.models.spatial.group import Places, SpatialGroup
 from taskcodec.coding.models.tables import ESCAPE_BITS, MAX_COLUMNS, TABLE_BITS, Tables
@@ -47,7 +48,7 @@ class SpatialTables(SymbolModel):
         hyper: gives features at each place of the latent.
         groups: in the order of the channels, at least one.
         levels: indices are clipped to 0 ... levels - 1.
-        fraction_bits: f.
+        fraction_bits: f, see `choice`.
         below: features of the symbols of layers below; None where they are not looked at.
         read_from: the bytes that they were read from, where they were.
     """
@@ -74,6 +75,8 @@ class SpatialTables(SymbolModel):
         doublings = sum(layer.grow == 2 for layer in self.hyper.layers)
         odd = [layer.grow != 1 for layer in self.side.layers] + [layer.stride != 1 for layer in self.hyper.layers]
         below = [] if self.below is None else [layer.grow * layer.stride != 1 for layer in self.below.layers]
+        if self.below is not None and not self.below.inputs:
+            raise CorruptFileError("spatial tables: a network of layers below that reads none")
         if halvings != doublings or halvings > MAX_HALVINGS or any(odd + below):
             raise CorruptFileError("spatial tables: networks that do not come back to the places of the latent")
         features = self.hyper.outputs + (0 if self.below is None else self.below.outputs)
@@ -120,8 +123,8 @@ class SpatialTables(SymbolModel):
         side = self._sizes(h, w)[-1]
         z = pop_runs(coder, self._own(np.empty((n, *side, self.side.outputs), np.int32)), self.bank)
         y = np.zeros((n, h * w, self.columns), np.int32)
-        for columns, places, table, added in self._passes(y.reshape(n, h, w, -1), z, given):
-            y[:, places, columns] = pop_runs(coder, table, self.bank) + added
+        for columns, places, choice in self._passes(y.reshape(n, h, w, self.columns), z, given):
+            y[:, places, columns] = choice.symbols(pop_runs(coder, choice.table, self.bank))
         return np.ascontiguousarray(np.moveaxis(y.reshape(n, h, w, self.columns), 3, 1))
 
     def costs(self, symbols: npt.ArrayLike, given: Given = ()) -> Bits:
@@ -209,11 +212,10 @@ class SpatialTables(SymbolModel):
         y = np.ascontiguousarray(np.moveaxis(symbols, 1, 3))
         flat = y.reshape(len(y), y.shape[1] * y.shape[2], self.columns)
         passes = self._passes(y, z, given)
-        # Differences of int32 wrap around, as the sums that undo them do.
-        return z, ((c, p, table, flat[:, p, c] - added) for c, p, table, added in passes)
+        return z, ((c, p, choice.table, choice.residual(flat[:, p, c])) for c, p, choice in passes)
 
-    def _passes(self, y: Symbols, z: Symbols, given: Given) -> Iterator[tuple[slice, Places, Chosen, Symbols]]:
-        """For each pass its channels, its places, their tables and the numbers to be added.
+    def _passes(self, y: Symbols, z: Symbols, given: Given) -> Iterator[tuple[slice, Places, Choice]]:
+        """For each pass its channels, its places, and how these are coded.
 
         (n, h, w, c) symbols y are read as far as passes before have decoded them: a decoder fills them in between.
         """
@@ -222,7 +224,7 @@ class SpatialTables(SymbolModel):
         for group in self.groups:
             columns = slice(start, start + group.columns)
             for places, out in group.passes(features, y[..., :start], y[..., columns]):
-                yield columns, places, *choose(out, self.side.outputs, self.levels, fraction_bits)
+                yield columns, places, choose(out, self.side.outputs, self.levels, fraction_bits)
             start += group.columns
 
     def _features(self, shape: Sequence[int], z: Symbols, given: Given) -> Values:
