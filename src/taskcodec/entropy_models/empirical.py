@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding import SharedTables, SymbolModel, Tables, freeze_pmf
+from taskcodec.coding import DependentTables, SharedTables, SymbolModel, Tables, freeze_pmf
+from taskcodec.coding.models.tables import TOTAL
+from taskcodec.coding.trellis import Trellis
 from taskcodec.quantization.uniform import Latent, Runs, UniformQuantizer, quantize
 
 PRIOR_WEIGHT = 4.0
@@ -57,7 +59,7 @@ def freeze(latent: Latent, step: float, rounding: float, prior: Latent | None = 
     if prior is not None:
         prior_symbols = quantize(prior, step, rounding)
         low, high = np.minimum(low, prior_symbols.min(axis=0)), np.maximum(high, prior_symbols.max(axis=0))
-    reach = reach_of(latent.shape[1])
+    reach = _reach(latent.shape[1])
     first, last = np.clip(low - MARGIN, -reach, reach - 1), np.clip(high + MARGIN, -reach, reach - 1)
     residual = latent / np.float32(step) - symbols
     pmfs, points = [], []
@@ -86,7 +88,7 @@ def freeze_shared(latent: Latent, step: float, rounding: float) -> Frozen:
     numbers, index = np.unique(group, return_inverse=True)
     residual = latent / np.float32(step) - symbols
     first, pmfs, points = [], [], []
-    surprise, reach = SURPRISE / (n + SURPRISE) if n < SURPRISED else 0.0, reach_of(latent.shape[1])
+    surprise, reach = SURPRISE / (n + SURPRISE) if n < SURPRISED else 0.0, _reach(latent.shape[1])
     every = (int(symbols.min()), int(symbols.max())) if surprise else (0, 0)
     for number in range(len(numbers)):
         values, drift = symbols[:, index == number].ravel(), residual[:, index == number].ravel()
@@ -101,6 +103,42 @@ def freeze_shared(latent: Latent, step: float, rounding: float) -> Frozen:
     escape = 0.25 / (latent.size / len(numbers) + PRIOR_WEIGHT)
     shared = SharedTables(freeze_pmf(np.array(first, np.int32), pmfs, escape), index.astype(np.int32))
     return Frozen(_quantizer(step, rounding, shared.spread_points(np.concatenate(points)), shared.plain), shared)
+
+
+def freeze_dependent(
+    symbols: npt.NDArray[np.int32],
+    second: npt.NDArray[np.uint8],
+    trellis: Trellis,
+    sharing: npt.NDArray[np.int32] | None = None,
+) -> DependentTables:
+    """Count (n, k) symbols into tables.
+
+    Args:
+        symbols: of samples.
+        second: (n, k) 1 where one is of the second quantizer, else 0.
+        trellis: the state machine.
+        sharing: (k,) numbers, alike for columns that are to have one table; without it each has its own.
+    """
+    n, k = symbols.shape
+    own = np.arange(k, dtype=np.int32) if sharing is None else sharing
+    numbers, far = int(own.max()) + 1, _reach(k)
+    first, pmfs, shares = [], [], []
+    for number in range(numbers):
+        of_it = own == number
+        values, later = symbols[:, of_it], second[:, of_it] == 1
+        earlier, zeros = values[~later], values[later] == 0
+        low = int(np.clip(min(0, values.min()) - MARGIN, -far, far - 1))
+        high = int(np.clip(max(0, values.max()) + MARGIN, -far, far - 1))
+        pmf = _smoothed(earlier if earlier.size else values.ravel(), low, high)
+        first.append(low)
+        pmfs.append(pmf)
+        shares.append((zeros.sum() + PRIOR_WEIGHT * pmf[-low]) / (zeros.size + PRIOR_WEIGHT))
+    escape = 0.25 / (n * k / numbers + PRIOR_WEIGHT)
+    tables = freeze_pmf(np.array(first, np.int32), pmfs, escape)
+    room = TOTAL - tables.counts[tables.starts[1:] - 1].astype(np.int64) - (tables.sizes - 1)
+    counts = np.clip(np.rint(np.array(shares) * TOTAL), 1, room).astype(np.uint16)
+    plain = tables if sharing is None else SharedTables(tables, sharing)
+    return DependentTables(plain, counts, trellis)
 
 
 def _quantizer(step: float, rounding: float, points: npt.NDArray[np.float64], tables: Tables) -> UniformQuantizer:
@@ -125,10 +163,10 @@ def _counted(
     index = symbols[inside] - low
     counts = np.bincount(index, minlength=size).astype(np.float64)
     drift = np.bincount(index, weights=residual[inside], minlength=size)
-    return smoothed(symbols, low, high, prior), drift / (counts + POINT_WEIGHT)
+    return _smoothed(symbols, low, high, prior), drift / (counts + POINT_WEIGHT)
 
 
-def smoothed(
+def _smoothed(
     symbols: npt.NDArray[np.int32], low: int, high: int, prior: npt.NDArray[np.int32] | None = None
 ) -> npt.NDArray[np.float64]:
     """Probabilities of the symbols from low to high, as (n,) of them tell; `prior` as `_counted` takes it."""
@@ -158,7 +196,7 @@ def sketch_of(latent: Latent, size: int, model: SymbolModel) -> Latent:
     return np.concatenate(parts, axis=1)[:, index]
 
 
-def reach_of(columns: int) -> int:
+def _reach(columns: int) -> int:
     """How far from 0 the runs of so many columns reach: symbols from -reach to reach - 1."""
     return max(1, min(MAX_RANGE, MAX_COUNTS // columns) // 2)
 

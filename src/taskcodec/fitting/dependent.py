@@ -20,7 +20,7 @@ from taskcodec.codec import Codec
 from taskcodec.coding import DependentTables, SharedTables, Tables
 from taskcodec.coding.symbol_model import SymbolModel, Symbols
 from taskcodec.coding.trellis import Trellis
-from taskcodec.entropy_models.dependent import freeze_dependent
+from taskcodec.entropy_models.empirical import freeze_dependent
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting.closed_form.outliers import without_outliers
 from taskcodec.layer import Floats
