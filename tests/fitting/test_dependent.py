@@ -74,7 +74,7 @@ def test_what_cannot_have_one_is_refused():
     with pytest.raises(MismatchError, match="24"):
         with_trellis(PLAIN, X[:, :20], 8)
     tables = conditional_tables(24, side=4, seed=0)
-    with pytest.raises(UsageError, match="tables are conditional"):
+    with pytest.raises(UsageError, match="tables follow from other symbols"):
         with_trellis(PLAIN.with_base(replace(PLAIN.base, model=tables)), X, 8)
     layers = replace(PLAIN, layers=(PLAIN.base, replace(PLAIN.base, name="more")))
     with pytest.raises(UsageError, match="several layers"):

@@ -36,6 +36,10 @@ FINER = 0.55
 """About this share of a uniform step is the step of the same error."""
 ROUNDS = 2
 """Searches and counts at each step, from the tables of the step before."""
+EFFORTS = range(1, 10)
+"""What may be asked for: 1 is the uniform quantizer, each more takes twice the states, up to ..."""
+MOST_STATES, MORE_ROUNDS = 256, 8
+"""... so many; the highest has them too, and so many rounds."""
 LEAST_SAMPLES = 64
 """Fewer samples than these say too little about a second quantizer: the codec stays as it is."""
 MOST_SAMPLES = 8192
@@ -55,7 +59,17 @@ class _Tried:
 _Trained: TypeAlias = Callable[[float, DependentTables | None], _Tried]
 
 
-def with_trellis(codec: Codec, features: npt.ArrayLike, states: int, bits: float | None = None) -> Codec:
+def with_effort(codec: Codec, features: npt.ArrayLike, effort: int, bits: float | None = None) -> Codec:
+    """The codec for an effort of 1 to 9: its own for 1, else as `with_trellis` gives it."""
+    if effort == 1:
+        return codec
+    states = min(2**effort, MOST_STATES)
+    return with_trellis(codec, features, states, bits, MORE_ROUNDS if effort == EFFORTS[-1] else ROUNDS)
+
+
+def with_trellis(
+    codec: Codec, features: npt.ArrayLike, states: int, bits: float | None = None, rounds: int = ROUNDS
+) -> Codec:
     """The codec with a quantizer of so many states, and tables, fitted to features; its transform stays.
 
     Args:
@@ -64,6 +78,7 @@ def with_trellis(codec: Codec, features: npt.ArrayLike, states: int, bits: float
         states: 4, 8, ... 256.
         bits: the rate to meet on these features, in bits a sample; without it the squared error of the codec's own
             quantizer is met, in fewer bits.
+        rounds: of searches and counts, at each step that is tried.
 
     Raises:
         UsageError: conditional tables, or several layers.
@@ -85,7 +100,7 @@ def with_trellis(codec: Codec, features: npt.ArrayLike, states: int, bits: float
         return codec  # nothing varies
     step = base.quantizer.step
     fine = step if isinstance(base.quantizer, DependentQuantizer) else FINER * step
-    at = partial(_trained, latent, Trellis(states), base.model.sharing)
+    at = partial(_trained, latent, Trellis(states), base.model.sharing, rounds)
     if bits is None:
         found = _search(at, fine, lambda tried: math.log(tried.error / error))
         if found.bits >= taken:
@@ -101,11 +116,16 @@ def check_plain(codec: Codec) -> None:
     if len(codec.layers) > 1:
         raise UsageError("--effort: this codec has several layers; those above would not fit another base")
     if not isinstance(codec.base.model, Tables | SharedTables | DependentTables):
-        raise UsageError("--effort: this codec's tables are conditional, and were trained for a uniform quantizer")
+        raise UsageError("--effort: this codec's tables follow from other symbols, and cannot be counted anew")
 
 
 def _trained(
-    latent: Floats, trellis: Trellis, sharing: Symbols | None, step: float, model: DependentTables | None
+    latent: Floats,
+    trellis: Trellis,
+    sharing: Symbols | None,
+    rounds: int,
+    step: float,
+    model: DependentTables | None,
 ) -> _Tried:
     """Tables for (n, k) samples of the latent at a step, from those at a step near it or from the nearest points."""
     z = latent / np.float32(step)
@@ -114,7 +134,7 @@ def _trained(
         nearest = np.concatenate([nearest_points(z, second) for second in either])
         model = freeze_dependent(nearest, np.concatenate(either), trellis, sharing)
     symbols = search(z, model, SLOPE)
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         model = freeze_dependent(symbols, trellis.along(symbols), trellis, sharing)
         symbols = search(z, model, SLOPE)
     error = _squares(points(symbols, trellis.along(symbols)) - z)
