@@ -27,6 +27,7 @@ from taskcodec.engines.shift import Shift, ShiftWatch
 from taskcodec.errors import SourceError, StorageError
 from taskcodec.fitting import adapt, at_bits
 from taskcodec.fitting.closed_form.default import fit_usual
+from taskcodec.fitting.dependent import with_effort
 from taskcodec.store import OK, SampleRecord, Store, StoreWriter, pack_zip
 from taskcodec.store.backend import open_blobs, writer_lock
 from taskcodec.store.file_layers.writer import remove_remains
@@ -276,14 +277,19 @@ def _codec_of_new(decision: Decision, batches: Batches, kept: KeptFit, progress:
     count = FIT_BATCHES if isinstance(source, ImageSource) else FIT_FEATURE_BATCHES
     features = sample_features(batches, count * batches.size, progress, kept.add)
     if codec is not None:
-        return adapt(codec, features, bits) if len(features) else codec
+        if not len(features):
+            return codec
+        asked = options.bits if options.effort > 1 else None  # then the search meets it, not the uniform step
+        adapted = adapt(codec, features, bits if asked is None else None)
+        return with_effort(adapted, features, options.effort, asked)
     if not len(features):
         kept.discard()
         raise SourceError(f"{source.name}: none of its {len(source)} samples could be coded{batches.fault()}")
     made_by = None if decision.backbone is None else decision.backbone.spec
     spec = source.backbone if isinstance(source, FeatureSource) else made_by
     quality: Any = options.quality or "usual"
-    return fit_usual(features, len(source), bits=bits, quality=quality, backbone=spec)
+    fitted = fit_usual(features, len(source), bits=bits, quality=quality, backbone=spec)
+    return with_effort(fitted, features, options.effort, bits)
 
 
 def _doubts(decision: Decision, written: Store) -> list[str]:
@@ -293,7 +299,7 @@ def _doubts(decision: Decision, written: Store) -> list[str]:
     finished_before = decision.action == "nothing" and decision.place == asked.store
     if not options.append and not finished_before:
         info = written.info()
-        if decision.bits is not None:
+        if decision.bits is not None and (options.bits is not None or options.effort == 1):
             notes.append(missed(decision.bits, info.bits_per_sample, asked=options.bits is not None))
         if info.variance_kept is not None and info.variance_kept < LITTLE_KEPT:
             notes.append(

@@ -215,6 +215,7 @@ def _options(stored: Entry, request: Entry) -> str:
         "bits": f"{bits:g} bits" if isinstance(bits, int | float) else "no --bits",
         "quality": f"--quality {quality}" if quality and (request.get("quality") or quality != "usual") else "",
         "fit": "" if named or request["named"] else fit,
+        "effort": f"--effort {stored['effort']}" if "effort" in stored else "no --effort",
         "refit": "a refit" if stored.get("refit") else "--no-refit",
         "chunk_rows": f"--chunk {stored.get('chunk_rows')}",
         "truncated": f"--truncated {stored.get('truncated', 'keep')}",
