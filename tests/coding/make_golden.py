@@ -11,6 +11,7 @@ import numpy as np
 from taskcodec.codec import Codec
 from taskcodec.coding import (
     ConditionalTables,
+    DependentTables,
     Group,
     IntegerNetwork,
     Linear,
@@ -20,7 +21,9 @@ from taskcodec.coding import (
     encode_sample,
 )
 from taskcodec.coding.picture import encode_layer
+from taskcodec.coding.trellis import Trellis
 from taskcodec.layer import BASE, Layer
+from taskcodec.quantization.dependent import DependentQuantizer
 from taskcodec.quantization.uniform import Runs, UniformQuantizer
 from taskcodec.store import SampleRecord, StoreWriter
 from taskcodec.transforms.affine import AffineTransform
@@ -137,6 +140,30 @@ def golden_shared_codec():
     return plain.with_base(replace(plain.base, transform=transform, model=shares))
 
 
+def golden_dependent_codec(states):
+    """Version 6: a dependent quantizer of steps of a half, and tables of 40 columns; of 4 states they share six."""
+    tables, plain = golden_tables(40), golden_codec(40)
+    first = SharedTables(golden_tables(6), np.arange(40, dtype=np.int32) % 6) if states == 4 else tables
+    zeros = (5000 + 700 * np.arange(6 if states == 4 else 40) % 9000).astype(np.uint16)
+    model = DependentTables(first, zeros, Trellis(states))
+    quantizer = DependentQuantizer(0.5, 0.25, Trellis(states), 40)
+    return plain.with_base(replace(plain.base, quantizer=quantizer, model=model))
+
+
+def golden_dependent_features(symbols, states):
+    """What they decode symbols to, in integers: the machine of shift registers, bit by bit."""
+    own, other = {4: (0o5, 0o2), 8: (0o13, 0o4), 256: (0o515, 0o362)}[states]
+    points = np.empty(symbols.shape, np.int64)
+    for row, symbols_of_it in zip(points, symbols.tolist(), strict=True):
+        state = 0
+        for j, symbol in enumerate(symbols_of_it):
+            second = state & 1
+            row[j] = 2 * symbol - second * ((symbol > 0) - (symbol < 0))
+            state = (state >> 1) ^ (own >> 1 if second else 0) ^ (other >> 1 if symbol % 2 else 0)
+    columns = np.arange(symbols.shape[1])
+    return (16 * points * 2 ** (columns % 3) + 16 * columns) / 64
+
+
 def golden_layers():
     """Version 4: a base, what it leaves by tables that follow from it, and likewise by tables of its own."""
     base, bank = golden_codec(12).base, golden_tables(5)
@@ -214,6 +241,8 @@ def golden_kinds():
         "conditional": (conditional, conditional.base.model.with_side(latent), golden_features(latent)),
         "axes": (golden_axes_codec(), ten, golden_axes_features(ten)),
         "shared": (golden_shared_codec(), forty, golden_shared_features(forty)),
+        "dependent": (golden_dependent_codec(8), forty, golden_dependent_features(forty, 8)),
+        "dependent_shared": (golden_dependent_codec(4), forty, golden_dependent_features(forty, 4)),
     }
 
 

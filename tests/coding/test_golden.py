@@ -168,7 +168,7 @@ def test_what_was_begun_is_gone_on_with(tmp_path, name):
 
 
 KINDS = golden_kinds()
-VERSIONS = {"golden": 1, "conditional": 2, "axes": 3, "shared": 3}
+VERSIONS = {"golden": 1, "conditional": 2, "axes": 3, "shared": 3, "dependent": 6, "dependent_shared": 6}
 
 
 @pytest.mark.parametrize("kind", KINDS)

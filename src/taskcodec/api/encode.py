@@ -37,6 +37,7 @@ def encode(
     chunk_rows: int | None = None,
     truncated: str = "keep",
     layers: str | Sequence[str] | None = None,
+    effort: int = 1,
     device: str | None = None,
     engine: str = "local",
     workers: int | None = None,
@@ -69,6 +70,7 @@ def encode(
         truncated: "keep" or "skip" JPEG files that lack their end.
         layers: what is kept beside the features, "features,picture:4000,original" or some of these: small pictures of
             so many bytes, and the files themselves, in fewer bytes. A finished store gets those that it lacks.
+        effort: 1 to 9: time that is spent on fewer bits for the same loss (docs/effort.md).
         device: where the backbone runs.
         engine: "local", or "ray" or "ray:ADDRESS" for the workers of a Ray cluster; the store is the same.
         workers: of the cluster; by default as many as it has room for.
@@ -91,7 +93,7 @@ def encode(
     named = str(codec) if isinstance(codec, Path) else codec
     options = EncodeOptions(
         named, backbone, bits, table, quality, fit, refit, append, overwrite,
-        chunk_rows, device, truncated, layers,
+        chunk_rows, device, truncated, layers, effort,
     )  # fmt: skip
     found = encode_with(engine, workers, given, place, options, progress)
     for note in found.notes:

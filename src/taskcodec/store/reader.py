@@ -138,7 +138,9 @@ class Store(WithPictures):
     @property
     def failures(self) -> pa.Table:
         """The rows of `records` that could not be coded, with the reason in `status`."""
-        return self.records.filter(pc.invert(coded(self.records)))
+        with self._telling_changes():
+            tables = [table.filter(pc.invert(coded(table))) for table in self._catalogue.tables()]
+        return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
 
     @cached_property
     def ids(self) -> npt.NDArray[np.str_]:

@@ -11,6 +11,7 @@ from taskcodec.cli.options import (
     BitsOption,
     CodecOption,
     DeviceOption,
+    EffortOption,
     EngineOption,
     LabelsOption,
     SourceArgument,
@@ -48,6 +49,7 @@ def encode(
     layers: Annotated[
         str | None, typer.Option("--layers", help="features,picture[:BYTES],original: what to keep; default: features")
     ] = None,
+    effort: EffortOption = 1,
     device: DeviceOption = None,
     engine: EngineOption = "local",
     workers: WorkersOption = None,
@@ -58,7 +60,7 @@ def encode(
     from taskcodec.engines.encode.decide import EncodeOptions
 
     options = EncodeOptions(
-        codec, backbone, bits, labels, quality, fit, refit, append, overwrite, chunk, device, truncated, layers
+        codec, backbone, bits, labels, quality, fit, refit, append, overwrite, chunk, device, truncated, layers, effort
     )
     with progress_bar("encoding") as report:
         found = encode_with(engine, workers, source, store, options, report)

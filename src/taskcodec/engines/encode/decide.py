@@ -18,6 +18,7 @@ from taskcodec.engines.encode.sources import (
     backbone_for,
     check_bits,
     check_device,
+    check_effort,
     check_no_backbone,
     labelled,
 )
@@ -27,6 +28,7 @@ from taskcodec.engines.picture_coder import PictureCoder, coder_of
 from taskcodec.errors import MismatchError, StorageError, TaskcodecError, UsageError, check_kind
 from taskcodec.fitting import default_bits
 from taskcodec.fitting.closed_form.default import QUALITIES
+from taskcodec.fitting.dependent import check_plain
 from taskcodec.loading import BUNDLED, load_codec
 from taskcodec.store import CHUNK_ROWS, Store
 from taskcodec.transforms.spec import CARRIED, BackboneSpec, check_name, placed
@@ -56,6 +58,7 @@ class EncodeOptions:
     device: str | None = None
     truncated: str = "keep"
     layers: str | Sequence[str] | None = None
+    effort: int = 1
 
     @cached_property
     def wanted(self) -> tuple[Wanted, ...]:
@@ -131,6 +134,8 @@ class Request:
             "refit": options.refit,
             "chunk_rows": options.rows_of(self.codec),
         }
+        if options.effort > 1:
+            request["effort"] = options.effort
         if not options.fits:
             return request
         quality = {} if options.bits is not None else {"quality": options.quality or "usual"}
@@ -218,6 +223,8 @@ def _new(asked: Request, place: Any, stale: bool) -> Decision:
         raise StorageError(f"{place}: no store to append to")
     check_layers(None, source, options.wanted, 0)
     codec, backbone = _codec_and_backbone(asked)
+    if codec is not None and options.effort > 1:
+        check_plain(codec)
     if codec is not None and isinstance(source, FeatureSource) and source.dimension != codec.dimension:
         raise MismatchError(f"{source.name}: features of {source.dimension} numbers, a codec for {codec.dimension}")
     record = asked.entry(0 if codec is None or codec.of_pictures else codec.dimension)
@@ -322,6 +329,7 @@ def _backbone_of(spec: BackboneSpec | None, asked: Request) -> BackboneLike:
 def _check(store: Any, options: EncodeOptions) -> None:
     zipped = is_zipped(store)
     check_bits(options.bits)
+    check_effort(options.effort)
     check_device(options.device)
     _ = options.wanted
     if isinstance(options.backbone, str) and options.backbone != NO_BACKBONE:
@@ -336,6 +344,10 @@ def _check(store: Any, options: EncodeOptions) -> None:
         raise UsageError("--no-fit takes the codec that ships with the backbone, --codec another: give one of them")
     if not options.refit and options.fits_here:
         raise UsageError("--no-refit is of a codec that is named or ships: give --codec or --no-fit, or leave it out")
+    if options.effort > 1 and not options.refit:
+        raise UsageError("--effort fits a quantizer to what is encoded: it goes without --no-refit")
+    if options.effort > 1 and options.append:
+        raise UsageError("--effort goes with a new store: what is appended is coded as the store's codec says")
     if options.append and options.overwrite:
         raise UsageError("--append adds to a store and --overwrite replaces it: give one of them")
     if options.append and not (options.fit and options.refit):
