@@ -21,6 +21,7 @@ from PIL import Image
 
 from taskcodec.data.dense.boxes import Boxes
 from taskcodec.data.dense.coco import read_coco
+from taskcodec.data.dense.views import places
 from taskcodec.errors import SourceError, UsageError, unreadable
 from taskcodec.evaluation.dense.frozen import Detector, overlaps, prepare_torchmetrics
 
@@ -274,8 +275,7 @@ def coco_task(
         UsageError: none of the categories is one of the detector's.
     """
     read = read_coco(folder, annotations, limit)
-    known = {name.lower(): label for label, name in enumerate(detector.classes)}
-    label_of = np.array([known.get(name.lower(), -1) for name in read.box_classes], np.int64)
+    label_of = places(read.box_classes, detector.classes)
     truth = []
     for boxes in map(read.boxes, range(len(read))):
         labels = label_of[boxes.labels]
