@@ -65,9 +65,10 @@ def fixed_of(config: LayersConfig) -> Fixed:
 
 
 def known(picture: DensePicture) -> KnownPicture:
-    """A picture as training takes it."""
+    """A picture as training takes it; boxes of crowds are left out."""
     boxes = picture.boxes
-    corners, labels = (None, None) if boxes is None else (boxes.corners, boxes.labels)
+    alone = None if boxes is None else ~boxes.crowd  # a box around a crowd is no object to be found
+    corners, labels = (None, None) if boxes is None else (boxes.corners[alone], boxes.labels[alone])
     return KnownPicture(picture.pixels, picture.labels, picture.depth, corners, labels, picture.whole)
 
 
