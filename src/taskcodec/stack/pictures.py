@@ -63,7 +63,8 @@ class PictureStack:
     def encode(self, pixels: Pixels, choose: Choose = nearest) -> dict[str, Symbols]:
         """(H, W, 3) uint8 -> (1, c, h, w) symbols of each layer by its name. Needs torch."""
         check_size(pixels.shape[:2])
-        x = np.moveaxis(pixels, 2, 0)[None].astype(np.float32) / np.float32(255)
+        x = np.moveaxis(pixels, 2, 0)[None].astype(np.float32)
+        x /= np.float32(255)
         symbols = dict[str, Symbols]()
         for layer in self.layers:
             symbols[layer.name] = layer.encode(x, None, given_of(layer, symbols), choose)
@@ -145,7 +146,9 @@ class PictureStack:
                 f"layer {layer.name} gives {transform_of(layer).outputs} channels, which are no picture"
             )
         values = self.values(decoded, upto)
-        return np.rint(np.clip(np.moveaxis(values, 0, 2), 0, 1) * 255).astype(np.uint8)
+        np.clip(values, 0, 1, out=values)
+        values *= np.float32(255)
+        return np.ascontiguousarray(np.moveaxis(np.rint(values, out=values).astype(np.uint8), 0, 2))
 
 
 def _below(layer: Layer, symbols: Mapping[str, Symbols]) -> list[Symbols]:

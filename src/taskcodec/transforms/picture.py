@@ -127,17 +127,17 @@ class PictureTransform:
     @cached_property
     def _run_g_a(self) -> Run:
         with needing_packages():
-            from taskcodec.transforms.backbones.learned import on_places
+            from taskcodec.transforms.networks.run import Steps, on_places
 
         assert self.networks.g_a is not None
-        return on_places(self.networks.g_a)
+        return on_places(self.networks.g_a, Steps(1, self.stride))
 
     @cached_property
     def _run_g_s(self) -> Run:
         with needing_packages():
-            from taskcodec.transforms.backbones.learned import on_places
+            from taskcodec.transforms.networks.run import Steps, on_places
 
-        return on_places(self.g_s)
+        return on_places(self.g_s, Steps(self.stride, 1))
 
 
 def _checked(found: Floats, shape: tuple[int, ...], what: str) -> Floats:
