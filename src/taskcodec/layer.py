@@ -103,8 +103,8 @@ def needed_of(layers: Sequence[Layer], upto: str | None = None) -> tuple[Layer, 
 
 
 def given_of(layer: Layer, parts: Mapping[str, Symbols]) -> list[Symbols]:
-    """The symbols, among those of layers by name, of the layers that condition this one."""
-    return [parts[name] for name in layer.given]
+    """The symbols, among those of layers by name, that a layer's model looks at: none where only its synthesis does."""
+    return [parts[name] for name in layer.given] if layer.model.given_columns else []
 
 
 def side_by_side(parts: Mapping[str, Symbols]) -> Symbols:

@@ -29,6 +29,7 @@ from taskcodec.store import SampleRecord, StoreWriter
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.axes import Axes
 from taskcodec.transforms.residual import Residual
+from tests.coding.golden_pictures import golden_picture_codec, golden_picture_packet, write_pictures
 from tests.coding.golden_spatial import golden_spatial
 
 FOLDER = Path(__file__).parent / "golden"
@@ -268,12 +269,17 @@ def main():
     wanted["layers.codec"], stores["layers.tcz"] = layers.to_bytes(), (layers, golden_layers_symbols(150))
     stores["segments.tcz"], stores["layers_segments.tcz"] = stores["golden.tcz"], stores["layers.tcz"]
     wanted["layers_packet.bin"] = layers.packets(golden_layers_symbols(1))[0]
+    pictures = golden_picture_codec(golden_symbols, golden_tables)
+    wanted["pictures.codec"] = pictures.to_bytes()
+    wanted["pictures_packet.bin"] = golden_picture_packet(pictures, golden_symbols, 2)
     for name, data in wanted.items():
         if not (FOLDER / name).exists():
             (FOLDER / name).write_bytes(data)
     for name, (codec, own) in stores.items():
         if not (FOLDER / name).exists():
             write_store(FOLDER / name, codec, own)
+    if not (FOLDER / "pictures.tcz").exists():
+        write_pictures(FOLDER / "pictures.tcz", pictures, golden_symbols, golden_records)
     if not (FOLDER / "unfinished.tcz").exists():
         write_unfinished(FOLDER / "unfinished.tcz", golden_codec(40), golden_symbols(300, 40, 1))
 

@@ -42,7 +42,9 @@ def encode(
     ] = True,
     append: Annotated[bool, typer.Option("--append", help="Add to a finished store, with its codec")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a store that lies there")] = False,
-    chunk: Annotated[int, typer.Option(help="Samples in a chunk", min=1, max=2**20)] = 1024,
+    chunk: Annotated[
+        int | None, typer.Option(help="Samples in a chunk; default: 1024, of pictures 64", min=1, max=2**20)
+    ] = None,
     truncated: TruncatedOption = "keep",
     layers: Annotated[
         str | None, typer.Option("--layers", help="features,picture[:BYTES],original: what to keep; default: features")

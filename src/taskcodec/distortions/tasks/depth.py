@@ -17,7 +17,7 @@ SCALE_FREE = 0.5
 class Depth(Task):
     """predictor: (n, 3, H, W) -> (n, h, w) depth in metres, above 0."""
 
-    name, metric = "depth", "abs_rel"
+    name, metric = "depth", "depth_accuracy"
 
     def loss(self, pictures: Tensor, truth: Truth) -> Tensor:
         """(n,) squared error of ln(depth) over pixels whose depth is known; 0 for a picture without any."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from taskcodec.errors import UsageError
 
-Metric = Literal["psnr", "ms_ssim", "miou", "abs_rel", "accuracy", "map"]
+Metric = Literal["psnr", "ms_ssim", "miou", "depth_accuracy", "accuracy", "map"]
 
 
 @dataclass(frozen=True, eq=False)

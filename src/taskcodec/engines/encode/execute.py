@@ -7,6 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from taskcodec.codec import Codec
 from taskcodec.data.sources import FeatureSource, ImageSource, Source
 from taskcodec.engines.coded import Coded, code, one_blas_thread
@@ -101,7 +104,7 @@ class Local:
     def write(self, batches: Batches, writer: StoreWriter, tally: Tally, progress: Progress | None) -> None:
         with one_blas_thread():
             for batch in batches.run(range(batches.number_of(tally.next_index), len(batches))):
-                if len(batch.features):
+                if len(batch.features) and not tally.codec.of_pictures:
                     tally.watch(tally.codec, batch.features)
                 coded = code(batch.records, batch.features, tally.codec, tally.next_index)
                 writer.append(coded.symbols, tally.take(coded))
@@ -183,7 +186,7 @@ def _written(
         codec = _codec_of_new(decision, batches, kept, progress).for_store(options.analysis_name)
         if decision.stale:
             remove_store(place)
-        writer = StoreWriter.create(place, codec, chunk_rows=options.chunk_rows, source=decision.record)
+        writer = StoreWriter.create(place, codec, chunk_rows=options.rows_of(codec), source=decision.record)
     else:
         codec, writer = found.codec, StoreWriter.open(place, source=decision.record)
     if note := left_out(source):
@@ -267,6 +270,8 @@ def _codec_of_new(decision: Decision, batches: Batches, kept: KeptFit, progress:
     """The codec of a new store, fitted or refitted to batches spread over the source where it should be."""
     source, options = decision.request.source, decision.request.options
     codec, bits = decision.codec, decision.bits
+    if codec is not None and codec.of_pictures:
+        return codec
     if codec is not None and not options.refit:
         return codec if bits is None else at_bits(codec, bits)
     count = FIT_BATCHES if isinstance(source, ImageSource) else FIT_FEATURE_BATCHES
@@ -319,10 +324,15 @@ def _doubts(decision: Decision, written: Store) -> list[str]:
 
 def _labels_differ(store: Store, source: Source) -> bool:
     """Whether a store was written with other labels than the source has now."""
-    found = store.records.select(["source_index", "label"]).to_pylist()
     own = [item.label for item in source.items] if isinstance(source, ImageSource) else source.labels
-    own = own or []
-    return any(row["label"] != own[row["source_index"]] for row in found if row["source_index"] < len(own))
+    labels = pa.array(own or [], pa.string())
+    for indices, stored in store.tables("source_index", "label", failures=True):
+        known = pc.less(indices, len(labels))
+        then, now = stored.filter(known), labels.take(indices.filter(known).combine_chunks())
+        same = pc.or_(pc.fill_null(pc.equal(then, now), False), pc.and_(pc.is_null(then), pc.is_null(now)))
+        if not pc.all(same, min_count=0).as_py():
+            return True
+    return False
 
 
 def _remove_empty(place: Any) -> None:

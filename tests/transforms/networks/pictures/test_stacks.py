@@ -4,7 +4,7 @@ torch = pytest.importorskip("torch")
 
 from taskcodec.errors import UsageError  # noqa: E402
 from taskcodec.transforms.networks.build import make, pack, unpack  # noqa: E402
-from taskcodec.transforms.networks.pictures.places import padded, places  # noqa: E402
+from taskcodec.transforms.networks.pictures.places import padded  # noqa: E402
 
 TINY = {"widths": [4, 4, 6], "latent": 5, "blocks": 1}
 
@@ -14,7 +14,7 @@ TINY = {"widths": [4, 4, 6], "latent": 5, "blocks": 1}
 def test_every_size_has_its_places(kind, size):
     g_a, g_s = make(kind, TINY).eval(), make(f"{kind}_synthesis", TINY).eval()
     x = torch.rand(2, 3, *size)
-    h, w = (places(side, 16) for side in size)
+    h, w = (-(-side // 16) for side in size)
     assert g_a(x).shape == g_a(padded(x, g_a.stride)).shape == (2, 5, h, w)
     assert g_s(g_a(x)).shape == (2, 3, 16 * h, 16 * w)
 
@@ -23,7 +23,6 @@ def test_padding_repeats_the_edge_no_further_than_it_must():
     x = torch.arange(6.0).reshape(1, 1, 2, 3)
     assert torch.equal(padded(x, 4), torch.tensor([[[[0, 1, 2, 2], [3, 4, 5, 5], [3, 4, 5, 5], [3, 4, 5, 5.0]]]]))
     assert padded(x[..., :2], 2).shape == (1, 1, 2, 2)
-    assert [places(side, 16) for side in (1, 16, 17, 4000)] == [1, 1, 2, 250]
 
 
 def test_a_synthesis_sees_what_lies_below():

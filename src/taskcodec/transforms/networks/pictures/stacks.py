@@ -94,4 +94,5 @@ class PictureSynthesis(nn.Module):
 
 LIGHT: Mapping[str, Any] = {"widths": (24, 48, 192), "latent": 192, "blocks": 3, "narrow": 1, "attention": False}
 ELIC: Mapping[str, Any] = {"widths": (192, 192, 192), "latent": 320, "blocks": 3, "narrow": 2, "attention": True}
-"""Sizes as published; a codec may have others."""
+PUBLISHED: Mapping[str, Mapping[str, Any]] = {"light": LIGHT, "elic": ELIC}
+"""Sizes as published, of an analysis and of what mirrors it; a codec may have others."""
