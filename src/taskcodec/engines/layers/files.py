@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from taskcodec.errors import StorageError, UsageError
 from taskcodec.store import Store
+from taskcodec.store.file_layers.layer import StoreLayer
 from taskcodec.store.format.manifest import CODEC_KEY, GROUP_KEY
 
 Progress = Callable[[int, int], None]
@@ -58,20 +59,20 @@ class FileNames:
         return found
 
 
-def write_files(store: Store, name: str, folder: Path, progress: Progress | None = None) -> Written:
-    """Write the files of a layer into a new or empty folder, also of samples that could not be coded.
+def write_files(store: Store, layer: StoreLayer, folder: Path, progress: Progress | None = None) -> Written:
+    """Write the files of a layer of a store into a new or empty folder, also of samples that could not be coded.
 
     Raises:
-        UsageError: there is no such layer, or the folder is not empty or lies in a store.
+        UsageError: the folder is not empty or lies in a store.
         StorageError: a file cannot be written.
         CorruptFileError: the store is damaged.
     """
-    layer, names, written = store.layer(name), FileNames(), 0
+    names, written = FileNames(), 0
     without, renamed = list[str](), list[tuple[str, str]]()
     _check_folder(folder)
     records = store.records.select(["id", "source_index"])
-    for done, record in enumerate(records.to_pylist(), 1):
-        content = layer.of_source(record["source_index"])
+    contents = layer.of_sources(records["source_index"].to_pylist())
+    for done, (record, content) in enumerate(zip(records.to_pylist(), contents, strict=True), 1):
         if content is None:
             without.append(record["id"])
         else:
