@@ -21,7 +21,7 @@ from taskcodec.store import Store
 def decode_to_folder(
     place: Any, layer: str, output: Path, progress: Progress | None = None, elsewhere: str | Sequence[str] = ()
 ) -> Written:
-    """Write the pictures or originals of a store into a new or empty folder, as FOLDER/ID.
+    """Write the pictures or originals of a store into a new or empty folder, as FOLDER/ID with a suffix.
 
     A layer that the store says lies at another place is read where `elsewhere` names that place, or one around it.
 
@@ -38,6 +38,7 @@ def decode_to_file(place: Any, output: Path, progress: Progress | None = None) -
     Raises UsageError or StorageError where the file is not to be written, and what `taskcodec.decode` raises.
     """
     store = finished_store(there(place))
+    store.check_features()
     kind = output.suffix[1:].lower()
     if kind not in ("npy", "parquet"):
         raise UsageError(f"{output}: features are written to a .npy or a .parquet file")

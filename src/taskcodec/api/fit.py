@@ -10,16 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
-from taskcodec.data import ImageSource, Source, open_source
-from taskcodec.engines.encode.local import Batches, Progress, sample_features
+from taskcodec.data import ImageSource, Source
+from taskcodec.engines.choose import computing_with
+from taskcodec.engines.computing import Asked
+from taskcodec.engines.encode.local import Progress, sample_features
 from taskcodec.engines.encode.notes import left_out, noted
 from taskcodec.engines.encode.records import BackboneLike
-from taskcodec.engines.encode.sources import backbone_for, check_bits, check_device, labelled, missed, unmatched
+from taskcodec.engines.encode.sources import check_bits, check_effort, missed, unmatched
 from taskcodec.errors import SourceError, UsageError, check_kind, check_number
 from taskcodec.evaluation.tasks.holdout import LABELLED_SOURCE
 from taskcodec.fitting import fit as fit_codec
 from taskcodec.fitting.closed_form.default import axes_bits
 from taskcodec.fitting.closed_form.fit import FEW_SAMPLES
+from taskcodec.fitting.dependent import with_effort
 from taskcodec.store import OK, SampleRecord
 
 FIT_SAMPLES = 20_000
@@ -41,6 +44,7 @@ class FitOptions:
         views: whether to spend few bits on what crops, mirroring and colours change in images.
         truncated: "keep" or "skip" JPEG files that lack their end.
         device: where the backbone runs.
+        effort: 1 to 9: from 2 on a dependent quantizer, which takes fewer bits for the same error.
     """
 
     backbone: str | BackboneLike | None = None
@@ -53,11 +57,12 @@ class FitOptions:
     views: bool = False
     truncated: str = "keep"
     device: str | None = None
+    effort: int = 1
 
     def check(self) -> None:
         """Raise UsageError on options that are none, or do not go together."""
         check_bits(self.bits)
-        check_device(self.device)
+        check_effort(self.effort)
         for name, value in (("--step", self.step), ("--tolerance", self.tolerance)):
             check_number(name, value)
         if sum(value is not None for value in (self.bits, self.step, self.tolerance)) > 1:
@@ -78,35 +83,45 @@ class Fitted:
     notes: tuple[str, ...]
 
 
-def fit_source(given: str | Path, options: FitOptions | None = None, *, progress: Progress | None = None) -> Fitted:
+def fit_source(
+    given: str | Path,
+    options: FitOptions | None = None,
+    *,
+    engine: str = "local",
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Fitted:
     """Fit a codec to a folder, list or shards of images, or a file of features, as `taskcodec fit` does.
 
     Args:
         given: the source, by name.
         options: as those of the command.
+        engine: "local", or "ray" or "ray:ADDRESS": the workers of a Ray cluster compute features of images; the codec
+            is the same.
+        workers: of the cluster; by default as many as it has room for.
         progress: called with (samples done, samples in all).
 
     Raises:
         UsageError: options that do not go together, a rate that cannot be met, or labels that give no tolerance.
         SourceError: nothing to read.
+        ProcessError: there is no cluster, or it was lost.
     """
     options, notes = FitOptions() if options is None else options, list[str | None]()
     check_kind("options", options, FitOptions, "FitOptions")
     options.check()
-    source, table = labelled(open_source(given, options.truncated), options.labels)
-    backbone = backbone_for(source, options.backbone, options.device)
-    notes.append(left_out(source))
-    batches = Batches(source, backbone)
-    features = sample_features(batches, FIT_SAMPLES, progress)
-    if not len(features):
-        raise SourceError(f"{given}: a fit needs a sample that can be read, found none{batches.fault()}")
-    how: dict[str, Any] = {"method": options.method, "backbone": None if backbone is None else backbone.spec}
-    if options.views:
-        if options.method == "dimensionwise" or not isinstance(source, ImageSource) or backbone is None:
-            raise UsageError("--views needs a folder of images, and the bottleneck method")
-        from taskcodec.engines.encode.augmented_views import view_features  # which needs Pillow
-
-        how["views"] = view_features(source, backbone, backbone.preprocess.crop, progress)
+    asked = Asked(given, options.truncated, options.labels, options.backbone, options.device)
+    with computing_with(engine, workers, asked) as computing:
+        source, table, batches = computing.source, computing.table, computing.batches
+        backbone = batches.backbone
+        notes.append(left_out(source))
+        features = sample_features(batches, FIT_SAMPLES, progress)
+        if not len(features):
+            raise SourceError(f"{given}: a fit needs a sample that can be read, found none{batches.fault()}")
+        how: dict[str, Any] = {"method": options.method, "backbone": None if backbone is None else backbone.spec}
+        if options.views:
+            if options.method == "dimensionwise" or not isinstance(source, ImageSource):
+                raise UsageError("--views needs a folder of images, and the bottleneck method")
+            how["views"] = computing.views(progress)
     records = [record for number in sorted(batches.kept) for record in batches.kept[number].records]
     ok = [record for record in records if record.status == OK]
     notes.append(noted(source.name, [(record.id, record.note) for record in ok], len(ok)))
@@ -127,13 +142,15 @@ def _at_rate(
     usual = axes_bits(samples, features.shape[1]) if options.bits is options.step is None else None
     bits = options.bits or usual
     codec = fit_codec(features, bits=bits, step=options.step, **how)
+    codec = with_effort(codec, features, options.effort, options.bits)
     reached = codec.rate_of(features)
     few = codec.base.transform.columns < codec.dimension and reached > FEW_SAMPLES * len(features)
     warning = (
         f"warning: {len(features):,} samples are few for {reached:.0f} bits each: further samples may take many times "
         "that; give more samples, or fewer bits"
     )
-    return codec, (missed(bits, reached, asked=usual is None), warning if few else None)
+    wanted = bits if options.effort == 1 else options.bits
+    return codec, (missed(wanted, reached, asked=usual is None), warning if few else None)
 
 
 def _within(
@@ -156,7 +173,7 @@ def _within(
         features[known],
         targets[known],
         options.tolerance,
-        lambda rate: fit_codec(features, bits=rate, **how),
+        lambda rate: with_effort(fit_codec(features, bits=rate, **how), features, options.effort, rate),
         options.kind or ("classification" if by_folders else None),
     )
     measured = {"points": options.tolerance, "metric": found.metric, "raw": found.raw, "kept": found.kept}

@@ -12,7 +12,7 @@ from taskcodec.cli.output import printable
 from taskcodec.cli.verbs import benchmark, decode, demo, encode, evaluate, features, fit, info, report, train, verify
 from taskcodec.cli.verbs.layers import drop
 from taskcodec.cli.verbs.pages import view
-from taskcodec.cli.verbs.theory import limits
+from taskcodec.cli.verbs.theory import limits, usable
 from taskcodec.errors import TERMINATED, TaskcodecError, UnfinishedWarning, UsageError, missing_package
 
 # typer carries its own copy of click in some versions: take the class that its own errors descend from.
@@ -41,6 +41,7 @@ VERBS: dict[Any, Any] = {
     benchmark: benchmark.benchmark,
     report: report.report,
     limits: limits.limits,
+    usable: usable.usable,
     train: train.train,
     demo: demo.demo,
 }

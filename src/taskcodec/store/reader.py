@@ -28,7 +28,6 @@ from taskcodec.layer import columns_of
 from taskcodec.names import readable
 from taskcodec.store.backend import absolute, open_blobs
 from taskcodec.store.catalogue import Catalogue
-from taskcodec.store.file_layers.of_store import WithLayers
 from taskcodec.store.find import asked_label, rows_of, rows_with, texts_of
 from taskcodec.store.format.certificate import read_certificate
 from taskcodec.store.format.manifest import (
@@ -41,6 +40,7 @@ from taskcodec.store.format.manifest import (
 )
 from taskcodec.store.format.records import SCHEMA, coded
 from taskcodec.store.info import StoreInfo, measure
+from taskcodec.store.pictures.of_store import WithPictures
 from taskcodec.store.rows import Rows
 from taskcodec.store.symbols import Symbols, ahead
 from taskcodec.store.verify import faults_of
@@ -57,7 +57,7 @@ Array = npt.NDArray[Any]
 Found = TypeVar("Found")
 
 
-class Store(WithLayers):
+class Store(WithPictures):
     """A coded data set, read lazily. Open one with `taskcodec.open`.
 
     Every file is checked before it is used: the first damaged one raises CorruptFileError, naming it.
@@ -103,7 +103,8 @@ class Store(WithLayers):
         raise TypeError(_NO_ARRAY)
 
     def __repr__(self) -> str:
-        return f"<taskcodec store {self._blobs.name}: {len(self)} samples of {self.manifest.dimension} features>"
+        what = "pictures" if self.manifest.of_pictures else f"samples of {self.manifest.dimension} features"
+        return f"<taskcodec store {self._blobs.name}: {len(self)} {what}>"
 
     @cached_property
     def codec(self) -> Codec:
@@ -111,8 +112,9 @@ class Store(WithLayers):
         with self._telling_changes():
             data = checked_bytes(self._blobs, CODEC_KEY, self.manifest.codec_sha256)
         codec = Codec.from_bytes(data, f"{self._blobs.name}/{CODEC_KEY}")
+        dimension = 0 if codec.of_pictures else codec.dimension
         expected = (self.manifest.columns, self.manifest.dimension, self.manifest.fingerprint)
-        if (codec.columns, codec.dimension, codec.fingerprint) != expected:
+        if (codec.columns, dimension, codec.fingerprint) != expected or codec.of_pictures != self.manifest.of_pictures:
             raise MismatchError(f"{self._blobs.name}/{CODEC_KEY}: not the codec of these symbols")
         return codec
 
@@ -137,7 +139,9 @@ class Store(WithLayers):
     @property
     def failures(self) -> pa.Table:
         """The rows of `records` that could not be coded, with the reason in `status`."""
-        return self.records.filter(pc.invert(coded(self.records)))
+        with self._telling_changes():
+            tables = [table.filter(pc.invert(coded(table))) for table in self._catalogue.tables()]
+        return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
 
     @cached_property
     def ids(self) -> npt.NDArray[np.str_]:
@@ -214,10 +218,12 @@ class Store(WithLayers):
         return self._rows(False, self._columns, np.int32)
 
     def _rows(self, features: bool, width: int, dtype: Any) -> Rows:
+        self.check_features()
         return Rows(partial(self._gather, features), (len(self), width), dtype, self.manifest.chunk_rows)
 
     def batches(self) -> Iterator[npt.NDArray[np.float32]]:
         """The features chunk by chunk, in order: constant memory for any number of samples. A few are read ahead."""
+        self.check_features()
         codec, _ = self.codec, self._symbols  # made once, before the threads start
         for rows in ahead(self._chunk, range(self.manifest.chunks), self._threads):
             yield codec.decode(rows, self.upto)
@@ -272,6 +278,7 @@ class Store(WithLayers):
         Raises UsageError: another style or target, labels that are no numbers, what does not go with random access,
         and where torch is not installed.
         """
+        self.check_features()
         with needing_packages():
             from taskcodec.store.views.torch_data import Streaming, data_set
 
@@ -301,7 +308,7 @@ class Store(WithLayers):
         for part in self.manifest.parts:
             yield partial(self._told, self._catalogue.of_part, part)
         for index in range(self.manifest.chunks):
-            yield lambda index=index: self._read(self._every, index)  # type: ignore[misc]
+            yield partial(self._told, self._check_chunk, index)
 
     @cached_property
     def _catalogue(self) -> Catalogue:
@@ -324,9 +331,8 @@ class Store(WithLayers):
         alone = len(self.manifest.layers) == 1 and self.upto is None
         return self.manifest.columns if alone else columns_of(self.codec.needed(self.upto))
 
-    def _read(self, symbols: Symbols, index: int) -> npt.NDArray[np.int32]:
-        with self._telling_changes():
-            return symbols.read(index)
+    def _check_chunk(self, index: int) -> None:
+        (self._check_pictures if self.manifest.of_pictures else self._every.read)(index)
 
     @contextmanager
     def _telling_changes(self) -> Iterator[None]:
@@ -349,7 +355,7 @@ class Store(WithLayers):
 
     def _chunk(self, index: int) -> npt.NDArray[np.int32]:
         found, symbols = self._symbols.cached(index), self._symbols
-        return symbols.keep(index, self._read(symbols, index)) if found is None else found
+        return symbols.keep(index, self._told(symbols.read, index)) if found is None else found
 
     def _gather(self, features: bool, positions: npt.NDArray[np.int64], columns: slice) -> npt.NDArray[Any]:
         width, dtype = (self.manifest.dimension, np.float32) if features else (self._columns, np.int32)

@@ -185,3 +185,26 @@ def test_an_encode_into_a_bucket_that_is_killed_goes_on(tmp_path, s3):
     assert np.array_equal(found.symbols[:], expected.symbols[:])
     assert found.ids.tolist() == expected.ids.tolist()
     assert not any(key.endswith(".lock") for key in s3.keys(""))
+
+
+@pytest.mark.parametrize(
+    ("labels", "differ"),
+    [
+        (["a", None, "b", "b"], False),
+        (["a", None, "b", "a"], True),
+        ([None, None, "b", "b"], True),
+        (["a", "a", "b", "b"], True),
+    ],
+)
+def test_labels_that_were_changed_since_are_told(tmp_path, labels, differ):
+    """Also of samples that could not be coded, and where there is none on either side."""
+    x = vectors(4)
+    x[3] = np.nan
+    np.save(tmp_path / "x.npy", x)
+    said = list[bool]()
+    for own in (["a", None, "b", "b"], labels):
+        rows = "".join(f"{row},{label}\n" for row, label in enumerate(own) if label is not None)
+        (tmp_path / "labels.csv").write_text(f"id,label\n{rows}")
+        found = run("encode", tmp_path / "x.npy", tmp_path / "s.tcz", "--labels", tmp_path / "labels.csv")
+        said.append("the labels in it are others" in found.stderr)
+    assert said == [False, differ]

@@ -1,6 +1,7 @@
 """Appending, replacing and resuming, as a shell sees them."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,8 @@ from PIL import Image
 
 import taskcodec
 from taskcodec.data import open_source
+from taskcodec.data.arrays import array_source
+from taskcodec.engines.encode.ledger import names_for
 from taskcodec.store import SampleRecord, StoreWriter
 from tests.cli.commands import contents, refused, run, stopped
 
@@ -237,3 +240,42 @@ def test_a_run_killed_at_its_first_file_begins_again(inputs, tmp_path):
     run("encode", inputs / "b.npy", store)
     assert taskcodec.open(store).verify() == []
     assert json.loads(run("info", store, "--json").stdout)["samples"] == 700
+
+
+TAKEN = ["a", "a#2", "a#2#2", "b#7", "1", "8", "8#2", "9#3", "08", "10#x", "-1", "1" * 30, "é", "7#2#2", "a#", "+8"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        (None, ["16", "17", "18", "19"]),
+        (["a", "b", "b#7", "c"], ["a#3", "b", "b#7#2", "c"]),
+        (["a#2", "a", "a#3", "a#3"], ["a#2#3", "a#3", "a#3#2", "a#3#3"]),
+        (["8", "8#2", "8#3", "é"], ["8#3", "8#2#2", "8#3#2", "é#2"]),
+        (["7", "7#2", "7#2", "+8"], ["7", "7#2", "7#2#3", "+8#2"]),
+    ],
+)
+def test_what_is_appended_gets_names_that_nothing_in_the_store_has(tmp_path, ids, expected):
+    x = np.random.default_rng(0).normal(size=(20, 4)).astype("f4")
+    taskcodec.encode(x[:16], tmp_path / "s.tcz", ids=TAKEN, bits=8)
+    store = taskcodec.encode(x[16:], tmp_path / "s.tcz", ids=ids, append=True)
+    assert store.ids.tolist() == [*TAKEN, *expected]
+
+
+def test_numbers_that_are_names_in_the_store_are_not_given_twice(tmp_path):
+    x = np.random.default_rng(0).normal(size=(8, 4)).astype("f4")
+    taskcodec.encode(x[:4], tmp_path / "s.tcz", ids=["6", "4#2", "6#2", "5x"], bits=8)
+    store = taskcodec.encode(x[4:], tmp_path / "s.tcz", append=True)
+    assert store.ids[4:].tolist() == ["4", "5", "6#3", "7"]
+
+
+def test_what_is_in_a_store_is_not_held_in_memory_to_append_to_it(tmp_path):
+    x = np.random.default_rng(0).normal(size=(100_000, 2)).astype("f4")
+    store = taskcodec.encode(x, tmp_path / "s.tcz", ids=[f"folder/{i:08}.jpg" for i in range(100_000)], bits=8)
+    more = array_source(x[:3], ["folder/00000007.jpg", "new.jpg", "new.jpg"])
+    tracemalloc.start()
+    names = names_for(more, 100_000, store)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [names.give(name) for name in more.ids] == ["folder/00000007.jpg#2", "new.jpg", "new.jpg#2"]
+    assert peak < 3e6  # 100,000 names take 20 MB

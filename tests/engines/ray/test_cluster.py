@@ -1,5 +1,8 @@
 """How many workers of which size a cluster has room for, and clusters that are none."""
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 
 from taskcodec.engines.ray.cluster import Workers, cluster, sized
@@ -57,3 +60,20 @@ def test_what_ray_ends_by_itself_says_how_to_go_on(monkeypatch):
     monkeypatch.setattr("taskcodec.engines.ray.cluster.joined", ended)
     with pytest.raises(ProcessError, match="run the same command again"), cluster(None, None):
         pass
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("address", [None, "somewhere"])
+def test_a_terminal_is_told_that_ray_starts(monkeypatch, capsys, terminal, address):
+    """Before it does: for a quarter of a minute nothing else is to be seen."""
+    said = list[str]()
+    ray = SimpleNamespace(
+        is_initialized=lambda: False, init=lambda **_: said.append(capsys.readouterr().err), shutdown=lambda: None
+    )
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    with cluster(address, None):
+        pass
+    starts = terminal and address is None
+    assert said == ["taskcodec: starting Ray on this machine ...\n" if starts else ""]

@@ -245,7 +245,7 @@ def test_the_commands_of_the_page_run_against_buckets(tmp_path, photos, s3):
         s3.put(f"more/later/{path.name}", path.read_bytes())
     page = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
     lines = [line for line in page.splitlines() if line.startswith("taskcodec ")]
-    assert [line.split()[1] for line in lines] == ["encode", "verify", "info", "encode"]
+    assert [line.split()[1] for line in lines] == ["encode", "fit", "verify", "info", "encode"]
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
     for line in lines:
         words = line.replace("s3://stores", s3.url()).replace("s3://pictures", s3.url()).replace("ray:auto", "ray")

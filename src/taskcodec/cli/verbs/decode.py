@@ -14,7 +14,9 @@ EXAMPLE = "Example: taskcodec decode photos.tcz -o photos.npy"
 def decode(
     store: StoreArgument,
     output: Annotated[Path, typer.Option("-o", "--output", help="A .npy or .parquet file; of other layers a folder")],
-    layer: Annotated[str, typer.Option("--layer", help="features, picture or original")] = "features",
+    layer: Annotated[
+        str, typer.Option("--layer", help="features, picture, original, or a layer of a codec of pictures")
+    ] = "features",
     elsewhere: ElsewhereOption = None,
     json_: JsonOption = False,
 ) -> None:

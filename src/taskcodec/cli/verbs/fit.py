@@ -10,9 +10,12 @@ from taskcodec.cli.options import (
     BackboneOption,
     BitsOption,
     DeviceOption,
+    EffortOption,
+    EngineOption,
     LabelsOption,
     SourceArgument,
     TruncatedOption,
+    WorkersOption,
 )
 from taskcodec.cli.output import JsonOption, progress_bar, show, tell
 
@@ -40,7 +43,10 @@ def fit(
         bool, typer.Option("--views", help="Spend few bits on what crops, mirroring and colours change in these images")
     ] = False,
     truncated: TruncatedOption = "keep",
+    effort: EffortOption = 1,
     device: DeviceOption = None,
+    engine: EngineOption = "local",
+    workers: WorkersOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Fit a codec to a collection, without labels, in closed form."""
@@ -48,9 +54,9 @@ def fit(
     from taskcodec.engines.outputs import check_output
 
     check_output(source, output, "codec")
-    options = FitOptions(backbone, bits, step, tolerance, labels, kind, method, views, truncated, device)
+    options = FitOptions(backbone, bits, step, tolerance, labels, kind, method, views, truncated, device, effort)
     with progress_bar("fitting") as report:
-        found = fit_source(source, options, progress=report)
+        found = fit_source(source, options, engine=engine, workers=workers, progress=report)
     tell(found.notes)
     found.codec.save(output)
     show(codec_info(str(output), found.codec), json_, codec_lines(str(output), found.codec))

@@ -7,6 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from taskcodec.codec import Codec
 from taskcodec.data.sources import FeatureSource, ImageSource, Source
 from taskcodec.engines.coded import Coded, code, one_blas_thread
@@ -24,6 +27,7 @@ from taskcodec.engines.shift import Shift, ShiftWatch
 from taskcodec.errors import SourceError, StorageError
 from taskcodec.fitting import adapt, at_bits
 from taskcodec.fitting.closed_form.default import fit_usual
+from taskcodec.fitting.dependent import with_effort
 from taskcodec.store import OK, SampleRecord, Store, StoreWriter, pack_zip
 from taskcodec.store.backend import open_blobs, writer_lock
 from taskcodec.store.file_layers.writer import remove_remains
@@ -100,7 +104,7 @@ class Local:
     def write(self, batches: Batches, writer: StoreWriter, tally: Tally, progress: Progress | None) -> None:
         with one_blas_thread():
             for batch in batches.run(range(batches.number_of(tally.next_index), len(batches))):
-                if len(batch.features):
+                if len(batch.features) and not tally.codec.of_pictures:
                     tally.watch(tally.codec, batch.features)
                 coded = code(batch.records, batch.features, tally.codec, tally.next_index)
                 writer.append(coded.symbols, tally.take(coded))
@@ -182,7 +186,7 @@ def _written(
         codec = _codec_of_new(decision, batches, kept, progress).for_store(options.analysis_name)
         if decision.stale:
             remove_store(place)
-        writer = StoreWriter.create(place, codec, chunk_rows=options.chunk_rows, source=decision.record)
+        writer = StoreWriter.create(place, codec, chunk_rows=options.rows_of(codec), source=decision.record)
     else:
         codec, writer = found.codec, StoreWriter.open(place, source=decision.record)
     if note := left_out(source):
@@ -266,19 +270,26 @@ def _codec_of_new(decision: Decision, batches: Batches, kept: KeptFit, progress:
     """The codec of a new store, fitted or refitted to batches spread over the source where it should be."""
     source, options = decision.request.source, decision.request.options
     codec, bits = decision.codec, decision.bits
+    if codec is not None and codec.of_pictures:
+        return codec
     if codec is not None and not options.refit:
         return codec if bits is None else at_bits(codec, bits)
     count = FIT_BATCHES if isinstance(source, ImageSource) else FIT_FEATURE_BATCHES
     features = sample_features(batches, count * batches.size, progress, kept.add)
     if codec is not None:
-        return adapt(codec, features, bits) if len(features) else codec
+        if not len(features):
+            return codec
+        asked = options.bits if options.effort > 1 else None  # then the search meets it, not the uniform step
+        adapted = adapt(codec, features, bits if asked is None else None)
+        return with_effort(adapted, features, options.effort, asked)
     if not len(features):
         kept.discard()
         raise SourceError(f"{source.name}: none of its {len(source)} samples could be coded{batches.fault()}")
     made_by = None if decision.backbone is None else decision.backbone.spec
     spec = source.backbone if isinstance(source, FeatureSource) else made_by
     quality: Any = options.quality or "usual"
-    return fit_usual(features, len(source), bits=bits, quality=quality, backbone=spec)
+    fitted = fit_usual(features, len(source), bits=bits, quality=quality, backbone=spec)
+    return with_effort(fitted, features, options.effort, bits)
 
 
 def _doubts(decision: Decision, written: Store) -> list[str]:
@@ -288,7 +299,7 @@ def _doubts(decision: Decision, written: Store) -> list[str]:
     finished_before = decision.action == "nothing" and decision.place == asked.store
     if not options.append and not finished_before:
         info = written.info()
-        if decision.bits is not None:
+        if decision.bits is not None and (options.bits is not None or options.effort == 1):
             notes.append(missed(decision.bits, info.bits_per_sample, asked=options.bits is not None))
         if info.variance_kept is not None and info.variance_kept < LITTLE_KEPT:
             notes.append(
@@ -313,10 +324,15 @@ def _doubts(decision: Decision, written: Store) -> list[str]:
 
 def _labels_differ(store: Store, source: Source) -> bool:
     """Whether a store was written with other labels than the source has now."""
-    found = store.records.select(["source_index", "label"]).to_pylist()
     own = [item.label for item in source.items] if isinstance(source, ImageSource) else source.labels
-    own = own or []
-    return any(row["label"] != own[row["source_index"]] for row in found if row["source_index"] < len(own))
+    labels = pa.array(own or [], pa.string())
+    for indices, stored in store.tables("source_index", "label", failures=True):
+        known = pc.less(indices, len(labels))
+        then, now = stored.filter(known), labels.take(indices.filter(known).combine_chunks())
+        same = pc.or_(pc.fill_null(pc.equal(then, now), False), pc.and_(pc.is_null(then), pc.is_null(now)))
+        if not pc.all(same, min_count=0).as_py():
+            return True
+    return False
 
 
 def _remove_empty(place: Any) -> None:

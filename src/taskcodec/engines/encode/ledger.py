@@ -4,9 +4,13 @@ The manifest's `source` is the request that the store was begun with, together w
 later its descriptor and the `first_index` that its samples count from.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import islice
 from typing import Any, Literal
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from taskcodec.codec import Codec
@@ -14,13 +18,16 @@ from taskcodec.data.sources import FeatureSource, ImageSource, Source
 from taskcodec.errors import MismatchError, StorageError
 from taskcodec.store import Store
 from taskcodec.store.format.manifest import Manifest
+from taskcodec.store.format.records import PIECE_ROWS, in_pieces
 
 Entry = dict[str, Any]
 Action = Literal["new", "resume", "append", "nothing"]
+_NUMBERED = "#[0-9]+$"
+"""What `Names` adds to a name."""
 
 
 class Names:
-    """Names that no earlier sample of a store has: a second NAME becomes NAME#2, the next NAME#3, and so on."""
+    """Names that are not taken: a second NAME becomes NAME#2, the next NAME#3, and so on."""
 
     def __init__(self, taken: Iterable[str]) -> None:
         self._taken, self._numbers = set(taken), dict[str, int]()
@@ -43,7 +50,34 @@ def names_for(source: Source, first_index: int, store: Store | None) -> Names | 
     own = isinstance(source, ImageSource) or source.ids is None or source.unique_ids
     if own and not first_index:
         return None
-    return Names([] if store is None else store.records["id"].to_pylist())
+    return Names([] if store is None else _in_the_way(store, source, first_index))
+
+
+def _in_the_way(store: Store, source: Source, first_index: int) -> Iterator[str]:
+    """The ids of a store that a source's names are, or would be changed to; however many others there are."""
+    of_source = _among_names(source, first_index)
+    for (ids,) in in_pieces(store.tables("id", failures=True)):
+        found, plain = of_source(ids), pc.replace_substring_regex(ids, _NUMBERED, "")
+        yield from ids.filter(pc.or_(found, of_source(plain))).to_pylist()
+
+
+def _among_names(source: Source, first_index: int) -> Callable[[pa.ChunkedArray], pa.ChunkedArray]:
+    """What tells which of some ids are names that a source gives its samples."""
+    if isinstance(source, FeatureSource) and source.ids is None:
+        return partial(_numbers_in, range(first_index, first_index + len(source)))
+    if isinstance(source, ImageSource):
+        names = (item.id for item in source.items)
+    else:
+        names = (source.id_of(row, first_index) for row in range(len(source)))
+    pieces = iter(lambda: pa.array(list(islice(names, PIECE_ROWS)), pa.string()), pa.array([], pa.string()))
+    return partial(pc.is_in, value_set=pa.chunked_array(pieces, pa.string()))
+
+
+def _numbers_in(numbers: range, ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Which of some ids are these numbers as text, without that text, which takes many times their room."""
+    plain = pc.match_substring_regex(ids, "^(0|[1-9][0-9]{0,17})$")
+    values = pc.cast(pc.if_else(plain, ids, "-1"), pa.int64())
+    return pc.and_(pc.greater_equal(values, numbers.start), pc.less(values, numbers.stop))
 
 
 def is_same(manifest: Manifest, request: dict[str, Any]) -> bool:
@@ -97,6 +131,8 @@ def with_appended(manifest: Manifest, source: Source, first_index: int) -> dict[
 
 def check_fits(store: Store, name: str, source: Source, codec: Codec | None, codec_name: str) -> None:
     """Raise MismatchError unless this source, with this codec where one is given, can be added to a store."""
+    if isinstance(source, FeatureSource) and store.manifest.of_pictures:
+        raise MismatchError(f"{source.name}: vectors, and the store {name} holds pictures")
     if isinstance(source, FeatureSource) and source.dimension != store.manifest.dimension:
         raise MismatchError(
             f"{source.name}: features of {source.dimension} numbers, the store {name} holds {store.manifest.dimension}"
@@ -121,7 +157,7 @@ def _mismatch(store: Store, source: Source, unfinished: bool) -> str:
     changes, count = _changes(store, source, unfinished), store.manifest.source.get("count")
     if unfinished:
         if changes is None:
-            first = store.records["id"][0]
+            first = next(store.tables("id", failures=True))["id"][0]
             return (
                 f"an unfinished store of another source than {source.name} lies there ({count} samples, such as "
                 f"{first}): run the command that it was stopped in again, replace it (--overwrite), or name another "
@@ -146,22 +182,28 @@ def _changes(store: Store, source: Source, unfinished: bool) -> str | None:
 
     None where fewer than half of the files of either are in both: these are other files, if of the same names.
     """
-    if not isinstance(source, ImageSource) or not len(store.records):
+    if not isinstance(source, ImageSource) or not store.source_samples:
         return ""
-    then = dict(zip(*(store.records[name].to_pylist() for name in ("id", "source_bytes")), strict=True))
-    now = {item.id: item.size for item in source.items}
-    both = then.keys() & now.keys()
-    alike = sum(now[name] in (None, then[name]) for name in both)
-    if 2 * alike < min(len(then), len(now)):
+    now, seen = {item.id: item.size for item in source.items}, set[str]()
+    counts, first, alike = Counter[str](), dict[str, str](), 0
+    for table in in_pieces(store.tables("id", "source_bytes", failures=True)):
+        for name, size in zip(*(column.to_pylist() for column in table), strict=True):
+            if name in now:
+                seen.add(name)
+                if now[name] in (None, size):
+                    alike += 1
+                    continue
+            kind = "of another size" if name in now else "gone"
+            counts[kind] += 1
+            first.setdefault(kind, name)
+    if 2 * alike < min(store.source_samples, len(now)):
         return None
-    kinds = {
-        "new": [] if unfinished else [name for name in now if name not in then],
-        "gone": [name for name in then if name not in now],
-        "of another size": [name for name in then if name in both and now[name] not in (None, then[name])],
-    }
-    if not any(kinds.values()):
+    new = [] if unfinished else [name for name in now if name not in seen]
+    counts["new"], first["new"] = len(new), next(iter(new), "")
+    if not counts.total():
         return "" if unfinished else "contents have changed"
-    return ", ".join(f"{len(names):,} {what} ({names[0]})" for what, names in kinds.items() if names)
+    kinds = ("new", "gone", "of another size")
+    return ", ".join(f"{counts[kind]:,} {kind} ({first[kind]})" for kind in kinds if counts[kind])
 
 
 def _options(stored: Entry, request: Entry) -> str:
@@ -174,6 +216,7 @@ def _options(stored: Entry, request: Entry) -> str:
         "bits": f"{bits:g} bits" if isinstance(bits, int | float) else "no --bits",
         "quality": f"--quality {quality}" if quality and (request.get("quality") or quality != "usual") else "",
         "fit": "" if named or request["named"] else fit,
+        "effort": f"--effort {stored['effort']}" if "effort" in stored else "no --effort",
         "refit": "a refit" if stored.get("refit") else "--no-refit",
         "chunk_rows": f"--chunk {stored.get('chunk_rows')}",
         "truncated": f"--truncated {stored.get('truncated', 'keep')}",

@@ -11,6 +11,8 @@ from taskcodec.errors import StorageError, UsageError
 from taskcodec.store import Store
 from taskcodec.store.file_layers.layer import StoreLayer
 from taskcodec.store.format.manifest import CODEC_KEY, GROUP_KEY
+from taskcodec.store.format.records import in_pieces
+from taskcodec.store.pictures.layer import PictureLayer
 
 Progress = Callable[[int, int], None]
 _MOST_BYTES = 240
@@ -43,23 +45,25 @@ class FileNames:
     """
 
     def __init__(self) -> None:
-        self._files, self._folders = set[PurePosixPath](), set[PurePosixPath]()
+        self._files, self._folders = set[str](), set[str]()
 
     def give(self, name: str, suffix: str = "") -> PurePosixPath:
         """The relative path for an id."""
         parts = [_part(part) for part in name.split("/") if part not in ("", ".")] or ["_"]
-        if any(folder in self._files for folder in PurePosixPath(*parts).parents):
+        if any(str(folder) in self._files for folder in PurePosixPath(*parts).parents):
             parts = [_part("_".join(parts))]
         parts[-1] = _short(parts[-1], len(suffix))
         found, number = PurePosixPath(*parts[:-1], parts[-1] + suffix), 2
-        while found in self._files or found in self._folders:
+        while str(found) in self._files or str(found) in self._folders:
             found, number = PurePosixPath(*parts[:-1], f"{parts[-1]}#{number}{suffix}"), number + 1
-        self._files.add(found)
-        self._folders.update(found.parents)
+        self._files.add(str(found))
+        self._folders.update(map(str, found.parents))
         return found
 
 
-def write_files(store: Store, layer: StoreLayer, folder: Path, progress: Progress | None = None) -> Written:
+def write_files(
+    store: Store, layer: StoreLayer | PictureLayer, folder: Path, progress: Progress | None = None
+) -> Written:
     """Write the files of a layer of a store into a new or empty folder, also of samples that could not be coded.
 
     Raises:
@@ -67,23 +71,24 @@ def write_files(store: Store, layer: StoreLayer, folder: Path, progress: Progres
         StorageError: a file cannot be written.
         CorruptFileError: the store is damaged.
     """
-    names, written = FileNames(), 0
+    names, written, done = FileNames(), 0, 0
     without, renamed = list[str](), list[tuple[str, str]]()
     _check_folder(folder)
-    records = store.records.select(["id", "source_index"])
-    contents = layer.of_sources(records["source_index"].to_pylist())
-    for done, (record, content) in enumerate(zip(records.to_pylist(), contents, strict=True), 1):
-        if content is None:
-            without.append(record["id"])
-        else:
-            wanted = _as_it_was(record["id"])
-            given = names.give(wanted, layer.suffix)
-            _write(folder / given, content)
-            written += 1
-            if str(given) != wanted + layer.suffix:
-                renamed.append((record["id"], str(given)))
-        if progress is not None:
-            progress(done, len(records))
+    for table in in_pieces(store.tables("id", "source_index", failures=True)):
+        samples, indices = (column.to_pylist() for column in table)
+        for sample, content in zip(samples, layer.of_sources(indices), strict=True):
+            if content is None:
+                without.append(sample)
+            else:
+                wanted = _as_it_was(sample)
+                given = names.give(wanted, layer.suffix)
+                _write(folder / given, content)
+                written += 1
+                if str(given) != wanted + layer.suffix:
+                    renamed.append((sample, str(given)))
+            done += 1
+            if progress is not None:
+                progress(done, store.source_samples)
     return Written(written, tuple(without), tuple(renamed))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from taskcodec.errors import TERMINATED, ProcessError, TaskcodecError, UsageError, needing_packages
 
 AGAIN = "what was committed is sound: run the same command again to go on"
+ANEW = "run the same command again"
 IMAGE_CPUS = 4
 """Processors of a worker that reads images, where nothing else is asked for: each holds a backbone in memory."""
 _QUIET = {
@@ -38,6 +39,17 @@ class Workers:
         return "cuda" if self.gpus else "cpu"
 
 
+def check_workers(workers: int | None) -> None:
+    """Raise UsageError on a number of workers that is none."""
+    if workers is not None and workers < 1:
+        raise UsageError(f"--workers must be at least 1, found {workers}")
+
+
+def device_here(device: str | None) -> str | None:
+    """The device of the command itself, where its workers have this one: that may be none that it has."""
+    return None if device is None else "cpu"
+
+
 def joined(address: str | None, workers: int | None) -> Any:
     """Ray, connected. Raises UsageError where it is not installed, ProcessError where no cluster answers.
 
@@ -52,6 +64,8 @@ def joined(address: str | None, workers: int | None) -> Any:
     own: dict[str, Any] = {"address": address or os.environ.get("RAY_ADDRESS") or "local"}
     if own["address"] == "local":
         own |= {"num_cpus": max(os.cpu_count() or 1, workers or 1), "include_dashboard": False}
+        if sys.stderr.isatty():  # it takes a quarter of a minute, in which nothing else is to be seen
+            print("taskcodec: starting Ray on this machine ...", file=sys.stderr, flush=True)
     try:
         with _without_native_lines():
             ray.init(**own, log_to_driver=False, logging_level=logging.FATAL, configure_logging=True)
@@ -62,11 +76,14 @@ def joined(address: str | None, workers: int | None) -> Any:
 
 
 @contextmanager
-def cluster(address: str | None, workers: int | None) -> Iterator[Any]:
-    """Ray for as long as it is needed; what was started or joined here is left at the end, whatever the end is."""
+def cluster(address: str | None, workers: int | None, then: str = AGAIN) -> Iterator[Any]:
+    """Ray for as long as it is needed; what was started or joined here is left at the end, whatever the end is.
+
+    `then` is what to do where the cluster is lost, in words.
+    """
     ray, before = None, _is_joined()
     try:
-        with _telling_faults(), redirect_stdout(_OwnThread(sys.stdout)):
+        with _telling_faults(then), redirect_stdout(_OwnThread(sys.stdout)):
             ray = joined(address, workers)
             with _ended_in_order():
                 yield ray
@@ -139,7 +156,7 @@ def nodes_of(ray: Any) -> list[tuple[int, int]]:
 
 
 @contextmanager
-def _telling_faults() -> Iterator[None]:
+def _telling_faults(then: str) -> Iterator[None]:
     """Ray's errors in one line each. Those of taskcodec come through as they are."""
     try:
         yield
@@ -148,7 +165,7 @@ def _telling_faults() -> Iterator[None]:
     except SystemExit as ended:  # of Ray's own accord, where a part of it was lost
         if ended.code == TERMINATED:
             raise
-        raise ProcessError(f"the cluster: Ray ended the command; {AGAIN}") from ended
+        raise ProcessError(f"the cluster: Ray ended the command; {then}") from ended
     except Exception as error:
         cause = getattr(error, "cause", None)
         if isinstance(cause, TaskcodecError):
@@ -156,7 +173,7 @@ def _telling_faults() -> Iterator[None]:
         if not type(error).__module__.startswith("ray.") and "ray" not in type(error).__mro__[1].__module__:
             raise
         words = " ".join(str(cause or error).split("\n")[0].split())
-        raise ProcessError(f"the cluster: {type(error).__name__} ({words}); {AGAIN}") from error
+        raise ProcessError(f"the cluster: {type(error).__name__} ({words}); {then}") from error
 
 
 @contextmanager

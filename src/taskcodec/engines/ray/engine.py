@@ -7,8 +7,6 @@ Batches are cut by place in the source, as on one machine. A codec is fitted whe
 most a few thousand samples, which the workers compute.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,21 +16,19 @@ import numpy as np
 from taskcodec.data.sources import FeatureSource, ImageSource, Source
 from taskcodec.engines.encode.decide import Decision, EncodeOptions, decide
 from taskcodec.engines.encode.execute import Encoded, Tally, execute
-from taskcodec.engines.encode.local import Batch, Batches, Progress
-from taskcodec.engines.encode.records import BackboneLike
+from taskcodec.engines.encode.local import Batches, Progress
+from taskcodec.engines.picture_coder import PictureCoder
 from taskcodec.engines.ray.chunks import Chunks
-from taskcodec.engines.ray.cluster import Workers, cluster, nodes_of, sized
-from taskcodec.engines.ray.coder import FEATURES, Job, Told, rows_of, summary_of
+from taskcodec.engines.ray.cluster import Workers, check_workers, cluster, device_here, nodes_of, sized
+from taskcodec.engines.ray.coder import FEATURES, Job, Told
 from taskcodec.engines.ray.opening import looking_of, opening_of
-from taskcodec.engines.ray.stream import blocks, stretch_length
-from taskcodec.errors import TaskcodecError, UsageError
+from taskcodec.engines.ray.pool import IMAGE_BATCHES, Pool
+from taskcodec.engines.ray.stream import stretch_length
+from taskcodec.errors import UsageError
 from taskcodec.store import StoreWriter
 
-IMAGE_BATCHES = 8
 STRETCH_BYTES = 2**25
-"""A stretch is at most so many batches of images, or vectors whose features and symbols take so many bytes."""
-READ_AHEAD = 2
-"""Blocks whose summaries are asked for before they are needed."""
+"""A stretch of vectors is at most so many that their features and symbols take so many bytes."""
 
 
 def encode_on_ray(
@@ -57,10 +53,12 @@ def encode_on_ray(
         What `encode_job` does.
     """
     _check(given, store, workers)
-    here = replace(options, device=None if options.device is None else "cpu")
+    here = replace(options, device=device_here(options.device))
     decision = decide(given, store, here)
     if decision.action == "nothing":
         return execute(decision, progress)
+    if isinstance(decision.backbone, PictureCoder):
+        raise UsageError("--engine ray: a codec of pictures codes on this machine alone; leave it out")
     with cluster(address, workers) as ray:
         images = isinstance(decision.request.source, ImageSource)
         engine = OnRay(ray, given, decision, sized(nodes_of(ray), workers, images, options.device))
@@ -68,30 +66,20 @@ def encode_on_ray(
 
 
 def _check(given: Any, store: Any, workers: int | None) -> None:
-    if workers is not None and workers < 1:
-        raise UsageError(f"--workers must be at least 1, found {workers}")
+    check_workers(workers)
     if not isinstance(store, str | Path) or str(store).startswith("memory://"):
         raise UsageError(f"{store}: the workers of a cluster write to a folder or a URL, not to memory")
     if isinstance(given, ImageSource):
         raise UsageError(f"{given.name}: give the source by its name, by which each worker opens it")
 
 
-class OnRay:
+class OnRay(Pool):
     """The workers of a cluster; see `taskcodec.engines.encode.execute.Engine`."""
 
     def __init__(self, ray: Any, given: Any, decision: Decision, workers: Workers) -> None:
-        self.ray, self.workers = ray, workers
         opening = opening_of(str(given) if isinstance(given, str | Path) else given, decision)
         looking = looking_of(decision, workers.device)
-        self.job = Job(opening, looking, workers.cpus, decision.first_index)
-        self.summary = ray.remote(summary_of).options(num_cpus=0)
-        self.rows = ray.remote(rows_of).options(num_cpus=0)
-
-    def batches(self, source: Source, backbone: BackboneLike | None, first_index: int) -> Batches:
-        """Batches that the workers compute, where there is something to compute."""
-        if isinstance(source, FeatureSource):
-            return Batches(source, backbone, first_index=first_index)
-        return _Elsewhere(self, source, backbone, first_index)
+        super().__init__(ray, Job(opening, looking, workers.cpus, decision.first_index), workers)
 
     def write(self, batches: Batches, writer: StoreWriter, tally: Tally, progress: Progress | None) -> None:
         numbers = range(batches.number_of(tally.next_index), len(batches))
@@ -115,24 +103,6 @@ class OnRay:
             chunks.leave()
             raise
 
-    def run(self, job: Job, numbers: Iterable[int], length: int) -> Iterator[tuple[Any, list[Told]]]:
-        """The blocks of stretches of so many batches, with their summaries. Raises what workers raised."""
-        listed = list(numbers)
-        stretches = [listed[start : start + length] for start in range(0, len(listed), length)]
-        waiting = deque[tuple[Any, Any]]()
-        for block in blocks(self.ray, job, stretches, self.workers) if stretches else ():
-            waiting.append((block, self.summary.remote(block)))
-            if len(waiting) > READ_AHEAD:
-                yield self._told(*waiting.popleft())
-        while waiting:
-            yield self._told(*waiting.popleft())
-
-    def _told(self, block: Any, summary: Any) -> tuple[Any, list[Told]]:
-        found = self.ray.get(summary)
-        if isinstance(found, TaskcodecError):
-            raise found
-        return block, found
-
     def _watch(self, tally: Tally, block: Any, told: list[Told]) -> None:
         """Look at those features of a block that tell of shift."""
         seen = sum(batch.seen for batch in told)
@@ -143,28 +113,3 @@ class OnRay:
         if wanted.start < seen:
             part = self.ray.get(self.rows.remote(block, FEATURES, wanted))
         tally.watch.take(tally.codec, seen, part)
-
-
-class _Elsewhere(Batches):
-    """Batches of images that workers compute."""
-
-    def __init__(self, engine: OnRay, source: Source, backbone: BackboneLike | None, first_index: int) -> None:
-        super().__init__(source, backbone, first_index=first_index)
-        self._engine = engine
-
-    def run(self, numbers: Iterable[int]) -> Iterator[Batch]:
-        listed = list(numbers)
-        computed = self._computed([number for number in listed if number not in self.kept])
-        for number in listed:
-            yield self._kept(number) or next(computed)
-
-    def _computed(self, numbers: list[int]) -> Iterator[Batch]:
-        engine = self._engine
-        length = stretch_length(len(numbers), engine.workers.count, IMAGE_BATCHES)
-        for block, told in engine.run(engine.job, numbers, length):
-            features = engine.ray.get(engine.rows.remote(block, FEATURES, slice(None)))
-            start = 0
-            for batch in told:
-                own = features[start : start + batch.seen] if batch.seen else np.empty((0, 0), np.float32)
-                yield Batch(batch.number, batch.coded.records, own)
-                start += batch.seen

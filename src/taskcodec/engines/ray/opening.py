@@ -104,8 +104,12 @@ def looking_of(decision: Decision, device: str) -> Looking | None:
     backbone, options, codec = decision.backbone, decision.request.options, decision.request.codec
     if backbone is None:
         return None
-    if options.own_backbone is not None:
-        return Looking(options.own_backbone, None, None, "", device)
-    if decision.found is None and codec is not None and codec.networks is not None and codec.g_a is not None:
-        return Looking(None, codec.backbone, codec.networks, options.analysis_name, device)
-    return Looking(None, backbone.spec, None, "", device)
+    own = options.own_backbone
+    if own is not None or decision.found is not None or codec is None or codec.networks is None or codec.g_a is None:
+        return looking_for(backbone, own, device)
+    return Looking(None, codec.backbone, codec.networks, options.analysis_name, device)
+
+
+def looking_for(backbone: BackboneLike, own: BackboneLike | None, device: str) -> Looking:
+    """How a worker loads a backbone; `own` is the same, where it was given itself."""
+    return Looking(own, None if own is not None else backbone.spec, None, "", device)

@@ -76,7 +76,7 @@ def _unused_of(data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         return "the toy source banana", images
     if source.name.lower().endswith((".npy", ".parquet")):
         return "vectors, which are taken as they are", ("seed", *images)
-    if is_idx_folder(source):
+    if is_idx_folder(data["source"]):
         return "IDX files, which have their own size", ("seed", *images)
     if "backbone" in data:
         return "features of a backbone, which has its own size of images", ("seed", "side", "grey")

@@ -25,6 +25,7 @@ from taskcodec.engines.encode.ledger import names_for
 from taskcodec.engines.encode.local import Batches, Progress, write_features
 from taskcodec.errors import MismatchError, SourceError, UsageError
 from taskcodec.store import OK, Store
+from taskcodec.store.format.records import in_pieces
 from taskcodec.transforms.spec import BackboneSpec, lying_at
 
 Float32s = npt.NDArray[np.float32]
@@ -118,15 +119,22 @@ def items_of_store(source: ImageSource, store: Store) -> list[Item]:
         MismatchError: the source lacks files of the store, or has others of another size by their names.
     """
     item_of = {item.id: item for item in source.items}
-    names, sizes = store.ids.tolist(), store.samples["source_bytes"].to_pylist()
-    _refuse_lost([name for name in names if name not in item_of], source.name, store)
-    other = [name for name, size in zip(names, sizes, strict=True) if item_of[name].size not in (None, size)]
+    found, lost, other = list[Item](), list[str](), list[str]()
+    for table in in_pieces(store.tables("id", "source_bytes")):
+        for name, size in zip(*(column.to_pylist() for column in table), strict=True):
+            item = item_of.get(name)
+            if item is None:
+                lost.append(name)
+            else:
+                other += [name] * (item.size not in (None, size))
+                found.append(item)
+    _refuse_lost(lost, source.name, store)
     if other:
         raise MismatchError(
             f"{source.name}: {other[0]} is not the file that {store.place} was made of (another size); "
             f"{len(other)} files are not those in it"
         )
-    return [item_of[name] for name in names]
+    return found
 
 
 def _refuse_lost(lost: Sequence[str], source: str, store: Store) -> None:
@@ -222,13 +230,16 @@ def all_finite(source: FeatureSource) -> tuple[list[str], Float32s]:
 
 def _in_order(features: Float32s, ids: Sequence[str], store: Store, source: str) -> Float32s:
     """The rows of a source's features that a store holds, in its order."""
-    wanted = store.ids.tolist()
     if features.shape[1] != store.manifest.dimension:
         raise MismatchError(
             f"{source}: {features.shape[1]} features a sample, but {store.place} holds {store.manifest.dimension}"
         )
-    if list(ids) == wanted:
-        return features
-    row_of = {name: row for row, name in enumerate(ids)}
-    _refuse_lost([name for name in wanted if name not in row_of], source, store)
-    return features[[row_of[name] for name in wanted]]
+    row_of, lost = {name: row for row, name in enumerate(ids)}, list[str]()
+    rows = [np.empty(0, np.int64)]
+    for (names,) in in_pieces(store.tables("id")):
+        own = names.to_pylist()
+        lost += [name for name in own if name not in row_of]
+        rows.append(np.array([row_of.get(name, -1) for name in own], np.int64))
+    _refuse_lost(lost, source, store)
+    wanted = np.concatenate(rows)
+    return features if np.array_equal(wanted, np.arange(len(features))) else features[wanted]

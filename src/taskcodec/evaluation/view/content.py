@@ -139,7 +139,7 @@ class _Camera:
         self._layer: StoreLayer | None = None
         for name in (each for each in (PICTURES, ORIGINALS) if each in store.layers):
             with suppress(UsageError):  # at a place that is not named
-                self._layer = self._layer or store.layer(name, elsewhere)
+                self._layer = self._layer or store.file_layer(name, elsewhere)
         self._left = PICTURE_BUDGET
 
     def affords(self) -> bool:

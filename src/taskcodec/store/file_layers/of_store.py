@@ -30,15 +30,8 @@ class WithLayers:
         """What there is: "features", then "picture" and "original" where they were kept."""
         return (FEATURES, *self._names_beside(self._blobs.sizes(FOLDER)))
 
-    def layer(self, name: str, elsewhere: str | Sequence[str] = ()) -> StoreLayer:
-        """Pictures or originals by row: `store.layer("picture")[7]` is a file, as bytes.
-
-        A layer may lie at another place, which is read only where `elsewhere` names it, or a folder or bucket around
-        it: a store may come from anyone.
-
-        Raises UsageError where there is no such layer, or where it lies at a place that is not named, SourceError where
-        it is not there.
-        """
+    def file_layer(self, name: str, elsewhere: str | Sequence[str] = ()) -> StoreLayer:
+        """A layer of files beside those of the codec; raises what `layer` does."""
         from taskcodec.store.file_layers.elsewhere import layer_at, missing_at
         from taskcodec.store.file_layers.layer import StoreLayer  # which needs zarr
 
@@ -74,7 +67,7 @@ class WithLayers:
         faults = list[str]()
         for name in self._names_beside(self._blobs.sizes(FOLDER)):
             try:
-                layer = self.layer(name, elsewhere)
+                layer = self.file_layer(name, elsewhere)
                 faults += layer.verify()
             except TaskcodecError as error:
                 faults.append(str(error))

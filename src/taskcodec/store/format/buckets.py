@@ -8,7 +8,7 @@ the low 29 bits of h. So one piece of a kilobyte tells, of a million ids, in whi
 in two million times. Entries in a bucket rise; those behind the last are all ones.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -40,7 +40,7 @@ class Buckets:
         return 4 * self.capacity + 4
 
 
-def write_buckets(groups: Sequence[Iterable[str]]) -> tuple[bytes, int, int]:
+def write_buckets(groups: Iterable[Iterable[str]]) -> tuple[bytes, int, int]:
     """The ids of each row group -> the file, its number of buckets and their capacity."""
     hashes = [np.array([_hash(name) for name in names], np.uint64) for names in groups]
     count = sum(map(len, hashes))

@@ -102,7 +102,7 @@ def _describe(tables: Sequence[pa.Table]) -> _Described:
     sizes = [pc.sum(table["source_bytes"].filter(coded(table))).as_py() or 0 for table in tables]
     order = order_of(pa.chunked_array([chunk for table in tables for chunk in table["id"].chunks]))
     if order is None:
-        hashed, count, capacity = write_buckets([table["id"].to_pylist() for table in tables])
+        hashed, count, capacity = write_buckets(table["id"].to_pylist() for table in tables)
         return _Described(None, None, Buckets(count, capacity, sha256(hashed)), hashed, sum(sizes))
     firsts = tuple(key_of(order, table["id"][0].as_py()) for table in tables)
     last = key_of(order, tables[-1]["id"][-1].as_py())
