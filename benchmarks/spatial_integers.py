@@ -23,7 +23,8 @@ from PIL import Image
 from scipy.fft import dctn
 from stamp import stamp
 
-from taskcodec.entropy_models import gaussian, integer_convolution, mirrored_gaussian
+from taskcodec.entropy_models import gaussian
+from taskcodec.entropy_models.over_space import integer_convolution, mirrored_gaussian
 from taskcodec.entropy_models.spatial import SpatialEntropy, SpatialOptions
 
 BLOCK = 8

@@ -34,7 +34,7 @@ from taskcodec.samples import are_images, as_features, batch_of, preprocessed, s
 from taskcodec.stack.checks import check_layers
 from taskcodec.stack.pictures import DecodedPicture, PictureStack, decoding_half, pixels_of
 from taskcodec.stack.rows import by_layer, code_length_of, costs_of, packets_of, symbols_of
-from taskcodec.symbol_choice.nearest import nearest
+from taskcodec.symbol_choice.usual import usual
 from taskcodec.transforms.chain import Chain
 from taskcodec.transforms.networks.carried import Network, Networks
 from taskcodec.transforms.picture import NO_FEATURES
@@ -146,7 +146,7 @@ class Codec:
         """The layer of this name, or the highest, and those that it depends on. Raises UsageError on another name."""
         return needed_of(self.layers, upto)
 
-    def encode(self, samples: Any, choose: Choose = nearest) -> Symbols:
+    def encode(self, samples: Any, choose: Choose = usual) -> Symbols:
         """(n, columns) symbols of samples as `compress` takes them, those of layers side by side; one gives one row.
 
         Of a codec without g_a vectors are features (n, d), in any form that `compress` takes many in. `choose` is how
@@ -156,7 +156,7 @@ class Codec:
         images = self.g_a is not None or are_images(given, self.domain == "images")
         return self.encode_features(self.analyse(self._batch(given) or [given]) if images else given, choose)
 
-    def encode_features(self, features: Any, choose: Choose = nearest) -> Symbols:
+    def encode_features(self, features: Any, choose: Choose = usual) -> Symbols:
         """As `encode`, of (n, d) features: what the backbone and g_a, where there are any, made of samples."""
         x = as_features(features)
         if not np.isfinite(x).all():
@@ -174,7 +174,7 @@ class Codec:
 
         Symbols are those of all layers, or of those alone that this one needs, side by side.
         """
-        s, needed = _whole(symbols), self.needed(upto)
+        s, needed = _whole(symbols), needed_of(self.rows, upto)
         given = needed if s.ndim == 2 and s.shape[1] == columns_of(needed) else self.rows
         parts, decoded = self.by_layer(s, given), dict[str, Floats]()
         for layer in needed:

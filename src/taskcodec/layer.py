@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from taskcodec.coding.symbol_model import Given, SymbolModel, Symbols
 from taskcodec.errors import CorruptFileError, UsageError
+from taskcodec.quantization.dependent import DependentQuantizer
 from taskcodec.quantization.uniform import UniformQuantizer
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.chain import Chain
@@ -28,6 +29,7 @@ from taskcodec.transforms.residual import Residual
 Floats = npt.NDArray[np.float32]
 OfVectors: TypeAlias = AffineTransform | Residual | Chain
 Transform: TypeAlias = OfVectors | PictureTransform
+Quantizer: TypeAlias = UniformQuantizer | DependentQuantizer
 BASE = "base"
 """The name of the lowest layer, and of the only one."""
 
@@ -48,7 +50,7 @@ class Layer:
 
     name: str
     transform: Transform
-    quantizer: UniformQuantizer
+    quantizer: Quantizer
     model: SymbolModel
     sketch: Floats
     given: tuple[str, ...] = ()
@@ -60,8 +62,10 @@ class Layer:
             raise CorruptFileError(f"the tables or the sketch of the codec do not have its {k} columns")
         if isinstance(self.transform, Residual) and not self.given:
             raise CorruptFileError(f"layer {self.name}: what a layer below left, but it names none")
-        if self.quantizer.runs.sizes.shape != (k,):
+        if self.quantizer.columns != k:
             raise CorruptFileError("the reconstruction points of the codec do not fit its tables")
+        if getattr(self.quantizer, "trellis", None) != getattr(self.model, "trellis", None):
+            raise CorruptFileError("a dependent quantizer and its tables go together, and have as many states")
 
     @property
     def columns(self) -> int:

@@ -93,3 +93,13 @@ def test_means_from_outside_shift_values_and_lose_no_stream():
     tables.push(coder, whole, integers)
     assert np.array_equal(tables.pop(coder, whole.shape, integers), whole)
     assert y_hat.std() > 3 * symbols.std()  # most is in the means
+
+
+def test_autocast_changes_nothing():
+    model, y = SpatialEntropy(6, SMALL), source(2, 6, 7, seed=1) * 100
+    with torch.no_grad():
+        plain = model(y)
+        with torch.autocast("cpu", torch.bfloat16):
+            mixed = model(y)
+    assert torch.equal(plain.latent, mixed.latent)
+    assert torch.equal(plain.bits, mixed.bits)

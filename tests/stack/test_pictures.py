@@ -1,10 +1,15 @@
 """Codecs of pictures: any size, packets that may be cut, pictures that are decoded further, files."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 
+from tests.coding.make_golden import FOLDER
 from tests.pictured import BASE, DETAIL, SIZES, STRIDE, alone, layered, picture
 
 import taskcodec
@@ -105,3 +110,68 @@ def test_sizes_that_no_bytes_warrant_are_refused(size):
         CODEC.decompress(write_size(size) + packet[2 : first[0]] + packet[first[0] :])
     with pytest.raises(MismatchError, match=r"found|pixels"):
         CODEC.pictures.encode(np.empty((min(size[0], 1), 0, 3), np.uint8))
+
+
+DECODER = """
+import sys
+setting, folder = sys.argv[1:]
+if setting == "no torch":
+    sys.modules["torch"] = None  # importing it fails
+else:
+    import torch
+    torch.set_default_dtype(torch.float64 if "float64" in setting else torch.float32)
+    torch.backends.mkldnn.set_flags("oneDNN" in setting)
+import hashlib
+import numpy as np
+import taskcodec
+from taskcodec.coding.picture import join_picture, read_size
+codec, store = taskcodec.load_codec(folder + "/pictures.codec"), taskcodec.open(folder + "/pictures.tcz")
+def packet(row):
+    items = [store.layer(layer.name)._ranges[layer.name].item(*divmod(row, 2)) for layer in codec.layers]
+    return join_picture(read_size(items[0])[0], [read_size(item)[1] for item in items])
+packets = [packet(row) for row in range(5)]
+for batch, packed in ((1, packets), (7, packets * 2), (64, packets[:2] * 32)):
+    for start in range(0, len(packed), batch):
+        part = packed[start : start + batch]
+        found = [codec.begin(own, name).symbols[name] for own in part for name in ("base", "detail", "other")]
+        print(batch, hashlib.sha256(b"".join(each.tobytes() for each in found)).hexdigest())
+        if setting != "no torch":
+            assert len(codec.decompress(part, "detail")) == len(part)
+if setting != "no torch":
+    each = [codec.decompress(own, name) for own in packets for name in ("base", "detail", "other")]
+    print(*(int(pixels.sum()) // 64 for pixels in each))
+"""
+
+
+@pytest.mark.slow
+def test_golden_pictures_decode_alike_under_every_setting():
+    told = {}
+    for setting, threads in (("no torch", "1"), ("oneDNN, float32", "2"), ("plain kernels, float64", "2")):
+        variables = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads)
+        found = subprocess.run(
+            [sys.executable, "-c", DECODER, setting, str(FOLDER)],
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert found.returncode == 0, found.stderr[-2000:]
+        told[setting] = found.stdout.splitlines()
+    first, *others = told.values()
+    assert len(first) == 5 + 2 + 1
+    assert all(other[:8] == first for other in others)
+    assert others[0][8:] == others[1][8:]
+
+
+def test_layers_that_only_the_synthesis_looks_at_are_checked_too():
+    """A base of another picture of the same size is told, though the layer's symbols do not need it."""
+    codec = taskcodec.load_codec(FOLDER / "pictures.codec")
+    x, y = picture(9, 9), picture(9, 9, 1)
+    one, other = codec.pictures.items(x), codec.pictures.items(y)
+    mixed = dict(zip(("base", "detail", "other"), (other[0], one[1], one[2]), strict=True))
+    assert np.array_equal(
+        codec.pictures.from_items(mixed.get, "base").symbols["base"], codec.pictures.encode(y)["base"]
+    )
+    for name in ("detail", "other"):
+        with pytest.raises(CorruptFileError, match=f"layer {name}: "):
+            codec.pictures.from_items(mixed.get, name)

@@ -3,6 +3,7 @@
 from taskcodec.coding.ans import block_shape, decode_block, encode_block
 from taskcodec.coding.huffman import decode_huffman, encode_huffman
 from taskcodec.coding.models.conditional import ConditionalTables, Group
+from taskcodec.coding.models.dependent import DependentTables
 from taskcodec.coding.models.integer_network import IntegerNetwork, Linear
 from taskcodec.coding.models.kinds import read_model, read_tables
 from taskcodec.coding.models.shared import SharedTables
@@ -15,6 +16,7 @@ from taskcodec.coding.symbol_model import SymbolModel
 __all__ = [
     "TABLE_BITS",
     "ConditionalTables",
+    "DependentTables",
     "Group",
     "IntegerNetwork",
     "Linear",

@@ -43,9 +43,12 @@ def check_size(size: Size, fault: type[Exception] = MismatchError) -> None:
 
 
 def encode_layer(symbols: Symbols, model: SymbolModel, given: Given, size: Size) -> bytes:
-    """(1, c, h, w) symbols of a layer, those of the layers that condition it, and the picture's size -> bytes."""
+    """(1, c, h, w) symbols of a layer, those of the layers that condition it, and the picture's size -> bytes.
+
+    What is given conditions at least the synthesis; a model that looks at none of it is not shown it.
+    """
     coder = constriction.stream.stack.AnsCoder(_start(symbols, given, size))
-    model.push(coder, symbols, given)
+    model.push(coder, symbols, given if model.given_columns else ())
     return bytes(coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0"))
 
 
@@ -58,7 +61,10 @@ def decode_layer(data: bytes, model: SymbolModel, places: Size, given: Given, si
     if words.size == 0 or data[-1] == 0:
         raise CorruptFileError("a layer without bytes, or with a zero byte at its end, was damaged")
     coder = constriction.stream.stack.AnsCoder(words)
-    symbols = model.pop(coder, shape, given)
+    try:
+        symbols = model.pop(coder, shape, given if model.given_columns else ())
+    except MismatchError as error:
+        raise CorruptFileError(f"a layer whose size is not its own: {error}") from error
     if not np.array_equal(coder.get_compressed(), _start(symbols, given, size)):
         raise CorruptFileError("the check value of a layer does not match its symbols: bits were changed")
     return symbols

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from taskcodec.data.arrays import FeatureSource
 from taskcodec.data.folders import IMAGES, STORE_FILE, Files, Tree, looks_like_image, walk, walk_url
-from taskcodec.data.idx import idx_items, is_idx_folder
+from taskcodec.data.idx import has_idx, idx_files, idx_items
 from taskcodec.data.items import ImageSource, Item, distinct, faulty, file_item, labelled_by_folders, remote_item
 from taskcodec.data.left_behind import told
 from taskcodec.data.remote.files import File, RemoteFile, file_at, found_at, is_web, listed, read_url, remember
@@ -97,7 +97,10 @@ def _open_url(place: str) -> Source:
     files, name = Files(place, {}, column), text.rpartition("/")[2]
     if any(letter in name for letter in "*?[") and not is_web(text) and (paths := _matching_urls(text)):
         return _several(replace(files, paths=paths))
-    file = found_at(text) if is_web(text) or name.lower().endswith((*_LISTS, *SHARDS, *TABLES)) else None
+    is_named = name.lower().endswith((*_LISTS, *SHARDS, *TABLES))
+    if is_web(text) and not is_named and "?" not in text and has_idx(idx := idx_files(text)):
+        return ImageSource(text, distinct(idx_items(text, idx, ())))
+    file = found_at(text) if is_web(text) or is_named else None
     if file is not None:
         if file.name.lower().endswith(_LISTS):
             return _list(file, files)
@@ -107,15 +110,18 @@ def _open_url(place: str) -> Source:
     if is_web(text):
         raise SourceError(
             f"{text}: no such file; an address of the web is read as one file (.npy, .parquet, .zip, .tar or a list), "
-            "since its folders cannot be listed"
+            "or as a folder of IDX files, whose names are known: its folders cannot be listed"
         )
     tree = walk_url(text)
     if STORE_FILE in tree.files:
         raise SourceError(f"{text}: {_A_STORE}")
     if not tree.files and not tree.faults and not tree.skipped:
         raise SourceError(f"{text}: no such file or folder: nothing lies under this name")
-    if any("-ubyte" in name for name in tree.files):
-        raise SourceError(f"{text}: holds IDX files, which are read from a folder of this machine: copy them to one")
+    if has_idx(tree.files):
+        _refuse_column(files.name, files.column)
+        here = {name: file_at(file) for name, file in tree.files.items()}
+        items = idx_items(text, here, (name.partition("/")[0] for name in here))
+        return ImageSource(text, distinct(items), skipped=tree.skipped)
     return _of_tree(text, files, tree)
 
 
@@ -177,9 +183,10 @@ def _folder(root: Path, files: Files) -> Source:
     if (root / STORE_FILE).exists():
         raise SourceError(f"{root}: {_A_STORE}")
     tree = walk(root)
-    if is_idx_folder(root):
+    if has_idx(found := idx_files(root)):
         _refuse_column(files.name, files.column)
-        return ImageSource(str(root), distinct(idx_items(root)), skipped=tree.skipped)
+        items = idx_items(str(root), found, (entry.name for entry in root.iterdir()))
+        return ImageSource(str(root), distinct(items), skipped=tree.skipped)
     return _of_tree(str(root), files, tree)
 
 

@@ -28,17 +28,17 @@ from taskcodec.entropy_models.gaussian import (
     SCALE_FLOOR,
     scale_index,
 )
-from taskcodec.entropy_models.integer_convolution import (
+from taskcodec.entropy_models.integer_network import CAP, INNER_BITS
+from taskcodec.entropy_models.model import Rated
+from taskcodec.entropy_models.over_space.integer_convolution import (
     OUTPUT_GAIN,
     RoundedCheckerboard,
     RoundedConvolution,
     RoundedStack,
     inner,
 )
-from taskcodec.entropy_models.integer_network import CAP, INNER_BITS
-from taskcodec.entropy_models.mirrored_gaussian import middle_mean, mirrored_bank, table_bits
-from taskcodec.entropy_models.model import Rated
-from taskcodec.entropy_models.outside_means import OutsideMeans
+from taskcodec.entropy_models.over_space.mirrored_gaussian import middle_mean, mirrored_bank, table_bits
+from taskcodec.entropy_models.over_space.outside_means import OutsideMeans
 from taskcodec.errors import UsageError
 from taskcodec.quantization.straight_through import round_through
 
@@ -169,7 +169,15 @@ class SpatialEntropy(nn.Module):
             before += size
 
     def forward(self, y: Tensor, given: Sequence[Tensor] = ()) -> Rated:
-        """(n, c, h, w) latent, and (n, c_i, h, w) symbols of layers below -> the latent as decoded, and (n,) bits."""
+        """(n, c, h, w) latent, and (n, c_i, h, w) symbols of layers below -> the latent as decoded, and (n,) bits.
+
+        Never in halves, whatever autocast is about: what is counted here has 16 bits.
+        """
+        own = next(self.parameters()).dtype
+        with torch.autocast(y.device.type, enabled=False):
+            return self._rated(y.to(own), [part.to(own) for part in given])
+
+    def _rated(self, y: Tensor, given: Sequence[Tensor]) -> Rated:
         symbols = y_hat = round_through(y)
         if self.outside is not None:
             symbols, y_hat = self.outside.quantize(y, given)

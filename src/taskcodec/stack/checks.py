@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from taskcodec.errors import CorruptFileError
 from taskcodec.layer import Layer, columns_of
+from taskcodec.quantization.uniform import UniformQuantizer
 from taskcodec.transforms.picture import PictureTransform
 
 
@@ -25,8 +26,9 @@ def check_layers(layers: Sequence[Layer], pictures: bool) -> None:
 
 
 def _check_picture(layer: Layer, below: Sequence[Layer]) -> None:
-    own = layer.transform
-    if not isinstance(own, PictureTransform) or layer.quantizer.points.size or layer.sketch.size:
+    own, quantizer = layer.transform, layer.quantizer
+    plain = isinstance(quantizer, UniformQuantizer) and not quantizer.points.size
+    if not isinstance(own, PictureTransform) or not plain or layer.sketch.size:
         raise CorruptFileError(f"layer {layer.name}: not a layer of pictures")
     if any(isinstance(each.transform, PictureTransform) and each.transform.stride != own.stride for each in below):
         raise CorruptFileError(f"layer {layer.name}: the layers that condition it have places elsewhere")

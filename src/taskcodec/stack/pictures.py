@@ -7,14 +7,23 @@ Pictures are coded one by one: so their packets do not depend on what is coded w
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding.picture import Size, check_size, decode_layer, encode_layer, join_picture, split_picture
+from taskcodec.coding.picture import (
+    Size,
+    check_size,
+    decode_layer,
+    encode_layer,
+    join_picture,
+    read_size,
+    split_picture,
+    write_size,
+)
 from taskcodec.coding.symbol_model import Symbols
 from taskcodec.errors import CorruptFileError, MismatchError, UsageError, needing_packages
 from taskcodec.layer import Choose, Floats, Layer, given_of, needed_of
@@ -38,7 +47,7 @@ class DecodedPicture:
 
     size: Size
     symbols: Mapping[str, Symbols]
-    packet: bytes
+    packet: bytes = b""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +63,8 @@ class PictureStack:
     def encode(self, pixels: Pixels, choose: Choose = nearest) -> dict[str, Symbols]:
         """(H, W, 3) uint8 -> (1, c, h, w) symbols of each layer by its name. Needs torch."""
         check_size(pixels.shape[:2])
-        x = np.moveaxis(pixels, 2, 0)[None].astype(np.float32) / np.float32(255)
+        x = np.moveaxis(pixels, 2, 0)[None].astype(np.float32)
+        x /= np.float32(255)
         symbols = dict[str, Symbols]()
         for layer in self.layers:
             symbols[layer.name] = layer.encode(x, None, given_of(layer, symbols), choose)
@@ -62,12 +72,28 @@ class PictureStack:
 
     def bitstreams(self, size: Size, symbols: Mapping[str, Symbols]) -> list[bytes]:
         """The bytes of each layer of a picture of this size (H, W)."""
-        return [encode_layer(symbols[own.name], own.model, given_of(own, symbols), size) for own in self.layers]
+        return [encode_layer(symbols[own.name], own.model, _below(own, symbols), size) for own in self.layers]
 
     def pack(self, pixels: Pixels) -> bytes:
         """(H, W, 3) uint8 -> a packet. Needs torch."""
         size = (pixels.shape[0], pixels.shape[1])
         return join_picture(size, self.bitstreams(size, self.encode(pixels)))
+
+    def items(self, pixels: Pixels) -> list[bytes]:
+        """(H, W, 3) uint8 -> the bytes of each layer with the size before it, as they lie alone. Needs torch."""
+        size = (pixels.shape[0], pixels.shape[1])
+        return [write_size(size) + found for found in self.bitstreams(size, self.encode(pixels))]
+
+    def from_items(self, item_of: Callable[[str], bytes], upto: str | None = None) -> DecodedPicture:
+        """Invert `items` up to a layer; `item_of` gives those that are asked for, by name. Raises CorruptFileError."""
+        symbols, sizes = dict[str, Symbols](), set[Size]()
+        for layer in needed_of(self.layers, upto):
+            size, data = read_size(item_of(layer.name))
+            sizes.add(size)
+            if len(sizes) > 1:
+                raise CorruptFileError(f"layer {layer.name}: of a picture of another size than the layers below")
+            symbols[layer.name] = self.symbols_of(layer, data, size, symbols)
+        return DecodedPicture(size, symbols)
 
     def start(self, packet: bytes, upto: str | None = None) -> DecodedPicture:
         """The symbols of a layer, and of those it needs. Raises CorruptFileError where they are damaged or cut off."""
@@ -93,17 +119,13 @@ class PictureStack:
         """(1, c, h, w) symbols of a layer's bytes, by those of the layers below. Raises CorruptFileError, naming it."""
         places = transform_of(layer).places(size)
         try:
-            return decode_layer(data, layer.model, places, given_of(layer, below), size)
+            return decode_layer(data, layer.model, places, _below(layer, below), size)
         except CorruptFileError as error:
             raise CorruptFileError(f"layer {layer.name}: {error}") from error
 
     def values(self, decoded: DecodedPicture, upto: str | None = None) -> Floats:
         """(outputs, H, W) float32 that g_s of a layer gives, in [0, 1] about where that is a picture. Needs torch."""
-        layer = needed_of(self.layers, upto)[-1]
-        if layer.name not in decoded.symbols:
-            raise UsageError(
-                f"layer {layer.name} of this picture was not decoded: resume it with the bytes that follow"
-            )
+        layer = self._decoded(decoded, upto)
         below, transform = None, transform_of(layer)
         if transform.given_columns:
             named = {each.name: each for each in self.layers}
@@ -112,15 +134,37 @@ class PictureStack:
         height, width = decoded.size
         return layer.decode(decoded.symbols[layer.name], below)[0, :, :height, :width]
 
-    def pixels(self, decoded: DecodedPicture, upto: str | None = None) -> Pixels:
-        """(H, W, 3) uint8 of a layer, or of the highest. Needs torch. Raises MismatchError where that is no picture."""
+    def _decoded(self, decoded: DecodedPicture, upto: str | None) -> Layer:
         layer = needed_of(self.layers, upto)[-1]
-        if transform_of(layer).outputs != 3:
-            raise MismatchError(
-                f"layer {layer.name} gives {transform_of(layer).outputs} channels, which are no picture"
+        if layer.name not in decoded.symbols:
+            raise UsageError(
+                f"layer {layer.name} of this picture was not decoded: resume it with the bytes that follow"
             )
-        values = self.values(decoded, upto)
-        return np.rint(np.clip(np.moveaxis(values, 0, 2), 0, 1) * 255).astype(np.uint8)
+        return layer
+
+    def pixels(self, decoded: DecodedPicture, upto: str | None = None) -> Pixels:
+        """(H, W, 3) uint8 for people: of a layer or of the highest, the preview of one that is for a task. Needs torch.
+
+        Raises MismatchError where that is no picture.
+        """
+        layer = self._decoded(decoded, upto)
+        transform = transform_of(layer)
+        if transform.networks.g_p is not None:
+            height, width = decoded.size
+            latent = layer.quantizer.dequantize(decoded.symbols[layer.name])
+            values = transform.preview(latent)[0, :, :height, :width]
+        elif transform.outputs == 3:
+            values = self.values(decoded, upto)
+        else:
+            raise MismatchError(f"layer {layer.name} gives {transform.outputs} channels, which are no picture")
+        np.clip(values, 0, 1, out=values)
+        values *= np.float32(255)
+        return np.ascontiguousarray(np.moveaxis(np.rint(values, out=values).astype(np.uint8), 0, 2))
+
+
+def _below(layer: Layer, symbols: Mapping[str, Symbols]) -> list[Symbols]:
+    """The symbols of the layers that condition this one: its model, its synthesis or both."""
+    return [symbols[name] for name in layer.given]
 
 
 def transform_of(layer: Layer) -> PictureTransform:

@@ -21,13 +21,13 @@ from taskcodec.errors import (
     TaskcodecError,
     UnknownIdError,
     UsageError,
+    listed,
     needing_packages,
 )
 from taskcodec.layer import columns_of
 from taskcodec.names import readable
 from taskcodec.store.backend import absolute, open_blobs
 from taskcodec.store.catalogue import Catalogue
-from taskcodec.store.file_layers.of_store import WithLayers
 from taskcodec.store.find import asked_label, rows_of, rows_with, texts_of
 from taskcodec.store.format.certificate import read_certificate
 from taskcodec.store.format.manifest import (
@@ -40,6 +40,7 @@ from taskcodec.store.format.manifest import (
 )
 from taskcodec.store.format.records import SCHEMA, coded
 from taskcodec.store.info import StoreInfo, measure
+from taskcodec.store.pictures.of_store import WithPictures
 from taskcodec.store.rows import Rows
 from taskcodec.store.symbols import Symbols, ahead
 from taskcodec.store.verify import faults_of
@@ -56,7 +57,7 @@ Array = npt.NDArray[Any]
 Found = TypeVar("Found")
 
 
-class Store(WithLayers):
+class Store(WithPictures):
     """A coded data set, read lazily. Open one with `taskcodec.open`.
 
     Every file is checked before it is used: the first damaged one raises CorruptFileError, naming it.
@@ -102,7 +103,8 @@ class Store(WithLayers):
         raise TypeError(_NO_ARRAY)
 
     def __repr__(self) -> str:
-        return f"<taskcodec store {self._blobs.name}: {len(self)} samples of {self.manifest.dimension} features>"
+        what = "pictures" if self.manifest.of_pictures else f"samples of {self.manifest.dimension} features"
+        return f"<taskcodec store {self._blobs.name}: {len(self)} {what}>"
 
     @cached_property
     def codec(self) -> Codec:
@@ -110,8 +112,9 @@ class Store(WithLayers):
         with self._telling_changes():
             data = checked_bytes(self._blobs, CODEC_KEY, self.manifest.codec_sha256)
         codec = Codec.from_bytes(data, f"{self._blobs.name}/{CODEC_KEY}")
+        dimension = 0 if codec.of_pictures else codec.dimension
         expected = (self.manifest.columns, self.manifest.dimension, self.manifest.fingerprint)
-        if (codec.columns, codec.dimension, codec.fingerprint) != expected:
+        if (codec.columns, dimension, codec.fingerprint) != expected or codec.of_pictures != self.manifest.of_pictures:
             raise MismatchError(f"{self._blobs.name}/{CODEC_KEY}: not the codec of these symbols")
         return codec
 
@@ -215,10 +218,12 @@ class Store(WithLayers):
         return self._rows(False, self._columns, np.int32)
 
     def _rows(self, features: bool, width: int, dtype: Any) -> Rows:
+        self.check_features()
         return Rows(partial(self._gather, features), (len(self), width), dtype, self.manifest.chunk_rows)
 
     def batches(self) -> Iterator[npt.NDArray[np.float32]]:
         """The features chunk by chunk, in order: constant memory for any number of samples. A few are read ahead."""
+        self.check_features()
         codec, _ = self.codec, self._symbols  # made once, before the threads start
         for rows in ahead(self._chunk, range(self.manifest.chunks), self._threads):
             yield codec.decode(rows, self.upto)
@@ -273,23 +278,24 @@ class Store(WithLayers):
         Raises UsageError: another style or target, labels that are no numbers, what does not go with random access,
         and where torch is not installed.
         """
+        self.check_features()
         with needing_packages():
             from taskcodec.store.views.torch_data import Streaming, data_set
 
         streaming = Streaming(shuffle, seed, None if share is None else Share(*share), batch_size)
         return data_set(self, style, target, streaming, memory)
 
-    def info(self) -> StoreInfo:
-        """Counts and sizes, from the files themselves."""
+    def info(self, elsewhere: str | Sequence[str] = ()) -> StoreInfo:
+        """Counts and sizes, from the files themselves; of layers at another place where `elsewhere` names it."""
         self._check_unchanged()
         fitted = self.manifest.source.get("fit") is True  # a codec that comes from elsewhere was measured there
         found = self.codec.provenance if fitted and self.codec.provenance.get("held_back") else {}
         with self._telling_changes():
-            return measure(self._blobs, self.manifest, self._catalogue, fitted, found)
+            return measure(self._blobs, self.manifest, self._catalogue, fitted, found, listed(elsewhere))
 
-    def verify(self) -> list[str]:
-        """Read every byte there is to read; one line for each fault found, none where all is sound."""
-        return [*faults_of(self._blobs, self.manifest, self._steps()), *self._layer_faults()]
+    def verify(self, elsewhere: str | Sequence[str] = ()) -> list[str]:
+        """Read every byte there is to read, at places that are named `elsewhere` too; a line for each fault found."""
+        return [*faults_of(self._blobs, self.manifest, self._steps()), *self._layer_faults(elsewhere)]
 
     def _steps(self) -> Iterator[Callable[[], object]]:
         """All that there is to read, each where it may fail alone."""
@@ -302,7 +308,7 @@ class Store(WithLayers):
         for part in self.manifest.parts:
             yield partial(self._told, self._catalogue.of_part, part)
         for index in range(self.manifest.chunks):
-            yield lambda index=index: self._read(self._every, index)  # type: ignore[misc]
+            yield partial(self._told, self._check_chunk, index)
 
     @cached_property
     def _catalogue(self) -> Catalogue:
@@ -325,9 +331,8 @@ class Store(WithLayers):
         alone = len(self.manifest.layers) == 1 and self.upto is None
         return self.manifest.columns if alone else columns_of(self.codec.needed(self.upto))
 
-    def _read(self, symbols: Symbols, index: int) -> npt.NDArray[np.int32]:
-        with self._telling_changes():
-            return symbols.read(index)
+    def _check_chunk(self, index: int) -> None:
+        (self._check_pictures if self.manifest.of_pictures else self._every.read)(index)
 
     @contextmanager
     def _telling_changes(self) -> Iterator[None]:
@@ -350,7 +355,7 @@ class Store(WithLayers):
 
     def _chunk(self, index: int) -> npt.NDArray[np.int32]:
         found, symbols = self._symbols.cached(index), self._symbols
-        return symbols.keep(index, self._read(symbols, index)) if found is None else found
+        return symbols.keep(index, self._told(symbols.read, index)) if found is None else found
 
     def _gather(self, features: bool, positions: npt.NDArray[np.int64], columns: slice) -> npt.NDArray[Any]:
         width, dtype = (self.manifest.dimension, np.float32) if features else (self._columns, np.int32)

@@ -1,9 +1,11 @@
 """Sources under URLs are what they are in a folder, and what goes wrong on the way is no fault of theirs."""
 
+import gzip
 import io
 import tarfile
 import threading
 import zipfile
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -16,6 +18,7 @@ from taskcodec.data import open_source, read_labels
 from taskcodec.engines.encode.execute import encode_job
 from taskcodec.errors import NetworkError, SourceError
 from taskcodec.store.backend import open_blobs
+from tests.data.test_idx import idx
 from tests.s3 import Faults
 
 PICTURES = {
@@ -216,7 +219,7 @@ def test_labels_of_a_table_under_a_url(bucket):
         ("bad.parquet", "bad.parquet: not a Parquet file that can be read"),
         ("bad.zip", "bad.zip: damaged or not an archive"),
         ("store", "a store already, not a folder of images"),
-        ("digits", "IDX files, which are read from a folder of this machine"),
+        ("digits", "train-images-idx3-ubyte.gz: not an IDX file of unsigned bytes"),
     ],
 )
 def test_what_is_no_source_is_told(bucket, name, says):
@@ -234,21 +237,75 @@ def test_a_bucket_that_is_not_there_is_told(s3):
         open_source("s3://there-is-no-such-bucket/photos")
 
 
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def web_server(folder):
+    """The address of a server of a folder's files."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
 def test_one_file_of_the_web(tmp_path):
     files = {"x.npy": npy(ROWS), "x.zip": zipped(SHARD), "x.parquet": parquet(ROWS)}
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
-    SimpleHTTPRequestHandler.log_message = lambda *_: None
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}"
+    with web_server(tmp_path) as url:
         assert np.array_equal(open_source(f"{url}/x.npy?signed=1").block(5, 10), ROWS[5:10])  # it knows of no ranges
         assert np.array_equal(open_source(f"{url}/x.parquet").block(0, 3000), ROWS)
         assert shown(open_source(f"{url}/x.zip")) == shown(open_source(tmp_path / "x.zip"))
         with pytest.raises(SourceError, match="folders cannot be listed"):
             open_source(f"{url}/photos")
-        server.shutdown()
+
+
+def mnist(count=6):
+    rng = np.random.default_rng(count)
+    images, labels = rng.integers(0, 256, (count, 9, 7), np.uint8), np.arange(count, dtype=np.uint8)
+    return idx(images), idx(labels)
+
+
+def idx_files():
+    """Of both parts, one of them packed."""
+    names = ("images-idx3-ubyte", "labels-idx1-ubyte")
+    train, test = zip(names, mnist(6), strict=True), zip(names, mnist(4), strict=True)
+    return {f"train-{n}": data for n, data in train} | {f"t10k-{n}.gz": gzip.compress(data) for n, data in test}
+
+
+def test_idx_files(tmp_path, bucket):
+    files = {**idx_files(), "README": b"digits", ".git/config": b"hidden", "more/x.png": b"", "more/y.png": b""}
+    here, there = both(files, tmp_path, bucket)
+    local, remote = open_source(here), open_source(there)
+    assert shown(remote) == shown(local) == shown(open_source(f"file://{here}"))
+    assert [item.id for item in remote.items[5:]] == [
+        "train/00005",
+        *(f"test/0000{i}" for i in range(4)),
+        "README",
+        "more",
+    ]
+    assert remote.descriptor() == local.descriptor() == open_source(f"{there}/").descriptor()
+    put, _ = bucket
+    put("in/t10k-labels-idx1-ubyte.gz", b"cut")
+    with pytest.raises(SourceError, match=r"in/t10k-labels-idx1-ubyte.gz: not an IDX file"):
+        open_source(there)
+
+
+def test_idx_files_of_the_web(tmp_path):
+    """In a folder that cannot be listed, by names that are known; whether the server has a page in its place or not."""
+    for name, data in idx_files().items():
+        (tmp_path / "mnist").mkdir(exist_ok=True)
+        (tmp_path / "mnist" / name).write_bytes(data)
+    with web_server(tmp_path) as url:
+        found = open_source(f"{url}/mnist")
+        assert shown(found) == shown(open_source(f"{url}/mnist/")) == shown(open_source(tmp_path / "mnist"))
+        assert len(found) == 10
+        (tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz").unlink()
+        with pytest.raises(SourceError, match=r"/mnist: no file t10k-labels-idx1-ubyte\[.gz\] in it"):
+            open_source(f"{url}/mnist")
 
 
 @pytest.mark.parametrize("name", ["x.npy", "x.parquet"])

@@ -111,7 +111,8 @@ def plan(store: Store, name: str, source: Source, request: Entry, append: bool) 
     wanted = _descriptor(request)
     entries = [_descriptor(entry) for entry in (manifest.source, *appended)]
     if not unfinished:
-        return ("nothing", 0) if wanted in entries else ("append", _next_index(store))
+        firsts = [0, *(int(entry["first_index"]) for entry in appended)]
+        return ("nothing", firsts[entries.index(wanted)]) if wanted in entries else ("append", _next_index(store))
     if not appended or entries[-1] != wanted:
         raise StorageError(f"{name}: unfinished; run the command that it was stopped in again, then append")
     return "resume", int(appended[-1]["first_index"])
@@ -130,6 +131,8 @@ def with_appended(manifest: Manifest, source: Source, first_index: int) -> dict[
 
 def check_fits(store: Store, name: str, source: Source, codec: Codec | None, codec_name: str) -> None:
     """Raise MismatchError unless this source, with this codec where one is given, can be added to a store."""
+    if isinstance(source, FeatureSource) and store.manifest.of_pictures:
+        raise MismatchError(f"{source.name}: vectors, and the store {name} holds pictures")
     if isinstance(source, FeatureSource) and source.dimension != store.manifest.dimension:
         raise MismatchError(
             f"{source.name}: features of {source.dimension} numbers, the store {name} holds {store.manifest.dimension}"
@@ -213,6 +216,7 @@ def _options(stored: Entry, request: Entry) -> str:
         "bits": f"{bits:g} bits" if isinstance(bits, int | float) else "no --bits",
         "quality": f"--quality {quality}" if quality and (request.get("quality") or quality != "usual") else "",
         "fit": "" if named or request["named"] else fit,
+        "effort": f"--effort {stored['effort']}" if "effort" in stored else "no --effort",
         "refit": "a refit" if stored.get("refit") else "--no-refit",
         "chunk_rows": f"--chunk {stored.get('chunk_rows')}",
         "truncated": f"--truncated {stored.get('truncated', 'keep')}",

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,8 @@ from taskcodec.data.items import ImageSource
 from taskcodec.data.sources import open_source
 from taskcodec.data.toy import banana_source
 from taskcodec.engines.encode.local import Batches
-from taskcodec.engines.train.config import TOY, DataChoice, LeftOut, TrainConfig
+from taskcodec.engines.train.config import TOY, DataChoice, TrainConfig
+from taskcodec.engines.train.left_out import LeftOut
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
 from taskcodec.fitting.gradient.compressor import TrainingSet
 from taskcodec.store.format.records import OK
@@ -54,9 +54,8 @@ def _samples(choice: DataChoice, faults: Faults) -> TrainingSet:
     if choice.source == TOY:
         drawn = banana_source().sample(choice.samples, choice.seed).astype(np.float32)
         return TrainingSet(torch.from_numpy(drawn))
-    folder = Path(choice.source)
-    if is_idx_folder(folder):
-        images, classes = read_idx_folder(folder)
+    if is_idx_folder(choice.source):
+        images, classes = read_idx_folder(choice.source)
         rows = _spread(len(images), choice.samples)
         images, classes = images[rows], classes[rows]
         return _of_images(images[..., None], torch.from_numpy(classes.astype(np.int64)), images.shape[1])

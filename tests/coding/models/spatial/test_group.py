@@ -3,6 +3,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from taskcodec.coding.models.spatial import group as module
 from taskcodec.coding.models.spatial.group import Checkerboard, SpatialGroup
 from taskcodec.errors import CorruptFileError
 from tests.coding.models.spatial.random_tables import convolution, group
@@ -45,7 +46,9 @@ def test_in_one_pass_a_group_does_not_read_itself():
     assert not np.array_equal(said(one, features=FEATURES + 40), said(one))
 
 
-def test_the_checkerboard_is_a_convolution_over_the_other_colour():
+@pytest.mark.parametrize("slices", [module.SLICE_VALUES, 1])
+def test_the_checkerboard_is_a_convolution_over_the_other_colour(slices, monkeypatch):
+    monkeypatch.setattr(module, "SLICE_VALUES", slices)
     taps = Checkerboard(RNG.integers(-9, 10, (3, 12, 2)), RNG.integers(-9, 9, 3), 6)
     full = np.zeros((3, 25, 2), np.int64)
     full[:, 1::2] = taps.weights

@@ -85,16 +85,19 @@ class Convolution:
         k, s = self.weights.shape[1], self.stride
         if k == 1 and s == 1:
             return np.asarray(x @ self._matrix + self.bias)
-        n, i = len(x), x.shape[3]
+        n, i = len(x), self.inputs
         around = ((0, 0), (k // 2, k // 2), (k // 2, k // 2), (0, 0))
         near = np.lib.stride_tricks.sliding_window_view(np.pad(x, around), (k, k), axis=(1, 2))[:, ::s, ::s]
         near = near.transpose(0, 1, 2, 4, 5, 3)
-        out = np.empty((n, *near.shape[1:3], len(self.bias)))
-        rows = max(1, SLICE_VALUES // max(1, near.shape[2] * k * k * i))
-        for sample in range(n):
-            for y in range(0, near.shape[1], rows):
-                part = near[sample, y : y + rows]
-                out[sample, y : y + rows] = part.reshape(*part.shape[:2], -1) @ self._matrix + self.bias
+        height, width = near.shape[1:3]
+        out = np.empty((n, height, width, len(self.bias)))
+        rows = min(height, max(1, SLICE_VALUES // max(1, width * k * k * i)))
+        samples = max(1, SLICE_VALUES // max(1, rows * width * k * k * i))
+        for sample in range(0, n, samples):
+            for y in range(0, height, rows):
+                part = near[sample : sample + samples, y : y + rows]
+                sums = part.reshape(-1, k * k * i) @ self._matrix + self.bias
+                out[sample : sample + samples, y : y + rows] = sums.reshape(*part.shape[:3], -1)
         return out
 
     def __call__(self, x: Values, size: tuple[int, int] | None = None) -> Values:
@@ -161,7 +164,7 @@ class Stack:
     @property
     def widest(self) -> int:
         """Most channels at any place on the way."""
-        return max(self.inputs, *(len(layer.bias) for layer in self.layers))
+        return max(self.inputs, *(layer.outputs for layer in self.layers))
 
     def __call__(self, x: Values | Symbols, sizes: Sequence[tuple[int, int]] = ()) -> Values:
         """(n, h, w, inputs) integers -> what the last layer gives, not clipped.

@@ -22,6 +22,7 @@ from taskcodec.coding.models.spatial.convolution import (
     MAX_CHANNELS,
     MAX_DEPTH,
     MAX_KERNEL,
+    SLICE_VALUES,
     Convolution,
     Stack,
     Values,
@@ -72,11 +73,15 @@ class Checkerboard:
     def __call__(self, symbols: Symbols, places: Places) -> Values:
         """(n, h, w, m) symbols -> (n, p, o) sums at some places, numbered row by row, of one colour."""
         k, width = self.kernel, symbols.shape[2]
-        y, x = places // width, places % width
         near = np.clip(symbols, -self.reach, self.reach).astype(np.float64)
         near = np.pad(near, ((0, 0), (k // 2, k // 2), (k // 2, k // 2), (0, 0)))
-        taps = [near[:, y + at // k, x + at % k] for at in range(1, k * k, 2)]
-        return np.asarray(np.concatenate(taps, axis=2) @ self._matrix + self.bias)
+        out = np.empty((len(symbols), len(places), len(self.bias)))
+        step = max(1, SLICE_VALUES // max(1, len(symbols) * self._matrix.shape[0]))
+        for start in range(0, len(places), step):
+            y, x = places[start : start + step] // width, places[start : start + step] % width
+            taps = [near[:, y + at // k, x + at % k] for at in range(1, k * k, 2)]
+            out[:, start : start + step] = np.concatenate(taps, axis=2) @ self._matrix + self.bias
+        return out
 
     def numbers(self) -> Integers:
         """All that it is, as non-negative numbers; what `read` reads."""

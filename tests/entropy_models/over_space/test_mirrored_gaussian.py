@@ -4,7 +4,7 @@ import torch
 
 from taskcodec.coding import TABLE_BITS
 from taskcodec.coding.models.spatial.choice import choose
-from taskcodec.entropy_models.mirrored_gaussian import middle_mean, mirrored_bank, table_bits
+from taskcodec.entropy_models.over_space.mirrored_gaussian import middle_mean, mirrored_bank, table_bits
 
 
 def test_the_estimate_is_what_tables_take():

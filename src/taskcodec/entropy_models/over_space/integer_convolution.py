@@ -70,8 +70,8 @@ class RoundedConvolution(nn.Module):
 
         Args:
             fraction: inputs are multiples of 2**-fraction.
-            gains: for each output, it is to be rounded to multiples of 2**-gain; None: an inner layer's output.
-            down: so many outputs, the last, are to be rounded down, the others to the nearest.
+            gains: for each sum, it is to be rounded to multiples of 2**-gain; None: an inner layer's output.
+            down: so many, the last, are to be rounded down, the others to the nearest.
         """
         weights, bias = exact(self.integers()).transpose(0, 2, 3, 1), exact(self.bias)
         unit = fraction + WEIGHT_BITS

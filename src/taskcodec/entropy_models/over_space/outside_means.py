@@ -3,9 +3,9 @@
     y --minus mean--> round --> symbols --> tables of mean zero, chosen by integers
     y_hat = symbols + mean;    mean of a place = network(layers below, channels before, anchors among the neighbours)
 
-As in JPEG AI (ISO/IEC 6048-1), only scales are the coder's. A machine whose floats differ decodes the very same symbols,
-and values a little beside the encoder's: a mismatch never loses the stream. z says nothing of means here, since it
-follows from the symbols, and these from the means.
+As in JPEG AI (ISO/IEC 6048-1), only scales are the coder's. A machine whose floats differ decodes the very same
+symbols, and values a little beside the encoder's: a mismatch never loses the stream. z says nothing of means here,
+since it follows from the symbols, and these from the means.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from taskcodec.entropy_models.integer_convolution import others
+from taskcodec.entropy_models.over_space.integer_convolution import others
 from taskcodec.quantization.straight_through import round_through
 
 KERNEL = 5
