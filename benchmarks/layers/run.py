@@ -28,7 +28,6 @@ from summary import write_summary
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from stamp import stamp
-from taskcodec.transforms.predictors.saved import load_small
 
 import taskcodec
 from taskcodec.coding.picture import split_picture
@@ -42,6 +41,7 @@ from taskcodec.fitting.gradient.pictures.recipe import LayerChoice, LayersRecipe
 from taskcodec.fitting.gradient.pictures.training import train_layers
 from taskcodec.fitting.gradient.recipe import NetworkChoice, Schedule
 from taskcodec.fitting.gradient.training import Work
+from taskcodec.transforms.predictors.saved import load_small
 
 ROOT = Path(__file__).parents[2]
 SIDE = 64
