@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from taskcodec.codec import Codec
     from taskcodec.errors import TaskcodecError
     from taskcodec.evaluation.survival.of_store import evaluate
+    from taskcodec.evaluation.usable.of_store import usable
     from taskcodec.fitting import adapt, at_bits, at_step, fit
     from taskcodec.fitting.closed_form.feature_codec import FeatureCodec
     from taskcodec.loading import load_codec
@@ -48,6 +49,7 @@ _HOMES = {
     "limits": "taskcodec.api.limits",
     "load_codec": "taskcodec.loading",
     "open": "taskcodec.api.stores",
+    "usable": "taskcodec.evaluation.usable.of_store",
 }
 
 # Imported when asked for, so that the command line can answer Ctrl-C before the libraries are loaded.
@@ -91,4 +93,5 @@ __all__ = [
     "limits",
     "load_codec",
     "open",
+    "usable",
 ]

@@ -8,6 +8,11 @@ safetensors file. Its metadata is a versioned JSON manifest, its tensors are tra
 reconstruction points and a sketch of each latent's density (from which the fitting floor can derive the same codec at
 another step). Loading runs no code from the file and needs only numpy. A learned codec carries networks too: its
 features are what its analysis network g_a makes of a sample, and decoding still needs only numpy.
+
+A codec of pictures has no features. Its layers code pictures of any size, and give pictures back:
+
+    picture --g_a of each layer--> symbols with places --models--> packet                            compress
+    picture <--g_s of one layer--- symbols with places <--models-- packet, whole or cut              decompress
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,33 +25,19 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.atomic import replacing
-from taskcodec.codec_parts import (
-    DOMAINS,
-    Domain,
-    layer_manifest,
-    layers_tensors,
-    oldest_version,
-    read_layers,
-    usual_domain,
-)
-from taskcodec.coding import decode_sample, encode_sample
-from taskcodec.coding.packet import join_layers, split_layers
+from taskcodec.codec_parts import DOMAINS, Domain, content_of, read_content, usual_domain
 from taskcodec.coding.symbol_model import Symbols
 from taskcodec.container import file as codec_file
-from taskcodec.container.upgrade import LAYERED, flattened, json_object, upgraded
 from taskcodec.errors import CorruptFileError, MismatchError, UsageError, needing_packages
-from taskcodec.layer import (
-    Choose,
-    Floats,
-    Layer,
-    columns_of,
-    given_of,
-    side_by_side,
-)
+from taskcodec.layer import Choose, Floats, Layer, columns_of, given_of, needed_of, side_by_side
 from taskcodec.samples import are_images, as_features, batch_of, preprocessed, settled, stacked
-from taskcodec.symbol_choice.nearest import nearest
+from taskcodec.stack.checks import check_layers
+from taskcodec.stack.pictures import DecodedPicture, PictureStack, decoding_half, pixels_of
+from taskcodec.stack.rows import by_layer, code_length_of, costs_of, packets_of, symbols_of
+from taskcodec.symbol_choice.usual import usual
 from taskcodec.transforms.chain import Chain
 from taskcodec.transforms.networks.carried import Network, Networks
+from taskcodec.transforms.picture import NO_FEATURES
 from taskcodec.transforms.spec import BackboneSpec
 
 
@@ -69,19 +60,11 @@ class Codec:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        names = [layer.name for layer in self.layers]
-        if not names or len(set(names)) < len(names) or self.domain not in DOMAINS:
-            raise CorruptFileError("a codec without layers, with two of one name, or of samples of no known kind")
-        for place, layer in enumerate(self.layers):
-            below = [self.layers[names.index(name)] for name in layer.given if name in names[:place]]
-            if len(below) < len(layer.given) or layer.model.given_columns not in (0, columns_of(below)):
-                raise CorruptFileError(
-                    f"layer {layer.name}: the layers that condition it are not below it, or not these"
-                )
-            if layer.transform.dimension != self.dimension:
-                raise CorruptFileError(
-                    f"layer {layer.name}: {layer.transform.dimension} features, not {self.dimension}"
-                )
+        if self.domain not in DOMAINS:
+            raise CorruptFileError(f"samples of no known kind: {self.domain!r}")
+        check_layers(self.layers, self.of_pictures)
+        if self.of_pictures:
+            return
         if self.backbone is not None and self.backbone.dimension != self.inputs:
             raise CorruptFileError(f"the backbone gives {self.backbone.dimension} features, not {self.inputs}")
 
@@ -97,6 +80,9 @@ class Codec:
         return {name: value for name, value in vars(self).items() if name != "_backbone"}
 
     def __repr__(self) -> str:
+        if self.of_pictures:
+            names = ", ".join(layer.name for layer in self.layers)
+            return f"<taskcodec codec {self.fingerprint[:12]}: pictures in {names}>"
         backbone = "no backbone" if self.backbone is None else f"backbone {self.backbone.name}"
         return (
             f"<taskcodec codec {self.fingerprint[:12]}: {self.dimension} features, {self.columns} columns, "
@@ -113,8 +99,27 @@ class Codec:
         return replace(self, layers=(base, *self.layers[1:]), **changes)
 
     @property
+    def of_pictures(self) -> bool:
+        """Whether samples are pictures that come back as such, and not as features."""
+        return self.domain == "pictures"
+
+    @cached_property
+    def pictures(self) -> PictureStack:
+        """What codes pictures, step by step. Raises UsageError where samples are others."""
+        if not self.of_pictures:
+            raise UsageError(f"a codec of {self.domain}: only one of pictures has symbols with places")
+        return PictureStack(self.layers)
+
+    @property
+    def rows(self) -> tuple[Layer, ...]:
+        """The layers, of samples that are coded as rows of features. Raises UsageError where they are pictures."""
+        if self.of_pictures:
+            raise UsageError(NO_FEATURES)
+        return self.layers
+
+    @property
     def dimension(self) -> int:
-        """d, the number of features of a sample."""
+        """d, the number of features of a sample. Raises UsageError where it is a picture, which has none."""
         return self.base.transform.dimension
 
     @property
@@ -139,34 +144,28 @@ class Codec:
 
     def needed(self, upto: str | None = None) -> tuple[Layer, ...]:
         """The layer of this name, or the highest, and those that it depends on. Raises UsageError on another name."""
-        names = [layer.name for layer in self.layers]
-        if upto is not None and upto not in names:
-            raise UsageError(f"layer {upto!r} is none of this codec's: {', '.join(names)}")
-        wanted = {names[-1] if upto is None else upto}
-        for layer in reversed(self.layers):
-            wanted |= set(layer.given) if layer.name in wanted else set()
-        return tuple(layer for layer in self.layers if layer.name in wanted)
+        return needed_of(self.layers, upto)
 
-    def encode(self, samples: Any, choose: Choose = nearest) -> Symbols:
+    def encode(self, samples: Any, choose: Choose = usual) -> Symbols:
         """(n, columns) symbols of samples as `compress` takes them, those of layers side by side; one gives one row.
 
         Of a codec without g_a vectors are features (n, d), in any form that `compress` takes many in. `choose` is how
         symbols are chosen, layer by layer. Raises MismatchError on another dimension or on NaN or infinity.
         """
-        given = settled(samples)
+        _, given = self.rows, settled(samples)
         images = self.g_a is not None or are_images(given, self.domain == "images")
         return self.encode_features(self.analyse(self._batch(given) or [given]) if images else given, choose)
 
-    def encode_features(self, features: Any, choose: Choose = nearest) -> Symbols:
+    def encode_features(self, features: Any, choose: Choose = usual) -> Symbols:
         """As `encode`, of (n, d) features: what the backbone and g_a, where there are any, made of samples."""
         x = as_features(features)
         if not np.isfinite(x).all():
             raise MismatchError("features hold NaN or infinity: nothing sensible can be coded")
         symbols, decoded = dict[str, Symbols](), dict[str, Floats]()
-        for layer in self.layers:
+        for layer in self.rows:
             below = decoded[layer.given[-1]] if layer.given else None
             symbols[layer.name] = layer.encode(x, below, given_of(layer, symbols), choose)
-            if any(layer.name in other.given for other in self.layers):
+            if any(layer.name in other.given for other in self.rows):
                 decoded[layer.name] = layer.decode(symbols[layer.name], below)
         return side_by_side(symbols)
 
@@ -176,7 +175,7 @@ class Codec:
         Symbols are those of all layers, or of those alone that this one needs, side by side.
         """
         s, needed = _whole(symbols), self.needed(upto)
-        given = needed if s.ndim == 2 and s.shape[1] == columns_of(needed) else self.layers
+        given = needed if s.ndim == 2 and s.shape[1] == columns_of(needed) else self.rows
         parts, decoded = self.by_layer(s, given), dict[str, Floats]()
         for layer in needed:
             decoded[layer.name] = layer.decode(parts[layer.name], decoded[layer.given[-1]] if layer.given else None)
@@ -184,24 +183,15 @@ class Codec:
 
     def by_layer(self, symbols: Symbols, layers: Sequence[Layer] | None = None) -> dict[str, Symbols]:
         """(n, columns) symbols of layers (all of them, or those given) by their names. Raises MismatchError."""
-        layers = self.layers if layers is None else layers
-        if symbols.ndim != 2 or symbols.shape[1] != columns_of(layers):
-            raise MismatchError(f"expected symbols of shape (n, {columns_of(layers)}), found {symbols.shape}")
-        ends = np.cumsum([layer.columns for layer in layers]).tolist()
-        starts = [0, *ends[:-1]]
-        return {layer.name: symbols[:, a:b] for layer, a, b in zip(layers, starts, ends, strict=True)}
+        return by_layer(symbols, self.rows if layers is None else layers)
 
     def costs(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """(n, columns) symbols -> bits of an ideal coder for each of them."""
-        parts = self.by_layer(_whole(symbols))
-        found = [layer.model.costs(parts[layer.name], given_of(layer, parts)) for layer in self.layers]
-        return np.concatenate(found, axis=1)
+        return costs_of(_whole(symbols), self.rows)
 
     def code_length(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """(n, columns) symbols -> (n,) bits a sample of an ideal coder."""
-        parts = self.by_layer(_whole(symbols))
-        found = [layer.model.code_length(parts[layer.name], given_of(layer, parts)) for layer in self.layers]
-        return found[0] if len(found) == 1 else np.sum(found, axis=0)
+        return code_length_of(_whole(symbols), self.rows)
 
     def rate_of(self, features: Any) -> float:
         """Bits that an ideal coder takes of (n, d) features, n >= 1, a sample in the mean. Raises as `encode` does."""
@@ -216,6 +206,9 @@ class Codec:
         sequence or iterator of samples, a data frame, the rows of a store, or an array with one axis more: a 4-d array
         or tensor is a batch of images; a 2-d one of uint8 is one grey image where the codec takes images.
 
+        Of a codec of pictures a sample is an image, and each result a packet of its layers, which may be cut behind
+        any of them.
+
         Each result is a stand-alone bitstream with its own check value, one for each layer: it takes about 24 bits
         more than the rate (16 of them the check), a sample in a store next to nothing more. Raises MismatchError on
         what is no sample of this codec, SourceError on an image that cannot be read, UsageError where a package that
@@ -225,37 +218,35 @@ class Codec:
         batch = self._batch(given)
         if batch is None:
             return self.compress([given])[0]
+        if self.of_pictures:
+            return [self.pictures.pack(pixels_of(item)) for item in batch]
         return self.packets(self.encode_features(self.analyse(batch)))
 
     def decompress(self, data: Any, upto: str | None = None) -> Any:
         """Invert `compress`: bytes -> (d,) features, or a list of bytes -> (n, d), up to a layer.
 
-        What was cut off behind the bytes of that layer, and of those it needs, may be missing.
+        What was cut off behind the bytes of that layer, and of those it needs, may be missing. A codec of pictures
+        gives (H, W, 3) uint8, or a list of such arrays.
         """
         if isinstance(data, bytes | bytearray | memoryview):
             return self.decompress([data], upto)[0]
+        if self.of_pictures:
+            return [self.pictures.pixels(self.begin(packet, upto), upto) for packet in _packets(data)]
         needed = self.needed(upto)
-        symbols = [self._symbols_of(packet, needed) for packet in _packets(data)]
+        symbols = [symbols_of(packet, self.layers, needed) for packet in _packets(data)]
         return self.decode(np.concatenate(symbols) if symbols else np.empty((0, columns_of(needed)), np.int32), upto)
+
+    def begin(self, packet: bytes, upto: str | None = None) -> DecodedPicture:
+        """Decode a picture's layers, up to one, to go on from: `pictures.pixels` of it, or `resume` with more bytes."""
+        return self.pictures.start(packet, upto)
+
+    def resume(self, decoded: DecodedPicture, rest: bytes, upto: str | None = None) -> DecodedPicture:
+        """Decode further layers of a picture by the bytes that follow; none that was decoded is decoded again."""
+        return self.pictures.resume(decoded, rest, upto)
 
     def packets(self, symbols: Symbols) -> list[bytes]:
         """(n, columns) symbols -> what `compress` gives of each sample."""
-        parts, found = self.by_layer(symbols), list[bytes]()
-        for row in range(len(symbols)):
-            own = {name: part[row : row + 1] for name, part in parts.items()}
-            coded = [encode_sample(own[layer.name][0], layer.model, given_of(layer, own)) for layer in self.layers]
-            found.append(coded[0] if len(coded) == 1 else join_layers(coded))
-        return found
-
-    def _symbols_of(self, packet: bytes, needed: Sequence[Layer]) -> Symbols:
-        """(1, columns) symbols of the layers that are needed."""
-        found = [packet] if len(self.layers) == 1 else split_layers(packet, len(self.layers))
-        coded, parts = {layer.name: data for layer, data in zip(self.layers, found, strict=True)}, dict[str, Symbols]()
-        for layer in needed:
-            if (data := coded[layer.name]) is None:
-                raise CorruptFileError(f"a packet that ends before its layer {layer.name} does was truncated")
-            parts[layer.name] = decode_sample(data, layer.model, given_of(layer, parts))[None]
-        return side_by_side(parts)
+        return packets_of(symbols, self.rows)
 
     def analyse(self, batch: list[Any]) -> npt.NDArray[np.float32]:
         """Samples, as `compress` takes them -> (n, d) features: what the backbone, g_a or both make of them."""
@@ -282,6 +273,7 @@ class Codec:
 
         Raises MismatchError where the codec has no g_s, and on another dimension.
         """
+        _ = self.rows
         if self.networks is None or self.networks.g_s is None:
             raise MismatchError("this codec carries no synthesis network: its features are what predictors read")
         x = as_features(features)
@@ -294,7 +286,10 @@ class Codec:
 
     def for_store(self, name: str) -> "Codec":
         """The copy that a store keeps: without g_a, which decoding never needs; `name` says where to find it."""
-        if self.networks is None or self.networks.g_a is None:
+        if self.of_pictures:
+            layers, analyses = decoding_half(self.layers, name)
+            return self if analyses is None else replace(self, layers=layers, backbone=analyses)
+        if not isinstance(self.base.transform, Chain) or self.networks is None or self.g_a is None:
             return self
         from taskcodec.transforms.backbones.learned import spec_of
 
@@ -303,6 +298,8 @@ class Codec:
         return self.with_base(base, backbone=spec_of(self.networks, self.backbone, name))
 
     def _batch(self, given: Any) -> list[Any] | None:
+        if self.of_pictures:
+            return batch_of(given, vectors=False, images=True)
         return batch_of(given, vectors=self.inputs is not None, images=self.domain == "images")
 
     def _of_vectors(self, vectors: Floats) -> Floats:
@@ -340,17 +337,7 @@ class Codec:
 
     def _content(self) -> tuple[dict[str, Any], codec_file.Tensors]:
         """Manifest and tensors of the file."""
-        version = oldest_version(self.domain, self.layers, self.backbone)
-        manifest = {
-            "format": codec_file.FORMAT,
-            "version": version,
-            "domain": self.domain,
-            "layers": [layer_manifest(layer, version) for layer in self.layers],
-            "backbone": None if self.backbone is None else self.backbone.content(),
-            "provenance": dict(self.provenance),
-        }
-        tensors = layers_tensors(self.layers, version)
-        return (manifest, tensors) if version >= LAYERED else flattened(manifest, tensors, version)
+        return content_of(self.domain, self.layers, self.backbone, self.provenance)
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str = "codec") -> "Codec":
@@ -360,14 +347,7 @@ class Codec:
         """
         content = codec_file.read(data, name)
         try:
-            manifest, tensors = upgraded(*content)
-            backbone = manifest["backbone"]
-            return cls(
-                domain=manifest["domain"],
-                layers=read_layers(manifest["layers"], tensors),
-                backbone=None if backbone is None else BackboneSpec(**backbone),
-                provenance=json_object(manifest["provenance"]),
-            )
+            return cls(**read_content(*content))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise CorruptFileError(f"{name}: the codec lacks or mangles {error}") from error
         except CorruptFileError as error:

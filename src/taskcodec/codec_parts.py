@@ -1,8 +1,10 @@
 """The parts of a codec as entries of its manifest and tensors of its file, and back.
 
 AffineTransform   <-> centre, scale, axes or matrices          Residual, Chain   <-> the same, and networks
+PictureTransform  <-> networks
 model             <-> tables, and of tables that columns share their numbers
-quantizer         <-> points, and their runs where these are not the tables'          sketch   <-> sketch
+quantizer         <-> points, and their runs where these are not the tables'; of a dependent one nothing
+sketch            <-> sketch
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,23 +12,29 @@ from typing import Any, Literal
 
 import numpy as np
 
-from taskcodec.coding import read_model
-from taskcodec.container.file import Tensors, finite_tensor, flat_tensor
-from taskcodec.container.upgrade import LAYERED, domain_of, json_object
+from taskcodec.coding import SymbolModel, read_model
+from taskcodec.coding.trellis import Trellis
+from taskcodec.container.file import FORMAT, Tensors, finite_tensor, flat_tensor
+from taskcodec.container.upgrade import LAYERED, PICTURED, domain_of, flattened, json_object, upgraded
 from taskcodec.errors import CorruptFileError
-from taskcodec.layer import BASE, Layer, Transform
+from taskcodec.layer import BASE, Floats, Layer, Quantizer, Transform
+from taskcodec.quantization.dependent import DependentQuantizer
 from taskcodec.quantization.uniform import Runs, UniformQuantizer
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.axes import Axes
 from taskcodec.transforms.chain import Chain
 from taskcodec.transforms.networks.carried import Networks
+from taskcodec.transforms.picture import PictureTransform
 from taskcodec.transforms.residual import Residual
 from taskcodec.transforms.spec import BackboneSpec
 
-Domain = Literal["vectors", "images"]
-DOMAINS = ("vectors", "images")
+Domain = Literal["vectors", "images", "pictures"]
+"""What a sample is: a vector of features; an image, of which features are made; a picture, which is coded itself."""
+DOMAINS = ("vectors", "images", "pictures")
 COMPACT = 3
 """The version from which on files leave out scales of 1, and keep a centre in 16 bits where they hold it."""
+DEPENDENT = 6
+"""The version from which on quantizers may be dependent."""
 
 
 def usual_domain(base: Layer, backbone: BackboneSpec | None) -> Domain:
@@ -39,7 +47,11 @@ def usual_domain(base: Layer, backbone: BackboneSpec | None) -> Domain:
 def oldest_version(domain: Domain, layers: Sequence[Layer], backbone: BackboneSpec | None) -> int:
     """The oldest version of the format that can express a codec."""
     base = layers[0]
+    if any(isinstance(layer.quantizer, DependentQuantizer) for layer in layers):
+        return DEPENDENT
     transform = base.transform
+    if isinstance(transform, PictureTransform):
+        return PICTURED
     alone = len(layers) == 1 and base.name == BASE and isinstance(transform, AffineTransform | Chain)
     placed = backbone is not None and backbone.found_at
     if not alone or placed or domain != usual_domain(base, backbone):
@@ -47,7 +59,39 @@ def oldest_version(domain: Domain, layers: Sequence[Layer], backbone: BackboneSp
     if base.model.sharing is not None or transform.affine.axes is not None or transform.affine.unit_norm:
         return COMPACT
     networks = isinstance(transform, Chain)
-    return 1 if not networks and base.model.plain is not None and not has_own_runs(base) else 2
+    return 1 if not networks and base.model.plain is not None and not has_own_runs(base.quantizer, base) else 2
+
+
+def content_of(
+    domain: Domain, layers: Sequence[Layer], backbone: BackboneSpec | None, provenance: Mapping[str, Any]
+) -> tuple[dict[str, Any], Tensors]:
+    """Manifest and tensors of a codec's file, as the oldest version that can express it has them."""
+    version = oldest_version(domain, layers, backbone)
+    manifest = {
+        "format": FORMAT,
+        "version": version,
+        "domain": domain,
+        "layers": [layer_manifest(layer, version) for layer in layers],
+        "backbone": None if backbone is None else backbone.content(),
+        "provenance": dict(provenance),
+    }
+    tensors = layers_tensors(layers, version)
+    return (manifest, tensors) if version >= LAYERED else flattened(manifest, tensors, version)
+
+
+def read_content(manifest: Mapping[str, Any], tensors: Tensors) -> dict[str, Any]:
+    """Invert `content_of`, of any version: the fields of a codec.
+
+    Raises KeyError, TypeError, ValueError, OverflowError or CorruptFileError on anything else.
+    """
+    manifest, tensors = upgraded(manifest, tensors)
+    backbone = manifest["backbone"]
+    return {
+        "domain": manifest["domain"],
+        "layers": read_layers(manifest["layers"], tensors),
+        "backbone": None if backbone is None else BackboneSpec(**backbone),
+        "provenance": json_object(manifest["provenance"]),
+    }
 
 
 def layers_tensors(layers: Sequence[Layer], version: int) -> Tensors:
@@ -71,12 +115,11 @@ def read_layers(described: Sequence[Mapping[str, Any]], tensors: Tensors) -> tup
 
 def layer_manifest(layer: Layer, version: int) -> dict[str, Any]:
     """Plain JSON for the manifest of a codec that is written in this version."""
-    quantizer = layer.quantizer
     return {
         "name": layer.name,
         "given": list(layer.given),
         "transform": transform_manifest(layer.transform, version),
-        "quantizer": {"kind": "uniform", "step": float(quantizer.step), "rounding": float(quantizer.rounding)},
+        "quantizer": quantizer_manifest(layer.quantizer),
         "model": {"kind": layer.model.kind},
     }
 
@@ -85,35 +128,58 @@ def layer_tensors(layer: Layer, version: int) -> Tensors:
     """What the file holds of it. Raises MismatchError where columns that share a table have other points."""
     tensors, quantizer, model = transform_tensors(layer.transform, version), layer.quantizer, layer.model
     tensors.update(model.tensors())
+    if isinstance(quantizer, DependentQuantizer):
+        return {**tensors, "sketch": layer.sketch.astype("<f2")}
     gathered = model.gathered(quantizer.points, layer.sketch)
     tensors.update({key: tensor.astype("<f2") for key, tensor in gathered.items()})
-    if has_own_runs(layer):
+    if has_own_runs(quantizer, layer):
         tensors["point_runs"] = np.stack([quantizer.runs.first, quantizer.runs.sizes]).astype("<i4")
     return tensors
 
 
-def has_own_runs(layer: Layer) -> bool:
-    """Whether the runs of its reconstruction points do not follow from its model."""
-    return not layer.quantizer.runs.are(Runs.of(layer.model.plain, layer.transform.columns))
+def has_own_runs(quantizer: Quantizer, layer: Layer) -> bool:
+    """Whether the runs of a layer's reconstruction points do not follow from its model."""
+    if isinstance(quantizer, DependentQuantizer):
+        return False
+    return not quantizer.runs.are(Runs.of(layer.model.plain, layer.transform.columns))
+
+
+def quantizer_manifest(quantizer: Quantizer) -> dict[str, Any]:
+    """Plain JSON for the manifest."""
+    if isinstance(quantizer, DependentQuantizer):
+        states, slope = quantizer.trellis.states, float(quantizer.slope)
+        return {"kind": "dependent", "step": float(quantizer.step), "slope": slope, "states": states}
+    return {"kind": "uniform", "step": float(quantizer.step), "rounding": float(quantizer.rounding)}
 
 
 def read_layer(described: Mapping[str, Any], tensors: Tensors) -> Layer:
     """Invert both. Raises KeyError, TypeError, ValueError or CorruptFileError on anything else."""
     model = read_model(described["model"]["kind"], tensors)
-    coded = model.spread(finite_tensor(tensors, "points", 1), finite_tensor(tensors, "sketch", 2))
-    transform, quantizer = read_transform(described["transform"], tensors), described["quantizer"]
-    if "point_runs" in tensors:
-        runs = Runs(*tensors["point_runs"].astype(np.int32))
-    else:
-        runs = Runs.of(model.plain, transform.columns)
+    transform = read_transform(described["transform"], tensors)
+    quantizer, sketch = read_quantizer(json_object(described["quantizer"]), tensors, model, transform.columns)
     return Layer(
         name=_text(described["name"]),
         transform=transform,
-        quantizer=UniformQuantizer(float(quantizer["step"]), float(quantizer["rounding"]), coded["points"], runs),
+        quantizer=quantizer,
         model=model,
-        sketch=coded["sketch"],
+        sketch=sketch,
         given=tuple(map(_text, described["given"])),
     )
+
+
+def read_quantizer(
+    described: Mapping[str, Any], tensors: Tensors, model: SymbolModel, columns: int
+) -> tuple[Quantizer, Floats]:
+    """A layer's quantizer and its sketch. Raises as `read_layer` does."""
+    kind, step, sketch = described.get("kind", "uniform"), float(described["step"]), finite_tensor(tensors, "sketch", 2)
+    if kind == "dependent":
+        trellis = Trellis(int(described["states"]))
+        return DependentQuantizer(step, float(described["slope"]), trellis, columns), sketch
+    if kind != "uniform":
+        raise CorruptFileError(f"a quantizer of the kind {kind!r} is none of uniform, dependent")
+    coded = model.spread(finite_tensor(tensors, "points", 1), sketch)
+    runs = Runs(*tensors["point_runs"].astype(np.int32)) if "point_runs" in tensors else Runs.of(model.plain, columns)
+    return UniformQuantizer(step, float(described["rounding"]), coded["points"], runs), coded["sketch"]
 
 
 def _text(value: object) -> str:
@@ -124,6 +190,8 @@ def _text(value: object) -> str:
 
 def transform_manifest(transform: Transform, version: int) -> dict[str, Any]:
     """Plain JSON for the manifest."""
+    if isinstance(transform, PictureTransform):
+        return transform.manifest()
     affine = transform.affine
     marks = {"unit_norm": affine.unit_norm, "unit_scale": _unit_scale(affine, version)}
     found: dict[str, Any] = {"kind": "affine", "companding": affine.companding}
@@ -135,6 +203,8 @@ def transform_manifest(transform: Transform, version: int) -> dict[str, Any]:
 
 def transform_tensors(transform: Transform, version: int) -> Tensors:
     """What the file holds of it. A centre that 16 bits hold takes 16 from COMPACT on."""
+    if isinstance(transform, PictureTransform):
+        return dict(transform.networks.tensors())
     affine = transform.affine
     tensors: Tensors = {"centre": affine.centre.astype("<f4")}
     if version >= COMPACT:
@@ -164,8 +234,10 @@ def read_transform(described: Mapping[str, Any], tensors: Tensors) -> Transform:
         return Chain(Networks.read(described["networks"], tensors), _read_affine(json_object(described["of"]), tensors))
     if kind == "residual":
         return Residual(_read_affine(json_object(described["of"]), tensors))
+    if kind == "picture":
+        return PictureTransform.read(described, tensors)
     if kind != "affine":
-        raise CorruptFileError(f"a transform of the kind {kind!r} is none of affine, chain, residual")
+        raise CorruptFileError(f"a transform of the kind {kind!r} is none of affine, chain, picture, residual")
     return _read_affine(described, tensors)
 
 

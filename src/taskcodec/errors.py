@@ -17,7 +17,7 @@ _EXTRAS = {
     **dict.fromkeys(("timm", "open_clip", "transformers", "torchvision", "onnxruntime"), "backbones"),
     **dict.fromkeys(("faiss", "bjontegaard"), "evaluation"),
     "s3fs": "s3",
-    **dict.fromkeys(("torchmetrics", "pycocotools", "ai_edge_litert"), "dense"),
+    **dict.fromkeys(("torchmetrics", "pycocotools", "ai_edge_litert", "onnx"), "dense"),
     **dict.fromkeys(("pillow_jxl", "lepton_jpeg_python"), "layers"),
     "ray": "ray",
 }

@@ -3,6 +3,9 @@
     features (n, d) --analyse--> latent (n, k) --choose--> symbols (n, k) --model--> bits
     features (n, d) <-synthesise- latent (n, k) <-dequantize- symbols (n, k) <--model-- bits
 
+Of pictures the latent has places, (1, k, h, w), and so have its symbols; pixels (1, 3, H, W) stand for features, and
+what lies below is what layers below dequantize to, side by side.
+
 An enhancement layer may look at the symbols of layers below (its model does) and at what they decode to (its transform
 does); it names them, and is decoded after them.
 """
@@ -15,14 +18,18 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.coding.symbol_model import Given, SymbolModel, Symbols
-from taskcodec.errors import CorruptFileError
+from taskcodec.errors import CorruptFileError, UsageError
+from taskcodec.quantization.dependent import DependentQuantizer
 from taskcodec.quantization.uniform import UniformQuantizer
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.chain import Chain
+from taskcodec.transforms.picture import PictureTransform
 from taskcodec.transforms.residual import Residual
 
 Floats = npt.NDArray[np.float32]
-Transform: TypeAlias = AffineTransform | Residual | Chain
+OfVectors: TypeAlias = AffineTransform | Residual | Chain
+Transform: TypeAlias = OfVectors | PictureTransform
+Quantizer: TypeAlias = UniformQuantizer | DependentQuantizer
 BASE = "base"
 """The name of the lowest layer, and of the only one."""
 
@@ -43,7 +50,7 @@ class Layer:
 
     name: str
     transform: Transform
-    quantizer: UniformQuantizer
+    quantizer: Quantizer
     model: SymbolModel
     sketch: Floats
     given: tuple[str, ...] = ()
@@ -55,8 +62,10 @@ class Layer:
             raise CorruptFileError(f"the tables or the sketch of the codec do not have its {k} columns")
         if isinstance(self.transform, Residual) and not self.given:
             raise CorruptFileError(f"layer {self.name}: what a layer below left, but it names none")
-        if self.quantizer.runs.sizes.shape != (k,):
+        if self.quantizer.columns != k:
             raise CorruptFileError("the reconstruction points of the codec do not fit its tables")
+        if getattr(self.quantizer, "trellis", None) != getattr(self.model, "trellis", None):
+            raise CorruptFileError("a dependent quantizer and its tables go together, and have as many states")
 
     @property
     def columns(self) -> int:
@@ -82,9 +91,20 @@ def columns_of(layers: Sequence[Layer]) -> int:
     return sum(layer.columns for layer in layers)
 
 
+def needed_of(layers: Sequence[Layer], upto: str | None = None) -> tuple[Layer, ...]:
+    """The layer of this name, or the highest, and those that it depends on. Raises UsageError on another name."""
+    names = [layer.name for layer in layers]
+    if upto is not None and upto not in names:
+        raise UsageError(f"layer {upto!r} is none of this codec's: {', '.join(names)}")
+    wanted = {names[-1] if upto is None else upto}
+    for layer in reversed(layers):
+        wanted |= set(layer.given) if layer.name in wanted else set()
+    return tuple(layer for layer in layers if layer.name in wanted)
+
+
 def given_of(layer: Layer, parts: Mapping[str, Symbols]) -> list[Symbols]:
-    """The symbols, among those of layers by name, of the layers that condition this one."""
-    return [parts[name] for name in layer.given]
+    """The symbols, among those of layers by name, that a layer's model looks at: none where only its synthesis does."""
+    return [parts[name] for name in layer.given] if layer.model.given_columns else []
 
 
 def side_by_side(parts: Mapping[str, Symbols]) -> Symbols:

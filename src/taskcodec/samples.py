@@ -21,6 +21,8 @@ import numpy.typing as npt
 from taskcodec.errors import MismatchError, SourceError
 
 Vectors = npt.NDArray[np.float32]
+VOID = 255
+"""The label of a picture's pixels that have none."""
 _BYTES = bytes, bytearray, memoryview
 _NO_NUMBERS = {"U": "text", "S": "bytes", "M": "dates", "m": "spans of time", "c": "complex numbers"}
 """Kinds of arrays of numpy that it would turn into floats all the same, or with a warning."""

@@ -121,6 +121,7 @@ MEANT = {
     *(("plan of evaluate", "none"), ("options of fit_source", "none"), ("plan of benchmark", "none")),
     *((f"{name} of encode", "none") for name in ("codec", "bits", "quality", "backbone", "labels", "ids", "device")),
     *(("bits of encode", "number"), ("chunk_rows of encode", "number"), ("bits of fit", "none")),
+    ("chunk_rows of encode", "none"),
     *(("bits of fit", "number"), ("codec of encode", "nothing")),
     *(("benchmark", "paths"), ("symbols", "array"), ("packet", "nothing")),
 }

@@ -11,6 +11,7 @@ import numpy as np
 from taskcodec.codec import Codec
 from taskcodec.coding import (
     ConditionalTables,
+    DependentTables,
     Group,
     IntegerNetwork,
     Linear,
@@ -19,12 +20,17 @@ from taskcodec.coding import (
     encode_block,
     encode_sample,
 )
+from taskcodec.coding.picture import encode_layer
+from taskcodec.coding.trellis import Trellis
 from taskcodec.layer import BASE, Layer
+from taskcodec.quantization.dependent import DependentQuantizer
 from taskcodec.quantization.uniform import Runs, UniformQuantizer
 from taskcodec.store import SampleRecord, StoreWriter
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.axes import Axes
 from taskcodec.transforms.residual import Residual
+from tests.coding.golden_pictures import golden_picture_codec, golden_picture_packet, write_pictures
+from tests.coding.golden_spatial import golden_spatial
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -78,6 +84,11 @@ def golden_conditional():
     return ConditionalTables(bank, groups, side=golden_network(36, 4, 8, 5))
 
 
+def golden_latents():
+    """(1, 6, 5, 7) symbols of a latent, and (1, 2, 5, 7) of a layer below it."""
+    return golden_symbols(6, 35, 61).reshape(1, 6, 5, 7), golden_symbols(2, 35, 62).reshape(1, 2, 5, 7)
+
+
 def golden_points(tables):
     """Shifts of sixteenths, exact in float16."""
     return (np.concatenate([np.arange(size) % 5 - 2 for size in tables.sizes]) / 16).astype(np.float32)
@@ -127,6 +138,30 @@ def golden_shared_codec():
     centre = (plain.base.transform.centre + 2.0**-12).astype(np.float32)
     transform = replace(plain.base.transform, centre=centre, unit_norm=True)
     return plain.with_base(replace(plain.base, transform=transform, model=shares))
+
+
+def golden_dependent_codec(states):
+    """Version 6: a dependent quantizer of steps of a half, and tables of 40 columns; of 4 states they share six."""
+    tables, plain = golden_tables(40), golden_codec(40)
+    first = SharedTables(golden_tables(6), np.arange(40, dtype=np.int32) % 6) if states == 4 else tables
+    zeros = (5000 + 700 * np.arange(6 if states == 4 else 40) % 9000).astype(np.uint16)
+    model = DependentTables(first, zeros, Trellis(states))
+    quantizer = DependentQuantizer(0.5, 0.25, Trellis(states), 40)
+    return plain.with_base(replace(plain.base, quantizer=quantizer, model=model))
+
+
+def golden_dependent_features(symbols, states):
+    """What they decode symbols to, in integers: the machine of shift registers, bit by bit."""
+    own, other = {4: (0o5, 0o2), 8: (0o13, 0o4), 256: (0o515, 0o362)}[states]
+    points = np.empty(symbols.shape, np.int64)
+    for row, symbols_of_it in zip(points, symbols.tolist(), strict=True):
+        state = 0
+        for j, symbol in enumerate(symbols_of_it):
+            second = state & 1
+            row[j] = 2 * symbol - second * ((symbol > 0) - (symbol < 0))
+            state = (state >> 1) ^ (own >> 1 if second else 0) ^ (other >> 1 if symbol % 2 else 0)
+    columns = np.arange(symbols.shape[1])
+    return (16 * points * 2 ** (columns % 3) + 16 * columns) / 64
 
 
 def golden_layers():
@@ -206,6 +241,8 @@ def golden_kinds():
         "conditional": (conditional, conditional.base.model.with_side(latent), golden_features(latent)),
         "axes": (golden_axes_codec(), ten, golden_axes_features(ten)),
         "shared": (golden_shared_codec(), forty, golden_shared_features(forty)),
+        "dependent": (golden_dependent_codec(8), forty, golden_dependent_features(forty, 8)),
+        "dependent_shared": (golden_dependent_codec(4), forty, golden_dependent_features(forty, 4)),
     }
 
 
@@ -213,6 +250,7 @@ def main():
     FOLDER.mkdir(exist_ok=True)
     tables, conditional = golden_tables(40), golden_conditional()
     symbols = conditional.with_side(golden_symbols(300, 36, 6))
+    spatial, (picture, below) = golden_spatial(golden_symbols, golden_tables), golden_latents()
     wanted = {
         "golden.codec": golden_codec(40).to_bytes(),
         "tables.bin": tables.to_bytes(),
@@ -221,6 +259,8 @@ def main():
         "conditional_tables.bin": conditional.to_bytes(),
         "conditional_block.bin": encode_block(symbols, conditional),
         "conditional_sample.bin": encode_sample(symbols[7], conditional),
+        "spatial_tables.bin": spatial.to_bytes(),
+        "spatial_layer.bin": encode_layer(picture, spatial, (below,), (70, 100)),
     }
     stores = {"golden.tcz": (golden_codec(40), golden_symbols(300, 40, 1))}
     for name, (codec, own, _) in golden_kinds().items():
@@ -229,12 +269,17 @@ def main():
     wanted["layers.codec"], stores["layers.tcz"] = layers.to_bytes(), (layers, golden_layers_symbols(150))
     stores["segments.tcz"], stores["layers_segments.tcz"] = stores["golden.tcz"], stores["layers.tcz"]
     wanted["layers_packet.bin"] = layers.packets(golden_layers_symbols(1))[0]
+    pictures = golden_picture_codec(golden_symbols, golden_tables)
+    wanted["pictures.codec"] = pictures.to_bytes()
+    wanted["pictures_packet.bin"] = golden_picture_packet(pictures, golden_symbols, 2)
     for name, data in wanted.items():
         if not (FOLDER / name).exists():
             (FOLDER / name).write_bytes(data)
     for name, (codec, own) in stores.items():
         if not (FOLDER / name).exists():
             write_store(FOLDER / name, codec, own)
+    if not (FOLDER / "pictures.tcz").exists():
+        write_pictures(FOLDER / "pictures.tcz", pictures, golden_symbols, golden_records)
     if not (FOLDER / "unfinished.tcz").exists():
         write_unfinished(FOLDER / "unfinished.tcz", golden_codec(40), golden_symbols(300, 40, 1))
 

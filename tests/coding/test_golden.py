@@ -13,8 +13,25 @@ import zarr
 
 import taskcodec
 from taskcodec.codec import Codec
-from taskcodec.coding import Tables, decode_block, decode_sample, encode_block, encode_sample, read_tables
+from taskcodec.coding import (
+    Tables,
+    decode_block,
+    decode_sample,
+    encode_block,
+    encode_sample,
+    read_model,
+    read_tables,
+)
+from taskcodec.coding.picture import decode_layer, encode_layer
 from taskcodec.store import Store, StoreWriter
+from tests.coding.golden_pictures import (
+    SIZES,
+    golden_picture_codec,
+    golden_picture_packet,
+    golden_picture_symbols,
+    write_pictures,
+)
+from tests.coding.golden_spatial import golden_spatial
 from tests.coding.make_golden import (
     FOLDER,
     golden_axes,
@@ -22,6 +39,7 @@ from tests.coding.make_golden import (
     golden_conditional,
     golden_features,
     golden_kinds,
+    golden_latents,
     golden_layers,
     golden_layers_features,
     golden_layers_symbols,
@@ -82,6 +100,35 @@ def test_conditional_tables(rows):
         assert np.array_equal(decode_block(encode_block(part, again), len(part), conditional), part)
 
 
+def test_spatial_tables():
+    tables, (symbols, below) = golden_spatial(golden_symbols, golden_tables), golden_latents()
+    data, layer = ((FOLDER / f"spatial_{what}.bin").read_bytes() for what in ("tables", "layer"))
+    for model in (tables, read_model("spatial", {"tables": np.frombuffer(data, np.uint8)})):
+        assert np.array_equal(decode_layer(layer, model, (5, 7), (below,), (70, 100)), symbols)
+        assert encode_layer(symbols, model, (below,), (70, 100)) == layer
+    assert model.to_bytes() == data
+
+
+def test_pictures(tmp_path):
+    codec, made = taskcodec.load_codec(FOLDER / "pictures.codec"), golden_picture_codec(golden_symbols, golden_tables)
+    assert codec.to_bytes() == (FOLDER / "pictures.codec").read_bytes()
+    assert codec.fingerprint == made.fingerprint
+    packet, store = (FOLDER / "pictures_packet.bin").read_bytes(), Store(FOLDER / "pictures.tcz")
+    assert golden_picture_packet(codec, golden_symbols, 2) == packet
+    assert (store.manifest.version, store.codec.fingerprint) == (4, codec.for_store("elsewhere").fingerprint)
+    assert store.verify() == []
+    for number, size in enumerate(SIZES):
+        for name, symbols in golden_picture_symbols(golden_symbols, number).items():
+            found = store.layer(name).decoded(number)
+            assert found.size == size
+            assert np.array_equal(found.symbols[name], symbols)
+            if number == 2:
+                assert np.array_equal(codec.begin(packet, name).symbols[name], symbols)
+    write_pictures(tmp_path / "s.tcz", codec, golden_symbols, golden_records)
+    for file in (FOLDER / "pictures.tcz" / "layers").rglob("c/*"):
+        assert (tmp_path / "s.tcz" / file.relative_to(FOLDER / "pictures.tcz")).read_bytes() == file.read_bytes()
+
+
 def test_codec():
     data, codec = (FOLDER / "golden.codec").read_bytes(), taskcodec.load_codec(FOLDER / "golden.codec")
     assert codec.to_bytes() == data
@@ -121,7 +168,7 @@ def test_what_was_begun_is_gone_on_with(tmp_path, name):
 
 
 KINDS = golden_kinds()
-VERSIONS = {"golden": 1, "conditional": 2, "axes": 3, "shared": 3}
+VERSIONS = {"golden": 1, "conditional": 2, "axes": 3, "shared": 3, "dependent": 6, "dependent_shared": 6}
 
 
 @pytest.mark.parametrize("kind", KINDS)

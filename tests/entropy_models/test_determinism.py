@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 
+import constriction
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,7 @@ from taskcodec.codec import Codec
 from taskcodec.coding import encode_block, encode_sample
 from taskcodec.entropy_models.autoregressive import Autoregressive
 from taskcodec.entropy_models.hyperprior import Hyperprior
+from taskcodec.entropy_models.spatial import SpatialEntropy, SpatialOptions
 from taskcodec.layer import BASE, Layer
 from taskcodec.transforms.affine import AffineTransform
 from tests.entropy_models.trained import latents, train
@@ -55,6 +57,17 @@ for name in sys.argv[3:]:
         if batch == 512:
             assert encode_block(symbols[:512], codec.base.model) == parts[0]
         print(name, batch, hashlib.sha256(symbols.tobytes()).hexdigest())
+import constriction
+from taskcodec.coding import SpatialTables
+with open(f"{folder}/spatial.pickle", "rb") as file:
+    data, coded = pickle.load(file)
+model = SpatialTables.from_bytes(data)
+for batch, parts in coded.items():
+    found = [model.pop(constriction.stream.stack.AnsCoder(words), shape) for words, shape in parts]
+    coder = constriction.stream.stack.AnsCoder()
+    model.push(coder, found[0])
+    assert np.array_equal(coder.get_compressed(), parts[0][0]), batch
+    print("spatial", batch, hashlib.sha256(np.concatenate(found).tobytes()).hexdigest())
 """
 
 
@@ -77,7 +90,23 @@ def coded(tmp_path_factory):
             blocks[batch] = [encode(part, codec.base.model) for part in parts]
             lines.append(f"{name} {batch} {hashlib.sha256(symbols[:count].tobytes()).hexdigest()}")
         (folder / f"{name}.pickle").write_bytes(pickle.dumps(blocks))
-    return folder, lines
+    return folder, lines + spatial(folder)
+
+
+def spatial(folder):
+    """The same for pictures, 63 of 6 x 5 places and 12 channels; their lines."""
+    torch.manual_seed(0)
+    tables = SpatialEntropy(12, SpatialOptions(side=8, hyper=32, context=32)).freeze()
+    y = torch.round(3 * torch.randn((63, 12, 6, 5))).numpy().astype(np.int32)
+    coded = {}
+    for batch in (1, 7, 63):
+        coded[batch] = []
+        for part in np.split(y, range(batch, len(y), batch)):
+            coder = constriction.stream.stack.AnsCoder()
+            tables.push(coder, part)
+            coded[batch].append((coder.get_compressed(), part.shape))
+    (folder / "spatial.pickle").write_bytes(pickle.dumps((tables.to_bytes(), coded)))
+    return [f"spatial {batch} {hashlib.sha256(y.tobytes()).hexdigest()}" for batch in coded]
 
 
 @pytest.mark.parametrize(

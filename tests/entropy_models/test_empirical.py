@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taskcodec.coding.models.tables import TOTAL, Tables
+from taskcodec.coding.trellis import Trellis
 from taskcodec.entropy_models.empirical import (
     MARGIN,
     MAX_COUNTS,
@@ -13,6 +14,7 @@ from taskcodec.entropy_models.empirical import (
     POINT_WEIGHT,
     SHARED_TABLES,
     freeze,
+    freeze_dependent,
     freeze_shared,
     pseudo_samples,
     sketch,
@@ -162,3 +164,52 @@ def test_a_shared_sketch_is_one_for_all_columns_of_a_table():
         columns = np.flatnonzero(shares.index == number)
         assert (found[:, columns] == found[:, columns[:1]]).all()
         assert np.array_equal(found[:, columns[0]], sketch(x[:, columns].reshape(-1, 1), 66)[:, 0])
+
+
+MACHINE = Trellis(8)
+
+
+def of_states(symbols, sharing=None):
+    return freeze_dependent(symbols, MACHINE.along(symbols), MACHINE, sharing)
+
+
+def test_dependent_tables_code_what_they_counted_at_about_its_entropy():
+    rng = np.random.default_rng(0)
+    symbols = np.rint(2 * rng.normal(size=(4000, 6))).astype(np.int32)
+    values, counts = np.unique(symbols, return_counts=True)
+    entropy = -(counts / symbols.size) @ np.log2(counts / symbols.size)
+    found = of_states(symbols).costs(symbols)
+    assert abs(found.mean() - entropy) < 0.03
+    assert len(values) < 25
+
+
+def test_zero_has_a_count_of_its_own_in_the_second_table():
+    rng = np.random.default_rng(0)
+    symbols = np.rint(rng.normal(size=(4000, 5))).astype(np.int32)
+    second = MACHINE.along(symbols) == 1
+    symbols[second & (rng.random(symbols.shape) < 0.5)] &= 1  # fewer even ones, zero apart: states stay as they are
+    again = MACHINE.along(symbols)
+    tables = of_states(symbols)
+    for j in (2, 3, 4):
+        share = (symbols[again[:, j] == 1, j] == 0).mean()
+        assert abs(tables.zeros[j] / 2**16 - share) < 0.01
+
+
+def test_columns_may_share_dependent_tables():
+    rng = np.random.default_rng(0)
+    symbols = np.rint(rng.normal(size=(100, 6)) * [1, 1, 1, 5, 5, 5]).astype(np.int32)
+    sharing = np.array([0, 0, 0, 1, 1, 1], np.int32)
+    tables = of_states(symbols, sharing)
+    assert tables.sharing.tolist() == sharing.tolist()
+    assert tables.zeros.shape == (2,)
+    assert tables.choices.columns == 12
+    assert tables.zeros[0] > tables.zeros[1]
+
+
+def test_what_was_never_seen_costs_but_is_no_fault():
+    """The second quantizer of a first column has no symbols at all; runs reach zero wherever data lie."""
+    tables = of_states(np.full((70, 2), 500, np.int32))
+    assert (tables.first.first <= 0).all()
+    assert (tables.first.first + tables.first.sizes > 500).all()
+    assert tables.code_length(np.array([[500, 500]]))[0] < 1
+    assert tables.code_length(np.array([[7, 9_999_999]]))[0] > 40

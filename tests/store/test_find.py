@@ -5,7 +5,7 @@ import uuid
 import numpy as np
 import pytest
 
-from taskcodec.errors import CorruptFileError, UnknownIdError
+from taskcodec.errors import CorruptFileError, UnknownIdError, UsageError
 from taskcodec.store import SampleRecord, Store, StoreWriter
 from taskcodec.store.format.buckets import bucket_of, groups_in, write_buckets
 from tests.store.counted import Watched, watch
@@ -89,6 +89,19 @@ def test_rows_by_label(held):
     assert store.rows_where(label=["dog", "cat"]).tolist() == rows[labels < 2].tolist()
     assert store.rows_where(label=None).tolist() == rows[labels == 2].tolist()
     assert store.rows_where(label="cow").tolist() == []
+
+
+def test_what_cannot_be_asked_for_is_told(held):
+    store = Store(Watched(held["text"]))
+    for asked in ({"foo": 1}, {"label": "cat", "foo": 1}, {}):
+        with pytest.raises(UsageError, match=r"rows_where takes one column, label=, found .*; rows by id: find\(id\)"):
+            store.rows_where(**asked)
+    for label in (3, ["cat", 3], b"cat"):
+        with pytest.raises(UsageError, match="a label must be text, as a store keeps labels, or None, found"):
+            store.rows_where(label=label)
+    for name in (3, ["cats/00001.jpg", None], b"cats"):
+        with pytest.raises(UsageError, match="an id must be text, found"):
+            store.find(name)
 
 
 def test_labels_are_read_without_the_ids(held):

@@ -1,7 +1,6 @@
 """`taskcodec decode`: the features of a store as a file."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +12,19 @@ from taskcodec.atomic import replacing
 from taskcodec.engines.encode.local import Progress
 from taskcodec.engines.encode.npy import write_npy
 from taskcodec.engines.encode.places import finished_store
-from taskcodec.engines.layers.files import write_files
+from taskcodec.engines.layers.files import Written, write_files
 from taskcodec.engines.outputs import check_output
 from taskcodec.errors import UsageError
 from taskcodec.store import Store
 
 
-@dataclass(frozen=True)
-class Written:
-    """What was written of a layer: files, and of how many samples of the source there is none."""
-
-    files: int
-    without: int
-
-
 def decode_to_folder(place: Any, layer: str, output: Path, progress: Progress | None = None) -> Written:
-    """Write the pictures or originals of a store into a new or empty folder, as FOLDER/ID.
+    """Write the pictures or originals of a store into a new or empty folder, as FOLDER/ID with a suffix.
 
     Raises UsageError where there is no such layer or the folder is not to be written to, StorageError where it cannot
     be, and what `taskcodec.decode` raises.
     """
-    return Written(*write_files(finished_store(there(place)), layer, output, progress))
+    return write_files(finished_store(there(place)), layer, output, progress)
 
 
 def decode_to_file(place: Any, output: Path, progress: Progress | None = None) -> Store:
@@ -42,6 +33,7 @@ def decode_to_file(place: Any, output: Path, progress: Progress | None = None) -
     Raises UsageError or StorageError where the file is not to be written, and what `taskcodec.decode` raises.
     """
     store = finished_store(there(place))
+    store.check_features()
     kind = output.suffix[1:].lower()
     if kind not in ("npy", "parquet"):
         raise UsageError(f"{output}: features are written to a .npy or a .parquet file")

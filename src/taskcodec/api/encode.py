@@ -17,7 +17,7 @@ from taskcodec.engines.encode.local import Progress
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.errors import EncodeWarning, MismatchError, UsageError
 from taskcodec.samples import as_features
-from taskcodec.store import CHUNK_ROWS, Store
+from taskcodec.store import Store
 
 
 def encode(
@@ -34,9 +34,10 @@ def encode(
     ids: Sequence[Any] | None = None,
     append: bool = False,
     overwrite: bool = False,
-    chunk_rows: int = CHUNK_ROWS,
+    chunk_rows: int | None = None,
     truncated: str = "keep",
     layers: str | Sequence[str] | None = None,
+    effort: int = 1,
     device: str | None = None,
     engine: str = "local",
     workers: int | None = None,
@@ -65,10 +66,11 @@ def encode(
         ids: of vectors, one a row; numbers without them.
         append: add to a finished store, with its codec.
         overwrite: replace a store that lies there, once the new one is whole.
-        chunk_rows: samples in a chunk.
+        chunk_rows: samples in a chunk; 1024, of pictures 64, without it.
         truncated: "keep" or "skip" JPEG files that lack their end.
         layers: what is kept beside the features, "features,picture:4000,original" or some of these: small pictures of
             so many bytes, and the files themselves, in fewer bytes. A finished store gets those that it lacks.
+        effort: 1 to 9: time that is spent on fewer bits for the same loss (docs/effort.md).
         device: where the backbone runs.
         engine: "local", or "ray" or "ray:ADDRESS" for the workers of a Ray cluster; the store is the same.
         workers: of the cluster; by default as many as it has room for.
@@ -91,7 +93,7 @@ def encode(
     named = str(codec) if isinstance(codec, Path) else codec
     options = EncodeOptions(
         named, backbone, bits, table, quality, fit, refit, append, overwrite,
-        chunk_rows, device, truncated, layers,
+        chunk_rows, device, truncated, layers, effort,
     )  # fmt: skip
     found = encode_with(engine, workers, given, place, options, progress)
     for note in found.notes:

@@ -16,12 +16,13 @@ from taskcodec.engines.computing import Asked
 from taskcodec.engines.encode.local import Progress, sample_features
 from taskcodec.engines.encode.notes import left_out, noted
 from taskcodec.engines.encode.records import BackboneLike
-from taskcodec.engines.encode.sources import check_bits, missed, unmatched
+from taskcodec.engines.encode.sources import check_bits, check_effort, missed, unmatched
 from taskcodec.errors import SourceError, UsageError, check_kind, check_number
 from taskcodec.evaluation.tasks.holdout import LABELLED_SOURCE
 from taskcodec.fitting import fit as fit_codec
 from taskcodec.fitting.closed_form.default import axes_bits
 from taskcodec.fitting.closed_form.fit import FEW_SAMPLES
+from taskcodec.fitting.dependent import with_effort
 from taskcodec.store import OK, SampleRecord
 
 FIT_SAMPLES = 20_000
@@ -43,6 +44,7 @@ class FitOptions:
         views: whether to spend few bits on what crops, mirroring and colours change in images.
         truncated: "keep" or "skip" JPEG files that lack their end.
         device: where the backbone runs.
+        effort: 1 to 9: from 2 on a dependent quantizer, which takes fewer bits for the same error.
     """
 
     backbone: str | BackboneLike | None = None
@@ -55,10 +57,12 @@ class FitOptions:
     views: bool = False
     truncated: str = "keep"
     device: str | None = None
+    effort: int = 1
 
     def check(self) -> None:
         """Raise UsageError on options that are none, or do not go together."""
         check_bits(self.bits)
+        check_effort(self.effort)
         for name, value in (("--step", self.step), ("--tolerance", self.tolerance)):
             check_number(name, value)
         if sum(value is not None for value in (self.bits, self.step, self.tolerance)) > 1:
@@ -138,13 +142,15 @@ def _at_rate(
     usual = axes_bits(samples, features.shape[1]) if options.bits is options.step is None else None
     bits = options.bits or usual
     codec = fit_codec(features, bits=bits, step=options.step, **how)
+    codec = with_effort(codec, features, options.effort, options.bits)
     reached = codec.rate_of(features)
     few = codec.base.transform.columns < codec.dimension and reached > FEW_SAMPLES * len(features)
     warning = (
         f"warning: {len(features):,} samples are few for {reached:.0f} bits each: further samples may take many times "
         "that; give more samples, or fewer bits"
     )
-    return codec, (missed(bits, reached, asked=usual is None), warning if few else None)
+    wanted = bits if options.effort == 1 else options.bits
+    return codec, (missed(wanted, reached, asked=usual is None), warning if few else None)
 
 
 def _within(
@@ -167,7 +173,7 @@ def _within(
         features[known],
         targets[known],
         options.tolerance,
-        lambda rate: fit_codec(features, bits=rate, **how),
+        lambda rate: with_effort(fit_codec(features, bits=rate, **how), features, options.effort, rate),
         options.kind or ("classification" if by_folders else None),
     )
     measured = {"points": options.tolerance, "metric": found.metric, "raw": found.raw, "kept": found.kept}

@@ -29,8 +29,9 @@ def codec_info(place: str, codec: "Codec") -> dict[str, Any]:
         "path": place,
         "fingerprint": codec.fingerprint,
         "codec_fingerprint": codec.fingerprint,
-        "dimension": codec.dimension,
+        "dimension": 0 if codec.of_pictures else codec.dimension,
         "columns": codec.columns,
+        "layers": [layer.name for layer in codec.layers],
         "step": codec.base.quantizer.step,
         "bytes": len(codec.to_bytes()),
         "backbone": None if codec.backbone is None else codec.backbone.name,
@@ -40,12 +41,26 @@ def codec_info(place: str, codec: "Codec") -> dict[str, Any]:
 
 def codec_lines(place: str, codec: "Codec") -> list[str]:
     content = codec_info(place, codec)
+    if codec.of_pictures:
+        return _codec_lines_of_pictures(place, codec, content)
     g_a = codec.g_a
     own = None if g_a is None else f"its own {g_a.name}, of {'images' if codec.inputs is None else 'vectors'}"
     backbone = ", then ".join(filter(None, (content["backbone"], own))) or "none (features are given)"
     lines = [
         f"codec {place}: {content['dimension']} features -> {content['columns']} symbols, step {content['step']:.4g}",
         f"  backbone     {backbone}",
+        f"  size         {human_bytes(content['bytes'])}",
+        f"  fingerprint  {codec.fingerprint}",
+    ]
+    return lines + [f"  {key:<12} {_plain(value)}" for key, value in codec.provenance.items()]
+
+
+def _codec_lines_of_pictures(place: str, codec: "Codec", content: dict[str, Any]) -> list[str]:
+    lines = [f"codec {place}: pictures of any size, in {len(codec.layers)} layers"]
+    for layer in codec.layers:
+        given = f", given {' and '.join(layer.given)}" if layer.given else ""
+        lines.append(f"  {layer.name:<12} {layer.columns} symbols a place, step {layer.quantizer.step:.4g}{given}")
+    lines += [
         f"  size         {human_bytes(content['bytes'])}",
         f"  fingerprint  {codec.fingerprint}",
     ]

@@ -11,7 +11,7 @@ from taskcodec.cli.exit_codes import INTERRUPTED
 from taskcodec.cli.output import printable
 from taskcodec.cli.verbs import benchmark, decode, demo, encode, evaluate, features, fit, info, report, train, verify
 from taskcodec.cli.verbs.pages import view
-from taskcodec.cli.verbs.theory import limits
+from taskcodec.cli.verbs.theory import limits, usable
 from taskcodec.errors import TERMINATED, TaskcodecError, UnfinishedWarning, UsageError, missing_package
 
 # typer carries its own copy of click in some versions: take the class that its own errors descend from.
@@ -39,6 +39,7 @@ VERBS: dict[Any, Any] = {
     benchmark: benchmark.benchmark,
     report: report.report,
     limits: limits.limits,
+    usable: usable.usable,
     train: train.train,
     demo: demo.demo,
 }
@@ -87,7 +88,7 @@ def main() -> None:
     except MemoryError:
         code = _fail("out of memory", 1)
     except ImportError as error:
-        code = _fail(missing_package(error), 1)
+        code = _fail(missing_package(error), 2)
     except OSError as error:
         code = _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
     sys.exit(code if isinstance(code, int) else 0)

@@ -20,6 +20,9 @@ LabelsOption = Annotated[
 TruncatedOption = Annotated[
     str, typer.Option("--truncated", help="keep or skip JPEG files that lack their end, where most of it is there")
 ]
+EffortOption = Annotated[
+    int, typer.Option("--effort", help="1 to 9: more time when encoding, fewer bits for the same loss", min=1, max=9)
+]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="cpu, cuda, ...; default: CUDA where there is one")]
 EngineOption = Annotated[
     str,

@@ -22,11 +22,17 @@ def split_layers(data: bytes, count: int) -> list[bytes | None]:
 
     Raises CorruptFileError where the packet has no such beginning, or goes on behind its last layer.
     """
-    head = bytes(data[: MAX_VARINT_BYTES * count])
-    ends = [at for at, byte in enumerate(head) if byte < 128][:count]
-    if len(ends) < count:
-        raise CorruptFileError(f"a packet without the lengths of its {count} layers was truncated")
-    starts = list(accumulate(read_varints(head[: ends[-1] + 1]).tolist(), initial=ends[-1] + 1))
+    lengths, first = head_of(data, count)
+    starts = list(accumulate(lengths, initial=first))
     if starts[-1] < len(data):
         raise CorruptFileError(f"a packet that goes on behind its {count} layers was damaged")
     return [data[a:b] if b <= len(data) else None for a, b in pairwise(starts)]
+
+
+def head_of(data: bytes, count: int) -> tuple[list[int], int]:
+    """The `count` numbers that a packet begins with, and where they end. Raises CorruptFileError."""
+    head = bytes(data[: MAX_VARINT_BYTES * count])
+    ends = [at for at, byte in enumerate(head) if byte < 128][:count]
+    if len(ends) < count:
+        raise CorruptFileError(f"a packet without the {count} numbers of its head was truncated")
+    return read_varints(head[: ends[-1] + 1]).tolist(), ends[-1] + 1

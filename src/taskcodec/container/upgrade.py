@@ -1,4 +1,4 @@
-"""Old codec files as newer ones: versions 1 to 3 have one layer, and lay its parts out flat; version 4 has a list.
+"""Old codec files as newer ones: versions 1 to 3 have one layer, and lay its parts out flat; newer ones have a list.
 
     version 1 to 3     transform, quantizer, networks of the manifest; tensors "centre", "tables", ...
     version 4          domain, and for each layer its name, given, transform, quantizer, model; tensors "0/centre", ...
@@ -14,6 +14,8 @@ from taskcodec.container.file import Tensors
 
 LAYERED = 4
 """The version from which on files have layers."""
+PICTURED = 5
+"""The version from which on samples may be pictures."""
 BASE = "base"
 """What the only layer of older files is called."""
 _OF_VECTORS = ("mlp", "head")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,21 +23,26 @@ class Coded:
 
     Attributes:
         records: of its samples, in the order of the source.
-        symbols: (m, columns) of those that are ok.
+        symbols: (m, columns) of those that are ok; of pictures (m, layers) items.
         clipped: which rows of them have symbols at their limit.
         stretched: how many lose their length.
     """
 
     records: list[SampleRecord]
-    symbols: npt.NDArray[np.int32]
+    symbols: npt.NDArray[Any]
     clipped: list[int]
     stretched: int
 
 
-def code(records: Sequence[SampleRecord], features: npt.NDArray[np.float32], codec: Codec, next_index: int) -> Coded:
-    """Code a batch: its records, and (m, d) features of those that are ok; of samples from `next_index` on."""
+def code(records: Sequence[SampleRecord], features: npt.NDArray[Any], codec: Codec, next_index: int) -> Coded:
+    """Code a batch: its records, and (m, d) features of those that are ok; of samples from `next_index` on.
+
+    Of pictures these are the items that their coder made.
+    """
     wanted = np.array([record.source_index >= next_index for record in records if record.status == OK], bool)
     kept = [record for record in records if record.source_index >= next_index]
+    if codec.of_pictures:
+        return Coded(kept, features[wanted] if len(features) else np.empty((0, len(codec.layers)), object), [], 0)
     if not len(features):
         return Coded(kept, np.empty((0, codec.columns), np.int32), [], 0)
     symbols = codec.encode_features(features)[wanted]

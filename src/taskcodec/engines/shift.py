@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
-from taskcodec.coding import TABLE_BITS
+from taskcodec.coding import TABLE_BITS, DependentTables
 from taskcodec.coding.symbol_model import ColumnTables
 from taskcodec.entropy_models.empirical import freeze
 from taskcodec.errors import MismatchError
@@ -134,7 +134,7 @@ def measure_shift(codec: Codec, features: npt.ArrayLike) -> Shift:
         outside_share=outside_share(base.transform.affine, x),
         fitted_outside_share=_fitted_outside_share(codec),
         refitted="adapted_from" in codec.provenance or codec.provenance.get("fitted") is True,
-        conditional=not plain,
+        conditional=not plain and not isinstance(base.model, DependentTables),
     )
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding import SharedTables, SymbolModel, Tables, freeze_pmf
+from taskcodec.coding import DependentTables, SharedTables, SymbolModel, Tables, freeze_pmf
+from taskcodec.coding.models.tables import TOTAL
+from taskcodec.coding.trellis import Trellis
 from taskcodec.quantization.uniform import Latent, Runs, UniformQuantizer, quantize
 
 PRIOR_WEIGHT = 4.0
@@ -103,6 +105,42 @@ def freeze_shared(latent: Latent, step: float, rounding: float) -> Frozen:
     return Frozen(_quantizer(step, rounding, shared.spread_points(np.concatenate(points)), shared.plain), shared)
 
 
+def freeze_dependent(
+    symbols: npt.NDArray[np.int32],
+    second: npt.NDArray[np.uint8],
+    trellis: Trellis,
+    sharing: npt.NDArray[np.int32] | None = None,
+) -> DependentTables:
+    """Count (n, k) symbols into tables.
+
+    Args:
+        symbols: of samples.
+        second: (n, k) 1 where one is of the second quantizer, else 0.
+        trellis: the state machine.
+        sharing: (k,) numbers, alike for columns that are to have one table; without it each has its own.
+    """
+    n, k = symbols.shape
+    own = np.arange(k, dtype=np.int32) if sharing is None else sharing
+    numbers, far = int(own.max()) + 1, _reach(k)
+    first, pmfs, shares = [], [], []
+    for number in range(numbers):
+        of_it = own == number
+        values, later = symbols[:, of_it], second[:, of_it] == 1
+        earlier, zeros = values[~later], values[later] == 0
+        low = int(np.clip(min(0, values.min()) - MARGIN, -far, far - 1))
+        high = int(np.clip(max(0, values.max()) + MARGIN, -far, far - 1))
+        pmf = _smoothed(earlier if earlier.size else values.ravel(), low, high)
+        first.append(low)
+        pmfs.append(pmf)
+        shares.append((zeros.sum() + PRIOR_WEIGHT * pmf[-low]) / (zeros.size + PRIOR_WEIGHT))
+    escape = 0.25 / (n * k / numbers + PRIOR_WEIGHT)
+    tables = freeze_pmf(np.array(first, np.int32), pmfs, escape)
+    room = TOTAL - tables.counts[tables.starts[1:] - 1].astype(np.int64) - (tables.sizes - 1)
+    counts = np.clip(np.rint(np.array(shares) * TOTAL), 1, room).astype(np.uint16)
+    plain = tables if sharing is None else SharedTables(tables, sharing)
+    return DependentTables(plain, counts, trellis)
+
+
 def _quantizer(step: float, rounding: float, points: npt.NDArray[np.float64], tables: Tables) -> UniformQuantizer:
     """Points as files hold them: the codec in memory and the one read back are then the same."""
     narrow = points.astype(np.float16).astype(np.float32)
@@ -124,13 +162,23 @@ def _counted(
     inside = (symbols >= low) & (symbols <= high)
     index = symbols[inside] - low
     counts = np.bincount(index, minlength=size).astype(np.float64)
+    drift = np.bincount(index, weights=residual[inside], minlength=size)
+    return _smoothed(symbols, low, high, prior), drift / (counts + POINT_WEIGHT)
+
+
+def _smoothed(
+    symbols: npt.NDArray[np.int32], low: int, high: int, prior: npt.NDArray[np.int32] | None = None
+) -> npt.NDArray[np.float64]:
+    """Probabilities of the symbols from low to high, as (n,) of them tell; `prior` as `_counted` takes it."""
+    size = high - low + 1
+    index = symbols[(symbols >= low) & (symbols <= high)] - low
+    counts = np.bincount(index, minlength=size).astype(np.float64)
     spread = float(index.std()) if index.size else 0.0
     density = _geometric(symbols, low, size)
     if prior is not None:
         density = 0.5 * density + 0.5 * _shares(prior, low, high)
     blurred = _blur(counts, spread * len(symbols) ** -0.2)
-    drift = np.bincount(index, weights=residual[inside], minlength=size)
-    return (blurred + PRIOR_WEIGHT * density) / (blurred.sum() + PRIOR_WEIGHT), drift / (counts + POINT_WEIGHT)
+    return np.asarray((blurred + PRIOR_WEIGHT * density) / (blurred.sum() + PRIOR_WEIGHT), dtype=np.float64)
 
 
 def _shares(symbols: npt.NDArray[np.int32], low: int, high: int) -> npt.NDArray[np.float64]:

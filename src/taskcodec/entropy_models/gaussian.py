@@ -49,9 +49,9 @@ class _Bounded(torch.autograd.Function):
         return gradient * passes, None, None
 
 
-def scale_index(log_scale: Tensor) -> Tensor:
-    """ln(sigma / SCALE_FLOOR) -> the nearest index, a whole number, with a straight-through gradient."""
-    index: Tensor = _Bounded.apply(log_scale * 2**INDEX_BITS, 0.0, MAX_LEVELS - 1.0)  # type: ignore[no-untyped-call]
+def scale_index(log_scale: Tensor, levels: int = MAX_LEVELS) -> Tensor:
+    """ln(sigma / SCALE_FLOOR) -> the nearest index below `levels`, with a straight-through gradient."""
+    index: Tensor = _Bounded.apply(log_scale * 2**INDEX_BITS, 0.0, levels - 1.0)  # type: ignore[no-untyped-call]
     return pass_through(torch.floor(index + 0.5), index)
 
 
@@ -74,13 +74,17 @@ def gaussian_bank(levels: int, fraction_bits: int) -> Tables:
     for index in range(levels):
         sigma = SCALE_FLOOR * np.exp(index * 2.0**-INDEX_BITS)
         reach = int(np.ceil(REACH * sigma)) + 1
-        run = torch.arange(-reach, reach + 1, dtype=torch.float64)
         for part in range(1 << fraction_bits):
-            distance = (run - part * 2.0**-fraction_bits).abs()
-            upper, lower = torch.special.ndtr((0.5 - distance) / sigma), torch.special.ndtr((-0.5 - distance) / sigma)
             first.append(-reach)
-            pmfs.append((upper - lower).numpy())
+            pmfs.append(gaussian_pmf(sigma, part * 2.0**-fraction_bits, reach))
     return freeze_pmf(first, pmfs, ESCAPE)
+
+
+def gaussian_pmf(sigma: float, mean: float, reach: int) -> npt.NDArray[np.float64]:
+    """Probabilities of -reach ... reach."""
+    distance = (torch.arange(-reach, reach + 1, dtype=torch.float64) - mean).abs()
+    upper, lower = torch.special.ndtr((0.5 - distance) / sigma), torch.special.ndtr((-0.5 - distance) / sigma)
+    return np.asarray((upper - lower).numpy())
 
 
 def levels_of(indices: npt.NDArray[np.int64]) -> int:

@@ -79,6 +79,11 @@ class UniformQuantizer:
         if not (math.isfinite(self.step) and self.step > 0 and 0 <= self.rounding <= 0.5):
             raise CorruptFileError(f"step {self.step} and rounding {self.rounding} are not a quantizer's")
 
+    @property
+    def columns(self) -> int:
+        """k."""
+        return self.runs.sizes.size
+
     @classmethod
     def unshifted(cls, step: float, rounding: float, tables: HasRuns | None, columns: int) -> Self:
         """Every symbol, also those with a point, is reconstructed at symbol * step."""

@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from taskcodec.codec import Codec
 from taskcodec.layer import given_of
 from taskcodec.store.backend import Blobs
-from taskcodec.store.format.layer_chunks import CodedLayer, write_chunk
+from taskcodec.store.format.layer_chunks import CodedLayer, Rows, write_chunk
 from taskcodec.store.format.manifest import Manifest
 
 
@@ -28,9 +25,13 @@ class ChunkWriter:
     layers: tuple[CodedLayer, ...]
     layout: Manifest
 
-    def put(self, index: int, symbols: npt.NDArray[np.int32]) -> tuple[int, ...]:
-        """Put chunk `index`, (rows, columns) symbols, of every layer; their CRC-32C, a number a layer."""
-        parts, crcs = self.codec.by_layer(symbols), list[int]()
+    def put(self, index: int, rows: Rows) -> tuple[int, ...]:
+        """Put chunk `index`, (rows, columns) symbols or (rows, layers) items; a CRC-32C a layer."""
+        if self.layout.of_pictures:
+            parts = dict(zip((layer.name for layer in self.codec.layers), rows.T, strict=True))
+        else:
+            parts = self.codec.by_layer(rows)
+        crcs = list[int]()
         for own, layer in zip(self.codec.layers, self.layers, strict=True):
             key = self.layout.chunk_key(layer.stored, index)
             crcs.append(write_chunk(self.blobs, key, layer, parts[own.name], given_of(own, parts)))

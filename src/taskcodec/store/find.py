@@ -1,17 +1,22 @@
 """Where an id is: the few row groups that may hold it are read, and nothing else."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from taskcodec.errors import CorruptFileError
+from taskcodec.errors import CorruptFileError, UsageError, check_kind
 from taskcodec.store.backend import Blobs
 from taskcodec.store.catalogue import Catalogue
 from taskcodec.store.format.buckets import bucket_of, groups_in
 from taskcodec.store.format.ids import group_of, may_hold
 from taskcodec.store.format.manifest import BUCKETS, Manifest
 from taskcodec.store.format.records import coded
+
+LABEL = "label"
 
 
 def rows_of(blobs: Blobs, manifest: Manifest, catalogue: Catalogue, wanted: Iterable[str]) -> dict[str, int | None]:
@@ -33,6 +38,33 @@ def rows_of(blobs: Blobs, manifest: Manifest, catalogue: Catalogue, wanted: Iter
             left -= found.keys()
         first += sum(entry.rows for entry in part.entries)
     return found
+
+
+def asked_label(columns: Mapping[str, object]) -> list[Any]:
+    """The labels among the columns that rows are asked for by. Raises UsageError on anything else."""
+    if list(columns) != [LABEL]:
+        found = ", ".join(columns) or "none"
+        raise UsageError(f"rows_where takes one column, label=, found {found}; rows by id: find(id)")
+    return texts_of("a label", columns[LABEL], "text, as a store keeps labels, or None", or_none=True)
+
+
+def texts_of(what: str, given: Any, expected: str, or_none: bool = False) -> list[Any]:
+    """One text or several, as a list. Raises UsageError on anything else; `expected` says in words what is taken."""
+    several = isinstance(given, Iterable) and not isinstance(given, str | bytes)
+    found = list(given) if several else [given]
+    for text in found:
+        check_kind(what, text, (str, type(None)) if or_none else str, expected)
+    return found
+
+
+def rows_with(labels: list[Any], tables: Iterable[pa.Table]) -> npt.NDArray[np.int64]:
+    """(m,) rows of the samples with one of these labels, of tables with that column alone."""
+    found, first = [np.empty(0, np.int64)], 0
+    for (own,) in tables:
+        hit = pc.is_in(own, value_set=pa.array(labels, pa.string()))
+        found.append(first + np.flatnonzero(hit.to_numpy()))
+        first += len(own)
+    return np.concatenate(found)
 
 
 def _groups(blobs: Blobs, manifest: Manifest, catalogue: Catalogue, number: int, name: str) -> Iterator[int]:

@@ -31,8 +31,8 @@ class StoreInfo:
     Attributes:
         samples: coded samples.
         failures: source samples that could not be coded.
-        dimension: features of a decoded sample.
-        columns: symbols of a coded sample.
+        dimension: features of a decoded sample; 0 of pictures, which have none.
+        columns: symbols of a coded sample; of pictures at each place.
         code_bytes: the entropy-coded chunks as they lie on disk, checksums included.
         store_bytes: every byte of the store.
         source_bytes: the source files of the coded samples.
@@ -45,7 +45,7 @@ class StoreInfo:
         fitted: whether that codec was fitted to what the store was made of.
         variance_kept: the share of the variance that a like fit kept of samples held back from it; None where the codec
             was not fitted here, where none were held back, or they do not vary.
-        layers: what each takes, by name: the features, and what is kept beside them.
+        layers: what each takes, by name: the features, or each layer of pictures, and what is kept beside them.
         cosine: between such samples and their decoded selves, in the mean; None likewise.
     """
 
@@ -72,13 +72,15 @@ def measure(
     blobs: Blobs, manifest: Manifest, catalogue: Catalogue, fitted: bool, provenance: Mapping[str, Any]
 ) -> StoreInfo:
     """Counts and sizes of a store. Raises CorruptFileError where a chunk or what is counted of them is missing."""
-    sizes, samples, code_bytes = blobs.sizes(), manifest.samples, 0
+    sizes, samples, coded = blobs.sizes(), manifest.samples, dict[str, int]()
     for layer in manifest.layers:
+        coded[layer.name] = 0
         for index in range(manifest.chunks):
             key = manifest.chunk_key(layer, index)
             if key not in sizes:
                 raise CorruptFileError(f"{blobs.name}/{key}: missing")
-            code_bytes += sizes[key]
+            coded[layer.name] += sizes[key]
+    code_bytes = sum(coded.values())
     store_bytes, source_bytes = sum(sizes.values()), catalogue.source_bytes()
     return StoreInfo(
         samples=samples,
@@ -97,13 +99,13 @@ def measure(
         fitted=fitted,
         variance_kept=_number(provenance.get("variance_kept")),
         cosine=_number(provenance.get("cosine")),
-        layers=_layers(sizes, manifest, code_bytes),
+        layers=_layers(sizes, manifest, coded if manifest.of_pictures else {FEATURES: code_bytes}),
     )
 
 
-def _layers(sizes: Mapping[str, int], manifest: Manifest, code_bytes: int) -> dict[str, LayerInfo]:
-    """The bytes of the features, and of each layer beside them, those of its metadata too."""
-    found = {FEATURES: code_bytes}
+def _layers(sizes: Mapping[str, int], manifest: Manifest, coded: Mapping[str, int]) -> dict[str, LayerInfo]:
+    """What is coded, and the bytes of each layer beside it, those of its metadata too."""
+    found = dict(coded)
     for name in names_beside(sizes, [layer.name for layer in manifest.layers]):
         found[name] = sum(size for key, size in sizes.items() if key.startswith(f"{FOLDER}/{name}/"))
     return {name: LayerInfo(size, 8 * size / max(manifest.samples, 1)) for name, size in found.items()}

@@ -27,8 +27,7 @@ from taskcodec.layer import columns_of
 from taskcodec.names import readable
 from taskcodec.store.backend import absolute, open_blobs
 from taskcodec.store.catalogue import Catalogue
-from taskcodec.store.file_layers.of_store import WithLayers
-from taskcodec.store.find import rows_of
+from taskcodec.store.find import asked_label, rows_of, rows_with, texts_of
 from taskcodec.store.format.certificate import read_certificate
 from taskcodec.store.format.manifest import (
     CODEC_KEY,
@@ -40,6 +39,7 @@ from taskcodec.store.format.manifest import (
 )
 from taskcodec.store.format.records import SCHEMA, coded
 from taskcodec.store.info import StoreInfo, measure
+from taskcodec.store.pictures.of_store import WithPictures
 from taskcodec.store.rows import Rows
 from taskcodec.store.symbols import Symbols, ahead
 from taskcodec.store.verify import faults_of
@@ -56,7 +56,7 @@ Array = npt.NDArray[Any]
 Found = TypeVar("Found")
 
 
-class Store(WithLayers):
+class Store(WithPictures):
     """A coded data set, read lazily. Open one with `taskcodec.open`.
 
     Every file is checked before it is used: the first damaged one raises CorruptFileError, naming it.
@@ -102,7 +102,8 @@ class Store(WithLayers):
         raise TypeError(_NO_ARRAY)
 
     def __repr__(self) -> str:
-        return f"<taskcodec store {self._blobs.name}: {len(self)} samples of {self.manifest.dimension} features>"
+        what = "pictures" if self.manifest.of_pictures else f"samples of {self.manifest.dimension} features"
+        return f"<taskcodec store {self._blobs.name}: {len(self)} {what}>"
 
     @cached_property
     def codec(self) -> Codec:
@@ -110,8 +111,9 @@ class Store(WithLayers):
         with self._telling_changes():
             data = checked_bytes(self._blobs, CODEC_KEY, self.manifest.codec_sha256)
         codec = Codec.from_bytes(data, f"{self._blobs.name}/{CODEC_KEY}")
+        dimension = 0 if codec.of_pictures else codec.dimension
         expected = (self.manifest.columns, self.manifest.dimension, self.manifest.fingerprint)
-        if (codec.columns, codec.dimension, codec.fingerprint) != expected:
+        if (codec.columns, dimension, codec.fingerprint) != expected or codec.of_pictures != self.manifest.of_pictures:
             raise MismatchError(f"{self._blobs.name}/{CODEC_KEY}: not the codec of these symbols")
         return codec
 
@@ -182,7 +184,7 @@ class Store(WithLayers):
 
         Raises UnknownIdError where there is none such, or where it could not be coded.
         """
-        names = [readable(name) for name in ([id] if isinstance(id, str) else id)]
+        names = [readable(name) for name in texts_of("an id", id, "text")]
         with self._telling_changes():
             found = rows_of(self._blobs, self.manifest, self._catalogue, names)
         for name in names:
@@ -192,18 +194,13 @@ class Store(WithLayers):
         rows = np.array([found[name] for name in names], np.int64)
         return int(rows[0]) if isinstance(id, str) else rows
 
-    def rows_where(self, *, label: str | Collection[str] | None) -> npt.NDArray[np.int64]:
-        """(m,) rows of the samples with this label, or with one of several, or with None, those that have none.
+    def rows_where(self, **columns: str | Collection[str] | None) -> npt.NDArray[np.int64]:
+        """(m,) rows of the samples with `label=` this label, or one of several, or None: those that have none.
 
-        Of the records only the column of labels is read, where the place can give pieces of a file.
+        Of the records only the column of labels is read, where the place can give pieces of a file. Raises UsageError
+        where another column is asked for, or a label that is no text.
         """
-        labels = [label] if label is None or isinstance(label, str) else list(label)
-        found, first = [np.empty(0, np.int64)], 0
-        for (own,) in self.tables("label"):
-            hit = pc.is_in(own, value_set=pa.array(labels, pa.string()))
-            found.append(first + np.flatnonzero(hit.to_numpy()))
-            first += len(own)
-        return np.concatenate(found)
+        return rows_with(asked_label(columns), self.tables("label"))
 
     @property
     def features(self) -> Rows:
@@ -220,10 +217,12 @@ class Store(WithLayers):
         return self._rows(False, self._columns, np.int32)
 
     def _rows(self, features: bool, width: int, dtype: Any) -> Rows:
+        self.check_features()
         return Rows(partial(self._gather, features), (len(self), width), dtype, self.manifest.chunk_rows)
 
     def batches(self) -> Iterator[npt.NDArray[np.float32]]:
         """The features chunk by chunk, in order: constant memory for any number of samples. A few are read ahead."""
+        self.check_features()
         codec, _ = self.codec, self._symbols  # made once, before the threads start
         for rows in ahead(self._chunk, range(self.manifest.chunks), self._threads):
             yield codec.decode(rows, self.upto)
@@ -278,6 +277,7 @@ class Store(WithLayers):
         Raises UsageError: another style or target, labels that are no numbers, what does not go with random access,
         and where torch is not installed.
         """
+        self.check_features()
         with needing_packages():
             from taskcodec.store.views.torch_data import Streaming, data_set
 
@@ -307,7 +307,7 @@ class Store(WithLayers):
         for part in self.manifest.parts:
             yield partial(self._told, self._catalogue.of_part, part)
         for index in range(self.manifest.chunks):
-            yield lambda index=index: self._read(self._every, index)  # type: ignore[misc]
+            yield partial(self._told, self._check_chunk, index)
 
     @cached_property
     def _catalogue(self) -> Catalogue:
@@ -330,9 +330,8 @@ class Store(WithLayers):
         alone = len(self.manifest.layers) == 1 and self.upto is None
         return self.manifest.columns if alone else columns_of(self.codec.needed(self.upto))
 
-    def _read(self, symbols: Symbols, index: int) -> npt.NDArray[np.int32]:
-        with self._telling_changes():
-            return symbols.read(index)
+    def _check_chunk(self, index: int) -> None:
+        (self._check_pictures if self.manifest.of_pictures else self._every.read)(index)
 
     @contextmanager
     def _telling_changes(self) -> Iterator[None]:
@@ -355,7 +354,7 @@ class Store(WithLayers):
 
     def _chunk(self, index: int) -> npt.NDArray[np.int32]:
         found, symbols = self._symbols.cached(index), self._symbols
-        return symbols.keep(index, self._read(symbols, index)) if found is None else found
+        return symbols.keep(index, self._told(symbols.read, index)) if found is None else found
 
     def _gather(self, features: bool, positions: npt.NDArray[np.int64], columns: slice) -> npt.NDArray[Any]:
         width, dtype = (self.manifest.dimension, np.float32) if features else (self._columns, np.int32)

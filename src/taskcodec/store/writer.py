@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from taskcodec.codec import Codec
 from taskcodec.errors import MismatchError, StorageError, UsageError, check_kind
@@ -25,7 +24,7 @@ from taskcodec.store.chunk_writer import ChunkWriter
 from taskcodec.store.file_layers.layout import orphans
 from taskcodec.store.format.arrays import coded_layer, codes_metadata, layout_of
 from taskcodec.store.format.entries import Entry
-from taskcodec.store.format.layer_chunks import read_chunk
+from taskcodec.store.format.layer_chunks import Rows, empty_rows, read_chunk, read_items
 from taskcodec.store.format.manifest import (
     CODEC_KEY,
     GROUP_KEY,
@@ -71,7 +70,7 @@ class StoreWriter:
         self.before_commit: Callable[[], None] = lambda: None
         """Puts what has to be there before the records are that come next."""
         self.commit_seconds = 0.0 if isinstance(blobs, FolderBlobs) else COMMIT_SECONDS
-        self._rows: list[npt.NDArray[np.int32]] = []
+        self._rows: list[Rows] = []
         self._records: list[SampleRecord] = []
         self._pending_rows = 0
         self.resume_point = -1
@@ -100,7 +99,7 @@ class StoreWriter:
             manifest = Manifest(
                 state="writing",
                 fingerprint=codec.fingerprint,
-                dimension=codec.dimension,
+                dimension=0 if codec.of_pictures else codec.dimension,
                 columns=codec.columns,
                 chunk_rows=chunk_rows,
                 samples=0,
@@ -140,12 +139,15 @@ class StoreWriter:
             locks.close()
             raise
 
-    def append(self, symbols: npt.NDArray[np.int32], records: Sequence[SampleRecord]) -> None:
-        """Add the records of the next source samples, and (m, k) symbols for those of them that are ok, in order."""
-        coded = sum(record.status == OK for record in records)
-        if symbols.shape != (coded, self.manifest.columns):
-            raise MismatchError(f"{coded} coded records of {self.manifest.columns} columns, symbols {symbols.shape}")
-        self._rows.append(np.asarray(symbols, np.int32))
+    def append(self, symbols: Rows, records: Sequence[SampleRecord]) -> None:
+        """Add the records of the next source samples, and (m, k) symbols for those of them that are ok, in order.
+
+        Of pictures these are (m, layers) items, as `PictureStack.items` gives them.
+        """
+        coded, like = sum(record.status == OK for record in records), empty_rows(self.manifest)
+        if symbols.shape != (coded, like.shape[1]):
+            raise MismatchError(f"{coded} coded records of {like.shape[1]} columns, symbols {symbols.shape}")
+        self._rows.append(np.asarray(symbols, like.dtype))
         self._records.extend(records)
         self._pending_rows += coded
         while self._pending_rows >= self.manifest.chunk_rows:
@@ -163,7 +165,7 @@ class StoreWriter:
         layout = replace(self.manifest, segments=(), parts=(), source={})
         return ChunkWriter(self._blobs, self._codec, tuple(self._layers), layout)
 
-    def take_pending(self) -> tuple[npt.NDArray[np.int32], list[SampleRecord]]:
+    def take_pending(self) -> tuple[Rows, list[SampleRecord]]:
         """Symbols and records short of a chunk, such as those that an append goes on with; the writer lets go of them.
 
         Whoever takes them hands them in again: at the head of a chunk for `append_written`, or to `append`.
@@ -208,8 +210,8 @@ class StoreWriter:
         else:
             self.close()
 
-    def _pending_symbols(self) -> npt.NDArray[np.int32]:
-        return np.concatenate(self._rows) if self._rows else np.empty((0, self.manifest.columns), np.int32)
+    def _pending_symbols(self) -> Rows:
+        return np.concatenate(self._rows) if self._rows else empty_rows(self.manifest)
 
     def _take_pending(self, rows: int, cut: int) -> None:
         """Put the next chunk, of so many rows, and let its records, as many as `cut`, wait for a commit."""
@@ -253,8 +255,13 @@ class StoreWriter:
         for key in keys:
             self._blobs.delete(key)
 
-    def _read_chunks(self, index: int, counted: Entry) -> npt.NDArray[np.int32]:
-        parts: dict[str, npt.NDArray[np.int32]] = {}
+    def _read_chunks(self, index: int, counted: Entry) -> Rows:
+        if self.manifest.of_pictures:
+            found = np.empty((counted.rows, len(self._layers)), object)
+            for place, layer in enumerate(self._layers):
+                found[:, place] = read_items(self._blobs, self.manifest, index, layer.stored, counted)
+            return found
+        parts = dict[str, Rows]()
         for own, layer in zip(self._codec.layers, self._layers, strict=True):
             parts[own.name] = read_chunk(self._blobs, self.manifest, index, layer, counted, given_of(own, parts))
         return side_by_side(parts)

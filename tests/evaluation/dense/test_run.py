@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from taskcodec.data.dense.boxes import Boxes
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.dense.detection import DetectionScores, DetectionTask, coco256_task, coco_task, match
 from taskcodec.evaluation.dense.frozen import (
     COCO_CLASSES,
-    Boxes,
     clip,
     load_detector,
     load_segmenter,

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import taskcodec
-from taskcodec.errors import NetworkError, SourceError, StorageError, UsageError
+from taskcodec.data import open_source
+from taskcodec.errors import NetworkError, StorageError, UsageError
 from taskcodec.store import StoreWriter
 from taskcodec.store.backend import open_blobs
 from tests.s3 import FAULTS, Faults
@@ -109,8 +110,14 @@ def test_what_is_not_there_or_not_allowed_is_not_tried_again(s3):
     with s3.counting() as seen, pytest.raises(StorageError, match="no such bucket; make it first"):
         open_blobs("s3://there-is-no-such-bucket/a").get("k")
     assert seen["get"] == 1
-    with pytest.raises(SourceError, match="Protocol not known"):
-        open_blobs("nosuch://a/b")
+
+
+@pytest.mark.parametrize(("url", "says"), [("nosuch://a/b", "Protocol not known: nosuch"), ("gs://a/b", "gcsfs")])
+def test_a_protocol_that_cannot_be_spoken_here_is_wrong_usage(url, says, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    for call in (open_blobs, taskcodec.open, lambda place: open_source(f"{place}/x.npy")):
+        with pytest.raises(UsageError, match=says):
+            call(url)
 
 
 def test_credentials_that_are_missing_are_named(s3, monkeypatch, impatient):

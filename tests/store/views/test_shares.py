@@ -52,6 +52,7 @@ def test_rows_of_several_chunks_are_mixed():
 def test_batches_hold_the_same_rows_in_order(lengths, size):
     ends = np.cumsum(lengths)
     arrays = [np.arange(end - length, end) for end, length in zip(ends, lengths, strict=True)]
-    batches = list(in_batches(iter(arrays), size))
-    assert all(len(batch) == size for batch in batches[:-1])
-    assert [row for batch in batches for row in batch.tolist()] == list(range(sum(lengths)))
+    batches = list(in_batches(((rows, np.float32(rows)[:, None]) for rows in arrays), size))
+    assert all(len(rows) == size for rows, _ in batches[:-1])
+    assert [row for rows, _ in batches for row in rows.tolist()] == list(range(sum(lengths)))
+    assert all(np.array_equal(rows, features[:, 0]) for rows, features in batches)

@@ -1,13 +1,12 @@
 """`taskcodec decode`."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from taskcodec.cli.options import StoreArgument
-from taskcodec.cli.output import JsonOption, progress_bar, show
+from taskcodec.cli.output import JsonOption, few, progress_bar, show
 
 EXAMPLE = "Example: taskcodec decode photos.tcz -o photos.npy"
 
@@ -15,7 +14,9 @@ EXAMPLE = "Example: taskcodec decode photos.tcz -o photos.npy"
 def decode(
     store: StoreArgument,
     output: Annotated[Path, typer.Option("-o", "--output", help="A .npy or .parquet file; of other layers a folder")],
-    layer: Annotated[str, typer.Option("--layer", help="features, picture or original")] = "features",
+    layer: Annotated[
+        str, typer.Option("--layer", help="features, picture, original, or a layer of a codec of pictures")
+    ] = "features",
     json_: JsonOption = False,
 ) -> None:
     """Decode a store: its features to a file, its pictures or originals to a folder."""
@@ -28,7 +29,17 @@ def decode(
             lines = [f"{output}: {len(opened)} x {opened.manifest.dimension} features"]
         else:
             written = decode_to_folder(store, layer, output, report)
-            found = {**asdict(written), "output": str(output)}
+            found = {
+                "files": written.files,
+                "without": len(written.without),
+                "lacking": written.without,
+                "renamed": {name: str(given) for name, given in written.renamed},
+                "output": str(output),
+            }
             lines = [f"{output}: {written.files:,} files"]
-            lines += [f"of {written.without:,} samples of the source the layer has none"] * bool(written.without)
+            if written.without:
+                lines.append(f"of {len(written.without):,} samples the layer has none: {few(written.without)}")
+            if written.renamed:
+                names = [f"{name} as {given}" for name, given in written.renamed]
+                lines.append(f"{len(names):,} could not have their own names: {few(names)}")
     show(found, json_, lines)

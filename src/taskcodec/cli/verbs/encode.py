@@ -11,6 +11,7 @@ from taskcodec.cli.options import (
     BitsOption,
     CodecOption,
     DeviceOption,
+    EffortOption,
     EngineOption,
     LabelsOption,
     SourceArgument,
@@ -41,11 +42,14 @@ def encode(
     ] = True,
     append: Annotated[bool, typer.Option("--append", help="Add to a finished store, with its codec")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a store that lies there")] = False,
-    chunk: Annotated[int, typer.Option(help="Samples in a chunk", min=1, max=2**20)] = 1024,
+    chunk: Annotated[
+        int | None, typer.Option(help="Samples in a chunk; default: 1024, of pictures 64", min=1, max=2**20)
+    ] = None,
     truncated: TruncatedOption = "keep",
     layers: Annotated[
         str | None, typer.Option("--layers", help="features,picture[:BYTES],original: what to keep; default: features")
     ] = None,
+    effort: EffortOption = 1,
     device: DeviceOption = None,
     engine: EngineOption = "local",
     workers: WorkersOption = None,
@@ -56,7 +60,7 @@ def encode(
     from taskcodec.engines.encode.decide import EncodeOptions
 
     options = EncodeOptions(
-        codec, backbone, bits, labels, quality, fit, refit, append, overwrite, chunk, device, truncated, layers
+        codec, backbone, bits, labels, quality, fit, refit, append, overwrite, chunk, device, truncated, layers, effort
     )
     with progress_bar("encoding") as report:
         found = encode_with(engine, workers, source, store, options, report)

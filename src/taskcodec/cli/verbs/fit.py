@@ -10,6 +10,7 @@ from taskcodec.cli.options import (
     BackboneOption,
     BitsOption,
     DeviceOption,
+    EffortOption,
     EngineOption,
     LabelsOption,
     SourceArgument,
@@ -42,6 +43,7 @@ def fit(
         bool, typer.Option("--views", help="Spend few bits on what crops, mirroring and colours change in these images")
     ] = False,
     truncated: TruncatedOption = "keep",
+    effort: EffortOption = 1,
     device: DeviceOption = None,
     engine: EngineOption = "local",
     workers: WorkersOption = None,
@@ -52,7 +54,7 @@ def fit(
     from taskcodec.engines.outputs import check_output
 
     check_output(source, output, "codec")
-    options = FitOptions(backbone, bits, step, tolerance, labels, kind, method, views, truncated, device)
+    options = FitOptions(backbone, bits, step, tolerance, labels, kind, method, views, truncated, device, effort)
     with progress_bar("fitting") as report:
         found = fit_source(source, options, engine=engine, workers=workers, progress=report)
     tell(found.notes)

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding.escapes import pop_escapes, push_escapes
 from taskcodec.coding.models.integer_network import MAX_INPUT, Cursor, IntegerNetwork
+from taskcodec.coding.models.runs import pop_runs, push_runs, slots_of
 from taskcodec.coding.models.tables import ESCAPE_BITS, MAX_COLUMNS, TABLE_BITS, Tables
 from taskcodec.coding.packed import pack_numbers, unpack_numbers
 from taskcodec.coding.symbol_model import Bits, Given, SymbolModel, Symbols, as_rows, checked_symbols, from_rows
@@ -144,43 +144,23 @@ class ConditionalTables(SymbolModel):
         In a group the symbols are read table by table, so that the coder sees long runs; of each table first the
         slots, rows from first to last and columns from first to last in each, and then its escaped symbols.
         """
-        sizes, models = self.bank.sizes.tolist(), self.bank.models
         for table, residual in reversed(list(self._residuals(symbols, given))):
-            slots = _slots(residual, table, self.bank).ravel()
-            runs, order = _runs(table)
-            slots, residual = slots[order], residual.ravel()[order]
-            for t, begin, end in reversed(runs):
-                run = slots[begin:end]
-                if int(run.max()) == sizes[t]:
-                    push_escapes(coder, residual[begin:end][run == sizes[t]])
-                coder.encode_reverse(run, models[t])
+            push_runs(coder, residual, table, self.bank)
 
     def pop(self, coder: Any, shape: Sequence[int], given: Given = ()) -> Symbols:
         """Pop symbols of a shape (n, columns, *space)."""
-        sizes, first, models = self.bank.sizes.tolist(), self.bank.first, self.bank.models
         rows = math.prod(shape[2:], start=shape[0])
         symbols = self._after(given, np.empty((rows, self.columns), np.int32))
         for group, start in zip(self.groups, self._starts, strict=True):
             table, added = group.choose(symbols[:, :start])
-            runs, order = _runs(table)
-            found = np.empty(order.size, np.int32)
-            for t, begin, end in runs:
-                run = np.asarray(coder.decode(models[t], end - begin), dtype=np.int32)
-                escaped = run == sizes[t]
-                run += first[t]
-                if escaped.any():
-                    run[escaped] = pop_escapes(coder, int(escaped.sum()))
-                found[begin:end] = run
-            residual = np.empty(order.size, np.int32)
-            residual[order] = found
-            symbols[:, start : start + group.columns] = residual.reshape(table.shape) + added
+            symbols[:, start : start + group.columns] = pop_runs(coder, table, self.bank) + added
         return from_rows(symbols[:, self.given_columns :], shape)
 
     def slot_counts(self, symbols: npt.ArrayLike, given: Given = ()) -> npt.NDArray[np.int64]:
         """(n, columns) symbols -> how often each slot of the bank was used, aligned with its `counts`."""
         found = np.zeros(len(self.bank.counts), np.int64)
         for table, residual in self._residuals(checked_symbols(symbols, self.columns), given):
-            slots = _slots(residual, table, self.bank) + self.bank.starts[table]
+            slots = slots_of(residual, table, self.bank) + self.bank.starts[table]
             found += np.bincount(slots.ravel(), minlength=found.size)
         return found
 
@@ -203,7 +183,7 @@ class ConditionalTables(SymbolModel):
         """For each group the bits of its symbols without what escapes add, and which of them are escaped."""
         each = TABLE_BITS - np.log2(self.bank.counts)
         for table, residual in self._residuals(symbols, given):
-            slots = _slots(residual, table, self.bank)
+            slots = slots_of(residual, table, self.bank)
             yield each[slots + self.bank.starts[table]], slots == self.bank.sizes[table]
 
     def to_bytes(self) -> bytes:
@@ -271,17 +251,3 @@ class ConditionalTables(SymbolModel):
             table, added = group.choose(rows[:, :start])
             # Differences of int32 wrap around, as the sums that undo them do.
             yield table, rows[:, start : start + group.columns] - added
-
-
-def _slots(residual: Symbols, table: npt.NDArray[np.uint16], bank: Tables) -> Symbols:
-    slots, sizes = residual.astype(np.int64) - bank.first[table], bank.sizes[table]
-    return np.where((slots < 0) | (slots >= sizes), sizes, slots).astype(np.int32)
-
-
-def _runs(table: npt.NDArray[np.uint16]) -> tuple[list[tuple[int, int, int]], npt.NDArray[np.int64]]:
-    """Each table that occurs with the begin and end of its run in `order`, and the order, which sorts by table."""
-    flat = table.ravel()
-    order = np.argsort(flat, kind="stable")
-    counts = np.bincount(flat)
-    ends = np.cumsum(counts)
-    return [(t, int(ends[t] - counts[t]), int(ends[t])) for t in np.flatnonzero(counts).tolist()], order

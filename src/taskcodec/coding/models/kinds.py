@@ -6,12 +6,17 @@ from typing import Any
 import numpy.typing as npt
 
 from taskcodec.coding.models.conditional import MAGIC, ConditionalTables
+from taskcodec.coding.models.dependent import MAGIC as DEPENDENT
+from taskcodec.coding.models.dependent import DependentTables
 from taskcodec.coding.models.shared import SharedTables
+from taskcodec.coding.models.spatial.tables import SpatialTables
 from taskcodec.coding.models.tables import Tables
 from taskcodec.coding.symbol_model import SymbolModel
 from taskcodec.errors import CorruptFileError
 
-KINDS: dict[str, type[SymbolModel]] = {kind.kind: kind for kind in (Tables, ConditionalTables, SharedTables)}
+KINDS: dict[str, type[SymbolModel]] = {
+    kind.kind: kind for kind in (Tables, ConditionalTables, SharedTables, SpatialTables, DependentTables)
+}
 
 
 def read_model(kind: object, tensors: Mapping[str, npt.NDArray[Any]]) -> SymbolModel:
@@ -27,6 +32,8 @@ def kind_of(tensors: Mapping[str, npt.NDArray[Any]]) -> str:
     return SharedTables.kind if "shares" in tensors else ConditionalTables.kind if conditional else Tables.kind
 
 
-def read_tables(data: bytes) -> Tables | ConditionalTables:
-    """Invert `to_bytes` of either kind. Raises CorruptFileError on anything else."""
+def read_tables(data: bytes) -> Tables | ConditionalTables | DependentTables:
+    """Invert `to_bytes` of any kind. Raises CorruptFileError on anything else."""
+    if data[: len(DEPENDENT)] == DEPENDENT:
+        return DependentTables.from_bytes(data)
     return ConditionalTables.from_bytes(data) if data[: len(MAGIC)] == MAGIC else Tables.from_bytes(data)

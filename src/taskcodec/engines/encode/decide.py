@@ -18,18 +18,24 @@ from taskcodec.engines.encode.sources import (
     backbone_for,
     check_bits,
     check_device,
+    check_effort,
     check_no_backbone,
     labelled,
 )
 from taskcodec.engines.layers.plan import check_layers
 from taskcodec.engines.layers.wanted import Wanted, wanted_layers
+from taskcodec.engines.picture_coder import PictureCoder, coder_of
 from taskcodec.errors import MismatchError, StorageError, TaskcodecError, UsageError, check_kind
 from taskcodec.fitting import default_bits
 from taskcodec.fitting.closed_form.default import QUALITIES
+from taskcodec.fitting.dependent import check_plain
 from taskcodec.loading import BUNDLED, load_codec
 from taskcodec.store import CHUNK_ROWS, Store
 from taskcodec.transforms.spec import CARRIED, BackboneSpec, check_name, placed
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
+
+PICTURE_CHUNK_ROWS = 64
+"""Pictures in a chunk: each takes as many bytes as the features of hundreds of samples, and long to code anew."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +54,11 @@ class EncodeOptions:
     refit: bool = True
     append: bool = False
     overwrite: bool = False
-    chunk_rows: int = CHUNK_ROWS
+    chunk_rows: int | None = None
     device: str | None = None
     truncated: str = "keep"
     layers: str | Sequence[str] | None = None
+    effort: int = 1
 
     @cached_property
     def wanted(self) -> tuple[Wanted, ...]:
@@ -67,6 +74,11 @@ class EncodeOptions:
     def fits_here(self) -> bool:
         """Whether such a run fits its own codec to what it encodes: told to fit one, its user could do no better."""
         return self.fits and not self.append
+
+    def rows_of(self, codec: Codec | None) -> int:
+        """Samples in a chunk of a store of this codec."""
+        usual = PICTURE_CHUNK_ROWS if codec is not None and codec.of_pictures else CHUNK_ROWS
+        return usual if self.chunk_rows is None else self.chunk_rows
 
     @property
     def own_backbone(self) -> BackboneLike | None:
@@ -120,8 +132,10 @@ class Request:
             "named": self.codec is not None,
             "bits": default_bits(dimension) if ships and options.bits is None else options.bits,
             "refit": options.refit,
-            "chunk_rows": options.chunk_rows,
+            "chunk_rows": options.rows_of(self.codec),
         }
+        if options.effort > 1:
+            request["effort"] = options.effort
         if not options.fits:
             return request
         quality = {} if options.bits is not None else {"quality": options.quality or "usual"}
@@ -209,9 +223,11 @@ def _new(asked: Request, place: Any, stale: bool) -> Decision:
         raise StorageError(f"{place}: no store to append to")
     check_layers(None, source, options.wanted, 0)
     codec, backbone = _codec_and_backbone(asked)
+    if codec is not None and options.effort > 1:
+        check_plain(codec)
     if codec is not None and isinstance(source, FeatureSource) and source.dimension != codec.dimension:
         raise MismatchError(f"{source.name}: features of {source.dimension} numbers, a codec for {codec.dimension}")
-    record = asked.entry(0 if codec is None else codec.dimension)
+    record = asked.entry(0 if codec is None or codec.of_pictures else codec.dimension)
     if codec is not None:
         record["codec"] = codec.fingerprint
     return Decision(asked, "new", place, record["bits"], backbone, stale=stale, codec=codec, record=record)
@@ -220,6 +236,9 @@ def _new(asked: Request, place: Any, stale: bool) -> Decision:
 def _codec_and_backbone(asked: Request) -> tuple[Codec | None, Any]:
     """The codec of a new store, None where it is to be fitted, and the backbone."""
     named, options, vectors = asked.codec, asked.options, isinstance(asked.source, FeatureSource)
+    if named is not None and named.of_pictures:
+        _check_pictures(asked)
+        return named, PictureCoder(named, options.analysis_name)
     if named is not None:
         if vectors:
             return named, None
@@ -253,8 +272,12 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
     if not options.append and not asked.began(found):
         raise StorageError(f"{place}: begun with another backbone; replace it (--overwrite) or name another place")
     check_layers(found, source, options.wanted, first_index, whole=action == "nothing")
-    backbone = None
-    if isinstance(source, ImageSource):
+    backbone: Any = None
+    if found.codec.of_pictures:
+        _check_pictures(asked)
+        if action != "nothing":
+            backbone = coder_of(found.codec.backbone, asked.codec, options.analysis_name)
+    elif isinstance(source, ImageSource):
         spec = found.codec.backbone
         if spec is None and options.own_backbone is None:
             raise MismatchError(f"{place}: its codec has no backbone; it takes features (.npy, .parquet), not images")
@@ -263,6 +286,21 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
         backbone = None if action == "nothing" else _backbone_of(spec, asked)
     record = with_appended(found.manifest, source, first_index) if action == "append" else None
     return Decision(asked, action, place, entry["bits"], backbone, found, first_index=first_index, record=record)
+
+
+def _check_pictures(asked: Request) -> None:
+    """Raise unless what is asked for can be done with a codec of pictures."""
+    options, source = asked.options, asked.source
+    if isinstance(source, FeatureSource):
+        raise MismatchError(f"{source.name}: vectors, where a codec of pictures takes images")
+    if options.backbone is not None:
+        raise UsageError("--backbone: a codec of pictures codes pixels, and takes none; leave it out")
+    if options.bits is not None:
+        raise UsageError("--bits: a codec of pictures has the rate that it was trained for; leave it out")
+    if options.device is not None and str(options.device) != "cpu":
+        raise UsageError(
+            f"--device {options.device}: pictures are coded on the processors of this machine; leave it out"
+        )
 
 
 def _is_other(spec: BackboneSpec, options: EncodeOptions) -> bool:
@@ -291,6 +329,7 @@ def _backbone_of(spec: BackboneSpec | None, asked: Request) -> BackboneLike:
 def _check(store: Any, options: EncodeOptions) -> None:
     zipped = is_zipped(store)
     check_bits(options.bits)
+    check_effort(options.effort)
     check_device(options.device)
     _ = options.wanted
     if isinstance(options.backbone, str) and options.backbone != NO_BACKBONE:
@@ -305,6 +344,10 @@ def _check(store: Any, options: EncodeOptions) -> None:
         raise UsageError("--no-fit takes the codec that ships with the backbone, --codec another: give one of them")
     if not options.refit and options.fits_here:
         raise UsageError("--no-refit is of a codec that is named or ships: give --codec or --no-fit, or leave it out")
+    if options.effort > 1 and not options.refit:
+        raise UsageError("--effort fits a quantizer to what is encoded: it goes without --no-refit")
+    if options.effort > 1 and options.append:
+        raise UsageError("--effort goes with a new store: what is appended is coded as the store's codec says")
     if options.append and options.overwrite:
         raise UsageError("--append adds to a store and --overwrite replaces it: give one of them")
     if options.append and not (options.fit and options.refit):

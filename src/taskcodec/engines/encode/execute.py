@@ -27,6 +27,7 @@ from taskcodec.engines.shift import Shift, ShiftWatch
 from taskcodec.errors import SourceError, StorageError
 from taskcodec.fitting import adapt, at_bits
 from taskcodec.fitting.closed_form.default import fit_usual
+from taskcodec.fitting.dependent import with_effort
 from taskcodec.store import OK, SampleRecord, Store, StoreWriter, pack_zip
 from taskcodec.store.backend import open_blobs, writer_lock
 from taskcodec.store.file_layers.writer import remove_remains
@@ -103,7 +104,7 @@ class Local:
     def write(self, batches: Batches, writer: StoreWriter, tally: Tally, progress: Progress | None) -> None:
         with one_blas_thread():
             for batch in batches.run(range(batches.number_of(tally.next_index), len(batches))):
-                if len(batch.features):
+                if len(batch.features) and not tally.codec.of_pictures:
                     tally.watch(tally.codec, batch.features)
                 coded = code(batch.records, batch.features, tally.codec, tally.next_index)
                 writer.append(coded.symbols, tally.take(coded))
@@ -185,7 +186,7 @@ def _written(
         codec = _codec_of_new(decision, batches, kept, progress).for_store(options.analysis_name)
         if decision.stale:
             remove_store(place)
-        writer = StoreWriter.create(place, codec, chunk_rows=options.chunk_rows, source=decision.record)
+        writer = StoreWriter.create(place, codec, chunk_rows=options.rows_of(codec), source=decision.record)
     else:
         codec, writer = found.codec, StoreWriter.open(place, source=decision.record)
     if note := left_out(source):
@@ -269,19 +270,26 @@ def _codec_of_new(decision: Decision, batches: Batches, kept: KeptFit, progress:
     """The codec of a new store, fitted or refitted to batches spread over the source where it should be."""
     source, options = decision.request.source, decision.request.options
     codec, bits = decision.codec, decision.bits
+    if codec is not None and codec.of_pictures:
+        return codec
     if codec is not None and not options.refit:
         return codec if bits is None else at_bits(codec, bits)
     count = FIT_BATCHES if isinstance(source, ImageSource) else FIT_FEATURE_BATCHES
     features = sample_features(batches, count * batches.size, progress, kept.add)
     if codec is not None:
-        return adapt(codec, features, bits) if len(features) else codec
+        if not len(features):
+            return codec
+        asked = options.bits if options.effort > 1 else None  # then the search meets it, not the uniform step
+        adapted = adapt(codec, features, bits if asked is None else None)
+        return with_effort(adapted, features, options.effort, asked)
     if not len(features):
         kept.discard()
         raise SourceError(f"{source.name}: none of its {len(source)} samples could be coded{batches.fault()}")
     made_by = None if decision.backbone is None else decision.backbone.spec
     spec = source.backbone if isinstance(source, FeatureSource) else made_by
     quality: Any = options.quality or "usual"
-    return fit_usual(features, len(source), bits=bits, quality=quality, backbone=spec)
+    fitted = fit_usual(features, len(source), bits=bits, quality=quality, backbone=spec)
+    return with_effort(fitted, features, options.effort, bits)
 
 
 def _doubts(decision: Decision, written: Store) -> list[str]:
@@ -291,7 +299,7 @@ def _doubts(decision: Decision, written: Store) -> list[str]:
     finished_before = decision.action == "nothing" and decision.place == asked.store
     if not options.append and not finished_before:
         info = written.info()
-        if decision.bits is not None:
+        if decision.bits is not None and (options.bits is not None or options.effort == 1):
             notes.append(missed(decision.bits, info.bits_per_sample, asked=options.bits is not None))
         if info.variance_kept is not None and info.variance_kept < LITTLE_KEPT:
             notes.append(

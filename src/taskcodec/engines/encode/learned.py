@@ -30,7 +30,8 @@ def through(source: Source, codec: Codec | None) -> Source:
 
 def through_analysis_of(store: Store | None, source: Source) -> Source:
     """What is to be appended to a store, through the analysis that it records, unless it holds features already."""
-    return through_unless_features(source, None if store is None else store.codec.backbone)
+    vectors = store is not None and not store.manifest.of_pictures
+    return through_unless_features(source, store.codec.backbone if store is not None and vectors else None)
 
 
 def through_unless_features(source: Source, spec: BackboneSpec | None) -> Source:

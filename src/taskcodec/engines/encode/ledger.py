@@ -130,6 +130,8 @@ def with_appended(manifest: Manifest, source: Source, first_index: int) -> dict[
 
 def check_fits(store: Store, name: str, source: Source, codec: Codec | None, codec_name: str) -> None:
     """Raise MismatchError unless this source, with this codec where one is given, can be added to a store."""
+    if isinstance(source, FeatureSource) and store.manifest.of_pictures:
+        raise MismatchError(f"{source.name}: vectors, and the store {name} holds pictures")
     if isinstance(source, FeatureSource) and source.dimension != store.manifest.dimension:
         raise MismatchError(
             f"{source.name}: features of {source.dimension} numbers, the store {name} holds {store.manifest.dimension}"
@@ -213,6 +215,7 @@ def _options(stored: Entry, request: Entry) -> str:
         "bits": f"{bits:g} bits" if isinstance(bits, int | float) else "no --bits",
         "quality": f"--quality {quality}" if quality and (request.get("quality") or quality != "usual") else "",
         "fit": "" if named or request["named"] else fit,
+        "effort": f"--effort {stored['effort']}" if "effort" in stored else "no --effort",
         "refit": "a refit" if stored.get("refit") else "--no-refit",
         "chunk_rows": f"--chunk {stored.get('chunk_rows')}",
         "truncated": f"--truncated {stored.get('truncated', 'keep')}",

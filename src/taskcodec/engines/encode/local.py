@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from taskcodec.data.sources import FeatureSource, ImageSource, Source
 from taskcodec.engines.encode.notes import left_out, noted
 from taskcodec.engines.encode.npy import write_npy
 from taskcodec.engines.encode.records import BackboneLike, read_item, records_of
+from taskcodec.engines.picture_coder import PictureCoder
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.samples import spread_rows
 from taskcodec.store import OK, SampleRecord
@@ -41,11 +42,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """The records of one stretch of the source, and the features (m, d) of those that are ok."""
+    """The records of one stretch of the source, and the features (m, d) of those that are ok, or their items."""
 
     number: int
     records: list[SampleRecord]
-    features: Features
+    features: npt.NDArray[Any]
 
 
 class Batches:
@@ -61,6 +62,8 @@ class Batches:
             raise UsageError(f"{source.name}: images need a backbone; name one, or a codec that has one")
         self.source, self.backbone, self.first_index = source, backbone, first_index
         self.size = BATCH if isinstance(source, ImageSource) else FEATURE_BATCH
+        if isinstance(backbone, PictureCoder):
+            self.size = 1  # a picture may have any number of pixels
         self.readers = readers or (os.cpu_count() or 1)
         self.kept: OrderedDict[int, Batch] = OrderedDict()
 
@@ -138,6 +141,8 @@ class Batches:
         records = [record for record, _ in read]
         if not pixels:
             return Batch(number, records, np.empty((0, 0), np.float32))
+        if isinstance(self.backbone, PictureCoder):
+            return Batch(number, records, self.backbone(pixels))
         return Batch(number, records, np.asarray(self.backbone(np.stack(pixels)), dtype=np.float32))
 
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from taskcodec.errors import StorageError, UsageError
@@ -13,6 +15,24 @@ from taskcodec.store.format.records import in_pieces
 Progress = Callable[[int, int], None]
 _MOST_BYTES = 240
 """Of a name: file systems take 255, and a number may be added."""
+
+_ESCAPED = re.compile(r"\\udc[89a-f][0-9a-f]")
+"""What `taskcodec.names.readable` makes of a byte of a name that is no UTF-8: no file has it in its name by chance."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written of a layer.
+
+    Attributes:
+        files: how many.
+        without: ids of the samples of the source of which the layer has nothing.
+        renamed: of files that cannot have the name that their sample's id says: the id, and the name they got.
+    """
+
+    files: int
+    without: tuple[str, ...]
+    renamed: tuple[tuple[str, str], ...]
 
 
 class FileNames:
@@ -39,11 +59,8 @@ class FileNames:
         return found
 
 
-def write_files(store: Store, name: str, folder: Path, progress: Progress | None = None) -> tuple[int, int]:
+def write_files(store: Store, name: str, folder: Path, progress: Progress | None = None) -> Written:
     """Write the files of a layer into a new or empty folder, also of samples that could not be coded.
-
-    Returns:
-        How many were written, and of how many samples of the source there is none.
 
     Raises:
         UsageError: there is no such layer, or the folder is not empty or lies in a store.
@@ -51,17 +68,29 @@ def write_files(store: Store, name: str, folder: Path, progress: Progress | None
         CorruptFileError: the store is damaged.
     """
     layer, names, written, done = store.layer(name), FileNames(), 0, 0
+    without, renamed = list[str](), list[tuple[str, str]]()
     _check_folder(folder)
     for table in in_pieces(store.tables("id", "source_index", failures=True)):
         for sample, index in zip(*(column.to_pylist() for column in table), strict=True):
             content = layer.of_source(index)
-            if content is not None:
-                _write(folder / names.give(sample, layer.suffix), content)
+            if content is None:
+                without.append(sample)
+            else:
+                wanted = _as_it_was(sample)
+                given = names.give(wanted, layer.suffix)
+                _write(folder / given, content)
                 written += 1
+                if str(given) != wanted + layer.suffix:
+                    renamed.append((sample, str(given)))
             done += 1
             if progress is not None:
                 progress(done, store.source_samples)
-    return written, done - written
+    return Written(written, tuple(without), tuple(renamed))
+
+
+def _as_it_was(name: str) -> str:
+    """A name of a file from its sample's id: with its bytes that are no UTF-8, as Python writes them."""
+    return _ESCAPED.sub(lambda found: chr(int(found[0][2:], 16)), name)
 
 
 def _part(part: str) -> str:

@@ -17,6 +17,7 @@ from taskcodec.data.sources import FeatureSource, ImageSource, Source
 from taskcodec.engines.encode.decide import Decision, EncodeOptions, decide
 from taskcodec.engines.encode.execute import Encoded, Tally, execute
 from taskcodec.engines.encode.local import Batches, Progress
+from taskcodec.engines.picture_coder import PictureCoder
 from taskcodec.engines.ray.chunks import Chunks
 from taskcodec.engines.ray.cluster import Workers, check_workers, cluster, device_here, nodes_of, sized
 from taskcodec.engines.ray.coder import FEATURES, Job, Told
@@ -56,6 +57,8 @@ def encode_on_ray(
     decision = decide(given, store, here)
     if decision.action == "nothing":
         return execute(decision, progress)
+    if isinstance(decision.backbone, PictureCoder):
+        raise UsageError("--engine ray: a codec of pictures codes on this machine alone; leave it out")
     with cluster(address, workers) as ray:
         images = isinstance(decision.request.source, ImageSource)
         engine = OnRay(ray, given, decision, sized(nodes_of(ray), workers, images, options.device))

@@ -9,7 +9,6 @@ computed with a weight for each image, without matching boxes anew.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,15 +19,17 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from taskcodec.data.dense.boxes import Boxes
+from taskcodec.data.dense.coco import read_coco
+from taskcodec.data.dense.views import places
 from taskcodec.errors import SourceError, UsageError, unreadable
-from taskcodec.evaluation.dense.frozen import Boxes, Detector, overlaps, prepare_torchmetrics
+from taskcodec.evaluation.dense.frozen import Detector, overlaps, prepare_torchmetrics
 
 Floats = npt.NDArray[np.float64]
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
 MOST_BOXES = 100
-_PLACES = ("", "images", "data", "train2017", "val2017")
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,47 +274,14 @@ def coco_task(
         SourceError: no or several annotation files, not COCO's format, or an image is missing.
         UsageError: none of the categories is one of the detector's.
     """
-    root = Path(folder)
-    file = Path(annotations) if annotations is not None else _annotations(root)
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        names = {category["id"]: str(category["name"]).strip().lower() for category in content["categories"]}
-        images = [(i["id"], str(i["file_name"]), (int(i["width"]), int(i["height"]))) for i in content["images"]][
-            :limit
-        ]
-        boxes: dict[Any, list[tuple[int, list[float], bool]]] = {}
-        known = {name.lower(): label for label, name in enumerate(detector.classes)}
-        for entry in content["annotations"]:
-            name, (left, top, width, height) = names[entry["category_id"]], map(float, entry["bbox"])
-            if name in known:
-                corners = [left, top, left + width, top + height]
-                boxes.setdefault(entry["image_id"], []).append((known[name], corners, bool(entry.get("iscrowd", 0))))
-    except OSError as error:
-        raise unreadable(file, error) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SourceError(f"{file}: not in COCO's format ({type(error).__name__}: {error})") from error
-    if not images:
-        raise SourceError(f"{file}: lists no images")
+    read = read_coco(folder, annotations, limit)
+    label_of = places(read.box_classes, detector.classes)
     truth = []
-    for number, _, _ in images:
-        here = boxes.get(number, [])
-        truth.append(Boxes.of([c for _, c, _ in here], [label for label, _, _ in here], None, [x for _, _, x in here]))
-    files = tuple(_find(root, file, name) for _, name, _ in images)
-    return DetectionTask(root.name, detector, files, tuple(size for _, _, size in images), tuple(truth))
-
-
-def _annotations(root: Path) -> Path:
-    found = sorted([*root.glob("*.json"), *root.glob("annotations/*.json")])
-    if len(found) != 1:
-        raise SourceError(f"{root}: expected one .json file of annotations, found {len(found)}; name one")
-    return found[0]
-
-
-def _find(root: Path, annotations: Path, name: str) -> Path:
-    for place in (*(root / place for place in _PLACES), annotations.parent):
-        if (place / name).is_file():
-            return place / name
-    raise SourceError(f"{root}: the image {name} of {annotations.name} is not there")
+    for boxes in map(read.boxes, range(len(read))):
+        labels = label_of[boxes.labels]
+        some = labels >= 0
+        truth.append(Boxes.of(boxes.corners[some], labels[some], None, boxes.crowd[some]))
+    return DetectionTask(read.name, detector, read.files, read.sizes, tuple(truth))
 
 
 def _table(file: Path) -> list[dict[str, str]]:

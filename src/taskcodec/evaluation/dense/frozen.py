@@ -22,19 +22,20 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image
 
+from taskcodec.data.dense.boxes import Boxes
 from taskcodec.errors import SourceError, UsageError, unreadable
+from taskcodec.transforms.predictors.yolox import LEAST_SCORE, decoded, detections
 from taskcodec.transforms.torchvision import import_torchvision
 
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 Network = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 
-LEAST_SCORE = 0.01
-"""Boxes below this score are dropped, and of overlapping boxes of one class (IoU above MOST_OVERLAP) all but the best:
-YOLOX's own settings for measuring AP."""
 MOST_OVERLAP = 0.65
+"""Of boxes of one class that overlap by more (IoU) all but the best are dropped: YOLOX's setting for measuring AP."""
 _INSTALL = "pip install 'taskcodec[dense]'"
 
 COCO_CLASSES = (
@@ -48,36 +49,6 @@ COCO_CLASSES = (
     "refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
 )  # fmt: skip
 """The 80 classes of COCO's detection task, in the order of the networks' outputs."""
-
-
-@dataclass(frozen=True, eq=False)
-class Boxes:
-    """Boxes in one image.
-
-    Attributes:
-        corners: (m, 4) float32, left, top, right, bottom in pixels.
-        labels: (m,) class indices.
-        scores: (m,) float32 in [0, 1]; ones where the boxes are the truth.
-        crowd: (m,) bool: a box around many objects that are not told apart (COCO's "iscrowd").
-    """
-
-    corners: Floats
-    labels: Labels
-    scores: Floats
-    crowd: npt.NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, corners: Any, labels: Any, scores: Any = None, crowd: Any = None) -> Boxes:
-        """From anything array-like; scores default to 1, crowd to no. Raises UsageError where lengths differ."""
-        at, of_class = np.asarray(corners, np.float32).reshape(-1, 4), np.asarray(labels, np.int64).reshape(-1)
-        score = np.ones(len(at), np.float32) if scores is None else np.asarray(scores, np.float32).reshape(-1)
-        many = np.zeros(len(at), bool) if crowd is None else np.asarray(crowd, bool).reshape(-1)
-        if {len(at), len(of_class), len(score), len(many)} != {len(at)}:
-            raise UsageError(f"boxes: {len(at)} boxes, {len(of_class)} labels, {len(score)} scores, {len(many)} flags")
-        return cls(at, of_class, score, many)
-
-    def __len__(self) -> int:
-        return len(self.corners)
 
 
 class Detector(Protocol):
@@ -116,18 +87,9 @@ class Yolox:
         canvas = np.full((self.side, self.side, 3), 114, np.uint8)
         canvas[: size[1], : size[0]] = np.asarray(image.resize(size, Image.Resampling.BILINEAR))[..., ::-1]
         found = self.network(canvas.transpose(2, 0, 1)[None].astype(np.float32))[0]
-        cells, strides = [], []
-        for stride in (8, 16, 32):
-            across = np.arange(self.side // stride)
-            cells.append(np.stack(np.meshgrid(across, across), axis=-1).reshape(-1, 2))
-            strides.append(np.full((len(cells[-1]), 1), stride))
-        step = np.concatenate(strides)
-        middle = (found[:, :2] + np.concatenate(cells)) * step
-        extent = np.exp(found[:, 2:4]) * step
-        scores = found[:, 4:5] * found[:, 5:]
-        which, label = np.nonzero(scores > LEAST_SCORE)
-        corners = np.concatenate([middle - extent / 2, middle + extent / 2], axis=1)[which] / scale
-        return suppress(clip(Boxes.of(corners, label, scores[which, label]), image.size))
+        positions = decoded(torch.from_numpy(np.asarray(found)), (self.side, self.side))
+        corners, labels, scores = (part.numpy() for part in detections(positions, scale))
+        return suppress(clip(Boxes.of(corners, labels, scores), image.size))
 
 
 @dataclass(frozen=True, eq=False)

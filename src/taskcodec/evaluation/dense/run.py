@@ -50,7 +50,7 @@ class DenseScores(Protocol):
 
 
 class DenseTask(Protocol):
-    """Images, a frozen predictor, and a metric: DetectionTask or SegmentationTask."""
+    """Images, a frozen predictor, and a metric: PictureTask, DetectionTask or SegmentationTask."""
 
     @property
     def set(self) -> str: ...
@@ -104,7 +104,7 @@ def run_dense(
     """Score a frozen predictor on what each codec leaves of the images, against the images as they are.
 
     Args:
-        task: from `coco256_task`, `coco_task` or `camvid_task`.
+        task: a `PictureTask`, or from `coco256_task`, `coco_task` or `camvid_task`.
         codecs: for instance `dense_pixel_codecs()`.
         cache_folder: keeps what the predictor found, by codec and setting, so that a run that was stopped goes on.
         progress: called with (images done, images in all).

@@ -188,13 +188,13 @@ def boosting(lesson: Lesson) -> Outputs:
     return _searched(lesson, make_pipeline(PCA(count, random_state=0), trees), {})
 
 
-def mlp(lesson: Lesson) -> Outputs:
-    """See the module."""
+def mlp(lesson: Lesson, stop_early: bool = True) -> Outputs:
+    """See the module; without `stop_early` it is trained to the end, for who corrects its sureness afterwards."""
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
     kind = MLPRegressor if lesson.kind == "regression" else MLPClassifier
     # Rows have mean norm 1; the solver's default steps are made for a spread of about 1 a dimension.
-    early = len(lesson.train_x) >= MIN_EARLY and _can_hold_back(lesson)
+    early = stop_early and len(lesson.train_x) >= MIN_EARLY and _can_hold_back(lesson)
     factor = float(np.sqrt(lesson.train_x.shape[1]))
     wide = replace(lesson, train_x=factor * lesson.train_x, test_x=factor * lesson.test_x)
     return _searched(wide, kind(hidden_layer_sizes=(128,), early_stopping=early, max_iter=100, random_state=0), {})

@@ -157,12 +157,12 @@ def _evaluate(
     codec: Any = store.codec
     ids = store.ids.tolist()
     raw, words, groups = given.features, given.words, plan.groups
-    targets, doubts = _targets(store, name, labels, listed(plan.kinds))
+    targets, doubts = targets_of(store, name, labels, listed(plan.kinds))
     if targets:
-        refuse_labelled_fit(codec.provenance, _sources(store), name)
+        refuse_labelled_fit(codec.provenance, sources_of(store), name)
     elif groups is not None:
         raise UsageError(f"--groups: {name} has no task to split; give --labels FILE.csv or FILE.csv:COLUMN")
-    group_of = None if groups is None else _one_column(groups, ids)
+    group_of = None if groups is None else column_of(groups, ids)
     decoded, info = store.to_numpy(), store.info()
     if out_of_order(raw, decoded):  # shuffled raw features predict nothing, and nothing would seem to be lost
         raise UsageError(
@@ -182,17 +182,20 @@ def _evaluate(
     return Evaluation(name, len(ids), info.bits_per_sample, kept, tuple(rows), tuple(notes))
 
 
-def _sources(store: Store) -> list[str]:
+def sources_of(store: Store) -> list[str]:
     """The SHA-256 of each source that a store was encoded from."""
     found = store.manifest.source
     entries = [found, *found.get("appended", [])]
     return [str(entry["sha256"]) for entry in entries if isinstance(entry, dict) and "sha256" in entry]
 
 
-def _targets(
+def targets_of(
     store: Store, name: str, labels: Sequence[str], kinds: Sequence[str]
 ) -> tuple[list[Target], tuple[str, ...]]:
-    """The tasks, and what to note where there are none: nobody asked for those of the labels that a store holds."""
+    """The tasks, and what to note where there are none: nobody asked for those of the labels that a store holds.
+
+    labels: "FILE.csv" or "FILE.csv:COLUMN"; those in the store without any. Raises as `make_targets` does.
+    """
     if labels:
         columns: dict[str, Column] = {}
         for spec in labels:
@@ -210,7 +213,8 @@ def _targets(
         return [], (f"no predictors: the labels in it are no task ({error})",)
 
 
-def _one_column(spec: str, ids: Sequence[str]) -> Column:
+def column_of(spec: str, ids: Sequence[str]) -> Column:
+    """One label for each id, of "FILE.csv:COLUMN". Raises UsageError where it names several columns."""
     columns = label_columns(spec, ids)
     if len(columns) != 1:
         raise UsageError(f"--groups {spec}: name one column (FILE.csv:COLUMN) of {', '.join(columns)}")

@@ -137,7 +137,7 @@ class _Camera:
     def __init__(self, store: Store) -> None:
         there = store.layers
         name = next((name for name in (PICTURES, ORIGINALS) if name in there), None)
-        self._layer: StoreLayer | None = None if name is None else store.layer(name)
+        self._layer: StoreLayer | None = None if name is None else store.file_layer(name)
         self._left = PICTURE_BUDGET
 
     def affords(self) -> bool:

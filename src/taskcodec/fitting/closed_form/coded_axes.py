@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from taskcodec.codec import Codec
 from taskcodec.entropy_models.empirical import freeze, sketch
-from taskcodec.fitting.closed_form.rate import search_step
+from taskcodec.fitting.closed_form.rate import search_step, uniform_of
 from taskcodec.layer import Layer
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.axes import MAX_NUMBERS, round_axes
@@ -25,7 +25,7 @@ def with_coded_axes(codec: Codec, x: npt.NDArray[np.float32], bits: float | None
 
     `bits` is the rate to meet; None keeps the step.
     """
-    transform, quantizer = codec.base.transform.affine, codec.base.quantizer
+    transform, quantizer = codec.base.transform.affine, uniform_of(codec)
     companding = transform.companding
     if transform.synthesis_matrix is None or transform.synthesis_matrix.size > MAX_NUMBERS:
         return codec

@@ -26,7 +26,7 @@ from taskcodec.fitting.closed_form.coded_axes import with_coded_axes
 from taskcodec.fitting.closed_form.inputs import centre_of, checked, is_unit_norm
 from taskcodec.fitting.closed_form.leading import Array64, covariance_of, leading_axes, shrink
 from taskcodec.fitting.closed_form.outliers import without_outliers
-from taskcodec.fitting.closed_form.rate import check_rate, check_step, search_step
+from taskcodec.fitting.closed_form.rate import check_rate, check_step, search_step, uniform_of
 from taskcodec.fitting.closed_form.units import companded_unit, in_unit, rescaled, unit_of
 from taskcodec.fitting.closed_form.within import near_one, within_covariance
 from taskcodec.layer import BASE, Layer
@@ -285,7 +285,7 @@ def default_bits(dimension: int) -> float:
 
 def drop_silent_columns(codec: Codec, latent: npt.NDArray[np.float32]) -> Codec:
     """Remove the latent columns that are zero for all of these samples at this step: they cost matrices, not bits."""
-    base, quantizer = codec.base, codec.base.quantizer
+    base, quantizer = codec.base, uniform_of(codec)
     symbols = quantizer.quantize(latent)
     keep = np.flatnonzero((symbols != 0).any(axis=0))
     if len(keep) in (0, codec.columns):

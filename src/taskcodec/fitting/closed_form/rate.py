@@ -15,7 +15,7 @@ from taskcodec.codec import Codec
 from taskcodec.entropy_models.empirical import Frozen, freeze, pseudo_samples
 from taskcodec.errors import MismatchError, UsageError, check_kind
 from taskcodec.fitting.closed_form.outliers import without_outliers
-from taskcodec.quantization.uniform import MAX_SYMBOL, Latent, quantize
+from taskcodec.quantization.uniform import MAX_SYMBOL, Latent, UniformQuantizer, quantize
 from taskcodec.samples import as_features
 from taskcodec.transforms.companding import compand
 
@@ -39,14 +39,14 @@ def at_step(codec: Codec, step: float) -> Codec:
         raise UsageError(f"the step must be a positive number, found {step}")
     samples = _sketch_samples(codec)
     check_step(samples, step)
-    return _with(codec, freeze(samples, step, codec.base.quantizer.rounding))
+    return _with(codec, freeze(samples, step, uniform_of(codec).rounding))
 
 
 def at_bits(codec: Codec, bits: float) -> Codec:
     """The codec at the step where data like those it was fitted on take `bits` per sample."""
     _check_codec(codec)
     samples = _sketch_samples(codec)
-    quantizer = codec.base.quantizer
+    quantizer = uniform_of(codec)
     return _with(codec, search_step(samples, bits, quantizer.step, quantizer.rounding)[1])
 
 
@@ -68,7 +68,7 @@ def adapt(codec: Codec, features: npt.ArrayLike, bits: float | None = None) -> C
         UsageError: a rate that cannot be met, or that this codec cannot be set to.
     """
     _check_codec(codec)
-    base, quantizer, transform = codec.base, codec.base.quantizer, codec.base.transform.affine
+    base, transform = codec.base, codec.base.transform.affine
     if bits is None and (base.model.plain is None or len(codec.layers) > 1):
         return codec  # what its tables depend on was trained: there is nothing to count anew
     x = as_features(features)
@@ -79,6 +79,7 @@ def adapt(codec: Codec, features: npt.ArrayLike, bits: float | None = None) -> C
     if len(x) < MIN_ADAPT_SAMPLES:
         return codec if bits is None else at_bits(codec, bits)
     _check_plain(codec)
+    quantizer = uniform_of(codec)
     x = without_outliers(x)
     companded = compand(x, transform.companding)
     weight = CENTRE_WEIGHT / (len(x) + CENTRE_WEIGHT)
@@ -95,6 +96,14 @@ def adapt(codec: Codec, features: npt.ArrayLike, bits: float | None = None) -> C
     base = replace(base, quantizer=frozen.quantizer, model=frozen.model, sketch=base.sketch[:0])
     provenance = {**codec.provenance, "adapted_from": codec.fingerprint, "adapted_to_samples": len(x)}
     return codec.with_base(base, provenance=provenance)
+
+
+def uniform_of(codec: Codec) -> UniformQuantizer:
+    """The quantizer of its lowest layer. Raises UsageError where that is another."""
+    quantizer = codec.base.quantizer
+    if not isinstance(quantizer, UniformQuantizer):
+        raise UsageError("this codec's quantizer is dependent: its rate is set where it is fitted (--effort)")
+    return quantizer
 
 
 def _check_codec(codec: Codec) -> None:
@@ -179,6 +188,7 @@ def search_step(
 def _check_plain(codec: Codec) -> None:
     if len(codec.layers) > 1:
         raise UsageError("this codec has several layers: a new rate of one would not fit those above; fit another")
+    uniform_of(codec)
     if codec.base.model.plain is None:
         raise UsageError("this codec's tables are conditional: its rate was set when it was trained; train another")
 

@@ -38,7 +38,7 @@ def described(
         "preprocessing": dict(data.preprocessing or {}),
         "backbone": None if data.backbone is None else data.backbone.content(),
     }
-    return _flat(parts)
+    return flat(parts)
 
 
 def read_step(path: Path, expected: Mapping[str, Any], weights: Mapping[str, torch.Tensor]) -> int:
@@ -86,11 +86,11 @@ def _hash(data: TrainingSet) -> str:
     return digest.hexdigest()
 
 
-def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """{"a": {"b": 1}} -> {"a.b": 1}, so that a key that differs can be named."""
     found: dict[str, Any] = {}
     for key, value in content.items():
-        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return found
 
 

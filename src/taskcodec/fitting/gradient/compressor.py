@@ -7,9 +7,9 @@
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,7 @@ from taskcodec.entropy_models.model import EntropyModel
 from taskcodec.errors import UsageError, check_one_of
 from taskcodec.fitting.closed_form.fit import SKETCH_SIZE
 from taskcodec.fitting.gradient.recipe import NetworkChoice, Recipe
+from taskcodec.fitting.gradient.trainable import Losses, Trainable
 from taskcodec.layer import BASE, Layer
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.chain import Chain
@@ -44,14 +45,6 @@ Map = Callable[[Tensor], Tensor]
 FREEZE_SAMPLES = 16_384
 """Tables are frozen, and the density is sketched, from at most this many samples of the training data."""
 BATCH = 512
-
-
-class Losses(NamedTuple):
-    """Means over a batch: distortion in its own unit, bits a sample, distortion + beta * rate_bits."""
-
-    distortion: Tensor
-    rate_bits: Tensor
-    loss: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +88,7 @@ class TrainingSet:
         return samples.float() / 255 if self.is_images else samples
 
 
-class Compressor(nn.Module):
+class Compressor(Trainable):
     """All that is trained.
 
     Args:
@@ -129,6 +122,14 @@ class Compressor(nn.Module):
         distortion = self.objective.distortion(y_hat.chunk(len(views)), Seen(views, x, labels, ids))
         mean, rate = distortion.mean(), bits.mean()
         return Losses(mean, rate, mean + self.recipe.beta * rate)
+
+    def entropy_parameters(self) -> Iterable[nn.Parameter]:
+        """Of the whole entropy model."""
+        return self.entropy.parameters()
+
+    def logged(self) -> dict[str, Tensor]:
+        """What the objective tells."""
+        return self.objective.logged()
 
     def _view(self, x: Tensor) -> Tensor:
         if self.data.views is None:

@@ -22,18 +22,21 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader
 
 from taskcodec.codec import Codec
 from taskcodec.errors import CorruptFileError, UsageError
 from taskcodec.fitting.gradient.checkpoints import KEY, described, read_step
 from taskcodec.fitting.gradient.compressor import Compressor, TrainingSet
-from taskcodec.fitting.gradient.data import Batch, Steps, loader
+from taskcodec.fitting.gradient.data import Steps, loader
 from taskcodec.fitting.gradient.recipe import LAST, Recipe, Schedule
+from taskcodec.fitting.gradient.trainable import Trainable
 from taskcodec.transforms.torchvision import has_torchvision, import_torchvision
 
 if has_torchvision():
@@ -68,6 +71,21 @@ class Trained:
     steps: int
 
 
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """What a training sees.
+
+    Attributes:
+        count: of samples.
+        loader: the batches of the steps that it is told.
+        identity: what a checkpoint must have in common with this training (`described`); may be empty without `Work`.
+    """
+
+    count: int
+    loader: Callable[[Steps], DataLoader[Any]]
+    identity: Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class Work:
     """Where a training keeps checkpoints and logs, and whether it goes on from them.
@@ -88,11 +106,11 @@ class Work:
 class _Module(pl.LightningModule):
     """The compressor as Lightning drives it."""
 
-    def __init__(self, compressor: Compressor, schedule: Schedule, described: Mapping[str, Any]) -> None:
+    def __init__(self, compressor: Trainable, schedule: Schedule, described: Mapping[str, Any]) -> None:
         super().__init__()
         self.compressor, self.schedule, self.described = compressor, schedule, described
 
-    def training_step(self, batch: Batch, index: int) -> torch.Tensor:
+    def training_step(self, batch: Any, index: int) -> torch.Tensor:
         with seeded(self.schedule.seed, self.global_step, self.global_rank):
             losses = self.compressor(*batch)
         # Of all processes: where one alone left, the others would wait for it.
@@ -100,14 +118,15 @@ class _Module(pl.LightningModule):
         if not torch.isfinite(loss):
             raise self.diverged(f"the loss is {float(loss)}")
         values = {name: value.detach() for name, value in losses._asdict().items()}
-        values |= {name: value.detach() for name, value in self.compressor.objective.logged().items()}
+        values |= {name: value.detach() for name, value in self.compressor.logged().items()}
         self.log_dict(values)
         return torch.as_tensor(losses.loss)
 
     def configure_optimizers(self) -> Any:
-        entropy = list(self.compressor.entropy.parameters())
+        entropy = list(self.compressor.entropy_parameters())
         ours = {id(parameter) for parameter in entropy}
-        networks = [parameter for parameter in self.compressor.parameters() if id(parameter) not in ours]
+        learning = [parameter for parameter in self.compressor.parameters() if parameter.requires_grad]
+        networks = [parameter for parameter in learning if id(parameter) not in ours]
         groups = [
             {"params": networks, "lr": self.schedule.learning_rate},
             {"params": entropy, "lr": self.schedule.entropy_learning_rate},
@@ -165,18 +184,18 @@ class _Reporter(Callback):
 class _Data(pl.LightningDataModule):
     """The samples, in the order that seed and step say, a share of each batch for each process."""
 
-    def __init__(self, data: TrainingSet, schedule: Schedule) -> None:
+    def __init__(self, samples: Samples, schedule: Schedule) -> None:
         super().__init__()
-        self.data, self.schedule = data, schedule
+        self.samples, self.schedule = samples, schedule
 
     def train_dataloader(self) -> Any:
         assert self.trainer is not None
         trainer, s = self.trainer, self.schedule
         share = (trainer.global_rank, trainer.world_size)
         steps = Steps(
-            len(self.data.samples), s.batch, s.seed, s.steps, s.checkpoint_every, share, lambda: trainer.global_step
+            self.samples.count, s.batch, s.seed, s.steps, s.checkpoint_every, share, lambda: trainer.global_step
         )
-        return loader(self.data.samples, self.data.labels, steps)
+        return self.samples.loader(steps)
 
 
 def train(
@@ -207,14 +226,48 @@ def train(
         ProcessError: one of several processes was lost; the last checkpoint stays.
         SystemExit: SIGTERM came, code 143; the last checkpoint stays.
     """
-    if len(data.samples) < 2:
-        raise UsageError(f"training needs at least 2 samples, found {len(data.samples)}")
-    if schedule.batch > len(data.samples):
-        raise UsageError(f"training.batch: {schedule.batch} is more than the {len(data.samples)} samples")
-    check_machine(schedule)
+    check_samples(len(data.samples), schedule)
     with seeded(schedule.seed, -1, 0):
         compressor = Compressor(recipe, data)
     identity = {} if work is None else described(data, recipe, schedule, provenance)
+    record = {
+        "method": recipe.objective,
+        "beta": recipe.beta,
+        "loss": "distortion + beta * rate_bits",
+        "entropy_model": recipe.entropy_model,
+        "samples": len(data.samples),
+        "schedule": asdict(schedule),
+    }
+    samples = Samples(len(data.samples), partial(loader, data.samples, data.labels), identity)
+    return run(compressor, samples, schedule, work, {**record, **(provenance or {})}, progress)
+
+
+def check_samples(count: int, schedule: Schedule) -> None:
+    """Raise UsageError where there are too few samples, or a machine does not fit the schedule."""
+    if count < 2:
+        raise UsageError(f"training needs at least 2 samples, found {count}")
+    if schedule.batch > count:
+        raise UsageError(f"training.batch: {schedule.batch} is more than the {count} samples")
+    check_machine(schedule)
+
+
+def run(
+    compressor: Trainable,
+    samples: Samples,
+    schedule: Schedule,
+    work: Work | None,
+    provenance: Mapping[str, Any],
+    progress: Progress | None,
+) -> Trained:
+    """Train whatever it is: the loop, its checkpoints and its log. Raises as `train` does.
+
+    Args:
+        compressor: with fresh weights.
+        samples: what it sees.
+        schedule, work, progress: as of `train`.
+        provenance: recorded in the codec.
+    """
+    identity = samples.identity
     module = _Module(compressor, schedule, identity)
     callbacks: list[Callback] = [Together()]
     if progress is not None:
@@ -244,21 +297,13 @@ def train(
             use_distributed_sampler=False,
         )
         with _told_to_stop():
-            trainer.fit(module, datamodule=_Data(data, schedule), ckpt_path=start, weights_only=True)
+            trainer.fit(module, datamodule=_Data(samples, schedule), ckpt_path=start, weights_only=True)
     step = trainer.global_step
     if step < schedule.steps or not trainer.is_global_zero:
         return Trained(None, step, schedule.steps)
-    record = {
-        "method": recipe.objective,
-        "beta": recipe.beta,
-        "loss": "distortion + beta * rate_bits",
-        "entropy_model": recipe.entropy_model,
-        "samples": len(data.samples),
-        "schedule": asdict(schedule),
-    }
     module.check_weights()
     try:
-        codec = compressor.cpu().to_codec({**record, **(provenance or {})})
+        codec = compressor.cpu().to_codec(provenance)
     except CorruptFileError as error:  # finite, but beyond what tables can hold
         raise module.diverged(f"no codec can be made of it ({error})") from error
     return Trained(codec, step, schedule.steps)

@@ -29,14 +29,12 @@ class WithLayers:
         """What there is: "features", then "picture" and "original" where they were kept."""
         return (FEATURES, *self._names_beside(self._blobs.sizes(FOLDER)))
 
-    def layer(self, name: str) -> StoreLayer:
-        """Pictures or originals by row: `store.layer("picture")[7]` is a file, as bytes.
-
-        Raises UsageError where there is no such layer.
-        """
+    def file_layer(self, name: str) -> StoreLayer:
+        """A layer of files beside those of the codec. Raises UsageError where there is no such layer."""
         from taskcodec.store.file_layers.layer import StoreLayer  # which needs zarr
 
-        found = None if name == FEATURES else read_layer(self._blobs, name)
+        beside = name in self._names_beside(self._blobs.sizes(FOLDER))
+        found = read_layer(self._blobs, name) if beside else None
         if found is None:
             raise UsageError(f"{self._blobs.name}: no layer {name!r} of files; there are {', '.join(self.layers)}")
         return StoreLayer(self._blobs, found, lambda: self._source_indices)
@@ -64,7 +62,7 @@ class WithLayers:
         faults = list[str]()
         for name in self._names_beside(self._blobs.sizes(FOLDER)):
             try:
-                layer = self.layer(name)
+                layer = self.file_layer(name)
             except CorruptFileError as error:
                 faults.append(str(error))
                 continue

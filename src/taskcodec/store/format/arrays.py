@@ -15,14 +15,17 @@ from taskcodec.errors import MismatchError
 from taskcodec.layer import Layer
 from taskcodec.store.backend import Blobs
 from taskcodec.store.format.layer_chunks import CodedLayer
-from taskcodec.store.format.manifest import PACKETS, ROWS, Manifest, checked_codes
+from taskcodec.store.format.manifest import PACKETS, PICTURES, ROWS, Manifest, checked_codes
 from taskcodec.store.format.packets import PacketCodec
 from taskcodec.store.format.zarr_codec import AnsCodec
 from taskcodec.store.places.zarr_object import ZarrBlobs
+from taskcodec.transforms.picture import PictureTransform
 
 
 def layout_of(layer: Layer) -> str:
-    """What codes alone is an array of rows; what needs other layers, an item for each sample."""
+    """What codes alone is an array of rows; pictures, and what needs other layers, are an item for each sample."""
+    if isinstance(layer.transform, PictureTransform):
+        return PICTURES
     return PACKETS if layer.model.given_columns else ROWS
 
 
@@ -35,7 +38,7 @@ def coded_layer(blobs: Blobs, manifest: Manifest, layer: Layer) -> CodedLayer:
     if stored is None:
         raise MismatchError(f"{blobs.name}: its layers are not those of its codec")
     codes = checked_codes(blobs, manifest, stored)
-    if stored.layout == PACKETS:
+    if stored.layout != ROWS:
         return CodedLayer(stored, layer.model)
     return CodedLayer(stored, AnsCodec.from_dict(json.loads(codes)["codecs"][0]).tables)
 
@@ -43,11 +46,11 @@ def coded_layer(blobs: Blobs, manifest: Manifest, layer: Layer) -> CodedLayer:
 def codes_metadata(layout: str, model: SymbolModel, chunk_rows: int, samples: int) -> bytes:
     """The `zarr.json` that Zarr itself writes for the array of a layer."""
     memory = MemoryStore()
-    if layout == PACKETS:
+    if layout != ROWS:
         own: dict[str, Any] = {"dtype": VariableLengthBytes(), "serializer": PacketCodec(), "fill_value": b""}
     else:
         own = {"dtype": "int32", "serializer": AnsCodec(model), "fill_value": 0}
-    columns = () if layout == PACKETS else (model.columns,)
+    columns = () if layout != ROWS else (model.columns,)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnstableSpecificationWarning)
         zarr.create_array(

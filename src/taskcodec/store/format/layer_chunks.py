@@ -1,10 +1,12 @@
 """Chunks of a store as they are counted: checked bytes, and checked symbols, layer by layer.
 
 A chunk's own CRC-32C says that its bytes are whole; that of its entry, that they are the symbols that belong there. The
-latter is of the symbols that count: a chunk may hold more, of an append that was never committed.
+latter is of the symbols that count: a chunk may hold more, of an append that was never committed. Of pictures, whose
+symbols are many, it is of the items that hold them.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import google_crc32c
 import numpy as np
@@ -15,7 +17,10 @@ from taskcodec.coding.symbol_model import Given
 from taskcodec.errors import CorruptFileError
 from taskcodec.store.backend import Blobs
 from taskcodec.store.format.entries import Entry
-from taskcodec.store.format.manifest import PACKETS, Manifest, StoredLayer
+from taskcodec.store.format.manifest import PACKETS, PICTURES, Manifest, StoredLayer
+
+Rows = npt.NDArray[Any]
+"""(rows, columns) int32 symbols; of pictures (rows, layers) items, as objects."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +51,22 @@ def get_block(blobs: Blobs, key: str) -> bytes:
     return data[:-4]
 
 
-def write_chunk(blobs: Blobs, key: str, layer: CodedLayer, symbols: npt.NDArray[np.int32], given: Given) -> int:
-    """Put a chunk of (rows, c) symbols of a layer; their CRC-32C, for the manifest."""
-    from taskcodec.store.format.packets import encode_packets
+def empty_rows(manifest: Manifest) -> Rows:
+    """No rows of what a store holds."""
+    if manifest.of_pictures:
+        return np.empty((0, len(manifest.layers)), object)
+    return np.empty((0, manifest.columns), np.int32)
+
+
+def write_chunk(blobs: Blobs, key: str, layer: CodedLayer, symbols: Rows, given: Given) -> int:
+    """Put a chunk of (rows, c) symbols of a layer, or (rows,) items; their CRC-32C, for the manifest."""
+    from taskcodec.store.format.packets import encode_packets, join_items
     from taskcodec.store.format.zarr_codec import encode_rows
 
+    if layer.stored.layout == PICTURES:
+        block = join_items(symbols.tolist())
+        put_block(blobs, key, block)
+        return int(google_crc32c.value(block))
     packets = layer.stored.layout == PACKETS
     block = encode_packets(symbols, layer.model, given) if packets else encode_rows(symbols, layer.model)
     put_block(blobs, key, block)
@@ -80,9 +96,27 @@ def read_chunk(
         padded = np.zeros((rows, stored.columns), np.int32)
         padded[: len(found)] = found
         found = padded
-    if symbols_crc32c(found) != counted.symbols_crc32c[manifest.layers.index(stored)]:
-        raise CorruptFileError(f"{place}: not the symbols that belong there (another CRC-32C than is counted of it)")
+    _check(symbols_crc32c(found), manifest, stored, counted, place)
     return found
+
+
+def read_items(blobs: Blobs, manifest: Manifest, index: int, stored: StoredLayer, counted: Entry) -> list[bytes]:
+    """The items of a chunk of pictures, as many as are counted; raises as `read_chunk` does."""
+    from taskcodec.store.format.packets import join_items, split_items
+
+    key = manifest.chunk_key(stored, index)
+    place, block = f"{blobs.name}/{key}", get_block(blobs, key)
+    try:
+        found = split_items(block, manifest.chunk_rows)[: counted.rows]
+    except CorruptFileError as error:
+        raise CorruptFileError(f"{place}: {error}") from error
+    _check(google_crc32c.value(join_items(found)), manifest, stored, counted, place)
+    return found
+
+
+def _check(found: int, manifest: Manifest, stored: StoredLayer, counted: Entry, place: str) -> None:
+    if found != counted.symbols_crc32c[manifest.layers.index(stored)]:
+        raise CorruptFileError(f"{place}: not the symbols that belong there (another CRC-32C than is counted of it)")
 
 
 def symbols_crc32c(symbols: npt.NDArray[np.int32]) -> int:

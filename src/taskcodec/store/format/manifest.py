@@ -23,13 +23,14 @@ from taskcodec.store.format.entries import Entry, entries_from_bytes, entries_to
 from taskcodec.store.format.ids import ORDERS
 
 FORMAT = "taskcodec.store"
-VERSION = 3
+VERSION = 4
 """The newest version that is read. Version 1 has one layer, in rows, version 2 several; stores of more than one chunk
-are written as version 3, which has segments."""
+are written as version 3, which has segments, and stores of pictures as version 4."""
 GROUP_KEY = "zarr.json"
 CODEC_KEY = "codec.safetensors"
-ROWS, PACKETS = "rows", "packets"
-"""How the symbols of a layer lie: an array of them, or an item of bytes for each sample."""
+ROWS, PACKETS, PICTURES = "rows", "packets", "pictures"
+"""How the symbols of a layer lie: an array of them, or an item of bytes for each sample, whose symbols are a row or
+have places."""
 ONLY = "codes"
 """Where the array of a store's one layer lies, if it is of rows."""
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -87,7 +88,7 @@ class StoredLayer:
     Attributes:
         name: of the codec's layer.
         columns: its symbols a sample.
-        layout: ROWS or PACKETS.
+        layout: ROWS, PACKETS or PICTURES.
         codes_sha256: of its array's metadata without the shape.
     """
 
@@ -116,12 +117,19 @@ class Manifest:
     @property
     def version(self) -> int:
         """The version of the format that this store is written in."""
-        return 3 if self.segments or self.chunks > 1 else self.oldest
+        return max(self.oldest, 3 if self.segments or self.chunks > 1 else 1)
 
     @property
     def oldest(self) -> int:
         """The oldest version of the format that has its layers."""
+        if self.of_pictures:
+            return 4
         return 1 if [(layer.name, layer.layout) for layer in self.layers] == [(BASE, ROWS)] else 2
+
+    @property
+    def of_pictures(self) -> bool:
+        """Whether its samples are pictures, and no rows of symbols."""
+        return any(layer.layout == PICTURES for layer in self.layers)
 
     @property
     def failures(self) -> int:
@@ -339,10 +347,11 @@ def _check(manifest: Manifest, version: int, place: str) -> None:
     ):
         raise CorruptFileError(f"{place}: an invalid segment")
     names = [layer.name for layer in manifest.layers]
+    layouts = [PICTURES] if manifest.of_pictures else [ROWS, PACKETS]
     if (
         not all(name.isidentifier() for name in names)
         or len(set(names)) != len(names)
-        or any(layer.layout not in (ROWS, PACKETS) for layer in manifest.layers)
+        or any(layer.layout not in layouts for layer in manifest.layers)
         or any(len(entry.symbols_crc32c) != len(names) for entry in entries)
         or sum(layer.columns for layer in manifest.layers) != manifest.columns
         or version not in (manifest.version, manifest.oldest)

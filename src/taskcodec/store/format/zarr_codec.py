@@ -16,12 +16,13 @@ from zarr.abc.codec import ArrayBytesCodec
 from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import Buffer, NDBuffer
 
-from taskcodec.coding import SymbolModel, block_shape, decode_block, encode_block, read_tables
+from taskcodec.coding import DependentTables, SymbolModel, block_shape, decode_block, encode_block, read_tables
 from taskcodec.errors import CorruptFileError, FutureVersionError
 
 NAME = "taskcodec.ans"
-VERSION = 2
-"""The newest version that is read. Version 2 has conditional tables; arrays with plain ones stay version 1."""
+VERSION = 3
+"""The newest version that is read. Version 2 has conditional tables, version 3 dependent ones; arrays with plain ones
+stay version 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,7 @@ class AnsCodec(ArrayBytesCodec):
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Read the metadata's `{"name": "taskcodec.ans", "configuration": {"version": 1 or 2, "tables": base64}}`."""
+        """Read the metadata's `{"name": "taskcodec.ans", "configuration": {"version": 1 to 3, "tables": base64}}`."""
         configuration = data.get("configuration")
         version = configuration.get("version") if isinstance(configuration, dict) else None
         if isinstance(version, int) and version > VERSION:
@@ -82,7 +83,7 @@ class AnsCodec(ArrayBytesCodec):
 
 
 def _version_of(tables: SymbolModel) -> int:
-    return 2 if tables.plain is None else 1
+    return 1 if tables.plain is not None else 3 if isinstance(tables, DependentTables) else 2
 
 
 def encode_rows(symbols: npt.NDArray[np.int32], tables: SymbolModel) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import fsspec
 from fsspec.utils import get_protocol
 
-from taskcodec.errors import SourceError, UsageError
+from taskcodec.errors import UsageError
 from taskcodec.store.places.faults import FIRST_PATIENCE, PATIENCE, Changed, passes, patiently
 
 Found = TypeVar("Found")
@@ -125,7 +125,7 @@ class Session:
             advice = "run: pip install 'taskcodec[s3]'" if protocol in S3 else str(error)
             raise UsageError(f"{self._url}: {protocol}:// needs a package that is not installed; {advice}") from error
         except ValueError as error:
-            raise SourceError(f"{self._url}: {error}") from error
+            raise UsageError(f"{self._url}: {error}; name a protocol that fsspec knows, such as s3://") from error
         if settings:
             self._filesystem.retries = 1
             if not str(path).partition("/")[0]:

@@ -10,7 +10,7 @@ from taskcodec.store.places.s3 import S3Client
 def connect(url: str) -> tuple[Client, str]:
     """The client for a URL, and the URL's path as it takes it.
 
-    Raises SourceError where there is no such protocol, UsageError where a package is missing.
+    Raises UsageError where there is no such protocol, or where the package that speaks it is missing.
     """
     session = Session(url)
     return S3Client(session) if get_protocol(url) in S3 else FsspecClient(session), session.path

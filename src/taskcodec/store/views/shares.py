@@ -17,6 +17,8 @@ MIXED_CHUNKS = CACHED_CHUNKS // 2
 """Chunks whose rows are mixed: a batch at the end of some still finds these and the next ones in memory."""
 Key = tuple[int, ...]
 """What an order follows from."""
+Decoded = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
+"""(m,) rows, and their features (m, d)."""
 
 
 @dataclass(frozen=True)
@@ -81,14 +83,15 @@ def rows_of(stretches: Sequence[range], key: Key | None) -> Iterator[npt.NDArray
         yield rows
 
 
-def in_batches(arrays: Iterator[npt.NDArray[np.int64]], size: int) -> Iterator[npt.NDArray[np.int64]]:
-    """The same rows in arrays of `size`, the last one may be shorter."""
-    left = np.empty(0, np.int64)
-    for rows in arrays:
-        rows = np.concatenate([left, rows])
+def in_batches(parts: Iterator[Decoded], size: int) -> Iterator[Decoded]:
+    """Rows and their features in parts -> the same in parts of `size`, the last one may be shorter."""
+    left: Decoded | None = None
+    for rows, features in parts:
+        if left is not None and len(left[0]):
+            rows, features = np.concatenate([left[0], rows]), np.concatenate([left[1], features])
         whole = len(rows) - len(rows) % size
         for start in range(0, whole, size):
-            yield rows[start : start + size]
-        left = rows[whole:]
-    if len(left):
+            yield rows[start : start + size], features[start : start + size]
+        left = rows[whole:], features[whole:]
+    if left is not None and len(left[0]):
         yield left

@@ -126,16 +126,16 @@ class IterableFeatures(IterableDataset[Item]):
         return samples if size is None else -(-samples // size)
 
     def __iter__(self) -> Iterator[Item]:
-        size, rows = self.streaming.batch_size, self._rows_of_worker()
+        size = self.streaming.batch_size
+        # Not ahead in a thread: the entropy decoder holds the interpreter's lock, and a training would wait for it.
+        decoded = ((rows, self._decoded[rows]) for rows in self._rows_of_worker())
         if size is not None:
-            for batch in in_batches(rows, size):
-                yield _batch(self._decoded, self.targets, batch)
+            for rows, features in in_batches(decoded, size):
+                yield torch.from_numpy(features), torch.from_numpy(self.targets[rows])
             return
-        for index in rows:
-            for part in np.array_split(index, -(-len(index) // self.store.manifest.chunk_rows)):
-                features = torch.from_numpy(self._decoded[part])
-                for row, target in zip(features, self.targets[part], strict=True):
-                    yield row, _item(target)
+        for rows, features in decoded:
+            for row, target in zip(torch.from_numpy(features), self.targets[rows], strict=True):
+                yield row, _item(target)
 
     def _rows_of_worker(self) -> Iterator[npt.NDArray[np.int64]]:
         """The rows of this worker of this process, in the order of the epoch that begins."""

@@ -14,6 +14,7 @@ from taskcodec.transforms.networks.carried import Network, check_size
 from taskcodec.transforms.networks.deconv import Deconv
 from taskcodec.transforms.networks.head import Head
 from taskcodec.transforms.networks.mlp import MLP
+from taskcodec.transforms.networks.pictures.stacks import ELIC, LIGHT, PictureAnalysis, PictureSynthesis
 from taskcodec.transforms.networks.resnet import ResNet
 from taskcodec.transforms.networks.resnet_small import ResNetSmall
 
@@ -24,6 +25,10 @@ _MAKERS: Mapping[str, Callable[..., nn.Module]] = {
     "resnet18": partial(ResNet, 18),
     "resnet50": partial(ResNet, 50),
     "deconv": Deconv,
+    "light": partial(PictureAnalysis, **LIGHT),
+    "elic": partial(PictureAnalysis, **ELIC),
+    "light_synthesis": partial(PictureSynthesis, **LIGHT),
+    "elic_synthesis": partial(PictureSynthesis, **ELIC),
 }
 
 

@@ -21,10 +21,15 @@ from taskcodec.errors import CorruptFileError, UsageError, check_one_of, shorten
 Weights = Mapping[str, npt.NDArray[np.float32]]
 ANALYSES = ("mlp", "head", "resnet_small", "resnet18", "resnet50")
 SYNTHESES = ("mlp", "deconv")
+PICTURE_ANALYSES = ("light", "elic")
+PICTURE_SYNTHESES = ("light_synthesis", "elic_synthesis")
+"""Of pictures of any size, whose latents have places: in codecs of pictures; those above in codecs of features."""
 OF_VECTORS = ("mlp", "head")
 """Analyses that take vectors; the others take images."""
-LISTS = ("hidden", "widths")
+LISTS = ("hidden", "widths", "given")
 """Sizes that are lists of whole numbers; the others are one each."""
+FLAGS = ("attention",)
+"""Sizes that are true or false."""
 MAX_SIZE = 1 << 16
 """No size in a network is larger."""
 KEPT_SYNTHESIS_BYTES = 4 * 2**20
@@ -33,6 +38,10 @@ KEPT_SYNTHESIS_BYTES = 4 * 2**20
 
 def check_size(key: str, value: object) -> None:
     """Raise UsageError unless a network may be given this size."""
+    if key in FLAGS:
+        if type(value) is not bool:
+            raise UsageError(f"{key} must be true or false, found {shortened(value)}")
+        return
     numbers = [value] if key not in LISTS else value if isinstance(value, list | tuple) else []
     if not numbers or not all(type(number) is int and 1 <= number <= MAX_SIZE for number in numbers):
         wanted = "a list of whole numbers, each" if key in LISTS else "a whole number"
@@ -54,7 +63,8 @@ class Network:
     weights: Weights
 
     def __post_init__(self) -> None:
-        check_one_of("network", self.name, tuple(dict.fromkeys(ANALYSES + SYNTHESES)), CorruptFileError)
+        known = dict.fromkeys(ANALYSES + SYNTHESES + PICTURE_ANALYSES + PICTURE_SYNTHESES)
+        check_one_of("network", self.name, tuple(known), CorruptFileError)
         if not all(np.isfinite(tensor).all() for tensor in self.weights.values()):
             raise CorruptFileError(f"the weights of the network {self.name} are not finite")
 
@@ -118,13 +128,20 @@ class Networks:
         }
 
     @classmethod
-    def read(cls, manifest: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]], before: str = "") -> "Networks":
-        """Invert `manifest` and `tensors`, whose names begin with `before`.
+    def read(
+        cls,
+        manifest: Mapping[str, Any],
+        tensors: Mapping[str, npt.NDArray[Any]],
+        before: str = "",
+        pictures: bool = False,
+    ) -> "Networks":
+        """Invert `manifest` and `tensors`, whose names begin with `before`; of a codec of `pictures`, or of features.
 
         Raises KeyError, TypeError or CorruptFileError on anything else.
         """
         found: dict[str, Network] = {}
-        for role, names in (("g_a", ANALYSES), ("g_s", SYNTHESES)):
+        known = (PICTURE_ANALYSES, PICTURE_SYNTHESES) if pictures else (ANALYSES, SYNTHESES)
+        for role, names in zip(("g_a", "g_s"), known, strict=True):
             if role in manifest:
                 entry, prefix = manifest[role], f"{before}{role}/"
                 check_one_of(role, entry["name"], names, CorruptFileError)

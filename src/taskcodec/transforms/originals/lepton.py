@@ -16,7 +16,7 @@ from importlib import resources
 
 _MAGIC = b"\xcf\x84\x01Z"
 _FIXED, _MARK, _END = 28, b"CMP", 4
-_WINDOW = -15
+WINDOW = -15
 """Of deflate: 32 kB, no header."""
 
 
@@ -28,7 +28,7 @@ def without_heads(file: bytes) -> bytes | None:
     if not known or int.from_bytes(file[-_END:], "little") != len(file):
         return None
     head = zlib.decompress(file[_FIXED:at])
-    coder = zlib.compressobj(9, zlib.DEFLATED, _WINDOW, 9, zlib.Z_DEFAULT_STRATEGY, _dictionary())
+    coder = zlib.compressobj(9, zlib.DEFLATED, WINDOW, 9, zlib.Z_DEFAULT_STRATEGY, usual_heads())
     small = coder.compress(file[4:10] + file[14:24] + head) + coder.flush()
     if len(head) != head_length or len(small) >= 2**16:
         return None
@@ -38,7 +38,7 @@ def without_heads(file: bytes) -> bytes | None:
 def with_heads(content: bytes) -> bytes:
     """Invert `without_heads`, but for the level of zlib, which no reader of Lepton sees."""
     (length,) = struct.unpack_from("<H", content)
-    whole = zlib.decompressobj(_WINDOW, _dictionary()).decompress(content[2 : 2 + length])
+    whole = zlib.decompressobj(WINDOW, usual_heads()).decompress(content[2 : 2 + length])
     head = whole[16:]
     packed = zlib.compress(head)
     start = _MAGIC + whole[:6] + struct.pack("<I", len(head)) + whole[6:16] + struct.pack("<I", len(packed))
@@ -47,5 +47,6 @@ def with_heads(content: bytes) -> bytes:
 
 
 @cache
-def _dictionary() -> bytes:
+def usual_heads() -> bytes:
+    """A dictionary for deflate, of what heads of JPEG files hold."""
     return resources.files("taskcodec").joinpath("transforms/originals/lepton_heads.bin").read_bytes()

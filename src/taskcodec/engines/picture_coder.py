@@ -1,0 +1,69 @@
+"""`PictureCoder`: what makes the items of a store of pictures from them, in the place of a backbone."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.codec import Codec
+from taskcodec.errors import MismatchError, UsageError
+from taskcodec.loading import load_codec
+from taskcodec.stack.pictures import Pixels, decoding_half
+from taskcodec.transforms.spec import NAME_IT, BackboneSpec, recorded_file
+
+LARGE_PIXELS = 2**21
+"""Pictures with more pixels than this are coded one at a time, so that memory stays bounded."""
+
+
+class _Whole:
+    """Pictures as they are: no pixel is scaled or cut."""
+
+    resize = None
+
+    def __call__(self, image: Any) -> Pixels:
+        return np.asarray(image, dtype=np.uint8)
+
+
+class PictureCoder:
+    """The analyses of a codec of pictures.
+
+    Args:
+        codec: with its analyses.
+        name: where these are to be found again, as stores record it.
+    """
+
+    preprocess: Any = _Whole()
+
+    def __init__(self, codec: Codec, name: str) -> None:
+        _, found = decoding_half(codec.layers, name)
+        if found is None:
+            raise UsageError("the codec of a store can only decode: name the file it was made from (--codec FILE)")
+        self.codec, self.spec = codec, found
+        self._large = Lock()
+
+    def __call__(self, pictures: Sequence[Pixels]) -> Any:
+        """Pictures (H, W, 3) uint8 -> (m, layers) items, as a store takes them."""
+        found: npt.NDArray[Any] = np.empty((len(pictures), len(self.codec.layers)), object)
+        for row, pixels in enumerate(pictures):
+            with self._large if pixels.shape[0] * pixels.shape[1] > LARGE_PIXELS else nullcontext():
+                found[row] = self.codec.pictures.items(pixels)
+        return found
+
+
+def coder_of(spec: BackboneSpec | None, named: Codec | None, name: str) -> PictureCoder:
+    """The analyses that a store of pictures was made with, of the codec that is named or the file that is recorded.
+
+    Raises BackboneError where that is not there any more, MismatchError where it is another codec.
+    """
+    if named is None:
+        if spec is None:
+            raise UsageError(f"the codec of this store has no analyses: {NAME_IT}")
+        name, named = spec.loadable, load_codec(Path(recorded_file(spec)))
+    found = PictureCoder(named, name) if named.of_pictures else None
+    if found is None or (spec is not None and found.spec.weights_sha256 != spec.weights_sha256):
+        raise MismatchError(f"{name}: not the codec that the store was made with: {NAME_IT}")
+    return found

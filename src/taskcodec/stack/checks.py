@@ -1,0 +1,36 @@
+"""Which layers make a codec: names, what conditions what, and that all are of one kind of sample."""
+
+from collections.abc import Sequence
+
+from taskcodec.errors import CorruptFileError
+from taskcodec.layer import Layer, columns_of
+from taskcodec.quantization.uniform import UniformQuantizer
+from taskcodec.transforms.picture import PictureTransform
+
+
+def check_layers(layers: Sequence[Layer], pictures: bool) -> None:
+    """Raise CorruptFileError unless these layers go together, as layers of `pictures` or of vectors."""
+    names = [layer.name for layer in layers]
+    if not names or len(set(names)) < len(names):
+        raise CorruptFileError("a codec without layers, or with two of one name")
+    for place, layer in enumerate(layers):
+        below = [layers[names.index(name)] for name in layer.given if name in names[:place]]
+        if len(below) < len(layer.given) or layer.model.given_columns not in (0, columns_of(below)):
+            raise CorruptFileError(f"layer {layer.name}: the layers that condition it are not below it, or not these")
+        if pictures:
+            _check_picture(layer, below)
+        elif isinstance(layer.transform, PictureTransform):
+            raise CorruptFileError(f"layer {layer.name}: a transform of pictures in a codec of others")
+        elif layer.transform.dimension != (found := layers[0].transform.dimension):
+            raise CorruptFileError(f"layer {layer.name}: {layer.transform.dimension} features, not {found}")
+
+
+def _check_picture(layer: Layer, below: Sequence[Layer]) -> None:
+    own, quantizer = layer.transform, layer.quantizer
+    plain = isinstance(quantizer, UniformQuantizer) and not quantizer.points.size
+    if not isinstance(own, PictureTransform) or not plain or layer.sketch.size:
+        raise CorruptFileError(f"layer {layer.name}: not a layer of pictures")
+    if any(isinstance(each.transform, PictureTransform) and each.transform.stride != own.stride for each in below):
+        raise CorruptFileError(f"layer {layer.name}: the layers that condition it have places elsewhere")
+    if own.given_columns not in (0, sum(each.transform.columns for each in below)):
+        raise CorruptFileError(f"layer {layer.name}: its synthesis looks at {own.given_columns} channels, not at these")

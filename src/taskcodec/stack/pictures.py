@@ -1,0 +1,182 @@
+"""Layers of pictures at work together: from a picture to a packet and back, and on from what was decoded already.
+
+    pixels (H, W, 3) --g_a of each layer--> symbols (1, c, h, w) of each --models--> packet     encode, pack
+    pixels (H, W, 3) <--g_s of one layer-- symbols (1, c, h, w) of it and those it needs <--models-- packet
+
+Pictures are coded one by one: so their packets do not depend on what is coded with them.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.coding.picture import (
+    Size,
+    check_size,
+    decode_layer,
+    encode_layer,
+    join_picture,
+    read_size,
+    split_picture,
+    write_size,
+)
+from taskcodec.coding.symbol_model import Symbols
+from taskcodec.errors import CorruptFileError, MismatchError, UsageError, needing_packages
+from taskcodec.layer import Choose, Floats, Layer, given_of, needed_of
+from taskcodec.samples import preprocessed
+from taskcodec.symbol_choice.nearest import nearest
+from taskcodec.transforms.picture import PictureTransform
+from taskcodec.transforms.spec import CARRIED, BackboneSpec, placed
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedPicture:
+    """What is known of a picture so far, and the way to its pixels.
+
+    Attributes:
+        size: (H, W).
+        symbols: (1, c, h, w) of each layer that was decoded, by name.
+        packet: the bytes that are there, also those of layers that were not decoded.
+    """
+
+    size: Size
+    symbols: Mapping[str, Symbols]
+    packet: bytes = b""
+
+
+@dataclass(frozen=True, eq=False)
+class PictureStack:
+    """The layers of a codec of pictures; see the module.
+
+    Attributes:
+        layers: from the lowest to the highest.
+    """
+
+    layers: tuple[Layer, ...]
+
+    def encode(self, pixels: Pixels, choose: Choose = nearest) -> dict[str, Symbols]:
+        """(H, W, 3) uint8 -> (1, c, h, w) symbols of each layer by its name. Needs torch."""
+        check_size(pixels.shape[:2])
+        x = np.moveaxis(pixels, 2, 0)[None].astype(np.float32) / np.float32(255)
+        symbols = dict[str, Symbols]()
+        for layer in self.layers:
+            symbols[layer.name] = layer.encode(x, None, given_of(layer, symbols), choose)
+        return symbols
+
+    def bitstreams(self, size: Size, symbols: Mapping[str, Symbols]) -> list[bytes]:
+        """The bytes of each layer of a picture of this size (H, W)."""
+        return [encode_layer(symbols[own.name], own.model, _below(own, symbols), size) for own in self.layers]
+
+    def pack(self, pixels: Pixels) -> bytes:
+        """(H, W, 3) uint8 -> a packet. Needs torch."""
+        size = (pixels.shape[0], pixels.shape[1])
+        return join_picture(size, self.bitstreams(size, self.encode(pixels)))
+
+    def items(self, pixels: Pixels) -> list[bytes]:
+        """(H, W, 3) uint8 -> the bytes of each layer with the size before it, as they lie alone. Needs torch."""
+        size = (pixels.shape[0], pixels.shape[1])
+        return [write_size(size) + found for found in self.bitstreams(size, self.encode(pixels))]
+
+    def from_items(self, item_of: Callable[[str], bytes], upto: str | None = None) -> DecodedPicture:
+        """Invert `items` up to a layer; `item_of` gives those that are asked for, by name. Raises CorruptFileError."""
+        symbols, sizes = dict[str, Symbols](), set[Size]()
+        for layer in needed_of(self.layers, upto):
+            size, data = read_size(item_of(layer.name))
+            sizes.add(size)
+            if len(sizes) > 1:
+                raise CorruptFileError(f"layer {layer.name}: of a picture of another size than the layers below")
+            symbols[layer.name] = self.symbols_of(layer, data, size, symbols)
+        return DecodedPicture(size, symbols)
+
+    def start(self, packet: bytes, upto: str | None = None) -> DecodedPicture:
+        """The symbols of a layer, and of those it needs. Raises CorruptFileError where they are damaged or cut off."""
+        size = split_picture(packet, len(self.layers)).size
+        return self.resume(DecodedPicture(size, {}, packet), b"", upto)
+
+    def resume(self, decoded: DecodedPicture, rest: bytes, upto: str | None = None) -> DecodedPicture:
+        """The same with further layers; those that were decoded are not decoded again.
+
+        `rest` is what follows the bytes that were there so far.
+        """
+        packet = decoded.packet + rest
+        found, symbols = split_picture(packet, len(self.layers)), dict(decoded.symbols)
+        for layer in needed_of(self.layers, upto):
+            if layer.name not in symbols:
+                data = found.layer(self.layers.index(layer))
+                if data is None:
+                    raise CorruptFileError(f"a packet that ends before its layer {layer.name} does was truncated")
+                symbols[layer.name] = self.symbols_of(layer, data, found.size, symbols)
+        return DecodedPicture(found.size, symbols, packet)
+
+    def symbols_of(self, layer: Layer, data: bytes, size: Size, below: Mapping[str, Symbols]) -> Symbols:
+        """(1, c, h, w) symbols of a layer's bytes, by those of the layers below. Raises CorruptFileError, naming it."""
+        places = transform_of(layer).places(size)
+        try:
+            return decode_layer(data, layer.model, places, _below(layer, below), size)
+        except CorruptFileError as error:
+            raise CorruptFileError(f"layer {layer.name}: {error}") from error
+
+    def values(self, decoded: DecodedPicture, upto: str | None = None) -> Floats:
+        """(outputs, H, W) float32 that g_s of a layer gives, in [0, 1] about where that is a picture. Needs torch."""
+        layer = needed_of(self.layers, upto)[-1]
+        if layer.name not in decoded.symbols:
+            raise UsageError(
+                f"layer {layer.name} of this picture was not decoded: resume it with the bytes that follow"
+            )
+        below, transform = None, transform_of(layer)
+        if transform.given_columns:
+            named = {each.name: each for each in self.layers}
+            parts = [named[name].quantizer.dequantize(decoded.symbols[name]) for name in layer.given]
+            below = np.concatenate(parts, axis=1)
+        height, width = decoded.size
+        return layer.decode(decoded.symbols[layer.name], below)[0, :, :height, :width]
+
+    def pixels(self, decoded: DecodedPicture, upto: str | None = None) -> Pixels:
+        """(H, W, 3) uint8 of a layer, or of the highest. Needs torch. Raises MismatchError where that is no picture."""
+        layer = needed_of(self.layers, upto)[-1]
+        if transform_of(layer).outputs != 3:
+            raise MismatchError(
+                f"layer {layer.name} gives {transform_of(layer).outputs} channels, which are no picture"
+            )
+        values = self.values(decoded, upto)
+        return np.rint(np.clip(np.moveaxis(values, 0, 2), 0, 1) * 255).astype(np.uint8)
+
+
+def _below(layer: Layer, symbols: Mapping[str, Symbols]) -> list[Symbols]:
+    """The symbols of the layers that condition this one: its model, its synthesis or both."""
+    return [symbols[name] for name in layer.given]
+
+
+def transform_of(layer: Layer) -> PictureTransform:
+    """The transform of a layer of pictures."""
+    assert isinstance(layer.transform, PictureTransform)
+    return layer.transform
+
+
+def decoding_half(layers: Sequence[Layer], name: str) -> tuple[tuple[Layer, ...], BackboneSpec | None]:
+    """The layers without their analyses, and the record of these, to be found at `name`; None where there are none."""
+    analyses, kept, digest = 0, list[Layer](), hashlib.sha256()
+    for layer in layers:
+        transform = transform_of(layer)
+        if (g_a := transform.networks.g_a) is not None:
+            analyses += 1
+            digest.update(f"{layer.name} {g_a.sha256}\n".encode())
+        kept.append(replace(layer, transform=replace(transform, networks=replace(transform.networks, g_a=None))))
+    if not analyses:
+        return tuple(layers), None
+    found = digest.hexdigest()
+    return tuple(kept), BackboneSpec(f"{CARRIED}{found[:12]}", found, 0, {}, placed(name))
+
+
+def pixels_of(sample: Any) -> Pixels:
+    """A picture in any form -> (H, W, 3) uint8, upright. Raises SourceError, MismatchError."""
+    with needing_packages():
+        from taskcodec.transforms.pictures.images import open_image
+
+    return preprocessed(sample, open_image)

@@ -1,0 +1,108 @@
+"""`PictureLayer`: the pictures that a codec's layer gives back, by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from taskcodec.errors import CorruptFileError, needing_packages
+from taskcodec.store.file_layers.ranges import ItemRanges
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from taskcodec.codec import Codec
+    from taskcodec.coding.symbol_model import Symbols
+    from taskcodec.stack.pictures import DecodedPicture
+    from taskcodec.store.backend import Blobs
+    from taskcodec.store.format.manifest import Manifest
+
+SUFFIX = ".png"
+
+
+class PictureLayer:
+    """A layer of a codec of pictures; `store.layer("base")[7]` is the picture of row 7, (H, W, 3) uint8.
+
+    Reading one reads its own bytes in this layer and in those it depends on, and once for each chunk where its items
+    lie; no other layer's. Pixels need torch; `symbols` do not.
+
+    Attributes:
+        name: of the layer.
+        kind: "pictures".
+        suffix: of the files it becomes: ".png".
+    """
+
+    kind, suffix = "pictures", SUFFIX
+
+    def __init__(
+        self,
+        blobs: Blobs,
+        manifest: Manifest,
+        codec: Codec,
+        name: str,
+        places: Callable[[], npt.NDArray[np.int64]],
+    ) -> None:
+        self._blobs, self._manifest, self._codec, self.name, self._places = blobs, manifest, codec, name, places
+        stored = {layer.name: layer for layer in manifest.layers}
+        self._ranges: Mapping[str, ItemRanges] = {
+            layer.name: ItemRanges(blobs, partial(manifest.chunk_key, stored[layer.name]), manifest.chunk_rows)
+            for layer in codec.needed(name)
+        }
+
+    def __repr__(self) -> str:
+        return f"<layer {self.name}: {len(self)} pictures>"
+
+    def __len__(self) -> int:
+        return self._manifest.samples
+
+    def __getitem__(self, row: int) -> npt.NDArray[np.uint8]:
+        """The picture of a row, (H, W, 3) uint8. Raises CorruptFileError, and UsageError where torch is missing."""
+        return self._codec.pictures.pixels(self.decoded(row), self.name)
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.uint8]]:
+        return (self[row] for row in range(len(self)))
+
+    def decoded(self, row: int) -> DecodedPicture:
+        """The symbols of this layer, and of those it depends on. Raises CorruptFileError, naming the chunk."""
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"index {row} is out of range for {len(self)} samples")
+        row %= len(self)
+        number, place = divmod(row, self._manifest.chunk_rows)
+        try:
+            return self._codec.pictures.from_items(lambda name: self._ranges[name].item(number, place), self.name)
+        except CorruptFileError as error:
+            raise CorruptFileError(f"{self._blobs.name}: sample {row}: {error}") from error
+
+    def symbols(self, row: int) -> Symbols:
+        """(c, h, w) int32 of this layer alone. Raises CorruptFileError."""
+        found: Symbols = self.decoded(row).symbols[self.name][0]
+        return found
+
+    def has(self, row: int) -> bool:
+        """Whether there is a picture of a row: of every one."""
+        return True
+
+    def of_source(self, index: int) -> bytes | None:
+        """A PNG file of the picture by its `source_index`; None of one that could not be coded. Needs torch, Pillow."""
+        places = self._places()
+        row = int(places.searchsorted(index))
+        if row >= len(places) or places[row] != index:
+            return None
+        with needing_packages():
+            from taskcodec.transforms.pictures.png import png_of
+
+        return png_of(self[row])
+
+
+def check_items(codec: Codec, columns: Sequence[Sequence[bytes]], name: str) -> None:
+    """Decode the symbols of a chunk: the items of each layer of the codec. Raises CorruptFileError."""
+    layers = [layer.name for layer in codec.layers]
+    for row, items in enumerate(zip(*columns, strict=True)):
+        own = dict(zip(layers, items, strict=True))
+        for layer in layers:
+            try:
+                codec.pictures.from_items(own.__getitem__, layer)
+            except CorruptFileError as error:
+                raise CorruptFileError(f"{name}: row {row} of the chunk: {error}") from error

@@ -1,0 +1,63 @@
+"""What a store of pictures has in place of features: the part of `Store` that knows of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from taskcodec.errors import UsageError
+from taskcodec.store.file_layers.of_store import WithLayers
+from taskcodec.store.format.layer_chunks import read_items
+
+if TYPE_CHECKING:
+    from taskcodec.codec import Codec
+    from taskcodec.store.catalogue import Catalogue
+    from taskcodec.store.file_layers.layer import StoreLayer
+    from taskcodec.store.pictures.layer import PictureLayer
+
+
+class WithPictures(WithLayers):
+    """A store's layers, of which those of its codec may give pictures."""
+
+    @property
+    def codec(self) -> Codec:
+        """The codec the samples were coded with."""
+        raise NotImplementedError
+
+    @property
+    def _catalogue(self) -> Catalogue:
+        raise NotImplementedError
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """What there is: "features", or the layers of a codec of pictures; then "picture" and "original", if kept."""
+        if not self.manifest.of_pictures:
+            return super().layers
+        return (*(layer.name for layer in self.manifest.layers), *super().layers[1:])
+
+    def layer(self, name: str) -> StoreLayer | PictureLayer:
+        """Pictures or originals by row: `store.layer("picture")[7]` is a file, as bytes.
+
+        A layer of a codec of pictures gives (H, W, 3) uint8 arrays. Raises UsageError where there is no such layer.
+        """
+        if self.manifest.of_pictures and name in (layer.name for layer in self.manifest.layers):
+            from taskcodec.store.pictures.layer import PictureLayer
+
+            return PictureLayer(self._blobs, self.manifest, self.codec, name, lambda: self._source_indices)
+        return self.file_layer(name)
+
+    def check_features(self) -> None:
+        """Raise UsageError where samples are pictures."""
+        if self.manifest.of_pictures:
+            names = ", ".join(layer.name for layer in self.manifest.layers)
+            raise UsageError(
+                f"{self._blobs.name}: holds pictures, which have no features; take store.layer(NAME)[row], or run "
+                f"taskcodec decode with --layer NAME: {names}"
+            )
+
+    def _check_pictures(self, index: int) -> Any:
+        """Read a chunk of every layer, and decode its symbols. Raises CorruptFileError."""
+        from taskcodec.store.pictures.layer import check_items
+
+        counted = self._catalogue.counted(index)
+        found = [read_items(self._blobs, self.manifest, index, each, counted) for each in self.manifest.layers]
+        check_items(self.codec, found, f"{self._blobs.name}: chunk {index}")

@@ -1,0 +1,79 @@
+"""A codec of pictures out of integer arithmetic only, and symbols of pictures of several sizes, for golden files.
+
+Base: plain tables. Detail: spatial tables and a synthesis that look at the base. Other: a synthesis alone that does.
+"""
+
+import numpy as np
+
+from taskcodec.codec import Codec
+from taskcodec.coding.picture import join_picture, write_size
+from taskcodec.layer import Layer
+from taskcodec.quantization.uniform import UniformQuantizer
+from taskcodec.store import StoreWriter
+from taskcodec.transforms.networks.carried import Network, Networks
+from taskcodec.transforms.picture import PictureTransform
+from tests.coding.golden_spatial import golden_spatial
+
+SIZES = ((1, 1), (16, 16), (13, 30), (7, 65), (40, 22))
+STRIDE = 4
+COLUMNS = {"base": 2, "detail": 6, "other": 3}
+
+
+def network(name, latent, given, symbols, seed):
+    """Networks of one step more than the least, 2 channels wide, whose weights are 32nds."""
+    inner = {"enter": (2, 2, 1, 1), "look": (2, 2, 3, 3), "leave": (2, 2, 1, 1)}
+    if name == "light":
+        first, last, outputs = (2, 3, 5, 5), (latent, 2, 5, 5), latent
+    else:
+        first, last, outputs = (latent + sum(given), 2, 5, 5), (2, 3, 5, 5), 3
+    shapes = {"layers.0.weight": first, "layers.0.bias": (2,)}
+    for part, shape in inner.items():
+        shapes |= {f"layers.1.{part}.weight": shape, f"layers.1.{part}.bias": (2,)}
+    shapes |= {"layers.2.weight": last, "layers.2.bias": (outputs,)}
+    weights = {}
+    for number, (key, shape) in enumerate(shapes.items()):
+        values = symbols(1, int(np.prod(shape)), 100 * seed + number)[0].astype(np.int64) % 15 - 7
+        weights[key] = (values / 32).astype(np.float32).reshape(shape)
+    sizes = {"widths": [2], "latent": latent, "blocks": 1, **({"given": list(given)} if given else {})}
+    return Network(name, sizes, weights)
+
+
+def golden_picture_codec(symbols, tables):
+    """From the sequences of `make_golden`."""
+    layers = []
+    for place, (name, columns) in enumerate(COLUMNS.items()):
+        given = () if name == "base" else ("base",)
+        seen = [COLUMNS[below] for below in given]
+        g_a = network("light", columns, (), symbols, 2 * place + 1)
+        g_s = network("light_synthesis", columns, seen, symbols, 2 * place + 2)
+        model = golden_spatial(symbols, tables) if name == "detail" else tables(columns)
+        quantizer = UniformQuantizer.unshifted(2.0**-place, 0.5, None, columns)
+        transform = PictureTransform(Networks(g_a, g_s), columns, STRIDE)
+        layers.append(Layer(name, transform, quantizer, model, np.empty((0, columns), np.float32), given))
+    return Codec("pictures", tuple(layers), provenance={"made by": "tests/coding/make_golden.py"})
+
+
+def golden_picture_symbols(symbols, number):
+    """(1, c, h, w) of each layer, of the picture of this number."""
+    places = [-(-side // STRIDE) for side in SIZES[number]]
+    return {
+        name: symbols(columns, places[0] * places[1], 40 + 3 * number + place).reshape(1, columns, *places)
+        for place, (name, columns) in enumerate(COLUMNS.items())
+    }
+
+
+def golden_picture_packet(codec, symbols, number):
+    return join_picture(
+        SIZES[number], codec.pictures.bitstreams(SIZES[number], golden_picture_symbols(symbols, number))
+    )
+
+
+def write_pictures(place, codec, symbols, records):
+    """A store of them, in chunks of 2."""
+    rows = np.empty((len(SIZES), len(codec.layers)), object)
+    for number, size in enumerate(SIZES):
+        found = codec.pictures.bitstreams(size, golden_picture_symbols(symbols, number))
+        rows[number] = [write_size(size) + data for data in found]
+    with StoreWriter.create(place, codec.for_store("codec"), chunk_rows=2, source={"kind": "golden"}) as writer:
+        writer.append(rows, records(len(SIZES)))
+        writer.finish()

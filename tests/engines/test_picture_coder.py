@@ -1,0 +1,137 @@
+"""Folders of pictures through a codec of pictures, by commands: encode, stop, append, decode, look at."""
+
+import io
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("torch")
+
+import taskcodec
+from taskcodec.engines.encode.decide import EncodeOptions
+from taskcodec.engines.encode.execute import encode_job
+from tests.cli.commands import contents, run
+from tests.engines.encode.kills import killed_at
+from tests.pictured import SIZES, alone, layered, picture
+
+CODEC = layered()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Pictures of all sizes, one upside down, and what is none."""
+    root = tmp_path_factory.mktemp("pictures")
+    (root / "in").mkdir()
+    (root / "more").mkdir()
+    for number, size in enumerate(SIZES):
+        Image.fromarray(picture(*size)).save(root / "in" / f"{number}.png")
+        Image.fromarray(picture(*size, 1)).save(root / "more" / f"m{number}.png")
+    turned = Image.Exif()
+    turned[0x0112] = 3
+    Image.fromarray(picture(12, 8)).save(root / "in" / "turned.png", exif=turned)
+    (root / "in" / "text.png").write_bytes(b"no picture")
+    CODEC.save(root / "p.codec")
+    alone().save(root / "other.codec")
+    run("encode", root / "in", root / "whole.tcz", "--codec", root / "p.codec", "--chunk", 3)
+    return root
+
+
+def expected(path, name):
+    return CODEC.decompress(CODEC.compress(str(path)), name)
+
+
+def test_a_folder_comes_back_layer_by_layer(folder, tmp_path):
+    store = taskcodec.open(folder / "whole.tcz")
+    assert store.verify() == []
+    assert store.failures["id"].to_pylist() == ["text.png"]
+    assert not list(folder.glob(".*"))
+    for name in ("base", "detail"):
+        told = run("decode", folder / "whole.tcz", "--layer", name, "-o", tmp_path / name).stdout
+        assert "7 files" in told
+        for id_ in store.ids.tolist():
+            with Image.open(tmp_path / name / f"{id_}.png") as found:
+                assert np.array_equal(found, expected(folder / "in" / id_, name))
+    assert np.array_equal(store.layer("base")[store.find("turned.png")].shape, (12, 8, 3))
+    line = run("decode", folder / "whole.tcz", "-o", tmp_path / "x.npy", code=2).stderr
+    assert line.count("\n") == 1
+    assert "holds pictures" in line
+    found = json.loads(run("info", folder / "whole.tcz", "--json").stdout)
+    assert set(found["layers"]) == {"base", "detail"}
+    assert "pictures" in run("info", folder / "p.codec").stdout
+    assert json.loads(run("info", folder / "p.codec", "--json").stdout)["layers"] == ["base", "detail"]
+
+
+def test_a_run_that_is_killed_anywhere_goes_on(folder, tmp_path, monkeypatch):
+    whole = contents(folder / "whole.tcz")
+    for moment in range(0, 40, 3):
+        store = tmp_path / f"{moment}.tcz"
+        arguments = str(folder / "in"), str(store), EncodeOptions(str(folder / "p.codec"), chunk_rows=3)
+        if not killed_at(moment, monkeypatch, *arguments):
+            break
+        encode_job(*arguments)
+        assert contents(store) == whole
+    assert moment > 9
+
+
+def test_what_is_appended_is_coded_by_the_same_codec(folder, tmp_path):
+    shutil.copytree(folder / "whole.tcz", tmp_path / "s.tcz")
+    shutil.copytree(folder / "whole.tcz", tmp_path / "t.tcz")
+    run("encode", folder / "more", tmp_path / "s.tcz", "--append")
+    run("encode", folder / "more", tmp_path / "t.tcz", "--append", "--codec", folder / "p.codec")
+    assert contents(tmp_path / "s.tcz") == contents(tmp_path / "t.tcz")
+    store = taskcodec.open(tmp_path / "s.tcz")
+    assert store.verify() == []
+    assert len(store) == 13
+    row = store.find("m3.png")
+    assert np.array_equal(store.layer("detail")[row], expected(folder / "more" / "m3.png", "detail"))
+    other = run("encode", folder / "in", tmp_path / "s.tcz", "--append", "--codec", folder / "other.codec", code=1)
+    assert "neither the codec of the store" in other.stderr
+    assert "already" in run("encode", folder / "more", tmp_path / "s.tcz", "--append").stderr
+
+
+def test_files_are_kept_beside_them(folder, tmp_path):
+    run("encode", folder / "in", tmp_path / "s.tcz", "--codec", folder / "p.codec", "--layers", "features,original")
+    store = taskcodec.open(tmp_path / "s.tcz")
+    assert store.layers == ("base", "detail", "original")
+    assert store.layer("original")[2] == (folder / "in" / "2.png").read_bytes()
+    assert store.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--bits", 100], "--bits: a codec of pictures"),
+        (["--backbone", "lite0"], "--backbone: a codec of pictures"),
+        (["--device", "meta"], "--device"),
+        (["--engine", "ray"], "--engine"),
+    ],
+)
+def test_what_goes_without_a_codec_of_pictures_is_one_line(folder, tmp_path, more, words):
+    found = run("encode", folder / "in", tmp_path / "s.tcz", "--codec", folder / "p.codec", *more, code=2)
+    assert words in found.stderr
+    assert found.stderr.count("\n") == 1
+    assert not (tmp_path / "s.tcz").exists()
+
+
+def test_vectors_are_refused(folder, tmp_path):
+    np.save(tmp_path / "x.npy", np.eye(20, 8, dtype="f4"))
+    found = run("encode", tmp_path / "x.npy", tmp_path / "s.tcz", "--codec", folder / "p.codec", code=1)
+    assert "vectors, where a codec of pictures takes images" in found.stderr
+    found = run("encode", tmp_path / "x.npy", folder / "whole.tcz", "--append", code=1)
+    assert "holds pictures" in found.stderr
+
+
+def test_a_store_s_own_copy_only_decodes(folder, tmp_path):
+    copy = taskcodec.load_codec(folder / "whole.tcz")
+    assert np.array_equal(
+        copy.decompress(CODEC.compress(picture(5, 6))), CODEC.decompress(CODEC.compress(picture(5, 6)))
+    )
+    file = io.BytesIO()
+    Image.fromarray(picture(5, 6)).save(file, "PNG")
+    with pytest.raises(taskcodec.errors.MismatchError, match="can only decode"):
+        copy.compress(file.getvalue())
+    found = run("encode", folder / "in", tmp_path / "s.tcz", "--codec", folder / "whole.tcz", code=2)
+    assert "can only decode" in found.stderr
