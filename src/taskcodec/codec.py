@@ -174,7 +174,7 @@ class Codec:
 
         Symbols are those of all layers, or of those alone that this one needs, side by side.
         """
-        s, needed = _whole(symbols), self.needed(upto)
+        s, needed = _whole(symbols), needed_of(self.rows, upto)
         given = needed if s.ndim == 2 and s.shape[1] == columns_of(needed) else self.rows
         parts, decoded = self.by_layer(s, given), dict[str, Floats]()
         for layer in needed:

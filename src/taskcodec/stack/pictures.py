@@ -63,7 +63,8 @@ class PictureStack:
     def encode(self, pixels: Pixels, choose: Choose = nearest) -> dict[str, Symbols]:
         """(H, W, 3) uint8 -> (1, c, h, w) symbols of each layer by its name. Needs torch."""
         check_size(pixels.shape[:2])
-        x = np.moveaxis(pixels, 2, 0)[None].astype(np.float32) / np.float32(255)
+        x = np.moveaxis(pixels, 2, 0)[None].astype(np.float32)
+        x /= np.float32(255)
         symbols = dict[str, Symbols]()
         for layer in self.layers:
             symbols[layer.name] = layer.encode(x, None, given_of(layer, symbols), choose)
@@ -124,11 +125,7 @@ class PictureStack:
 
     def values(self, decoded: DecodedPicture, upto: str | None = None) -> Floats:
         """(outputs, H, W) float32 that g_s of a layer gives, in [0, 1] about where that is a picture. Needs torch."""
-        layer = needed_of(self.layers, upto)[-1]
-        if layer.name not in decoded.symbols:
-            raise UsageError(
-                f"layer {layer.name} of this picture was not decoded: resume it with the bytes that follow"
-            )
+        layer = self._decoded(decoded, upto)
         below, transform = None, transform_of(layer)
         if transform.given_columns:
             named = {each.name: each for each in self.layers}
@@ -137,15 +134,32 @@ class PictureStack:
         height, width = decoded.size
         return layer.decode(decoded.symbols[layer.name], below)[0, :, :height, :width]
 
-    def pixels(self, decoded: DecodedPicture, upto: str | None = None) -> Pixels:
-        """(H, W, 3) uint8 of a layer, or of the highest. Needs torch. Raises MismatchError where that is no picture."""
+    def _decoded(self, decoded: DecodedPicture, upto: str | None) -> Layer:
         layer = needed_of(self.layers, upto)[-1]
-        if transform_of(layer).outputs != 3:
-            raise MismatchError(
-                f"layer {layer.name} gives {transform_of(layer).outputs} channels, which are no picture"
+        if layer.name not in decoded.symbols:
+            raise UsageError(
+                f"layer {layer.name} of this picture was not decoded: resume it with the bytes that follow"
             )
-        values = self.values(decoded, upto)
-        return np.rint(np.clip(np.moveaxis(values, 0, 2), 0, 1) * 255).astype(np.uint8)
+        return layer
+
+    def pixels(self, decoded: DecodedPicture, upto: str | None = None) -> Pixels:
+        """(H, W, 3) uint8 for people: of a layer or of the highest, the preview of one that is for a task. Needs torch.
+
+        Raises MismatchError where that is no picture.
+        """
+        layer = self._decoded(decoded, upto)
+        transform = transform_of(layer)
+        if transform.networks.g_p is not None:
+            height, width = decoded.size
+            latent = layer.quantizer.dequantize(decoded.symbols[layer.name])
+            values = transform.preview(latent)[0, :, :height, :width]
+        elif transform.outputs == 3:
+            values = self.values(decoded, upto)
+        else:
+            raise MismatchError(f"layer {layer.name} gives {transform.outputs} channels, which are no picture")
+        np.clip(values, 0, 1, out=values)
+        values *= np.float32(255)
+        return np.ascontiguousarray(np.moveaxis(np.rint(values, out=values).astype(np.uint8), 0, 2))
 
 
 def _below(layer: Layer, symbols: Mapping[str, Symbols]) -> list[Symbols]:

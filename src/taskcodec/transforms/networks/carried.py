@@ -91,11 +91,13 @@ class Networks:
         g_a: analysis; None in the copy that a store keeps.
         g_s: synthesis, where there is one.
         preprocessing: what is done to an image before g_a, as JSON; empty where g_a takes vectors.
+        g_p: of pictures, a synthesis that shows people what a layer alone keeps, where its g_s is for a task.
     """
 
     g_a: Network | None = None
     g_s: Network | None = None
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    g_p: Network | None = None
 
     @property
     def takes_images(self) -> bool:
@@ -140,8 +142,10 @@ class Networks:
         Raises KeyError, TypeError or CorruptFileError on anything else.
         """
         found: dict[str, Network] = {}
-        known = (PICTURE_ANALYSES, PICTURE_SYNTHESES) if pictures else (ANALYSES, SYNTHESES)
-        for role, names in zip(("g_a", "g_s"), known, strict=True):
+        known: dict[str, tuple[str, ...]] = {"g_a": ANALYSES, "g_s": SYNTHESES}
+        if pictures:
+            known = {"g_a": PICTURE_ANALYSES, "g_s": PICTURE_SYNTHESES, "g_p": PICTURE_SYNTHESES}
+        for role, names in known.items():
             if role in manifest:
                 entry, prefix = manifest[role], f"{before}{role}/"
                 check_one_of(role, entry["name"], names, CorruptFileError)
@@ -160,5 +164,5 @@ class Networks:
         return cls.read(transform["networks"], tensors, "0/") if "networks" in transform else None
 
     def _by_role(self) -> dict[str, Network]:
-        pairs = (("g_a", self.g_a), ("g_s", self.g_s))
+        pairs = (("g_a", self.g_a), ("g_s", self.g_s), ("g_p", self.g_p))
         return {role: network for role, network in pairs if network is not None}

@@ -67,7 +67,7 @@ def test_leaves_others_to_other_ways(name):
 
 
 def test_many_at_a_time_are_the_same_as_one_by_one():
-    files = [*FILES.values(), *OTHERS.values(), b"text", b""]
+    files = [FILES["colour"], OTHERS["progressive"], FILES["grey"], OTHERS["damaged"], FILES["odd sizes"], b"text", b""]
     packed = pack_all(files)
     assert packed == [pack(data) for data in files]
     assert unpack_all(packed) == files
