@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -33,6 +34,17 @@ def test_pictures_of_any_size_come_back(size):
         found = CODEC.decompress(packet, upto)
         assert found.shape == x.shape
         assert found.dtype == np.uint8
+
+
+def test_bits_are_those_that_bytes_take():
+    codec, found, bits = taskcodec.load_codec(FOLDER / "pictures.codec"), [], []
+    for seed in range(40):
+        x = picture(64, 64, seed)
+        ends = split_picture(codec.compress(x), 3).ends
+        found.append([8 * (b - a) for a, b in pairwise(ends)])
+        bits.append(list(codec.pictures.code_length(codec.pictures.encode(x)).values()))
+    np.testing.assert_allclose(np.mean(found, axis=0), np.mean(bits, axis=0), rtol=2e-3)
+    assert np.abs(np.array(found) - bits).max() < 8
 
 
 def test_one_layer_is_a_codec():
