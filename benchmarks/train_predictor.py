@@ -1,11 +1,11 @@
 """Train a small predictor, and measure it on pictures that it did not see.
 
-    python benchmarks/train_predictor.py osd --data osd_rgbd_seg --work W --out FILE.safetensors
-    python benchmarks/train_predictor.py detection --work W --out FILE.safetensors      # of procedural scenes
+    python benchmarks/train_predictor.py osd --data osd_rgbd_seg --work W --out FILE.safetensors --results R.json
+    python benchmarks/train_predictor.py detection --work W --out FILE.safetensors --results R.json  # scenes
 
 osd is the depth network that ships: DATA is the unpacked Object Segmentation Database, train/ and test/ with rgb/ and
 depth_mm/. detection, segmentation, depth and classification are tasks on scenes of 64 x 64. A run goes on from the last
-checkpoint in WORK. Writes FILE, and its figures beside it (FILE.json). About 10 minutes on one core.
+checkpoint in WORK. Writes FILE, and its figures to RESULTS. About 10 minutes on one core.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from stamp import stamp
 from torch import nn
 from torch.nn.functional import interpolate
 
@@ -23,6 +24,7 @@ from taskcodec.data.dense.batches import truth_of
 from taskcodec.data.dense.folder import FolderLayout, read_folder
 from taskcodec.data.dense.scenes import Scenes
 from taskcodec.distortions.tasks import Classification, Depth, Detection, Segmentation, Task, Truth
+from taskcodec.errors import SourceError
 from taskcodec.evaluation.dense.depth import depth_errors
 from taskcodec.evaluation.dense.of_task import PictureTask, score_pictures
 from taskcodec.transforms.predictors.saved import SmallPredictor, load_small, save_small
@@ -72,8 +74,8 @@ def varied(picture, depth, generator):
 
 def of_table(data):
     """The depth network that ships."""
-    read = {split: read_folder(data / split, LAYOUT) for split in ("train", "test")}
-    whole = {split: truth_of([pictures[i] for i in range(len(pictures))]) for split, pictures in read.items()}
+    kept = {split: readable(read_folder(data / split, LAYOUT)) for split in ("train", "test")}
+    whole = {split: truth_of(pictures) for split, (pictures, _) in kept.items()}
     train = whole["train"]
 
     def batch(step):
@@ -90,6 +92,8 @@ def of_table(data):
         with torch.no_grad():
             found = {split: [task.predict(p[None])[0] for p in truth.pictures] for split, truth in whole.items()}
         return {
+            "scenes": {split: len(pictures) for split, (pictures, _) in kept.items()},
+            "left out, since their maps are not of their pictures' size": kept["train"][1] + kept["test"][1],
             "errors": {split: mean_errors(found[split], truth.depth) for split, truth in whole.items()},
             "errors of the mean depth of each pixel": {
                 split: mean_errors([mean] * len(truth.depth), truth.depth) for split, truth in whole.items()
@@ -98,6 +102,17 @@ def of_table(data):
 
     note = "the 45 training scenes of osd_rgbd_seg (Richtsfeld et al. 2012, from PointCloudLibrary/data), 320 x 240"
     return Training(SmallPredictor("depth", (16, 32, 48, 64, 96), (), 0.8, note), 2000, 2e-3, batch, measure)
+
+
+def readable(pictures):
+    """Those whose maps fit them, and the names of the others: some clouds of the set have no rows and columns."""
+    found, left = [], []
+    for place, name in enumerate(pictures.ids):
+        try:
+            found.append(pictures[place])
+        except SourceError:
+            left.append(name)
+    return found, left
 
 
 def mean_errors(found, depths):
@@ -156,6 +171,7 @@ def main():
     parser.add_argument("--data", type=Path, help="of osd")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--results", type=Path, required=True, help="a .json file")
     parser.add_argument("--steps", type=int, help="of the training; fewer for a try")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
@@ -169,9 +185,10 @@ def main():
         "weights": sum(value.numel() for value in network.state_dict().values()),
         "bytes": arguments.out.stat().st_size,
         "steps": training.steps,
+        "made by": stamp("torch", "numpy", seed=0),
         **training.measure(TASKS[of.kind](network)),
     }
-    Path(f"{arguments.out}.json").write_text(json.dumps(content, indent=1) + "\n")
+    arguments.results.write_text(json.dumps(content, indent=1) + "\n")
     print(json.dumps(content, indent=1))
 
 

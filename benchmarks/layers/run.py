@@ -28,7 +28,6 @@ from summary import write_summary
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from stamp import stamp
-from taskcodec.transforms.predictors.load import load_predictor
 
 import taskcodec
 from taskcodec.coding.picture import split_picture
@@ -42,6 +41,7 @@ from taskcodec.fitting.gradient.pictures.recipe import LayerChoice, LayersRecipe
 from taskcodec.fitting.gradient.pictures.training import train_layers
 from taskcodec.fitting.gradient.recipe import NetworkChoice, Schedule
 from taskcodec.fitting.gradient.training import Work
+from taskcodec.transforms.predictors.saved import load_small
 
 ROOT = Path(__file__).parents[2]
 SIDE = 64
@@ -116,7 +116,7 @@ def predictor_of(task, options):
         short = ["--steps", str(options.steps)] if options.steps < 500 else []
         command = [sys.executable, script, task, "--work", options.work / f"{task}.predictor", "--out", file, *short]
         subprocess.run([str(each) for each in command], check=True)
-    return f"small:{file}"
+    return str(file)
 
 
 def train(piece, options):
@@ -139,7 +139,7 @@ def train(piece, options):
     data = PictureSet([known(scenes[i]) for i in range(len(scenes))], {"segmentation": len(scenes.label_classes)})
     schedule = Schedule(options.steps, 8, 2e-3, warmup=min(100, options.steps), checkpoint_every=250, seed=piece.seed)
     below = train(piece.base(), options) if piece.kind == "top" else None
-    fixed = Fixed(below, {} if name is None else {name: load_predictor(name)})
+    fixed = Fixed(below, {} if name is None else {name: load_small(name)[0]})
     recipe = LayersRecipe((layer,), piece.beta, crop=SIDE)
     work = Work(options.work / f"{piece.name}.training", resume=True)
     codec = train_layers(data, recipe, schedule, work, fixed).codec
@@ -169,7 +169,7 @@ def measure(piece, codec, options):
             previews.append(codec.decompress(packet, own))
     task = SquaredError()
     if piece.task in TASKS:
-        task = TASKS[piece.task](load_predictor(predictor_of(piece.task, options)))
+        task = TASKS[piece.task](load_small(predictor_of(piece.task, options))[0])
     row = {
         "seed": piece.seed,
         "kind": piece.kind,

@@ -1,14 +1,17 @@
 """What is wrong in a configuration of layers is said in one line that names file and key."""
 
 import re
+from dataclasses import MISSING, fields
 
 import pytest
 
 from taskcodec.engines.train.config import read_config
+from taskcodec.engines.train.pictures.config import _LAYER, _TOP, PicturesChoice
 from taskcodec.errors import TaskcodecError
 from tests import ROOT
 
 pytest.importorskip("yaml")
+GUIDE = ROOT / "docs" / "train-layers.md"
 GOOD = """
 data: {source: scenes, samples: 20, side: 16, crop: 8}
 layers:
@@ -83,6 +86,22 @@ def test_a_bad_one_says_what_and_where(tmp_path, old, new, says):
         read_config(path)
     assert str(found.value).startswith(f"{path}: ")
     assert "\n" not in str(found.value)
+
+
+def test_the_guide_names_every_key_with_its_default():
+    rows = re.findall(r"^\| `([\w.]+)` \| .* \| (.*) \|$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
+    told = dict(rows)
+    layer = {f"layers.NAME.{key}" for key in _LAYER}
+    data = {f"data.{field.name}": field.default for field in fields(PicturesChoice)}
+    assert set(told) == {*(set(_TOP) - {"data", "layers"}), "layers.NAME", *layer, *data}
+    for key, default in data.items():
+        assert told[key] == ("needed" if default is MISSING else str(default))
+
+
+def test_the_configuration_in_the_guide_is_good_as_printed(tmp_path):
+    printed = re.search(r"^```yaml\n(.*?)^```", GUIDE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    (tmp_path / "c.yaml").write_text(printed[1])
+    assert len(read_config(tmp_path / "c.yaml").recipes) == 2
 
 
 def test_what_one_layer_has_no_use_for(tmp_path):
