@@ -81,7 +81,24 @@ class Conditional(NamedTuple):
         return sum(group.columns for group in self.groups)
 
 
-Tables = list[Column] | Conditional
+class Dependent(NamedTuple):
+    """Tables of two quantizers, each a column; `own` and `other`: the masks of the machine that says which is meant."""
+
+    first: list[Column]
+    second: list[Column]
+    own: int
+    other: int
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def after(self, state: int, symbol: int) -> int:
+        return (state >> 1) ^ (state % 2 * self.own) ^ (symbol % 2 * self.other)
+
+
+Tables = list[Column] | Conditional | Dependent
+MASKS = {4: (2, 1), 8: (5, 2), 16: (9, 2), 32: (18, 4), 64: (33, 10), 128: (78, 43), 256: (166, 121)}
+"""Of a machine with so many states."""
 
 
 Tensor = tuple[list[int], list[float]]
@@ -166,9 +183,12 @@ def read_network(numbers: Iterator[int]) -> Network:
 
 
 def read_any_tables(data: bytes) -> Tables:
-    if data[:4] != b"COND":
+    if data[:4] not in (b"COND", b"DEPQ"):
         return read_tables(data)
     end = 8 + int.from_bytes(data[4:8], "little")
+    if data[:4] == b"DEPQ":
+        states, *zeros = (number for (number,) in struct.iter_unpack("<H", data[8:end]))
+        return dependent(read_tables(data[end:]), zeros, states)
     numbers, groups = iter(unpack(data[8:end])), []
     count, marks = islice(numbers, 2)
     given = next(numbers) if marks & 2 else 0
@@ -176,6 +196,20 @@ def read_any_tables(data: bytes) -> Tables:
         columns, base, levels, fraction_bits, conditional = islice(numbers, 5)
         groups.append(Group(columns, base, levels, fraction_bits, read_network(numbers) if conditional else None))
     return Conditional(read_tables(data[end:]), groups, groups[0].columns if marks & 1 else 0, given)
+
+
+def dependent(tables: list[Column], zeros: list[int], states: int) -> Dependent:
+    """The tables of the second quantizer from those of the first, each with its count of zero."""
+    second = []
+    for table, zero_count in zip(tables, zeros, strict=True):
+        own, escape, zero = table.counts[:-1], table.counts[-1], -table.first
+        means = [math.isqrt(c * own[i - 1 if i > zero else i + 1]) if i != zero else 0 for i, c in enumerate(own)]
+        spare = 2**16 - escape - zero_count - len(own) + 1
+        counts = [1 + mean * spare // max(sum(means), 1) for mean in means]
+        counts[zero] = zero_count
+        counts[means.index(max(means))] += 2**16 - escape - sum(counts)
+        second.append(Column(table.first, [*counts, escape], edges_of([*counts, escape])))
+    return Dependent(tables, second, *MASKS[states])
 
 
 def read_tables(data: bytes) -> list[Column]:
@@ -225,6 +259,8 @@ class Stack:
         """`below`: for each row the symbols of the layers that condition this one; empty without any."""
         if isinstance(tables, list):
             return self.pop_columns(rows, tables)
+        if isinstance(tables, Dependent):
+            return self.pop_dependent(rows, tables)
         out: Symbols = [list(below[i]) if tables.given else [] for i in range(rows)]
         for group in tables.groups:
             chosen = [(*choice, i) for i, row in enumerate(out) for choice in group.choose(row)]
@@ -245,6 +281,17 @@ class Stack:
             slots = [self.pop(table.edges) for _ in range(rows)]
             for row, slot in zip(out, slots, strict=True):
                 row[j] = self.pop_raw() if slot == len(table.counts) - 1 else table.first + slot
+        return out
+
+    def pop_dependent(self, rows: int, tables: Dependent) -> Symbols:
+        out, states = [[0] * len(tables) for _ in range(rows)], [0] * rows
+        for j, pair in enumerate(zip(tables.first, tables.second, strict=True)):
+            for number, table in enumerate(pair):
+                of_it = [i for i, state in enumerate(states) if state % 2 == number]
+                slots = [self.pop(table.edges) for _ in of_it]
+                for i, slot in zip(of_it, slots, strict=True):
+                    out[i][j] = self.pop_raw() if slot == len(table.counts) - 1 else table.first + slot
+            states = [tables.after(state, row[j]) for state, row in zip(states, out, strict=True)]
         return out
 
 
@@ -294,7 +341,7 @@ def read_codec(data: bytes) -> Codec:
     header, body = json.loads(data[8 : 8 + size]), data[8 + size :]
     manifest = json.loads(header.pop("__metadata__")["taskcodec"])
     assert manifest["format"] == "taskcodec.codec", "another format"
-    assert manifest["version"] in (1, 2, 3, 4), "another version"
+    assert manifest["version"] in (1, 2, 3, 4, 6), "another version"
     claimed, _ = manifest.pop("fingerprint"), manifest.pop("found_at", None)
     digest, tensors, raw = hashlib.sha256(canonical(manifest)), {}, {}
     kinds = {"F32": ("<f4", "f"), "F16": ("<f2", "e"), "I32": ("<i4", "i"), "U16": ("<u2", "H")}
@@ -321,6 +368,10 @@ def read_codec(data: bytes) -> Codec:
 def read_layer(entry: dict[str, Any], tensors: dict[str, Tensor], raw: dict[str, bytes]) -> Layer:
     transform = entry["transform"].get("of", entry["transform"])
     tables = read_any_tables(raw["tables"])
+    if "dependent" in tensors and isinstance(tables, list):
+        states, *zeros = [int(number) for number in tensors["dependent"][1]]
+        shares = [int(n) for n in tensors["shares"][1]] if "shares" in tensors else list(range(len(tables)))
+        tables = dependent([tables[n] for n in shares], [zeros[n] for n in shares], states)
     if "shares" in tensors and isinstance(tables, list):
         tables, tensors["points"] = spread(tables, tensors["points"][1], [int(n) for n in tensors["shares"][1]])
     if "axes" in tensors:
@@ -378,9 +429,10 @@ def synthesise(symbols: Symbols, layer: Layer) -> list[list[float]]:
     """Rows of a layer's symbols -> what its affine transform makes of them."""
     transform = layer.entry["transform"].get("of", layer.entry["transform"])
     step, companding = layer.entry["quantizer"]["step"], transform["companding"]
-    scale, centre, points = (layer.tensors[name][1] for name in ("scale", "centre", "points"))
+    scale, centre = (layer.tensors[name][1] for name in ("scale", "centre"))
+    points = layer.tensors["points"][1] if "points" in layer.tensors else []
     matrix = layer.tensors["synthesis"][1] if "synthesis" in layer.tensors else None
-    side = 0 if isinstance(layer.tables, list) else layer.tables.side
+    side = layer.tables.side if isinstance(layer.tables, Conditional) else 0
     if "point_runs" in layer.tensors:
         flat = [int(number) for number in layer.tensors["point_runs"][1]]
         runs = list(zip(flat[: len(scale)], flat[len(scale) :], strict=True))
@@ -391,6 +443,7 @@ def synthesise(symbols: Symbols, layer: Layer) -> list[list[float]]:
     d, out = len(centre), []
     for row in symbols:
         latent, base = [], 0
+        row = points_of(row, layer.tables) if isinstance(layer.tables, Dependent) else row
         for j, (symbol, (first, size)) in enumerate(zip(row[side:], runs, strict=True)):
             place = symbol - first
             point = points[base + place] if 0 <= place < size else 0.0
@@ -403,6 +456,15 @@ def synthesise(symbols: Symbols, layer: Layer) -> list[list[float]]:
         norm = max(math.hypot(*x), 1e-30) if transform.get("unit_norm") else 1.0
         out.append([v / norm for v in x])
     return out
+
+
+def points_of(row: list[int], tables: Dependent) -> list[int]:
+    """A sample's symbols -> the points that they stand for, in steps."""
+    state, found = 0, []
+    for symbol in row:
+        found.append(2 * symbol - (state % 2) * ((symbol > 0) - (symbol < 0)))
+        state = tables.after(state, symbol)
+    return found
 
 
 def read_store(folder: str | Path) -> tuple[Symbols, Codec]:

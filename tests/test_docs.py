@@ -15,6 +15,7 @@ from PIL import Image
 import taskcodec
 from taskcodec.coding import encode_block, encode_sample, tables_from_symbols
 from taskcodec.fitting.closed_form.default import fit_usual
+from taskcodec.fitting.dependent import with_effort
 from taskcodec.store import SampleRecord, StoreWriter
 from tests import ROOT
 from tests import layered as two_layers
@@ -223,11 +224,13 @@ def second_codecs(signed):
         "shares of unit norm": (taskcodec.fit(unit[:20], bits=40, method="dimensionwise"), unit),
         "one sample": (fit_usual(x[:1], 1), x),
         "usual": (fit_usual(x, 300), x),
+        "dependent": (with_effort(axes, x, 3), x),
+        "dependent, shares": (with_effort(taskcodec.fit(x[:80], bits=40, method="dimensionwise"), x[:80], 2, 40.0), x),
         "scaled": (taskcodec.fit(1e-9 * x, bits=40, method="dimensionwise"), 1e-9 * x),
     }
 
 
-VERSIONS = {"matrices": 1, "conditional": 2, "a table for each feature": 1}
+VERSIONS = {"matrices": 1, "conditional": 2, "a table for each feature": 1, "dependent": 6, "dependent, shares": 6}
 """Of these codecs; all others are of version 3."""
 
 

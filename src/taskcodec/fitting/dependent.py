@@ -20,10 +20,10 @@ from taskcodec.codec import Codec
 from taskcodec.coding import DependentTables, SharedTables, Tables
 from taskcodec.coding.symbol_model import SymbolModel, Symbols
 from taskcodec.coding.trellis import Trellis
-from taskcodec.entropy_models.empirical import freeze_dependent
+from taskcodec.entropy_models.empirical import freeze, freeze_dependent
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting.closed_form.outliers import without_outliers
-from taskcodec.layer import Floats
+from taskcodec.layer import Floats, Layer
 from taskcodec.quantization.dependent import DependentQuantizer, nearest_points, points
 from taskcodec.samples import as_features, spread_rows
 from taskcodec.symbol_choice.trellis import search
@@ -94,7 +94,7 @@ def with_trellis(
     x = x[spread_rows(len(x), min(len(x), MOST_SAMPLES))]
     latent = base.transform.of_features.analyse(x, None)
     symbols = codec.encode_features(x)
-    error = _squares(base.quantizer.dequantize(symbols) - latent)
+    error = _error_of_others(base, latent, symbols)
     taken = _bits(base.model, symbols)
     if not (error > 0 and taken > 0):
         return codec  # nothing varies
@@ -143,6 +143,25 @@ def _trained(
 
 def _bits(model: SymbolModel, symbols: Symbols) -> float:
     return float(model.code_length(symbols).mean())
+
+
+def _error_of_others(base: Layer, latent: Floats, symbols: Symbols) -> float:
+    """The squared error of samples like (n, k) ones of the latent, that were chosen these symbols.
+
+    Points that were fitted to these samples, each to few, look better on them than on others. Those of each half are
+    measured on the other; chance weighs twice on them there, so that of the way from the one error to the other two
+    thirds are gone.
+    """
+    quantizer = base.quantizer
+    own = _squares(quantizer.dequantize(symbols) - latent)
+    if isinstance(quantizer, DependentQuantizer) or base.model.sharing is not None or not quantizer.points.any():
+        return own
+    halves = latent[::2], latent[1::2]
+    fitted = [freeze(half, quantizer.step, quantizer.rounding).quantizer for half in reversed(halves)]
+    errors = [
+        _squares(other.dequantize(other.quantize(half)) - half) for half, other in zip(halves, fitted, strict=True)
+    ]
+    return own + 2 / 3 * (sum(errors) / 2 - own)
 
 
 def _squares(error: Floats) -> float:

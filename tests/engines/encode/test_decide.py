@@ -28,6 +28,8 @@ from tests.engines.encode.vectors import low_rank
         ("photos", ["--quality", "small", "--no-fit"], "--quality is of a codec fitted here"),
         ("v10.npy", ["--quality", "usual", "--append"], "--quality is of a codec fitted here"),
         ("v10.npy", ["--no-refit"], "--no-refit is of a codec that is named or ships"),
+        ("photos", ["--effort", "2", "--no-fit", "--no-refit"], "--effort fits a quantizer to what is encoded"),
+        ("v10.npy", ["--effort", "2", "--append"], "--effort goes with a new store"),
         ("v10.npy", ["--no-refit", "--bits", "20"], "--no-refit is of a codec that is named or ships"),
     ],
 )
@@ -56,6 +58,8 @@ def test_a_lower_quality_takes_fewer_bits(tmp_path):
         ([], ["--bits", "20"], "encoded with no --bits;"),
         (["--quality", "safe"], ["--bits", "20"], "encoded with no --bits and --quality safe;"),
         ([], ["--no-fit"], "encoded with no --bits and a fit;"),
+        (["--effort", "4"], [], "encoded with --effort 4;"),
+        ([], ["--effort", "4"], "encoded with no --effort;"),
     ],
 )
 def test_other_options_for_the_same_source_are_told(collection, tmp_path, first, then, says):

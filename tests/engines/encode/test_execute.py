@@ -17,6 +17,7 @@ from taskcodec.engines.encode.execute import encode_job, execute
 from taskcodec.errors import BackboneError, MismatchError, StorageError, UsageError
 from taskcodec.transforms.spec import BackboneSpec
 from tests.cli.commands import contents, run
+from tests.conditional import conditional
 from tests.data.pictures import Eyes, as_bytes, encoded, noise, put
 
 D = 12
@@ -185,6 +186,44 @@ def test_an_encode_into_a_bucket_that_is_killed_goes_on(tmp_path, s3):
     assert np.array_equal(found.symbols[:], expected.symbols[:])
     assert found.ids.tolist() == expected.ids.tolist()
     assert not any(key.endswith(".lock") for key in s3.keys(""))
+
+
+def test_effort_buys_bits_with_time(tmp_path):
+    """At the same error where no rate is named, else with less of it; what is appended is searched for alike."""
+    x = np.random.default_rng(3).normal(size=(1500, 24)).astype("f4")
+    stores = {effort: taskcodec.encode(x, tmp_path / f"{effort}.tcz", effort=effort) for effort in (1, 2, 4)}
+    bits = {effort: store.info().bits_per_sample for effort, store in stores.items()}
+    error = {effort: np.square(store.to_numpy() - x).sum(axis=1).mean() for effort, store in stores.items()}
+    assert bits[4] < bits[2] < 0.97 * bits[1]
+    assert max(error.values()) < 1.03 * min(error.values())
+    assert stores[4].info().codec_bytes < stores[1].info().codec_bytes
+    rated = {effort: taskcodec.encode(x, tmp_path / f"r{effort}.tcz", effort=effort, bits=30) for effort in (1, 3)}
+    assert all(abs(store.info().bits_per_sample - 30) < 1 for store in rated.values())
+    less, more = (np.square(rated[effort].to_numpy() - x).sum() for effort in (3, 1))
+    assert less < 0.9 * more
+    place, others = stores[4], x[::-1]
+    grown = taskcodec.encode(others, tmp_path / "4.tcz", append=True)
+    assert np.array_equal(grown.symbols[1500:], place.codec.encode(others))
+    assert grown.verify() == []
+
+
+def test_effort_and_a_codec_that_is_named(tmp_path):
+    """Its transform stays, whatever its quantizer was; one without tables to count keeps its own."""
+    x = np.random.default_rng(3).normal(size=(900, 24)).astype("f4")
+    plain = taskcodec.fit(x, bits=40)
+    fewer = taskcodec.encode(x, tmp_path / "a.tcz", codec=plain, effort=3)
+    usual = taskcodec.encode(x, tmp_path / "b.tcz", codec=plain)
+    assert fewer.info().bits_per_sample < 0.98 * usual.info().bits_per_sample
+    assert fewer.codec.base.quantizer.trellis.states == 8
+    again = taskcodec.encode(x, tmp_path / "c.tcz", codec=fewer.codec)
+    assert again.codec.fingerprint == fewer.codec.fingerprint
+    rated = taskcodec.encode(x, tmp_path / "d.tcz", codec=fewer.codec, effort=2, bits=35)
+    assert rated.codec.base.quantizer.trellis.states == 4
+    assert abs(rated.info().bits_per_sample - 35) < 1
+    with pytest.raises(UsageError, match="its rate is set where it is fitted"):
+        taskcodec.encode(x, tmp_path / "e.tcz", codec=fewer.codec, bits=35)
+    with pytest.raises(UsageError, match="tables follow from other symbols"):
+        taskcodec.encode(x, tmp_path / "f.tcz", codec=conditional(plain), effort=2)
 
 
 @pytest.mark.parametrize(

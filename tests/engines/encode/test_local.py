@@ -105,14 +105,22 @@ def test_one_sample_far_out_spoils_no_other(tmp_path):
     assert np.square(error).mean() < 0.03 * x[rest].var()
 
 
-@pytest.mark.parametrize("name", ["s.tcz", "s.zip"])
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_killed_at_every_file_and_run_again_gives_the_same_bytes(tmp_path, monkeypatch, name, overwrite):
+@pytest.mark.parametrize(
+    ("name", "overwrite", "effort"),
+    [
+        ("s.tcz", False, 1),
+        ("s.tcz", True, 1),
+        ("s.zip", False, 1),
+        ("s.zip", True, 1),
+        ("s.tcz", False, 2),
+    ],
+)
+def test_killed_at_every_file_and_run_again_gives_the_same_bytes(tmp_path, monkeypatch, name, overwrite, effort):
     np.save(tmp_path / "x.npy", low_rank(700))
     np.save(tmp_path / "old.npy", low_rank(50, seed=1))
-    run("encode", tmp_path / "x.npy", tmp_path / f"whole-{name}", "--chunk", "256")
+    run("encode", tmp_path / "x.npy", tmp_path / f"whole-{name}", "--chunk", "256", "--effort", effort)
     store = tmp_path / "place" / name
-    job = (str(tmp_path / "x.npy"), str(store), EncodeOptions(overwrite=overwrite, chunk_rows=256))
+    job = (str(tmp_path / "x.npy"), str(store), EncodeOptions(overwrite=overwrite, chunk_rows=256, effort=effort))
     between = 0
     for moment in itertools.count():
         shutil.rmtree(store.parent, ignore_errors=True)

@@ -47,7 +47,7 @@ def both(folder, source, *options):
 
 
 def test_vectors_and_an_append_to_them(tmp_path):
-    store = both(tmp_path, vectors(tmp_path / "x.npy"), "--chunk", "512", "--quality", "small")
+    store = both(tmp_path, vectors(tmp_path / "x.npy"), "--chunk", "512", "--quality", "small", "--effort", "3")
     assert len(store) == 4996
     assert store.verify() == []
     store = both(tmp_path, vectors(tmp_path / "y.npy", 2000, seed=1), "--append")
