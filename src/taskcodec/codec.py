@@ -77,7 +77,7 @@ class Codec:
 
     def __getstate__(self) -> dict[str, Any]:
         # Running networks cannot all be pickled, and lie on a device; a copy makes its own.
-        return {name: value for name, value in vars(self).items() if name != "_backbone"}
+        return {name: value for name, value in vars(self).items() if name not in ("_backbone", "pictures")}
 
     def __repr__(self) -> str:
         if self.of_pictures:

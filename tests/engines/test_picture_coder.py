@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 from contextlib import redirect_stderr
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,6 +100,18 @@ def test_files_are_kept_beside_them(folder, tmp_path):
     store = taskcodec.open(tmp_path / "s.tcz")
     assert store.layers == ("base", "detail", "original")
     assert store.layer("original")[2] == (folder / "in" / "2.png").read_bytes()
+    assert store.verify() == []
+
+
+def test_a_layer_beside_them_of_the_name_of_one_of_theirs_is_refused(folder, tmp_path):
+    base, detail = CODEC.layers
+    replace(CODEC, layers=(base, replace(detail, name="picture"))).save(tmp_path / "p.codec")
+    asked = ["encode", folder / "in", tmp_path / "s.tcz", "--codec", tmp_path / "p.codec"]
+    assert "--layers picture: the codec has" in run(*asked, "--layers", "features,picture", code=2).stderr
+    run(*asked)
+    store = taskcodec.open(tmp_path / "s.tcz")
+    assert store.layers == ("base", "picture")
+    assert store.layer("picture")[0].dtype == np.uint8
     assert store.verify() == []
 
 

@@ -30,7 +30,8 @@ class PictureTransform:
     """See the module. In the copy that a store keeps g_a is missing.
 
     Attributes:
-        networks: g_a and g_s; g_p, where g_s is for a task and people are to see what a layer alone keeps.
+        networks: g_a and g_s; means from outside the entropy coder, if they come from there; g_p, where g_s is for a
+            task and people are to see what a layer alone keeps.
         columns: c, channels of the latent.
         stride: pixels between two places, a power of two.
     """
@@ -77,6 +78,16 @@ class PictureTransform:
     def given_columns(self) -> int:
         """Channels of the layers below that g_s looks at; 0 where it looks at none."""
         return sum(self.g_s.sizes.get("given", ()))
+
+    def means_fit(self, given_columns: int) -> bool:
+        """Whether means from outside the coder, if there are any, are of this latent and of what its model looks at."""
+        if self.networks.means is None:
+            return True
+        groups, given = (self.networks.means.sizes.get(key) for key in ("groups", "given"))
+        if not isinstance(groups, list | tuple) or not isinstance(given, list | tuple):
+            return False
+        whole = all(type(each) is int for each in (*groups, *given))
+        return whole and sum(groups) == self.columns and sum(given) in (0, given_columns) and min(groups, default=0) > 0
 
     @property
     def outputs(self) -> int:

@@ -45,6 +45,20 @@ def test_a_lower_bound_where_it_says_something():
     assert point.rate_lower_bits <= point.rate_upper_bits < point.codec_bits
 
 
+def test_effort_comes_nearer():
+    """Beside the granular loss there is little to be had on a Gaussian source: a good part of it is gone."""
+    x = gaussian(4000)
+    (usual,), (near,) = (
+        limits_of_features("g", x, LimitsPlan((60.0,), least_error=True, effort=effort)).points for effort in (1, 4)
+    )
+    assert near.above_bits < 0.8 * usual.above_bits
+    assert near.distortion == pytest.approx(usual.distortion, rel=0.03)
+    assert near.granular_bits is None
+    assert usual.granular_bits > 0
+    with pytest.raises(UsageError, match="--effort must be from 1 to 9, found 10"):
+        LimitsPlan(effort=10)
+
+
 def test_a_codec_that_is_there():
     x = gaussian(600)
     own = fit(x, bits=30)

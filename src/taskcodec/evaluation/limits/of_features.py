@@ -14,9 +14,12 @@ import numpy.typing as npt
 
 from taskcodec.codec import Codec
 from taskcodec.coding import encode_block
+from taskcodec.engines.encode.sources import check_effort
 from taskcodec.errors import UsageError
 from taskcodec.fitting.closed_form.fit import EMPHASIS, fit
 from taskcodec.fitting.closed_form.inputs import checked
+from taskcodec.fitting.dependent import with_effort
+from taskcodec.quantization.uniform import UniformQuantizer
 from taskcodec.store import CHUNK_ROWS
 from taskcodec.theory.limits.copies import numbered
 from taskcodec.theory.limits.dual import MOST_DIMENSIONS, fit_dual, lower_point, tells
@@ -58,6 +61,7 @@ class LimitsPlan:
         backbone: what makes features of images, by name.
         device: where it runs.
         seed: of the split.
+        effort: 1 to 9, of the codecs that are fitted.
     """
 
     bits: Sequence[float] = ()
@@ -66,8 +70,10 @@ class LimitsPlan:
     backbone: str | None = None
     device: str | None = None
     seed: int = 0
+    effort: int = 1
 
     def __post_init__(self) -> None:
+        check_effort(self.effort)
         for rate in self.bits:
             if not 0 < rate < math.inf:
                 raise UsageError(f"--bits must be positive, found {rate:g}")
@@ -90,7 +96,8 @@ class LimitPoint:
         above_bits: what the codec takes more than the upper bound.
         above_error_bits: its standard error, sample by sample.
         above_percent: the same, of the bound.
-        granular_bits: how much of it is granular loss, reckoned as if columns were Gaussian at the rates they have.
+        granular_bits: how much of it is granular loss, reckoned as if columns were Gaussian at the rates they have;
+            None where cells are no cubes (`effort`).
     """
 
     distortion: float
@@ -105,7 +112,7 @@ class LimitPoint:
     above_bits: float
     above_error_bits: float
     above_percent: float | None
-    granular_bits: float
+    granular_bits: float | None
 
 
 @dataclass(frozen=True)
@@ -138,13 +145,15 @@ class Limits:
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """A codec on the samples held out: symbols' ideal bits (n, columns), errors (n,), real bits a sample."""
+    """A codec on the samples held out: symbols' ideal bits (n, columns), errors (n,), real bits a sample, and
+    whether cells are cubes."""
 
     kind: str
     asked: float | None
     costs: Floats
     errors: Floats
     bits: float
+    cubes: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +201,8 @@ def limits_of_features(
     for done, (kind, rate) in enumerate(jobs):
         try:
             codec = own if rate is None else fit(parts.fitted, bits=rate, emphasis=emphasis)
+            if rate is not None and codec is not None:
+                codec = with_effort(codec, parts.fitted, plan.effort)
         except UsageError as error:
             notes.append(f"{rate:g} bits: {error}")
             continue
@@ -240,7 +251,8 @@ def _measured(codec: Codec, parts: Parts, kind: str, asked: float | None) -> _Me
     errors = ((parts.tested - decoded) ** 2).sum(axis=1)
     blocks = [symbols[i : i + CHUNK_ROWS] for i in range(0, len(symbols), CHUNK_ROWS)]
     size = sum(len(encode_block(block, codec.base.model)) for block in blocks)
-    return _Measured(kind, asked, codec.costs(symbols), errors, 8 * size / len(symbols))
+    cubes = isinstance(codec.base.quantizer, UniformQuantizer)
+    return _Measured(kind, asked, codec.costs(symbols), errors, 8 * size / len(symbols), cubes)
 
 
 def _point(measured: _Measured, parts: Parts, bound: UpperBound) -> LimitPoint | None:
@@ -270,7 +282,7 @@ def _point(measured: _Measured, parts: Parts, bound: UpperBound) -> LimitPoint |
         above_bits=above,
         above_error_bits=_error_of_difference(measured, scores, slope),
         above_percent=100 * above / upper.rate_bits if upper.rate_bits > 0 else None,
-        granular_bits=float(granular_bits(measured.costs.mean(axis=0)).sum()),
+        granular_bits=float(granular_bits(measured.costs.mean(axis=0)).sum()) if measured.cubes else None,
     )
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from taskcodec.cli.options import BackboneOption, DeviceOption
+from taskcodec.cli.options import BackboneOption, DeviceOption, EffortOption
 from taskcodec.cli.output import JsonOption, progress_bar, show, tell
 from taskcodec.errors import UsageError
 
@@ -29,6 +29,7 @@ def limits(
     least_error: Annotated[
         bool, typer.Option("--least-error", help="Codecs for the squared error alone, not for predictors")
     ] = False,
+    effort: EffortOption = 1,
     backbone: BackboneOption = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the split", min=0, max=2**31)] = 0,
     device: DeviceOption = None,
@@ -39,7 +40,7 @@ def limits(
     from taskcodec.api.limits import write_limits
     from taskcodec.evaluation.limits.of_features import LimitsPlan
 
-    plan = LimitsPlan(_rates(bits), companded, least_error, backbone, device, seed)
+    plan = LimitsPlan(_rates(bits), companded, least_error, backbone, device, seed, effort)
     with progress_bar("limits") as report:
         found = run(source, of=of, raw=raw, plan=plan, progress=report)
     if output is not None:
@@ -72,12 +73,14 @@ def lines_of(found: "Limits") -> list[str]:
 def _lines(point: "LimitPoint") -> list[str]:
     name = "the store's codec" if point.codec == "store" else f"fitted to {point.asked_bits:g} bits"
     share = "" if point.above_percent is None else f", {point.above_percent:+.1f} %"
-    lower = ""
+    lower, granular = "", ""
+    if point.granular_bits is not None:
+        granular = f"; {point.granular_bits:.1f} bits of the distance are granular loss (cubic cells)"
     if point.rate_lower_bits:
         lower = f", at least {point.rate_lower_bits:.2f} +- {point.rate_lower_error_bits:.2f}"
     return [
         f"  at error {point.distortion:.4g}: {point.codec_bits:.1f} bits ({name}), {point.above_bits:.1f} +- "
         f"{point.above_error_bits:.1f} bits{share}, above the best known bound",
         f"    the bound is {point.rate_upper_bits:.1f} +- {point.rate_upper_error_bits:.1f} bits ({point.method})"
-        f"{lower}; {point.granular_bits:.1f} bits of the distance are granular loss (cubic cells)",
+        f"{lower}{granular}",
     ]
