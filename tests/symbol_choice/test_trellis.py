@@ -73,7 +73,5 @@ def test_the_layer_says_how_its_symbols_are_chosen():
     bits = {choose: of.code_length(choose(layer, X)).mean() for choose in (trellis, nearest)}
     assert error[nearest] < error[trellis]
     assert bits[nearest] > bits[trellis]
-    with pytest.raises(
-        UsageError, match="layer base: symbols are chosen along a trellis where"
-    ):
+    with pytest.raises(UsageError, match="layer base: symbols are chosen along a trellis where"):
         trellis(codec.base, X)
