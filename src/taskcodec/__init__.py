@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from taskcodec.api.encode import encode
     from taskcodec.api.features import features
     from taskcodec.api.fit import FitOptions, fit_source
+    from taskcodec.api.layers import Dropped, drop_layer
     from taskcodec.api.limits import limits
     from taskcodec.api.stores import decode, open
     from taskcodec.codec import Codec
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "BackboneSpec": "taskcodec.transforms.spec",
     "Codec": "taskcodec.codec",
+    "Dropped": "taskcodec.api.layers",
     "FeatureCodec": "taskcodec.fitting.closed_form.feature_codec",
     "FitOptions": "taskcodec.api.fit",
     "Store": "taskcodec.store",
@@ -41,6 +43,7 @@ _HOMES = {
     "at_step": "taskcodec.fitting",
     "benchmark": "taskcodec.api.benchmark",
     "decode": "taskcodec.api.stores",
+    "drop_layer": "taskcodec.api.layers",
     "encode": "taskcodec.api.encode",
     "evaluate": "taskcodec.evaluation.survival.of_store",
     "features": "taskcodec.api.features",
@@ -76,6 +79,7 @@ def __dir__() -> list[str]:
 __all__ = [
     "BackboneSpec",
     "Codec",
+    "Dropped",
     "FeatureCodec",
     "FitOptions",
     "Store",
@@ -85,6 +89,7 @@ __all__ = [
     "at_step",
     "benchmark",
     "decode",
+    "drop_layer",
     "encode",
     "evaluate",
     "features",

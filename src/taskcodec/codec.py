@@ -77,7 +77,7 @@ class Codec:
 
     def __getstate__(self) -> dict[str, Any]:
         # Running networks cannot all be pickled, and lie on a device; a copy makes its own.
-        return {name: value for name, value in vars(self).items() if name != "_backbone"}
+        return {name: value for name, value in vars(self).items() if name not in ("_backbone", "pictures")}
 
     def __repr__(self) -> str:
         if self.of_pictures:
@@ -174,7 +174,7 @@ class Codec:
 
         Symbols are those of all layers, or of those alone that this one needs, side by side.
         """
-        s, needed = _whole(symbols), self.needed(upto)
+        s, needed = _whole(symbols), needed_of(self.rows, upto)
         given = needed if s.ndim == 2 and s.shape[1] == columns_of(needed) else self.rows
         parts, decoded = self.by_layer(s, given), dict[str, Floats]()
         for layer in needed:

@@ -3,6 +3,8 @@
 import io
 import json
 import shutil
+from contextlib import redirect_stderr
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from PIL import Image
 pytest.importorskip("torch")
 
 import taskcodec
+from taskcodec.cli.main import main
 from taskcodec.engines.encode.decide import EncodeOptions
 from taskcodec.engines.encode.execute import encode_job
 from tests.cli.commands import contents, run
@@ -100,6 +103,18 @@ def test_files_are_kept_beside_them(folder, tmp_path):
     assert store.verify() == []
 
 
+def test_a_layer_beside_them_of_the_name_of_one_of_theirs_is_refused(folder, tmp_path):
+    base, detail = CODEC.layers
+    replace(CODEC, layers=(base, replace(detail, name="picture"))).save(tmp_path / "p.codec")
+    asked = ["encode", folder / "in", tmp_path / "s.tcz", "--codec", tmp_path / "p.codec"]
+    assert "--layers picture: the codec has" in run(*asked, "--layers", "features,picture", code=2).stderr
+    run(*asked)
+    store = taskcodec.open(tmp_path / "s.tcz")
+    assert store.layers == ("base", "picture")
+    assert store.layer("picture")[0].dtype == np.uint8
+    assert store.verify() == []
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -135,3 +150,61 @@ def test_a_store_s_own_copy_only_decodes(folder, tmp_path):
         copy.compress(file.getvalue())
     found = run("encode", folder / "in", tmp_path / "s.tcz", "--codec", folder / "whole.tcz", code=2)
     assert "can only decode" in found.stderr
+
+
+NO_FEATURES = "have no features"
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["evaluate", "whole.tcz"], NO_FEATURES),
+        (["evaluate", "whole.tcz", "--source", "in"], NO_FEATURES),
+        (["limits", "whole.tcz"], NO_FEATURES),
+        (["view", "whole.tcz", "-o", "page.html"], NO_FEATURES),
+        (["decode", "whole.tcz", "-o", "x.parquet"], NO_FEATURES),
+        (["benchmark", "in", "--codecs", "p.codec", "-o", "out"], NO_FEATURES),
+        (["features", "in", "-o", "f.npy", "--backbone", "codec:p.codec"], "makes no features of them"),
+        (["fit", "in", "-o", "q.codec", "--backbone", "codec:p.codec"], "makes no features of them"),
+        (["decode", "whole.tcz", "--layer", "top", "-o", "top"], "no layer 'top'"),
+    ],
+)
+def test_commands_that_need_features_say_so_in_a_line(folder, monkeypatch, command, words):
+    monkeypatch.chdir(folder)
+    before = set(folder.iterdir())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["taskcodec", *command])
+        stderr = io.StringIO()
+        with redirect_stderr(stderr), pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code in (1, 2)
+    assert words in stderr.getvalue()
+    assert stderr.getvalue().count("\n") == 1
+    assert {path for path in folder.iterdir() if path.name != "out"} == before
+
+
+def test_fits_and_calls_that_need_features_say_so():
+    x = np.zeros((20, 8), "f4")
+    calls = [
+        lambda: taskcodec.adapt(CODEC, x),
+        lambda: taskcodec.at_bits(CODEC, 10),
+        lambda: taskcodec.at_step(CODEC, 1.0),
+        lambda: CODEC.dimension,
+        lambda: CODEC.encode(x),
+        lambda: CODEC.encode([picture(4, 4)]),
+        lambda: CODEC.encode_features(x),
+        lambda: CODEC.decode(np.zeros((2, 8), int)),
+        lambda: CODEC.costs(np.zeros((2, 8), int)),
+        lambda: CODEC.code_length(np.zeros((2, 8), int)),
+        lambda: CODEC.rate_of(x),
+        lambda: CODEC.packets(np.zeros((2, 8), int)),
+        lambda: CODEC.by_layer(np.zeros((2, 8), int)),
+        lambda: CODEC.analyse([x[0]]),
+        lambda: CODEC.synthesise(x),
+    ]
+    for number, call in enumerate(calls):
+        with pytest.raises(taskcodec.errors.UsageError) as told:
+            call()
+        assert "features" in str(told.value) or "layers" in str(told.value), number
+    with pytest.raises(taskcodec.errors.UsageError, match="only one of pictures"):
+        _ = taskcodec.load_codec("lite0").pictures

@@ -1,6 +1,6 @@
 """`taskcodec decode`: the features of a store as a file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,18 @@ from taskcodec.errors import UsageError
 from taskcodec.store import Store
 
 
-def decode_to_folder(place: Any, layer: str, output: Path, progress: Progress | None = None) -> Written:
+def decode_to_folder(
+    place: Any, layer: str, output: Path, progress: Progress | None = None, elsewhere: str | Sequence[str] = ()
+) -> Written:
     """Write the pictures or originals of a store into a new or empty folder, as FOLDER/ID with a suffix.
+
+    A layer that the store says lies at another place is read where `elsewhere` names that place, or one around it.
 
     Raises UsageError where there is no such layer or the folder is not to be written to, StorageError where it cannot
     be, and what `taskcodec.decode` raises.
     """
-    return write_files(finished_store(there(place)), layer, output, progress)
+    store = finished_store(there(place))
+    return write_files(store, store.layer(layer, elsewhere), output, progress)
 
 
 def decode_to_file(place: Any, output: Path, progress: Progress | None = None) -> Store:

@@ -90,6 +90,7 @@ def _layer_lines(info: "StoreInfo") -> list[str]:
     """A line for each layer beside the features."""
     return [
         f"  {name:<8} {human_bytes(layer.bytes):>10}   {layer.bits_per_sample / 8:,.0f} bytes a sample"
+        + ("" if layer.elsewhere is None else f", kept at {layer.elsewhere}")
         for name, layer in info.layers.items()
         if name != "features"
     ]

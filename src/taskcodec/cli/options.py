@@ -9,6 +9,14 @@ SourceArgument = Annotated[
     typer.Argument(help="Folder, list (.txt), shards (.zip, .tar), .npy or .parquet (FILE.parquet:COLUMN), or pattern"),
 ]
 StoreArgument = Annotated[str, typer.Argument(help="Store: folder, .zip or URL")]
+ElsewhereOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--elsewhere",
+        envvar="TASKCODEC_ELSEWHERE",
+        help="Folder or URL outside the store: a layer that the store says lies there is read there",
+    ),
+]
 CodecOption = Annotated[str | None, typer.Option("--codec", help="Codec file, store, or name of a bundled codec")]
 BackboneOption = Annotated[
     str | None, typer.Option("--backbone", help="lite0, timm:..., open_clip:..., hf:..., torchvision:..., onnx:FILE")

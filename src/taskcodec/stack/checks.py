@@ -32,5 +32,7 @@ def _check_picture(layer: Layer, below: Sequence[Layer]) -> None:
         raise CorruptFileError(f"layer {layer.name}: not a layer of pictures")
     if any(isinstance(each.transform, PictureTransform) and each.transform.stride != own.stride for each in below):
         raise CorruptFileError(f"layer {layer.name}: the layers that condition it have places elsewhere")
+    if not own.means_fit(layer.model.given_columns):
+        raise CorruptFileError(f"layer {layer.name}: means from outside its tables that are not of its channels")
     if own.given_columns not in (0, sum(each.transform.columns for each in below)):
         raise CorruptFileError(f"layer {layer.name}: its synthesis looks at {own.given_columns} channels, not at these")

@@ -9,12 +9,14 @@ Pictures are coded one by one: so their packets do not depend on what is coded w
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from taskcodec.coding.picture import (
+    OVERHEAD_BITS,
     Size,
     check_size,
     decode_layer,
@@ -31,6 +33,9 @@ from taskcodec.samples import preprocessed
 from taskcodec.symbol_choice.nearest import nearest
 from taskcodec.transforms.picture import PictureTransform
 from taskcodec.transforms.spec import CARRIED, BackboneSpec, placed
+
+if TYPE_CHECKING:
+    from taskcodec.stack.outside import RunningMeans
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -63,15 +68,49 @@ class PictureStack:
     def encode(self, pixels: Pixels, choose: Choose = nearest) -> dict[str, Symbols]:
         """(H, W, 3) uint8 -> (1, c, h, w) symbols of each layer by its name. Needs torch."""
         check_size(pixels.shape[:2])
-        x = np.moveaxis(pixels, 2, 0)[None].astype(np.float32) / np.float32(255)
+        x = np.moveaxis(pixels, 2, 0)[None].astype(np.float32)
+        x /= np.float32(255)
         symbols = dict[str, Symbols]()
         for layer in self.layers:
-            symbols[layer.name] = layer.encode(x, None, given_of(layer, symbols), choose)
+            given = given_of(layer, symbols)
+            if (means := self._means(layer)) is None:
+                symbols[layer.name] = layer.encode(x, None, given, choose)
+            else:
+                latent = transform_of(layer).analyse(x) / np.float32(layer.quantizer.step)
+                symbols[layer.name] = means.quantize(latent, given)
         return symbols
+
+    def latent(self, layer: Layer, symbols: Mapping[str, Symbols]) -> Floats:
+        """(1, c, h, w) that a layer's symbols stand for, by those of the layers below where means follow from them."""
+        if (means := self._means(layer)) is None:
+            return layer.quantizer.dequantize(symbols[layer.name])
+        return means.restore(symbols[layer.name], given_of(layer, symbols)) * np.float32(layer.quantizer.step)
+
+    def _means(self, layer: Layer) -> "RunningMeans | None":
+        network = transform_of(layer).networks.means
+        if network is None:
+            return None
+        if layer.name not in self._running:
+            with needing_packages():
+                from taskcodec.stack.outside import RunningMeans
+
+            self._running[layer.name] = RunningMeans(network)
+        return self._running[layer.name]
+
+    @cached_property
+    def _running(self) -> dict[str, "RunningMeans"]:
+        return {}
 
     def bitstreams(self, size: Size, symbols: Mapping[str, Symbols]) -> list[bytes]:
         """The bytes of each layer of a picture of this size (H, W)."""
         return [encode_layer(symbols[own.name], own.model, _below(own, symbols), size) for own in self.layers]
+
+    def code_length(self, symbols: Mapping[str, Symbols]) -> dict[str, float]:
+        """Bits that each layer of a picture takes, by an ideal coder and what `encode_layer` adds in the mean."""
+        return {
+            own.name: float(own.model.code_length(symbols[own.name], given_of(own, symbols))[0]) + OVERHEAD_BITS
+            for own in self.layers
+        }
 
     def pack(self, pixels: Pixels) -> bytes:
         """(H, W, 3) uint8 -> a packet. Needs torch."""
@@ -124,28 +163,39 @@ class PictureStack:
 
     def values(self, decoded: DecodedPicture, upto: str | None = None) -> Floats:
         """(outputs, H, W) float32 that g_s of a layer gives, in [0, 1] about where that is a picture. Needs torch."""
+        layer = self._decoded(decoded, upto)
+        below, transform = None, transform_of(layer)
+        if transform.given_columns:
+            named = {each.name: each for each in self.layers}
+            below = np.concatenate([self.latent(named[name], decoded.symbols) for name in layer.given], axis=1)
+        height, width = decoded.size
+        return transform.synthesise(self.latent(layer, decoded.symbols), below)[0, :, :height, :width]
+
+    def _decoded(self, decoded: DecodedPicture, upto: str | None) -> Layer:
         layer = needed_of(self.layers, upto)[-1]
         if layer.name not in decoded.symbols:
             raise UsageError(
                 f"layer {layer.name} of this picture was not decoded: resume it with the bytes that follow"
             )
-        below, transform = None, transform_of(layer)
-        if transform.given_columns:
-            named = {each.name: each for each in self.layers}
-            parts = [named[name].quantizer.dequantize(decoded.symbols[name]) for name in layer.given]
-            below = np.concatenate(parts, axis=1)
-        height, width = decoded.size
-        return layer.decode(decoded.symbols[layer.name], below)[0, :, :height, :width]
+        return layer
 
     def pixels(self, decoded: DecodedPicture, upto: str | None = None) -> Pixels:
-        """(H, W, 3) uint8 of a layer, or of the highest. Needs torch. Raises MismatchError where that is no picture."""
-        layer = needed_of(self.layers, upto)[-1]
-        if transform_of(layer).outputs != 3:
-            raise MismatchError(
-                f"layer {layer.name} gives {transform_of(layer).outputs} channels, which are no picture"
-            )
-        values = self.values(decoded, upto)
-        return np.rint(np.clip(np.moveaxis(values, 0, 2), 0, 1) * 255).astype(np.uint8)
+        """(H, W, 3) uint8 for people: of a layer or of the highest, the preview of one that is for a task. Needs torch.
+
+        Raises MismatchError where that is no picture.
+        """
+        layer = self._decoded(decoded, upto)
+        transform = transform_of(layer)
+        if transform.networks.g_p is not None:
+            height, width = decoded.size
+            values = transform.preview(self.latent(layer, decoded.symbols))[0, :, :height, :width]
+        elif transform.outputs == 3:
+            values = self.values(decoded, upto)
+        else:
+            raise MismatchError(f"layer {layer.name} gives {transform.outputs} channels, which are no picture")
+        np.clip(values, 0, 1, out=values)
+        values *= np.float32(255)
+        return np.ascontiguousarray(np.moveaxis(np.rint(values, out=values).astype(np.uint8), 0, 2))
 
 
 def _below(layer: Layer, symbols: Mapping[str, Symbols]) -> list[Symbols]:

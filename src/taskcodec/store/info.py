@@ -1,13 +1,14 @@
 """`StoreInfo`: what a store holds and takes, in numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from taskcodec.errors import CorruptFileError
 from taskcodec.store.backend import Blobs
 from taskcodec.store.catalogue import Catalogue
-from taskcodec.store.file_layers.layout import FEATURES, FOLDER, names_beside
+from taskcodec.store.file_layers.elsewhere import is_within, layer_at, missing_at, read_elsewhere
+from taskcodec.store.file_layers.layout import ELSEWHERE, FEATURES, FOLDER, names_beside
 from taskcodec.store.format.manifest import CODEC_KEY, Manifest
 
 
@@ -18,10 +19,12 @@ class LayerInfo:
     Attributes:
         bytes: of its chunks; of a layer beside the features also of its metadata.
         bits_per_sample: bytes * 8 / samples.
+        elsewhere: where it lies, None in the store; its bytes there count only where they may be looked at.
     """
 
     bytes: int
     bits_per_sample: float
+    elsewhere: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,17 @@ class StoreInfo:
 
 
 def measure(
-    blobs: Blobs, manifest: Manifest, catalogue: Catalogue, fitted: bool, provenance: Mapping[str, Any]
+    blobs: Blobs,
+    manifest: Manifest,
+    catalogue: Catalogue,
+    fitted: bool,
+    provenance: Mapping[str, Any],
+    elsewhere: Sequence[str] = (),
 ) -> StoreInfo:
-    """Counts and sizes of a store. Raises CorruptFileError where a chunk or what is counted of them is missing."""
+    """Counts and sizes of a store. Raises CorruptFileError where a chunk or what is counted of them is missing.
+
+    `elsewhere` are places at which layers may be looked at that lie outside the store.
+    """
     sizes, samples, coded = blobs.sizes(), manifest.samples, dict[str, int]()
     for layer in manifest.layers:
         coded[layer.name] = 0
@@ -99,16 +110,28 @@ def measure(
         fitted=fitted,
         variance_kept=_number(provenance.get("variance_kept")),
         cosine=_number(provenance.get("cosine")),
-        layers=_layers(sizes, manifest, coded if manifest.of_pictures else {FEATURES: code_bytes}),
+        layers=_layers(blobs, sizes, manifest, coded if manifest.of_pictures else {FEATURES: code_bytes}, elsewhere),
     )
 
 
-def _layers(sizes: Mapping[str, int], manifest: Manifest, coded: Mapping[str, int]) -> dict[str, LayerInfo]:
+def _layers(
+    blobs: Blobs, sizes: Mapping[str, int], manifest: Manifest, coded: Mapping[str, int], elsewhere: Sequence[str]
+) -> dict[str, LayerInfo]:
     """What is coded, and the bytes of each layer beside it, those of its metadata too."""
-    found = dict(coded)
+    count = max(manifest.samples, 1)
+    found = {name: LayerInfo(size, 8 * size / count) for name, size in coded.items()}
     for name in names_beside(sizes, [layer.name for layer in manifest.layers]):
-        found[name] = sum(size for key, size in sizes.items() if key.startswith(f"{FOLDER}/{name}/"))
-    return {name: LayerInfo(size, 8 * size / max(manifest.samples, 1)) for name, size in found.items()}
+        size = sum(size for key, size in sizes.items() if key.startswith(f"{FOLDER}/{name}/"))
+        place = None
+        if f"{FOLDER}/{name}/{ELSEWHERE}" in sizes and (told := read_elsewhere(blobs, name)) is not None:
+            place = told.place
+            if is_within(place, elsewhere):
+                there, layer, _ = layer_at(blobs, name, elsewhere)
+                if layer is None:
+                    raise missing_at(blobs, told)
+                size += sum(there.sizes().values())
+        found[name] = LayerInfo(size, 8 * size / count, place)
+    return found
 
 
 def _number(value: Any) -> float | None:

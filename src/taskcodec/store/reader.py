@@ -21,6 +21,7 @@ from taskcodec.errors import (
     TaskcodecError,
     UnknownIdError,
     UsageError,
+    listed,
     needing_packages,
 )
 from taskcodec.layer import columns_of
@@ -284,17 +285,17 @@ class Store(WithPictures):
         streaming = Streaming(shuffle, seed, None if share is None else Share(*share), batch_size)
         return data_set(self, style, target, streaming, memory)
 
-    def info(self) -> StoreInfo:
-        """Counts and sizes, from the files themselves."""
+    def info(self, elsewhere: str | Sequence[str] = ()) -> StoreInfo:
+        """Counts and sizes, from the files themselves; of layers at another place where `elsewhere` names it."""
         self._check_unchanged()
         fitted = self.manifest.source.get("fit") is True  # a codec that comes from elsewhere was measured there
         found = self.codec.provenance if fitted and self.codec.provenance.get("held_back") else {}
         with self._telling_changes():
-            return measure(self._blobs, self.manifest, self._catalogue, fitted, found)
+            return measure(self._blobs, self.manifest, self._catalogue, fitted, found, listed(elsewhere))
 
-    def verify(self) -> list[str]:
-        """Read every byte there is to read; one line for each fault found, none where all is sound."""
-        return [*faults_of(self._blobs, self.manifest, self._steps()), *self._layer_faults()]
+    def verify(self, elsewhere: str | Sequence[str] = ()) -> list[str]:
+        """Read every byte there is to read, at places that are named `elsewhere` too; a line for each fault found."""
+        return [*faults_of(self._blobs, self.manifest, self._steps()), *self._layer_faults(elsewhere)]
 
     def _steps(self) -> Iterator[Callable[[], object]]:
         """All that there is to read, each where it may fail alone."""

@@ -30,7 +30,8 @@ class PictureTransform:
     """See the module. In the copy that a store keeps g_a is missing.
 
     Attributes:
-        networks: g_a and g_s.
+        networks: g_a and g_s; means from outside the entropy coder, if they come from there; g_p, where g_s is for a
+            task and people are to see what a layer alone keeps.
         columns: c, channels of the latent.
         stride: pixels between two places, a power of two.
     """
@@ -50,7 +51,7 @@ class PictureTransform:
 
     def __getstate__(self) -> dict[str, Any]:
         # Running networks are not pickled; a copy makes its own.
-        return {name: value for name, value in vars(self).items() if name not in ("_run_g_a", "_run_g_s")}
+        return {name: value for name, value in vars(self).items() if name not in ("_run_g_a", "_run_g_s", "_run_g_p")}
 
     @property
     def of_features(self) -> "PictureTransform":
@@ -77,6 +78,16 @@ class PictureTransform:
     def given_columns(self) -> int:
         """Channels of the layers below that g_s looks at; 0 where it looks at none."""
         return sum(self.g_s.sizes.get("given", ()))
+
+    def means_fit(self, given_columns: int) -> bool:
+        """Whether means from outside the coder, if there are any, are of this latent and of what its model looks at."""
+        if self.networks.means is None:
+            return True
+        groups, given = (self.networks.means.sizes.get(key) for key in ("groups", "given"))
+        if not isinstance(groups, list | tuple) or not isinstance(given, list | tuple):
+            return False
+        whole = all(type(each) is int for each in (*groups, *given))
+        return whole and sum(groups) == self.columns and sum(given) in (0, given_columns) and min(groups, default=0) > 0
 
     @property
     def outputs(self) -> int:
@@ -106,6 +117,11 @@ class PictureTransform:
         shape = (1, self.outputs, latent.shape[2] * self.stride, latent.shape[3] * self.stride)
         return _checked(self._run_g_s(latent, *([below] if self.given_columns else [])), shape, "g_s")
 
+    def preview(self, latent: Floats) -> Floats:
+        """(1, c, h, w) -> (1, 3, h * stride, w * stride) that g_p makes of it. Needs torch, and g_p."""
+        shape = (1, 3, latent.shape[2] * self.stride, latent.shape[3] * self.stride)
+        return _checked(self._run_g_p(latent), shape, "g_p")
+
     def manifest(self) -> dict[str, Any]:
         """Plain JSON for the codec's manifest."""
         return {
@@ -127,17 +143,25 @@ class PictureTransform:
     @cached_property
     def _run_g_a(self) -> Run:
         with needing_packages():
-            from taskcodec.transforms.backbones.learned import on_places
+            from taskcodec.transforms.networks.run import Steps, on_places
 
         assert self.networks.g_a is not None
-        return on_places(self.networks.g_a)
+        return on_places(self.networks.g_a, Steps(1, self.stride))
 
     @cached_property
     def _run_g_s(self) -> Run:
         with needing_packages():
-            from taskcodec.transforms.backbones.learned import on_places
+            from taskcodec.transforms.networks.run import Steps, on_places
 
-        return on_places(self.g_s)
+        return on_places(self.g_s, Steps(self.stride, 1))
+
+    @cached_property
+    def _run_g_p(self) -> Run:
+        with needing_packages():
+            from taskcodec.transforms.networks.run import Steps, on_places
+
+        assert self.networks.g_p is not None
+        return on_places(self.networks.g_p, Steps(self.stride, 1))
 
 
 def _checked(found: Floats, shape: tuple[int, ...], what: str) -> Floats:

@@ -45,6 +45,36 @@ def test_classes_of_a_file_make_others_void(root):
     assert pictures[0].labels.tolist() == [[0, 1, VOID], [1, VOID, VOID]]
 
 
+def test_numbers_before_classes_are_no_part_of_their_names(root):
+    (root / "classes.txt").write_text("0 sky\n1 open road\n")
+    assert read_folder(root).label_classes == ("sky", "open road")
+
+
+def test_boxes_of_a_table(root):
+    assert read_folder(root).box_classes == ()
+    (root / "boxes.csv").write_text("name,class,xc,yc,w,h\na/1,1,0.5,0.5,0.5,1\na/1,0,0.25,0.25,0.5,0.5\n")
+    pictures = read_folder(root, FolderLayout(boxes="boxes.csv", box_classes=("cat", "dog")))
+    assert pictures.box_classes == ("cat", "dog")
+    assert pictures[0].boxes.corners.tolist() == [[0.75, 0, 2.25, 2], [0, 0, 1.5, 1]]
+    assert pictures[0].boxes.labels.tolist() == [1, 0]
+    assert len(pictures[1].boxes) == 0
+    with pytest.raises(SourceError, match=r"1\.jpg: has a box of class 1 of 1"):
+        read_folder(root)[0]
+
+
+def test_without_a_layout_what_is_there_is_read(root):
+    for name in ("b", "a/1"):
+        (root / "labels" / f"{name}.png").unlink()
+    with pytest.raises(SourceError, match="no map of this name"):
+        read_folder(root)
+    (root / "labels" / "a").rmdir()
+    (root / "labels").rmdir()
+    assert read_folder(root)[0].labels is None
+    assert read_folder(root)[0].depth is not None
+    with pytest.raises(SourceError, match="no map of this name"):
+        read_folder(root, FolderLayout())
+
+
 def test_a_layout_of_other_names_and_units(root):
     (root / "depth").rename(root / "far")
     found = read_folder(root, FolderLayout(depth="far", labels=None, metres=0.01))[0]

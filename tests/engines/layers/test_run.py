@@ -128,9 +128,44 @@ def test_what_is_appended_gets_the_layers_of_the_store(whole, photos, tmp_path):
     found = originals(store)
     for name, data in list(PHOTOS.items())[:5]:
         assert found[name] == found[f"{name}#2"] == data
-    shutil.rmtree(place / "layers" / "picture")
-    with pytest.raises(UsageError, match=r"several sources, and a layer is added to one .* for picture"):
-        encode_job(str(photos), str(place), options())
+
+
+def test_a_layer_is_added_to_a_store_of_several_sources_in_their_order(few, photos, tmp_path):
+    place, first, more = tmp_path / "s.tcz", str(few[0]), str(photos.parent / "more")
+    encode_job(first, str(place), options(None))
+    encode_job(more, str(place), EncodeOptions(backbone=Eyes(), append=True))
+    expected = tmp_path / "expected.tcz"
+    encode_job(first, str(expected), options())
+    encode_job(more, str(expected), EncodeOptions(backbone=Eyes(), append=True))
+    before = contents(place)
+    says = r"samples before these have none: encode the source first that jpeg_cut.bin is of, with --layers picture,"
+    with pytest.raises(UsageError, match=says):
+        encode_job(more, str(place), EncodeOptions(backbone=Eyes(), append=True, layers=ALL))
+    assert contents(place) == before
+    found = encode_job(first, str(place), options())
+    assert found.notes[0].endswith("added to it: picture, original")
+    assert "7 of 12 samples" in Store(place).verify()[0]
+    encode_job(first, str(place), options())  # there is no more of this source
+    assert Store(place).layer("original").items == 7
+    encode_job(more, str(place), EncodeOptions(backbone=Eyes(), append=True))  # what was begun is completed unasked
+    assert Store(place).verify() == []
+    for name in contents(expected).keys() | contents(place).keys():
+        assert contents(place)[name] == contents(expected)[name]
+
+
+def test_a_source_is_not_appended_where_a_layer_lacks_those_before(few, photos, tmp_path):
+    place, first, more = tmp_path / "s.tcz", str(few[0]), photos.parent / "more"
+    encode_job(first, str(place), options(None))
+    encode_job(str(more), str(place), EncodeOptions(backbone=Eyes(), append=True))
+    encode_job(first, str(place), options("original"))
+    (tmp_path / "third").mkdir()
+    shutil.copy(more / "photo01.jpg", tmp_path / "third" / "x.jpg")
+    third = (str(tmp_path / "third"), str(place), EncodeOptions(backbone=Eyes(), append=True))
+    with pytest.raises(UsageError, match=r"source first that photo00.jpg#2 is of, with --layers original"):
+        encode_job(*third)
+    encode_job(str(more), str(place), EncodeOptions(backbone=Eyes(), append=True))
+    encode_job(*third)
+    assert Store(place).verify() == []
 
 
 def test_an_append_stopped_anywhere_goes_on(few, photos, tmp_path, monkeypatch):
@@ -152,7 +187,7 @@ def test_other_options_are_refused_and_a_removed_layer_is_made_anew(whole, photo
     place = tmp_path / "s.tcz"
     shutil.copytree(whole, place)
     before = contents(place)
-    with pytest.raises(UsageError, match="has picture:800, not picture:900; remove its folder layers/picture first"):
+    with pytest.raises(UsageError, match="has picture:800, not picture:900; drop that layer first"):
         encode_job(str(photos), str(place), options("picture:900"))
     assert contents(place) == before
     shutil.rmtree(place / "layers" / "picture")

@@ -16,6 +16,10 @@ PICTURE, ORIGINAL = Wanted("picture", PICTURE_BYTES), Wanted("original")
         ("features,picture,original", (PICTURE, ORIGINAL)),
         ("picture:1500", (Wanted("picture", 1500),)),
         (["features", "original"], (ORIGINAL,)),
+        (
+            "picture:900@/disk/./p/,original@s3://bucket/o/",
+            (Wanted("picture", 900, "/disk/p"), Wanted("original", None, "s3://bucket/o")),
+        ),
     ],
 )
 def test_reads_what_is_asked_for(asked, found):
@@ -34,6 +38,14 @@ def test_reads_what_is_asked_for(asked, found):
         ("picture:99999999999", "found '99999999999'"),
         ("original,picture", "each layer once, in the order"),
         ("picture,picture:900", "each layer once"),
+        ("features@/disk/f", "'features@/disk/f' is no layer"),
+        ("original@", "'': a layer is kept at a folder or a URL"),
+        ("original@zip://a::s3://b", "a layer is kept at a folder or a URL of one protocol"),
+        ("original@s3://key:secret@b/x", r"s3://...: a place that a store names is without passwords"),
+        ("original@https://host/x?token=1", "without passwords and queries"),
+        ("original@s3://bucket/a/../b", "name the place without"),
+        ("picture@/disk/a,original@/disk/a", "a place of its own"),
+        ("picture@s3://b/a,original@s3://b/a/o", "a place of its own, that does not lie in another's"),
     ],
 )
 def test_names_what_is_wrong(asked, says):

@@ -77,3 +77,12 @@ def test_a_terminal_is_told_that_ray_starts(monkeypatch, capsys, terminal, addre
         pass
     starts = terminal and address is None
     assert said == ["taskcodec: starting Ray on this machine ...\n" if starts else ""]
+
+
+def test_many_times_more_workers_than_this_machine_has_processors(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(is_initialized=lambda: False, shutdown=lambda: None))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    says = "--workers 9: this machine has 2 processors, for 8 workers at most"
+    with pytest.raises(UsageError, match=says), cluster(None, 9):
+        pass

@@ -296,7 +296,8 @@ def test_the_configuration_in_the_guide_is_good_as_printed(tmp_path, monkeypatch
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.name)
 def test_the_ready_ones_are_good(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "mnist").mkdir()
+    for name in ("mnist", "coco", "cityscapes"):
+        (tmp_path / name).mkdir()
     assert read_config(path).recipes
 
 

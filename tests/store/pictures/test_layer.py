@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import zarr
 
 pytest.importorskip("torch")
 
@@ -75,6 +76,13 @@ def test_only_the_bytes_of_the_layers_asked_for_are_read(tmp_path, monkeypatch):
     keys.clear()
     detail[6]
     assert {key.split("/")[1] for key in keys} == {"base", "detail"}
+
+
+def test_plain_zarr_gives_the_items(tmp_path):
+    written(tmp_path / "s.tcz")
+    found = zarr.open(tmp_path / "s.tcz", mode="r")["layers/detail"]
+    assert found.shape == (len(PICTURES),)
+    assert found[8].item() == CODEC.pictures.items(PICTURES[8])[1]
 
 
 def test_an_append_goes_on(tmp_path):

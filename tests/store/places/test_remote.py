@@ -107,7 +107,9 @@ def test_what_is_not_there_or_not_allowed_is_not_tried_again(s3):
     with s3.counting() as seen, pytest.raises(StorageError, match="make the bucket first"):
         open_blobs("s3://there-is-no-such-bucket/a").put("k", b"")
     assert seen["put"] == 1
-    assert open_blobs("s3://there-is-no-such-bucket/a").get("k") is None
+    with s3.counting() as seen, pytest.raises(StorageError, match="no such bucket; make it first"):
+        open_blobs("s3://there-is-no-such-bucket/a").get("k")
+    assert seen["get"] == 1
 
 
 @pytest.mark.parametrize(("url", "says"), [("nosuch://a/b", "Protocol not known: nosuch"), ("gs://a/b", "gcsfs")])
@@ -147,3 +149,34 @@ def test_a_store_is_read_by_forked_workers_while_the_parent_reads(s3, codec, x):
 def test_a_name_of_this_machine_may_be_a_url(tmp_path, codec, x):
     write(f"file://{tmp_path}/x.tcz", codec, x)
     assert np.array_equal(taskcodec.open(tmp_path / "x.tcz").symbols[:], codec.encode(x))
+
+
+def test_a_url_that_names_no_bucket(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((3, 2), "f4"))
+    for url in ("s3://", "s3:///x.tcz"):
+        for call in (
+            lambda url=url: taskcodec.open(url),
+            lambda url=url: taskcodec.encode(str(tmp_path / "x.npy"), url),
+            lambda url=url: taskcodec.encode(url, str(tmp_path / "s.tcz")),
+        ):
+            with pytest.raises(UsageError, match=rf"^{url}.*: names no bucket; s3://BUCKET/NAME is expected$"):
+                call()
+
+
+def test_a_store_in_a_bucket_that_is_not_there(s3):
+    with pytest.raises(StorageError, match=r"^s3://there-is-no/s.tcz: no such bucket; make it first"):
+        taskcodec.open("s3://there-is-no/s.tcz")
+    with pytest.raises(StorageError, match="no such bucket; make it first"):
+        taskcodec.encode(np.zeros((3, 2), "f4"), "s3://there-is-no/s.tcz")
+
+
+def test_a_service_that_never_answered_is_not_waited_for_as_one_that_did(s3, monkeypatch, impatient):
+    monkeypatch.setattr("taskcodec.store.places.clients.FIRST_PATIENCE", -1.0)
+    blobs = open_blobs(s3.url("a"))
+    with s3.counting() as seen, s3.failing(Faults(kinds=("reset",))), pytest.raises(NetworkError):
+        blobs.get("x")
+    assert seen.total <= 2  # the library beneath sends one again whose connection broke off
+    assert blobs.get("x") is None
+    with s3.counting() as seen, s3.failing(Faults(kinds=("reset",))), pytest.raises(NetworkError):
+        blobs.get("x")
+    assert seen.total >= 8

@@ -11,13 +11,14 @@ TINY = (8, 8, 8, 16)
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 33), (32, 32)])
 def test_any_size(size):
-    pictures = torch.rand(2, 3, *size)
     half = tuple(-(-side // 2) for side in size)
-    assert SmallSegmenter(5, TINY)(pictures).shape == (2, 5, *half)
-    assert SmallDepth(3.0, TINY)(pictures).shape == (2, *half)
-    assert SmallClassifier(5, TINY)(pictures).shape == (2, 5)
     padded = [-(-side // 8) for side in size]
-    assert small_detector(5, TINY)(pictures).shape == (2, padded[0] * padded[1] * 5, 10)
+    for count in (1, 2):
+        pictures = torch.rand(count, 3, *size)
+        assert SmallSegmenter(5, TINY)(pictures).shape == (count, 5, *half)
+        assert SmallDepth(3.0, TINY)(pictures).shape == (count, *half)
+        assert SmallClassifier(5, TINY)(pictures).shape == (count, 5)
+        assert small_detector(5, TINY)(pictures).shape == (count, padded[0] * padded[1] * 5, 10)
 
 
 def test_a_picture_does_not_depend_on_its_neighbours():

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from taskcodec.cli.options import StoreArgument
+from taskcodec.cli.options import ElsewhereOption, StoreArgument
 from taskcodec.cli.output import JsonOption, few, progress_bar, show
 
 EXAMPLE = "Example: taskcodec decode photos.tcz -o photos.npy"
@@ -17,6 +17,7 @@ def decode(
     layer: Annotated[
         str, typer.Option("--layer", help="features, picture, original, or a layer of a codec of pictures")
     ] = "features",
+    elsewhere: ElsewhereOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Decode a store: its features to a file, its pictures or originals to a folder."""
@@ -28,7 +29,7 @@ def decode(
             found = {"samples": len(opened), "dimension": opened.manifest.dimension, "output": str(output)}
             lines = [f"{output}: {len(opened)} x {opened.manifest.dimension} features"]
         else:
-            written = decode_to_folder(store, layer, output, report)
+            written = decode_to_folder(store, layer, output, report, elsewhere or ())
             found = {
                 "files": written.files,
                 "without": len(written.without),

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from taskcodec.cli.describe import codec_info, codec_lines, info_lines, is_codec
+from taskcodec.cli.options import ElsewhereOption
 from taskcodec.cli.output import JsonOption, show
 from taskcodec.errors import UsageError
 
@@ -17,6 +18,7 @@ def info(
     failures: Annotated[
         bool, typer.Option("--failures", help="List the samples that could not be coded, and notes on those that were")
     ] = False,
+    elsewhere: ElsewhereOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Print counts, sizes and rates of a store, or what a codec is."""
@@ -30,7 +32,7 @@ def info(
         show(codec_info(place, codec), json_, codec_lines(place, codec))
         return
     store = open_store(place)
-    found = store.info()
+    found = store.info(elsewhere or ())
     content: dict[str, Any] = {"kind": "store", **asdict(found), "codec_fingerprint": found.fingerprint}
     lines = info_lines(place, found)
     if failures:

@@ -96,7 +96,7 @@ def listed(url: str) -> Iterator[tuple[str, RemoteFile]]:
     """
     root = url.rstrip("/")
     try:
-        client, path = _connect(root)
+        client, path = _connect(url)
         for entry in client.listed(path):
             name = entry.path[len(path) + 1 :]
             yield name, RemoteFile(f"{root}/{name}", entry.path, entry.size, entry.stamp)

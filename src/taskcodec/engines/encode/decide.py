@@ -237,7 +237,7 @@ def _codec_and_backbone(asked: Request) -> tuple[Codec | None, Any]:
     """The codec of a new store, None where it is to be fitted, and the backbone."""
     named, options, vectors = asked.codec, asked.options, isinstance(asked.source, FeatureSource)
     if named is not None and named.of_pictures:
-        _check_pictures(asked)
+        _check_pictures(asked, named)
         return named, PictureCoder(named, options.analysis_name)
     if named is not None:
         if vectors:
@@ -274,7 +274,7 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
     check_layers(found, source, options.wanted, first_index, whole=action == "nothing")
     backbone: Any = None
     if found.codec.of_pictures:
-        _check_pictures(asked)
+        _check_pictures(asked, found.codec)
         if action != "nothing":
             backbone = coder_of(found.codec.backbone, asked.codec, options.analysis_name)
     elif isinstance(source, ImageSource):
@@ -288,9 +288,11 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
     return Decision(asked, action, place, entry["bits"], backbone, found, first_index=first_index, record=record)
 
 
-def _check_pictures(asked: Request) -> None:
+def _check_pictures(asked: Request, codec: Codec) -> None:
     """Raise unless what is asked for can be done with a codec of pictures."""
     options, source = asked.options, asked.source
+    for clash in {each.name for each in options.wanted} & {layer.name for layer in codec.layers}:
+        raise UsageError(f"--layers {clash}: the codec has a layer of that name; leave it out")
     if isinstance(source, FeatureSource):
         raise MismatchError(f"{source.name}: vectors, where a codec of pictures takes images")
     if options.backbone is not None:

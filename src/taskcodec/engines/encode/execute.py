@@ -170,7 +170,7 @@ def _written(
     kept = _kept_fit(decision)
     if found is not None and decision.action == "nothing":
         kept.discard()
-        added = _add_layers(plan_going_on(found, open_blobs(place), options.wanted, None), decision, progress)
+        added = _add_layers(plan_going_on(found, open_blobs(place), options.wanted, None, first), decision, progress)
         done = f"added to it: {', '.join(added)}" if added else "nothing was done"
         notes.append(f"{source.name}: in {place} already; {done}")
         return Store(place) if added else found
@@ -198,7 +198,7 @@ def _written(
             planned = plan_new(writer.blobs, own, source, options.wanted, in_step=layers is not None)
         else:
             next_index = None if layers is None else tally.next_index
-            planned = plan_going_on(found, writer.blobs, options.wanted, next_index)
+            planned = plan_going_on(found, writer.blobs, options.wanted, next_index, first)
         if layers is not None:
             layers.start(planned.in_step, first)
             writer.before_commit = layers.commit

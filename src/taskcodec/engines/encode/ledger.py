@@ -111,7 +111,8 @@ def plan(store: Store, name: str, source: Source, request: Entry, append: bool) 
     wanted = _descriptor(request)
     entries = [_descriptor(entry) for entry in (manifest.source, *appended)]
     if not unfinished:
-        return ("nothing", 0) if wanted in entries else ("append", _next_index(store))
+        firsts = [0, *(int(entry["first_index"]) for entry in appended)]
+        return ("nothing", firsts[entries.index(wanted)]) if wanted in entries else ("append", _next_index(store))
     if not appended or entries[-1] != wanted:
         raise StorageError(f"{name}: unfinished; run the command that it was stopped in again, then append")
     return "resume", int(appended[-1]["first_index"])

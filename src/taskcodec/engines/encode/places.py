@@ -27,7 +27,7 @@ def settled(place: Any) -> Any:
     """
     place = local_path(place)
     if is_url(place):
-        return place.rstrip("/")
+        return place if place.endswith("://") else place.rstrip("/")
     if not isinstance(place, str | Path):
         return place
     path = Path(place)  # without slashes at its end and dots between

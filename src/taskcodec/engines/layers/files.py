@@ -9,8 +9,10 @@ from pathlib import Path, PurePosixPath
 
 from taskcodec.errors import StorageError, UsageError
 from taskcodec.store import Store
+from taskcodec.store.file_layers.layer import StoreLayer
 from taskcodec.store.format.manifest import CODEC_KEY, GROUP_KEY
 from taskcodec.store.format.records import in_pieces
+from taskcodec.store.pictures.layer import PictureLayer
 
 Progress = Callable[[int, int], None]
 _MOST_BYTES = 240
@@ -59,20 +61,22 @@ class FileNames:
         return found
 
 
-def write_files(store: Store, name: str, folder: Path, progress: Progress | None = None) -> Written:
-    """Write the files of a layer into a new or empty folder, also of samples that could not be coded.
+def write_files(
+    store: Store, layer: StoreLayer | PictureLayer, folder: Path, progress: Progress | None = None
+) -> Written:
+    """Write the files of a layer of a store into a new or empty folder, also of samples that could not be coded.
 
     Raises:
-        UsageError: there is no such layer, or the folder is not empty or lies in a store.
+        UsageError: the folder is not empty or lies in a store.
         StorageError: a file cannot be written.
         CorruptFileError: the store is damaged.
     """
-    layer, names, written, done = store.layer(name), FileNames(), 0, 0
+    names, written, done = FileNames(), 0, 0
     without, renamed = list[str](), list[tuple[str, str]]()
     _check_folder(folder)
     for table in in_pieces(store.tables("id", "source_index", failures=True)):
-        for sample, index in zip(*(column.to_pylist() for column in table), strict=True):
-            content = layer.of_source(index)
+        samples, indices = (column.to_pylist() for column in table)
+        for sample, content in zip(samples, layer.of_sources(indices), strict=True):
             if content is None:
                 without.append(sample)
             else:

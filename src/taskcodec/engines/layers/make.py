@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from taskcodec.engines.layers.wanted import Wanted
@@ -13,7 +14,16 @@ from taskcodec.errors import SourceError, UsageError
 if TYPE_CHECKING:
     from taskcodec.data.items import Item
 
-Maker = Callable[[Any], bytes]
+
+@dataclass(frozen=True)
+class Unpacked:
+    """A small file that is yet to be packed, with others."""
+
+    file: bytes
+
+
+Content = bytes | Unpacked
+Maker = Callable[[Any], Content]
 """What `Item.read` gives (but bytes instead of a path) -> what is kept, b"" for nothing."""
 
 
@@ -38,7 +48,7 @@ def read_whole(item: Item) -> Any:
         return file.read()
 
 
-def made(item: Item, makers: Sequence[Maker]) -> list[bytes]:
+def made(item: Item, makers: Sequence[Maker]) -> list[Content]:
     """What each layer keeps of an item; nothing of one that cannot be read."""
     try:
         found = None if item.fault is not None else read_whole(item)
@@ -47,10 +57,20 @@ def made(item: Item, makers: Sequence[Maker]) -> list[bytes]:
     return [b"" if found is None else make(found) for make in makers]
 
 
-def _original(found: Any) -> bytes:
-    from taskcodec.transforms.originals.pack import pack
+def packed(contents: Sequence[Content]) -> list[bytes]:
+    """What is kept of several samples, once their small files are packed."""
+    from taskcodec.transforms.originals.pack import pack_all
 
-    return pack(found) if isinstance(found, bytes) else b""
+    small = iter(pack_all([each.file for each in contents if isinstance(each, Unpacked)]))
+    return [next(small) if isinstance(each, Unpacked) else each for each in contents]
+
+
+def _original(found: Any) -> Content:
+    from taskcodec.transforms.originals.pack import is_small, pack
+
+    if not isinstance(found, bytes):
+        return b""
+    return Unpacked(found) if is_small(found) else pack(found)
 
 
 def _picture(found: Any, target: int, keep_truncated: bool) -> bytes:

@@ -11,14 +11,15 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from taskcodec.engines.layers.make import Maker, made, maker_of, read_whole
-from taskcodec.engines.layers.wanted import Wanted
-from taskcodec.store.file_layers.layout import FOLDER, MAX_CHUNK_ROWS, BesideLayer, names_beside, read_layer
-from taskcodec.store.file_layers.writer import ItemWriter
+from taskcodec.engines.layers.make import Content, Maker, made, maker_of, packed, read_whole
+from taskcodec.engines.layers.wanted import Wanted, layer_of
+from taskcodec.store.file_layers.elsewhere import MARK, layer_at, start_elsewhere
+from taskcodec.store.file_layers.layout import MAX_CHUNK_ROWS, BesideLayer
+from taskcodec.store.file_layers.writer import ItemWriter, remove_layer
 from taskcodec.store.format.records import SampleRecord
 
 if TYPE_CHECKING:
@@ -30,13 +31,26 @@ CHUNK_BYTES = 2**22
 MOST_CHUNK_BYTES = 2**26
 """... and of one in which every file is as large as the largest."""
 COMMIT_ITEMS = 1024
+TOGETHER = 32
+"""Items that are put at a time: small files among them are packed together."""
 Progress = Callable[[int, int], None]
 
 
-def layers_there(blobs: Blobs, codec_layers: Sequence[str]) -> list[BesideLayer]:
-    """The layers of a store beside those of its codec."""
-    found = [read_layer(blobs, name) for name in names_beside(blobs.sizes(FOLDER), list(codec_layers))]
-    return [layer for layer in found if layer is not None]
+@dataclass(frozen=True, eq=False)
+class There:
+    """A layer of a store: how it was asked for, as it is, and its place's files."""
+
+    wanted: Wanted
+    layer: BesideLayer
+    blobs: Blobs
+
+
+def layer_there(store: Blobs, name: str, place: str | None) -> There | None:
+    """A layer beside those of a store's codec, at another place where this one is named; None where nothing is yet."""
+    blobs, layer, found = layer_at(store, name, () if place is None else (place,), f"--layers {name}@")
+    if layer is None:
+        return None
+    return There(layer_of(layer, None if found is None else found.place), layer, blobs)
 
 
 class LayersInStep:
@@ -52,7 +66,7 @@ class LayersInStep:
         """The source as it is to be read."""
         self._writers: dict[Wanted, ItemWriter] = {}
         self._makers: list[Maker] = []
-        self._made: dict[int, list[bytes]] = {}
+        self._made: dict[int, list[Content]] = {}
         self._lock = Lock()
         self._first = 0
 
@@ -70,28 +84,27 @@ class LayersInStep:
         """Add the layers of the next records."""
         if not self._writers:
             return
-        for record in records:
-            self._put(record)
+        contents = [self._of(record) for record in records]
+        for number, writer in enumerate(self._writers.values()):
+            writer.append(packed([each[number] for each in contents]))
 
     def commit(self) -> None:
         """Have readers see what was added: to be called before its records are committed."""
         for writer in self._writers.values():
             writer.commit()
 
-    def _put(self, record: SampleRecord) -> None:
+    def _of(self, record: SampleRecord) -> list[Content]:
+        """What each layer keeps of a record's sample."""
         number = record.source_index - self._first
         with self._lock:
             contents = self._made.pop(number, None)
-        if contents is None:
-            contents = made(self._source.items[number], self._makers)
-        for writer, content in zip(self._writers.values(), contents, strict=True):
-            writer.append([content])
+        return made(self._source.items[number], self._makers) if contents is None else contents
 
     def _read(self, number: int, item: Item) -> Any:
         """What `Item.read` gives; its layers are made on the way."""
         if not self._writers:
             return item.read()
-        contents = [b""] * len(self._makers)
+        contents: list[Content] = [b""] * len(self._makers)
         try:
             found = read_whole(item)
             contents = [make(found) for make in self._makers]
@@ -119,8 +132,13 @@ class _Tapped(Sequence["Item"]):
 
 
 def new_writer(blobs: Blobs, wanted: Wanted, source: ImageSource) -> ItemWriter:
-    """The writer of a layer of no items, in chunks that suit its source."""
-    return ItemWriter(blobs, BesideLayer(wanted.name, wanted.name, 0, _chunk_rows(wanted, source), wanted.options))
+    """The writer of a layer of no items, in chunks that suit its source. Raises UsageError where its place is taken."""
+    options = wanted.options
+    if wanted.place is not None:
+        found, blobs = start_elsewhere(blobs, wanted.name, wanted.place)
+        options = {**options, MARK: found.mark}
+    remove_layer(blobs, wanted.name)  # what a removal that was stopped left of one
+    return ItemWriter(blobs, BesideLayer(wanted.name, wanted.name, 0, _chunk_rows(wanted, source), options))
 
 
 def fill(blobs: Blobs, wanted: Wanted, source: ImageSource, first_index: int, progress: Progress | None = None) -> bool:
@@ -128,33 +146,38 @@ def fill(blobs: Blobs, wanted: Wanted, source: ImageSource, first_index: int, pr
 
     `first_index` is the `source_index` of the source's first sample. Raises StorageError where it cannot be put.
     """
-    there = read_layer(blobs, wanted.name)
-    writer = new_writer(blobs, wanted, source) if there is None else ItemWriter(blobs, there)
+    there = layer_there(blobs, wanted.name, wanted.place)
+    writer = new_writer(blobs, wanted, source) if there is None else ItemWriter(there.blobs, there.layer)
     start = writer.next_index - first_index
     if there is not None and start >= len(source):
         return False
-    makers = [maker_of(wanted, source.keeps_truncated)]
-    for number, contents in enumerate(_in_order(source.items, start, makers), start + 1):
-        writer.append(contents)
-        if writer.next_index % COMMIT_ITEMS == 0:
+    maker = maker_of(wanted, source.keeps_truncated)
+    for contents in _in_order(source.items, start, maker):
+        before = writer.next_index
+        writer.append(packed(contents))
+        if before // COMMIT_ITEMS < writer.next_index // COMMIT_ITEMS:
             writer.commit()
         if progress is not None:
-            progress(number, len(source))
+            progress(writer.next_index - first_index, len(source))
     writer.commit()
     return True
 
 
-def _in_order(items: Sequence[Item], start: int, makers: list[Maker]) -> Iterator[list[bytes]]:
-    """What is kept of the items from `start` on, made by as many threads as there are processors."""
+def _in_order(items: Sequence[Item], start: int, maker: Maker) -> Iterator[list[Content]]:
+    """What is kept of the items from `start` on, a few at a time, made by as many threads as there are processors."""
     threads = os.cpu_count() or 1
-    pool, waiting = ThreadPoolExecutor(threads), deque[Future[list[bytes]]]()
+    pool, waiting, ready = ThreadPoolExecutor(threads), deque[Future[list[Content]]](), list[Content]()
     try:
         for number in range(start, len(items)):
-            waiting.append(pool.submit(made, items[number], makers))
+            waiting.append(pool.submit(made, items[number], [maker]))
             if len(waiting) > 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+                ready += waiting.popleft().result()
+            if len(ready) == TOGETHER:
+                yield ready
+                ready = []
+        for future in waiting:
+            ready += future.result()
+        yield ready
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -1,11 +1,13 @@
-"""Which layers are asked for: `features,picture[:BYTES],original`."""
+"""Which layers are asked for: `features,picture[:BYTES],original`, each perhaps at another place: `original@PLACE`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 from taskcodec.errors import UsageError
-from taskcodec.store.file_layers.layout import FEATURES, KINDS, ORIGINAL, PICTURE, BesideLayer
+from taskcodec.store.file_layers.elsewhere import checked_place, is_within
+from taskcodec.store.file_layers.layout import FEATURES, KINDS, PICTURE, BesideLayer
 
 PICTURE_BYTES = 4000
 """Of a picture where no number is given: short side 250, on which a person sees what is there, a tenth of a small
@@ -15,10 +17,14 @@ MOST_PICTURE_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Wanted:
-    """A layer beside the features: its name, which is its kind, and the bytes of its pictures."""
+    """A layer beside the features: its name, which is its kind, the bytes of its pictures, and where it is to lie.
+
+    `place` is None in the store itself.
+    """
 
     name: str
     picture_bytes: int | None = None
+    place: str | None = None
 
     @property
     def options(self) -> dict[str, Any]:
@@ -28,7 +34,8 @@ class Wanted:
     @property
     def words(self) -> str:
         """As it is asked for."""
-        return self.name if self.picture_bytes is None else f"{self.name}:{self.picture_bytes}"
+        words = self.name if self.picture_bytes is None else f"{self.name}:{self.picture_bytes}"
+        return words if self.place is None else f"{words}@{self.place}"
 
 
 def wanted_layers(asked: str | Sequence[str] | None) -> tuple[Wanted, ...]:
@@ -38,29 +45,39 @@ def wanted_layers(asked: str | Sequence[str] | None) -> tuple[Wanted, ...]:
     """
     if asked is None:
         return ()
-    from taskcodec.transforms.pictures.small import LEAST_BYTES
-
     names = [part.strip() for part in (asked.split(",") if isinstance(asked, str) else asked)]
     found = list[Wanted]()
     order = [FEATURES, *KINDS]
     for part in names:
-        name, colon, number = part.partition(":")
-        if name not in order or (colon and name != PICTURE):
-            raise UsageError(f"--layers: {part!r} is no layer; there are features, picture[:BYTES] and original")
-        if name == PICTURE:
-            size = int(number) if number.isdecimal() else 0 if colon else PICTURE_BYTES
-            if not LEAST_BYTES <= size <= MOST_PICTURE_BYTES:
-                limits = f"{LEAST_BYTES} to {MOST_PICTURE_BYTES}"
-                raise UsageError(f"--layers: picture:BYTES takes {limits} bytes, found {number!r}")
-            found.append(Wanted(name, size))
-        elif name == ORIGINAL:
-            found.append(Wanted(name))
-    places = [order.index(part.partition(":")[0]) for part in names]
+        what, at, place = part.partition("@")
+        name, colon, number = what.partition(":")
+        if name not in order or (colon and name != PICTURE) or (at and name == FEATURES):
+            raise UsageError(
+                f"--layers: {part!r} is no layer; there are features, picture[:BYTES] and original, these two also at "
+                "another place: original@PLACE"
+            )
+        if name != FEATURES:
+            size = _bytes(number, bool(colon)) if name == PICTURE else None
+            found.append(Wanted(name, size, checked_place(place) if at else None))
+    places = [order.index(part.partition("@")[0].partition(":")[0]) for part in names]
     if places != sorted(set(places)):
         raise UsageError("--layers: each layer once, in the order features,picture,original")
+    elsewhere = [each.place for each in found if each.place is not None]
+    if any(is_within(a, [b]) for a, b in permutations(elsewhere, 2)):
+        raise UsageError("--layers: each layer at a place of its own, that does not lie in another's")
     return tuple(found)
 
 
-def layer_of(found: BesideLayer) -> Wanted:
-    """How a layer that is there was asked for."""
-    return Wanted(found.name, found.options.get("bytes"))
+def layer_of(found: BesideLayer, place: str | None = None) -> Wanted:
+    """How a layer that is there, or at another place, was asked for."""
+    return Wanted(found.name, found.options.get("bytes"), place)
+
+
+def _bytes(number: str, given: bool) -> int:
+    from taskcodec.transforms.pictures.small import LEAST_BYTES
+
+    size = int(number) if number.isdecimal() else 0 if given else PICTURE_BYTES
+    if not LEAST_BYTES <= size <= MOST_PICTURE_BYTES:
+        limits = f"{LEAST_BYTES} to {MOST_PICTURE_BYTES}"
+        raise UsageError(f"--layers: picture:BYTES takes {limits} bytes, found {number!r}")
+    return size

@@ -17,6 +17,8 @@ AGAIN = "what was committed is sound: run the same command again to go on"
 ANEW = "run the same command again"
 IMAGE_CPUS = 4
 """Processors of a worker that reads images, where nothing else is asked for: each holds a backbone in memory."""
+MOST_WORKERS = 4
+"""For each processor of a machine on which Ray is started here, at most."""
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
@@ -63,7 +65,7 @@ def joined(address: str | None, workers: int | None) -> Any:
         return ray
     own: dict[str, Any] = {"address": address or os.environ.get("RAY_ADDRESS") or "local"}
     if own["address"] == "local":
-        own |= {"num_cpus": max(os.cpu_count() or 1, workers or 1), "include_dashboard": False}
+        own |= {"num_cpus": max(_processors(workers), workers or 1), "include_dashboard": False}
         if sys.stderr.isatty():  # it takes a quarter of a minute, in which nothing else is to be seen
             print("taskcodec: starting Ray on this machine ...", file=sys.stderr, flush=True)
     try:
@@ -73,6 +75,16 @@ def joined(address: str | None, workers: int | None) -> Any:
         words = " ".join(str(error).split(". ")[0].split())
         raise ProcessError(f"ray:{own['address']}: no Ray cluster to work with ({words})") from error
     return ray
+
+
+def _processors(workers: int | None) -> int:
+    """Of this machine. Raises UsageError on many times more workers: each is a process with what it needs in memory."""
+    found = os.cpu_count() or 1
+    if workers is not None and workers > MOST_WORKERS * found:
+        raise UsageError(
+            f"--workers {workers}: this machine has {found} processors, for {MOST_WORKERS * found} workers at most"
+        )
+    return found
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """What in a configuration would have no effect, or could only fail once the data are loaded: refused before that."""
 
+import glob
+import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from taskcodec.data.idx import is_idx_folder
-from taskcodec.errors import UsageError, check_one_of
+from taskcodec.errors import SourceError, UsageError, check_one_of
 from taskcodec.fitting.gradient.recipe import RECONSTRUCTING, Recipe, Schedule
 from taskcodec.transforms.networks.carried import ANALYSES, SYNTHESES
 
@@ -35,6 +37,13 @@ def check_network(where: str, section: Mapping[str, Any]) -> None:
             raise UsageError(f"{where}.{key}: follows from the data and model.columns; leave it out")
         if key != "name" and key not in SIZES[name]:
             raise UsageError(f"{where}.{key}: invalid size of {name}; it has {sizes}")
+
+
+def check_source(key: str, source: str) -> None:
+    """Raise SourceError, with the key, where nothing lies at a source; what it is, is found out when it is read."""
+    pattern = any(letter in source for letter in "*?[")
+    if not os.path.lexists(source) and not (pattern and glob.glob(source)):
+        raise SourceError(f"{key}: {source}: no such file or folder")
 
 
 def check_log(names: tuple[str, ...]) -> None:

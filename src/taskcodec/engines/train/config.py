@@ -7,17 +7,16 @@
     beta:           one number, or a list: a codec for each
     training:       how                     steps, batch, learning_rate, ...
 
-A wrong key, shape or path gives one line that names file and key.
+A wrong key, shape or path gives one line that names file and key. A file with the section `layers` is of layers of
+pictures: `taskcodec.engines.train.pictures.config`.
 """
 
-import glob
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from taskcodec.engines.train.checks import check_log, check_negatives, check_network, check_used
+from taskcodec.engines.train.checks import check_log, check_negatives, check_network, check_source, check_used
 from taskcodec.engines.train.keys import (
     FLAG,
     MAX_WHOLE,
@@ -33,7 +32,8 @@ from taskcodec.engines.train.keys import (
     read_yaml,
     said_of,
 )
-from taskcodec.errors import SourceError, UsageError, check_one_of
+from taskcodec.engines.train.pictures.config import LayersConfig, read_layers
+from taskcodec.errors import UsageError, check_one_of
 from taskcodec.fitting.gradient.recipe import LARGEST_NUMBER, NetworkChoice, Objective, Recipe, Relaxation, Schedule
 
 _TOP = {
@@ -89,15 +89,6 @@ class DataChoice:
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """Samples that are not trained on, since they cannot be read: how many, the first one's name, and its reason."""
-
-    count: int
-    first: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class TrainConfig:
     """A checked configuration; `recipes` has one for each beta."""
 
@@ -115,8 +106,8 @@ class TrainConfig:
             raise UsageError(f"{self.name}: jitter: expected a number of at least 0, found {self.jitter}")
 
 
-def read_config(path: str | Path, betas: Sequence[float] = (), seed: int | None = None) -> TrainConfig:
-    """Read and check a configuration.
+def read_config(path: str | Path, betas: Sequence[float] = (), seed: int | None = None) -> TrainConfig | LayersConfig:
+    """Read and check a configuration: of layers of pictures where it has the section `layers`.
 
     Args:
         path: of the YAML file.
@@ -133,6 +124,8 @@ def read_config(path: str | Path, betas: Sequence[float] = (), seed: int | None 
         raise UsageError(f"{name}: expected the sections {', '.join(_TOP)}")
     if betas:
         content = {**content, "beta": list(betas)}
+    if "layers" in content:
+        return read_layers(name, content, seed)
     check_keys(name, "", content, _TOP, needed=("data", "model", "beta", "training"))
     data, model, training = content["data"], content["model"], dict(content["training"])
     if seed is not None:
@@ -157,7 +150,8 @@ def read_config(path: str | Path, betas: Sequence[float] = (), seed: int | None 
     with said_of(f"{name}: data."):
         choice = DataChoice(**data)
         _check_side(data, recipes[0])
-        _check_source(choice.source)
+        if choice.source != TOY:
+            check_source("source", choice.source)
     if choice.source == TOY and schedule.batch > choice.samples:
         raise UsageError(f"{name}: training.batch: {schedule.batch} is more than the {choice.samples} samples")
     return TrainConfig(
@@ -175,13 +169,6 @@ def _check_side(data: Mapping[str, Any], recipe: Recipe) -> None:
     """Raise UsageError where the synthesis cannot make images of this side. (Sides in files are seen when read.)"""
     if "side" in data and recipe.synthesis is not None and recipe.synthesis.name == "deconv" and data["side"] % 4:
         raise UsageError(f"side: the network deconv needs a multiple of 4, found {data['side']}")
-
-
-def _check_source(source: str) -> None:
-    """Raise SourceError where nothing lies at a source; what it is, is found out when it is read."""
-    pattern = any(letter in source for letter in "*?[")
-    if source != TOY and not os.path.lexists(source) and not (pattern and glob.glob(source)):
-        raise SourceError(f"source: {source}: no such file or folder")
 
 
 def _network(name: str, where: str, section: Mapping[str, Any]) -> NetworkChoice:

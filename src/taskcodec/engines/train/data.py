@@ -14,7 +14,8 @@ from taskcodec.data.items import ImageSource
 from taskcodec.data.sources import open_source
 from taskcodec.data.toy import banana_source
 from taskcodec.engines.encode.local import Batches
-from taskcodec.engines.train.config import TOY, DataChoice, LeftOut, TrainConfig
+from taskcodec.engines.train.config import TOY, DataChoice, TrainConfig
+from taskcodec.engines.train.left_out import LeftOut
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
 from taskcodec.fitting.gradient.compressor import TrainingSet
 from taskcodec.store.format.records import OK

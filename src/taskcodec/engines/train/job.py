@@ -5,14 +5,21 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from taskcodec.atomic import replacing
 from taskcodec.engines.encode.local import Progress
 from taskcodec.engines.outputs import check_output, held
-from taskcodec.engines.train.config import LeftOut, TrainConfig
+from taskcodec.engines.train.config import TrainConfig
+from taskcodec.engines.train.left_out import LeftOut
+from taskcodec.engines.train.pictures.config import LayersConfig
 from taskcodec.errors import StorageError, UsageError
 from taskcodec.fitting.gradient.recipe import LAST
+
+if TYPE_CHECKING:
+    from taskcodec.fitting.gradient.training import Trained, Work
+
+Config: TypeAlias = TrainConfig | LayersConfig
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ def is_first_process() -> bool:
 
 
 def train_all(
-    config: TrainConfig, output: Path, options: TrainOptions | None = None, progress: Progress | None = None
+    config: Config, output: Path, options: TrainOptions | None = None, progress: Progress | None = None
 ) -> list[Point]:
     """Train the codecs of a configuration.
 
@@ -99,7 +106,7 @@ def train_all(
         raise UsageError(f"--jobs {jobs}: a training on {devices} devices runs alone: leave --jobs out, or the devices")
     if is_first_process():
         for path in outputs:
-            _check_place(path, config.data.source, resume, overwrite)
+            _check_place(path, _place_of(config), resume, overwrite)
     usual = len(outputs) if torch.cuda.is_available() and devices == 1 else 1
     side_by_side = min(jobs or usual, len(outputs))
     if side_by_side == 1:
@@ -109,10 +116,15 @@ def train_all(
         return [future.result() for future in running]
 
 
+def _place_of(config: Config) -> str:
+    """Where what is trained on lies."""
+    return config.data.place if isinstance(config, LayersConfig) else config.data.source
+
+
 def _check_place(output: Path, source: str, resume: bool, overwrite: bool) -> None:
     """Refuse, before anything is trained, to write where it cannot be done or where something lies."""
     check_output(source, output, "codec")
-    begun = (work_of(output) / LAST).exists()
+    begun = any(work_of(output).rglob(LAST))
     if overwrite or (resume and begun):
         return
     if begun:
@@ -124,9 +136,7 @@ def _check_place(output: Path, source: str, resume: bool, overwrite: bool) -> No
         raise StorageError(f"{output}: exists; replace it (--overwrite) or name another output")
 
 
-def _one(
-    config: TrainConfig, number: int, output: Path, options: TrainOptions, progress: Progress | None = None
-) -> Point:
+def _one(config: Config, number: int, output: Path, options: TrainOptions, progress: Progress | None = None) -> Point:
     """Train one codec, alone in its folder."""
     if not is_first_process():  # of DDP: the first one holds the folder for all, and says what is wrong for all
         try:
@@ -139,16 +149,41 @@ def _one(
 
 def _section(message: str) -> str:
     """Where in the configuration to look for what training found wrong."""
-    if message.startswith(("diverged", "training.", "views:")):
+    if message.startswith(("diverged", "training.", "views:", "layers.", "below:")):
         return ""
     return "training." if message.startswith(("accelerator:", "strategy:", "devices:")) else "model: "
 
 
-def _trained(config: TrainConfig, number: int, output: Path, options: TrainOptions, progress: Progress | None) -> Point:
-    from taskcodec.engines.train.data import training_set
-    from taskcodec.fitting.gradient.training import Work, train
+def _trained(config: Config, number: int, output: Path, options: TrainOptions, progress: Progress | None) -> Point:
+    from taskcodec.fitting.gradient.training import Work
 
-    recipe = config.recipes[number]
+    work = Work(work_of(output), options.resume, options.seconds, config.log)
+    try:
+        if isinstance(config, LayersConfig):
+            from taskcodec.engines.train.pictures.run import run_layers
+
+            trained, left_out = run_layers(config, number, work, progress)
+        else:
+            trained, left_out = _of_recipe(config, number, work, progress)
+    except UsageError as error:
+        if str(error).startswith(config.name):
+            raise
+        raise UsageError(f"{config.name}: {_section(str(error))}{error}") from error
+    point = Point(config.recipes[number].beta, str(output), trained.step, trained.steps, left_out=left_out)
+    if trained.codec is None:
+        return point
+    with replacing(output) as temporary:
+        temporary.write_bytes(trained.codec.to_bytes())
+    bits = float(trained.codec.provenance["trained_bits"])
+    return replace(point, trained_bits=bits, fingerprint=trained.codec.fingerprint)
+
+
+def _of_recipe(
+    config: TrainConfig, number: int, work: "Work", progress: Progress | None
+) -> "tuple[Trained, LeftOut | None]":
+    from taskcodec.engines.train.data import training_set
+    from taskcodec.fitting.gradient.training import train
+
     provenance: dict[str, Any] = {
         "augmentations": config.augmentations,
         "jitter": config.jitter,
@@ -156,17 +191,5 @@ def _trained(config: TrainConfig, number: int, output: Path, options: TrainOptio
         "source": Path(config.data.source).name,
     }
     data, left_out = training_set(config)
-    try:
-        work = Work(work_of(output), options.resume, options.seconds, config.log)
-        trained = train(data, recipe, config.schedule, work, provenance=provenance, progress=progress)
-    except UsageError as error:
-        if str(error).startswith(config.name):
-            raise
-        raise UsageError(f"{config.name}: {_section(str(error))}{error}") from error
-    point = Point(recipe.beta, str(output), trained.step, trained.steps, left_out=left_out)
-    if trained.codec is None:
-        return point
-    with replacing(output) as temporary:
-        temporary.write_bytes(trained.codec.to_bytes())
-    bits = float(trained.codec.provenance["trained_bits"])
-    return replace(point, trained_bits=bits, fingerprint=trained.codec.fingerprint)
+    recipe = config.recipes[number]
+    return train(data, recipe, config.schedule, work, provenance=provenance, progress=progress), left_out

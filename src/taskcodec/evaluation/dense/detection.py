@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from taskcodec.data.dense.box_table import read_box_table
 from taskcodec.data.dense.boxes import Boxes
 from taskcodec.data.dense.coco import read_coco
 from taskcodec.data.dense.views import places
@@ -237,25 +238,17 @@ def coco256_task(
     root = Path(folder)
     if len(detector.classes) != 80:
         raise UsageError(f"{root}: its labels are COCO's 80 classes, {detector.name} has {len(detector.classes)}")
-    listed = [row for row in _table(root / "index.csv") if row.get("split") == split]
-    boxes: dict[str, list[list[float]]] = {}
     try:
+        listed = [row for row in _table(root / "index.csv") if row["split"] == split][:limit]
         sizes = {row["name"]: (int(row["w"]), int(row["h"])) for row in listed}
-        for row in _table(root / "boxes_yolo.csv"):
-            if row["split"] == split:
-                boxes.setdefault(row["name"], []).append([float(row[key]) for key in ("class", "xc", "yc", "w", "h")])
     except (KeyError, ValueError) as error:
-        raise SourceError(f"{root}: boxes_yolo.csv or index.csv is not as described ({error!r})") from error
-    names = list(sizes)[:limit]
-    if not names:
+        raise SourceError(f"{root}: index.csv is not as described ({error!r})") from error
+    if not sizes:
         raise SourceError(f"{root}: index.csv lists no image of {split}")
-    truth = []
-    for name in names:
-        rows, size = np.array(boxes.get(name, [])).reshape(-1, 5), np.array(sizes[name] * 2)
-        corners = np.concatenate([rows[:, 1:3] - rows[:, 3:] / 2, rows[:, 1:3] + rows[:, 3:] / 2], axis=1) * size
-        truth.append(Boxes.of(corners, rows[:, 0]))
-    files = tuple(root / split / "images" / f"{name}.jpg" for name in names)
-    return DetectionTask(f"{root.name} {split}", detector, files, tuple(sizes[n] for n in names), tuple(truth))
+    table = read_box_table(root / "boxes_yolo.csv")
+    truth = tuple(table.boxes(name, size) for name, size in sizes.items())
+    files = tuple(root / split / "images" / f"{name}.jpg" for name in sizes)
+    return DetectionTask(f"{root.name} {split}", detector, files, tuple(sizes.values()), truth)
 
 
 def coco_task(

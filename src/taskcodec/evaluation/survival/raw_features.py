@@ -78,6 +78,7 @@ def raw_of_store(
         UsageError: neither raw nor source is given, and no earlier run kept any.
         MismatchError: not the features, or not the source, of this store.
     """
+    store.check_features()
     name, n, d = str(store.place), len(store), store.manifest.dimension
     if raw is not None:
         return RawFeatures(_read(Path(raw), n, d, name), raw)

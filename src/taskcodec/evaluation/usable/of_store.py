@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from taskcodec.data import open_source
 from taskcodec.engines.encode.decide import EncodeOptions
 from taskcodec.engines.encode.execute import encode_job
@@ -17,6 +20,7 @@ from taskcodec.evaluation.scores.intervals import Interval
 from taskcodec.evaluation.survival.of_store import column_of, is_store, sources_of, targets_of
 from taskcodec.evaluation.tasks.holdout import Splits, hold_out, refuse_labelled_fit, unit_numbers
 from taskcodec.evaluation.usable.information import FAMILIES, usable_bits
+from taskcodec.evaluation.usable.pooled import pooled_layer
 from taskcodec.store import Store
 from taskcodec.store.backend import open_blobs
 
@@ -133,11 +137,10 @@ def _of_store(store: Store, name: str, tables: Sequence[str], plan: UsablePlan, 
     for layer in plan.layers:
         check_one_of(f"{name}: --layer", layer, names)
     wanted = list(plan.layers) or names
-    units = unit_numbers(store.to_numpy(), ids, groups)
+    units = unit_numbers(_features(store, names[-1]), ids, groups)
     rows: list[UsableRow] = []
     for layer in wanted:
-        read = Store(store.place, upto=layer)
-        features, rate = read.to_numpy(), _rate_bits(read, layer)
+        features, rate = _features(store, layer), _rate_bits(store, layer)
         for target in targets:
             classes = target.values if target.kind == "classification" else None
             holdout = hold_out(target.rows, units, classes, ids, plan)
@@ -147,6 +150,11 @@ def _of_store(store: Store, name: str, tables: Sequence[str], plan: UsablePlan, 
                 if progress is not None:
                     progress(len(rows), len(wanted) * len(targets) * len(plan.families))
     return Usable(name, tuple(rows), notes)
+
+
+def _features(store: Store, layer: str) -> npt.NDArray[np.float32]:
+    """(n, d) what a layer and those below it give to predictors."""
+    return pooled_layer(store, layer) if store.codec.of_pictures else Store(store.place, upto=layer).to_numpy()
 
 
 def _rate_bits(store: Store, layer: str) -> float:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.errors import SourceError
+from taskcodec.errors import SourceError, UsageError
 from taskcodec.samples import spread_rows
 from taskcodec.store import Store
 
@@ -77,13 +78,13 @@ class ViewContent:
     failed: tuple[tuple[str, str], ...]
 
 
-def gather(store: Store) -> ViewContent:
+def gather(store: Store, elsewhere: str | Sequence[str] = ()) -> ViewContent:
     """What there is to see of a store. Raises what reading it raises."""
-    info = store.info()
+    info = store.info(elsewhere)
     queries = spread_rows(len(store), min(len(store), QUERIES), nearest=True)
     neighbours = nearest_of(store, queries)
     wanted = sorted({int(row) for row in queries} | {row for each in neighbours for row, _ in each.nearest})
-    camera = _Camera(store)
+    camera = _Camera(store, elsewhere)
     needed = {row: _shown(store, row, camera) for row in wanted}
     shown = dict[int, Shown]()
     for row in _widening(len(store), SHOWN):
@@ -134,10 +135,11 @@ def nearest_of(store: Store, rows: npt.NDArray[np.intp]) -> list[Neighbours]:
 class _Camera:
     """Small pictures of samples, from the layer of pictures, or else of originals, within a budget of bytes."""
 
-    def __init__(self, store: Store) -> None:
-        there = store.layers
-        name = next((name for name in (PICTURES, ORIGINALS) if name in there), None)
-        self._layer: StoreLayer | None = None if name is None else store.file_layer(name)
+    def __init__(self, store: Store, elsewhere: str | Sequence[str]) -> None:
+        self._layer: StoreLayer | None = None
+        for name in (each for each in (PICTURES, ORIGINALS) if each in store.layers):
+            with suppress(UsageError):  # at a place that is not named
+                self._layer = self._layer or store.file_layer(name, elsewhere)
         self._left = PICTURE_BUDGET
 
     def affords(self) -> bool:

@@ -1,5 +1,6 @@
 """`taskcodec view`: a store as one page to look at."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from taskcodec.evaluation.view.page import page
 from taskcodec.store import Store
 
 
-def write_view(place: Any, output: Path) -> ViewContent:
+def write_view(place: Any, output: Path, elsewhere: str | Sequence[str] = ()) -> ViewContent:
     """Write a page of less than 5 MB on a store: pictures where it has a layer of them, labels, neighbours, failures.
+
+    Layers that lie at another place show where `elsewhere` names it, or a folder or bucket around it.
 
     Returns:
         What it shows.
@@ -23,7 +26,7 @@ def write_view(place: Any, output: Path) -> ViewContent:
     """
     if output.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{output}: the page is written to a .html file")
-    content = gather(Store(place))
+    content = gather(Store(place), elsewhere)
     try:
         with replacing(output) as temporary:
             temporary.write_text(page(content), encoding="utf-8")

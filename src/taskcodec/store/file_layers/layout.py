@@ -25,6 +25,8 @@ from taskcodec.store.format.manifest import Manifest, is_ours, named_keys
 FORMAT = "taskcodec.items"
 VERSION = 1
 FOLDER = "layers"
+METADATA, ELSEWHERE = "zarr.json", "elsewhere.json"
+"""In a layer's folder: what the layer is, or at which other place it lies."""
 FEATURES = "features"
 """What people call the layers of the codec, all together."""
 PICTURE, ORIGINAL = "picture", "original"
@@ -55,7 +57,7 @@ class BesideLayer:
     @property
     def key(self) -> str:
         """Of the metadata."""
-        return f"{FOLDER}/{self.name}/zarr.json"
+        return f"{FOLDER}/{self.name}/{METADATA}"
 
     @property
     def chunks(self) -> int:
@@ -72,8 +74,8 @@ class BesideLayer:
 
 def names_beside(sizes: Mapping[str, int], codec_layers: Sequence[str]) -> list[str]:
     """The layers beside those of the codec among a store's keys, in the order of KINDS, then by name."""
-    ends = (f"{FOLDER}/", "/zarr.json")
-    found = {key[len(ends[0]) : -len(ends[1])] for key in sizes if key.startswith(ends[0]) and key.endswith(ends[1])}
+    parts = [key.split("/") for key in sizes]
+    found = {each[1] for each in parts if len(each) == 3 and each[0] == FOLDER and each[2] in (METADATA, ELSEWHERE)}
     order = {name: place for place, name in enumerate(KINDS)}
     return sorted(found - set(codec_layers), key=lambda name: (order.get(name, len(order)), name))
 
@@ -92,7 +94,7 @@ def orphans(sizes: Mapping[str, int], manifest: Manifest) -> list[str]:
 
 def read_layer(blobs: Blobs, name: str) -> BesideLayer | None:
     """A layer as its metadata has it, None where there is none. Raises CorruptFileError or FutureVersionError."""
-    key = f"{FOLDER}/{name}/zarr.json"
+    key = f"{FOLDER}/{name}/{METADATA}"
     data = blobs.get(key)
     if data is None:
         return None

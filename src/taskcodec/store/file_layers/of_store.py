@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from taskcodec.errors import CorruptFileError, UsageError
-from taskcodec.store.file_layers.layout import FEATURES, FOLDER, names_beside, read_layer
+from taskcodec.errors import TaskcodecError, UsageError, listed
+from taskcodec.store.file_layers.layout import FEATURES, FOLDER, names_beside
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,15 +30,19 @@ class WithLayers:
         """What there is: "features", then "picture" and "original" where they were kept."""
         return (FEATURES, *self._names_beside(self._blobs.sizes(FOLDER)))
 
-    def file_layer(self, name: str) -> StoreLayer:
-        """A layer of files beside those of the codec. Raises UsageError where there is no such layer."""
+    def file_layer(self, name: str, elsewhere: str | Sequence[str] = ()) -> StoreLayer:
+        """A layer of files beside those of the codec; raises what `layer` does."""
+        from taskcodec.store.file_layers.elsewhere import layer_at, missing_at
         from taskcodec.store.file_layers.layer import StoreLayer  # which needs zarr
 
-        beside = name in self._names_beside(self._blobs.sizes(FOLDER))
-        found = read_layer(self._blobs, name) if beside else None
-        if found is None:
+        if name not in self._names_beside(self._blobs.sizes(FOLDER)):
             raise UsageError(f"{self._blobs.name}: no layer {name!r} of files; there are {', '.join(self.layers)}")
-        return StoreLayer(self._blobs, found, lambda: self._source_indices)
+        blobs, found, place = layer_at(self._blobs, name, listed(elsewhere))
+        if found is None and place is not None:
+            raise missing_at(self._blobs, place)
+        if found is None:
+            raise UsageError(f"{self._blobs.name}: its layer {name} was removed just now")
+        return StoreLayer(blobs, found, lambda: self._source_indices)
 
     @property
     def source_samples(self) -> int:
@@ -57,16 +62,16 @@ class WithLayers:
     def _names_beside(self, sizes: dict[str, int]) -> list[str]:
         return names_beside(sizes, [layer.name for layer in self.manifest.layers])
 
-    def _layer_faults(self) -> list[str]:
+    def _layer_faults(self, elsewhere: str | Sequence[str]) -> list[str]:
         """Read every byte of the layers beside the codec's; one line for each fault."""
         faults = list[str]()
         for name in self._names_beside(self._blobs.sizes(FOLDER)):
             try:
-                layer = self.file_layer(name)
-            except CorruptFileError as error:
+                layer = self.file_layer(name, elsewhere)
+                faults += layer.verify()
+            except TaskcodecError as error:
                 faults.append(str(error))
                 continue
-            faults += layer.verify()
             if layer.items != self.source_samples:
                 faults.append(
                     f"{self._blobs.name}: its layer {name} has {layer.items} of {self.source_samples} samples; run "

@@ -9,7 +9,16 @@ from collections.abc import Sequence
 
 from taskcodec.errors import CorruptFileError
 from taskcodec.store.backend import Blobs
-from taskcodec.store.file_layers.layout import FOLDER, PARTIAL, BesideLayer, grown, seal, write_layer
+from taskcodec.store.file_layers.layout import (
+    ELSEWHERE,
+    FOLDER,
+    METADATA,
+    PARTIAL,
+    BesideLayer,
+    grown,
+    seal,
+    write_layer,
+)
 from taskcodec.store.file_layers.reader import Items
 from taskcodec.store.format.layer_chunks import put_block
 from taskcodec.store.format.packets import join_items
@@ -68,12 +77,15 @@ def remove_remains(blobs: Blobs) -> None:
     """Remove what is left of writes that were stopped: parts of files, and chunks of layers that never came to be."""
     found = blobs.sizes(FOLDER)
     for key in found:
-        name = key.split("/")[1]
-        if key.endswith(PARTIAL) or f"{FOLDER}/{name}/zarr.json" not in found:
+        own = f"{FOLDER}/{key.split('/')[1]}"
+        if key.endswith(PARTIAL) or not {f"{own}/{METADATA}", f"{own}/{ELSEWHERE}"} & found.keys():
             blobs.delete(key)
 
 
 def remove_layer(blobs: Blobs, name: str) -> None:
-    """Remove a layer that lies beside those of the codec; its metadata first: readers then see none."""
+    """Remove a layer that lies beside those of the codec, or what a removal that was stopped left of it.
+
+    Its metadata go first: readers then see none. Of a layer that lies elsewhere its store's part goes.
+    """
     for key in sorted(blobs.sizes(f"{FOLDER}/{name}"), key=lambda key: "/c/" in key):
         blobs.delete(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -94,6 +94,10 @@ class PictureLayer:
             from taskcodec.transforms.pictures.png import png_of
 
         return png_of(self[row])
+
+    def of_sources(self, indices: Iterable[int]) -> Iterator[bytes | None]:
+        """What `of_source` gives of each."""
+        return map(self.of_source, indices)
 
 
 def check_items(codec: Codec, columns: Sequence[Sequence[bytes]], name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from taskcodec.errors import UsageError
@@ -34,16 +35,20 @@ class WithPictures(WithLayers):
             return super().layers
         return (*(layer.name for layer in self.manifest.layers), *super().layers[1:])
 
-    def layer(self, name: str) -> StoreLayer | PictureLayer:
+    def layer(self, name: str, elsewhere: str | Sequence[str] = ()) -> StoreLayer | PictureLayer:
         """Pictures or originals by row: `store.layer("picture")[7]` is a file, as bytes.
 
-        A layer of a codec of pictures gives (H, W, 3) uint8 arrays. Raises UsageError where there is no such layer.
+        A layer of a codec of pictures gives (H, W, 3) uint8 arrays. One of files may lie at another place, which is
+        read only where `elsewhere` names it, or a folder or bucket around it: a store may come from anyone.
+
+        Raises UsageError where there is no such layer, or where it lies at a place that is not named, SourceError where
+        it is not there.
         """
         if self.manifest.of_pictures and name in (layer.name for layer in self.manifest.layers):
             from taskcodec.store.pictures.layer import PictureLayer
 
             return PictureLayer(self._blobs, self.manifest, self.codec, name, lambda: self._source_indices)
-        return self.file_layer(name)
+        return self.file_layer(name, elsewhere)
 
     def check_features(self) -> None:
         """Raise UsageError where samples are pictures."""

@@ -1,11 +1,10 @@
 """Any protocol that fsspec knows, by what all of its filesystems can do."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from taskcodec.store.places.clients import Entry, Found, Read, Session, compare_and_write
-from taskcodec.store.places.faults import patiently
+from taskcodec.store.places.clients import Entry, Read, Session, compare_and_write
 
 
 class FsspecClient:
@@ -16,11 +15,8 @@ class FsspecClient:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def _ask(self, call: Callable[[Any], Found]) -> Found:
-        return patiently(lambda: call(self._session.filesystem))
-
     def read(self, path: str) -> Read:
-        data = bytes(self._ask(lambda fs: fs.cat_file(path)))
+        data = bytes(self._session.ask(lambda fs: fs.cat_file(path)))
         return Read(data, _tag(data))
 
     def read_range(self, path: str, start: int, length: int) -> bytes:
@@ -28,7 +24,7 @@ class FsspecClient:
             return b""
         if start < 0:
             start = max(self.entry(path).size + start, 0)
-        data = bytes(self._ask(lambda fs: fs.cat_file(path, start=start, end=start + length)))
+        data = bytes(self._session.ask(lambda fs: fs.cat_file(path, start=start, end=start + length)))
         # A web server that knows of no ranges sends the whole.
         return data if len(data) <= length else data[start : start + length]
 
@@ -40,7 +36,7 @@ class FsspecClient:
                 filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
                 filesystem.pipe_file(path, data)
 
-        self._ask(put)
+        self._session.ask(put)
         return _tag(data)
 
     def write_if(self, path: str, data: bytes, tag: str | None) -> str:
@@ -51,11 +47,11 @@ class FsspecClient:
             filesystem.invalidate_cache()
             return filesystem.find(path, detail=True)
 
-        for found, entry in self._ask(find).items():
+        for found, entry in self._session.ask(find).items():
             yield Entry(str(found), int(entry.get("size") or 0), _stamp(entry))
 
     def entry(self, path: str) -> Entry:
-        found = self._ask(lambda fs: fs.info(path))
+        found = self._session.ask(lambda fs: fs.info(path))
         if found.get("type") == "directory":
             raise IsADirectoryError(path)
         if found.get("size") is None:
@@ -69,7 +65,7 @@ class FsspecClient:
             except FileNotFoundError:
                 return
 
-        self._ask(remove)
+        self._session.ask(remove)
 
     def copy(self, source: str, target: str) -> None:
         self.write(target, self.read(source).data)

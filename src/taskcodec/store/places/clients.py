@@ -4,7 +4,7 @@ Whatever `fsspec` takes as settings holds here: the environment, its configurati
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -12,7 +12,7 @@ import fsspec
 from fsspec.utils import get_protocol
 
 from taskcodec.errors import UsageError
-from taskcodec.store.places.faults import Changed
+from taskcodec.store.places.faults import FIRST_PATIENCE, PATIENCE, Changed, passes, patiently
 
 Found = TypeVar("Found")
 S3 = ("s3", "s3a")
@@ -106,6 +106,7 @@ class Session:
     def __init__(self, url: str) -> None:
         self._url, self._process = url, -1
         self._filesystem: Any = None
+        self._answered = False
         self.path = self._open()
 
     def _open(self) -> str:
@@ -127,8 +128,23 @@ class Session:
             raise UsageError(f"{self._url}: {error}; name a protocol that fsspec knows, such as s3://") from error
         if settings:
             self._filesystem.retries = 1
+            if not str(path).partition("/")[0]:
+                raise UsageError(f"{self._url}: names no bucket; {protocol}://BUCKET/NAME is expected")
         self._process = os.getpid()
         return str(path).rstrip("/")
+
+    def ask(self, call: Callable[[Any], Found]) -> Found:
+        """What a call of the filesystem gives, tried again where its fault passes; raises what the last try raised.
+
+        Of a service that has never answered less is hoped for: its address may be wrong.
+        """
+        try:
+            found = patiently(lambda: call(self.filesystem), PATIENCE if self._answered else FIRST_PATIENCE)
+        except Exception as error:
+            self._answered = self._answered or not passes(error)
+            raise
+        self._answered = True
+        return found
 
     @property
     def filesystem(self) -> Any:

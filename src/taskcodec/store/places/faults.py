@@ -11,8 +11,9 @@ ATTEMPTS = 8
 """How often a request is sent, at most ..."""
 FIRST_WAIT, LONGEST_WAIT = 0.2, 8.0
 """... with so many seconds between two, twice as many each time: 20 s in all, and half of that at least."""
-PATIENCE = 120.0
-"""Nothing is sent again so many seconds after the first time: where each attempt runs into its own time limit."""
+PATIENCE, FIRST_PATIENCE = 120.0, 25.0
+"""Nothing is sent again so many seconds after the first time, where each attempt runs into its own time limit: to a
+service that has answered before, or to one that never has."""
 _PASSING_STATUS = {408, 409, 425, 429, 500, 502, 503, 504}
 _PASSING_CODES = {"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "Throttling", "IncompleteBody"}
 _PASSING_KINDS = {
@@ -39,14 +40,17 @@ class Changed(Exception):
     """What was to be replaced is in another state than its writer last saw."""
 
 
-def patiently(call: Callable[[], Found]) -> Found:
-    """What a call gives, tried again where its fault passes. Raises what the last attempt raised."""
+def patiently(call: Callable[[], Found], patience: float) -> Found:
+    """What a call gives, tried again where its fault passes. Raises what the last attempt raised.
+
+    Nothing is tried again `patience` seconds after the first time.
+    """
     start, wait = time.monotonic(), FIRST_WAIT
     for left in reversed(range(ATTEMPTS)):
         try:
             return call()
         except Exception as error:
-            if not left or not passes(error) or time.monotonic() - start > PATIENCE:
+            if not left or not passes(error) or time.monotonic() - start > patience:
                 raise
         time.sleep(wait * random.uniform(0.5, 1))  # so that those who were told to slow down do not return together
         wait = min(2 * wait, LONGEST_WAIT)
@@ -119,6 +123,11 @@ def status_of(error: BaseException) -> int | None:
 def was_other(error: BaseException) -> bool:
     """Whether a conditional request was refused since what is there is another than its sender took it for."""
     return any(status_of(each) == 412 for each in _chain(error))
+
+
+def lacks_bucket(error: BaseException) -> bool:
+    """Whether what is not there is the bucket itself."""
+    return any(_code(each) == "NoSuchBucket" for each in _chain(error))
 
 
 def lacks_conditions(error: BaseException) -> bool:

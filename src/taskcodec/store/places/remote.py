@@ -7,7 +7,7 @@ from taskcodec.errors import StorageError
 from taskcodec.store.places.blobs import BUSY, COMMIT_KEY, LOCK_KEY
 from taskcodec.store.places.clients import Read
 from taskcodec.store.places.connect import connect
-from taskcodec.store.places.faults import Changed, read_fault, write_fault
+from taskcodec.store.places.faults import Changed, lacks_bucket, read_fault, write_fault
 
 
 class Held(Protocol):
@@ -33,7 +33,7 @@ class RemoteBlobs:
 
     def __init__(self, url: str) -> None:
         self.name = url.rstrip("/")
-        self.client, self.root = connect(self.name)
+        self.client, self.root = connect(url)
         self.held: Held | None = None
         self._seen: _Seen | None = None
 
@@ -47,7 +47,9 @@ class RemoteBlobs:
         """The bytes at a key with what tells their state, or None."""
         try:
             return self.client.read(self._path(key))
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if lacks_bucket(error):
+                raise StorageError(f"{self.name}: no such bucket; make it first, or mend its name") from error
             return None
         except Exception as error:  # the libraries of each service have their own
             raise read_fault(f"{self.name}/{key}", error) from error

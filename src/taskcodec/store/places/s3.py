@@ -7,7 +7,7 @@ from typing import Any
 from fsspec.asyn import sync
 
 from taskcodec.store.places.clients import Entry, Found, Read, Session, compare_and_write, read_or_none
-from taskcodec.store.places.faults import Changed, Torn, lacks_conditions, patiently, status_of, was_other
+from taskcodec.store.places.faults import Changed, Torn, lacks_conditions, status_of, was_other
 
 _LARGEST_PUT = 2**26
 
@@ -20,12 +20,11 @@ class S3Client:
         self.conditional = True
 
     def _ask(self, call: Callable[[Any], Coroutine[Any, Any, Found]]) -> Found:
-        def once() -> Found:
-            filesystem = self._session.filesystem
+        def once(filesystem: Any) -> Found:
             found: Found = sync(filesystem.loop, call, filesystem)
             return found
 
-        return patiently(once)
+        return self._session.ask(once)
 
     def read(self, path: str) -> Read:
         async def get(filesystem: Any) -> Read:

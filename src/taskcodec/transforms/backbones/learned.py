@@ -102,16 +102,3 @@ def _exact(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
     """In float32: what is rounded to whole numbers next must not lose its fraction to bfloat16."""
     with torch.autocast(x.device.type, enabled=False):
         return torch.as_tensor(network(x.float()))
-
-
-def on_places(network: Network) -> Callable[..., Vectors]:
-    """A network as a function of (1, c, h, w), and of (1, c', h, w) that it looks at -> (1, ...) float32."""
-    module = unpack(network)
-
-    def run(x: Vectors, *given: Vectors) -> Vectors:
-        with torch.inference_mode(), torch.autocast("cpu", enabled=False):
-            below = [torch.from_numpy(np.ascontiguousarray(each)) for each in given]
-            found = module(torch.from_numpy(np.ascontiguousarray(x)), *([below] if below else []))
-        return np.asarray(found.float().numpy(), dtype=np.float32)
-
-    return run

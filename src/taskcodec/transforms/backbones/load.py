@@ -73,10 +73,14 @@ def _load_carried(rest: str, device: str | None) -> Backbone:
     """`codec:FILE`: the analysis of a learned codec. Raises BackboneError where the file has none for images."""
     try:
         manifest, tensors = upgraded(*codec_file.read(Path(rest).read_bytes(), rest))
+        if manifest["domain"] == "pictures":
+            raise BackboneError(f"{rest}: a codec of pictures, which makes no features of them")
         networks = Networks.of_codec(manifest, tensors)
         below = None if manifest["backbone"] is None else BackboneSpec(**manifest["backbone"])
     except OSError as error:
         raise BackboneError(f"{rest}: cannot be read ({error.strerror})") from error
+    except BackboneError:
+        raise
     except (TaskcodecError, LookupError, TypeError) as error:
         raise BackboneError(f"{rest}: not a learned codec ({error})") from error
     if networks is None or networks.g_a is None:

@@ -66,14 +66,15 @@ def pack(name: str, sizes: Mapping[str, Any], module: nn.Module) -> Network:
     return Network(name, dict(sizes), weights)
 
 
-def unpack(network: Network) -> nn.Module:
+def unpack(network: Network, made: Callable[[str, Mapping[str, Any]], nn.Module] = make) -> nn.Module:
     """The network that runs, without gradients. Raises CorruptFileError where weights and sizes do not fit.
 
-    Its layers are laid out without memory first, so that sizes in a file cannot ask for more than its weights fill.
+    `made` makes it of its name and sizes. Its layers are laid out without memory first, so that sizes in a file cannot
+    ask for more than its weights fill.
     """
     try:
         with torch.device("meta"):
-            module = make(network.name, network.sizes)
+            module = made(network.name, network.sizes)
         weights = {key: torch.from_numpy(np.array(value)) for key, value in network.weights.items()}
         found = module.load_state_dict(weights, strict=False, assign=True)
     except (UsageError, RuntimeError) as error:

@@ -26,9 +26,11 @@ PICTURE_SYNTHESES = ("light_synthesis", "elic_synthesis")
 """Of pictures of any size, whose latents have places: in codecs of pictures; those above in codecs of features."""
 OF_VECTORS = ("mlp", "head")
 """Analyses that take vectors; the others take images."""
-LISTS = ("hidden", "widths", "given")
+OUTSIDE_MEANS = "outside_means"
+"""Of pictures, what gives the means of symbols outside the entropy coder."""
+LISTS = ("hidden", "widths", "given", "groups")
 """Sizes that are lists of whole numbers; the others are one each."""
-FLAGS = ("attention",)
+FLAGS = ("attention", "checkerboard")
 """Sizes that are true or false."""
 MAX_SIZE = 1 << 16
 """No size in a network is larger."""
@@ -63,7 +65,7 @@ class Network:
     weights: Weights
 
     def __post_init__(self) -> None:
-        known = dict.fromkeys(ANALYSES + SYNTHESES + PICTURE_ANALYSES + PICTURE_SYNTHESES)
+        known = dict.fromkeys((*ANALYSES, *SYNTHESES, *PICTURE_ANALYSES, *PICTURE_SYNTHESES, OUTSIDE_MEANS))
         check_one_of("network", self.name, tuple(known), CorruptFileError)
         if not all(np.isfinite(tensor).all() for tensor in self.weights.values()):
             raise CorruptFileError(f"the weights of the network {self.name} are not finite")
@@ -91,11 +93,15 @@ class Networks:
         g_a: analysis; None in the copy that a store keeps.
         g_s: synthesis, where there is one.
         preprocessing: what is done to an image before g_a, as JSON; empty where g_a takes vectors.
+        g_p: of pictures, a synthesis that shows people what a layer alone keeps, where its g_s is for a task.
+        means: of pictures, what shifts symbols outside the entropy coder, where integers choose scales alone.
     """
 
     g_a: Network | None = None
     g_s: Network | None = None
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    g_p: Network | None = None
+    means: Network | None = None
 
     @property
     def takes_images(self) -> bool:
@@ -140,8 +146,11 @@ class Networks:
         Raises KeyError, TypeError or CorruptFileError on anything else.
         """
         found: dict[str, Network] = {}
-        known = (PICTURE_ANALYSES, PICTURE_SYNTHESES) if pictures else (ANALYSES, SYNTHESES)
-        for role, names in zip(("g_a", "g_s"), known, strict=True):
+        known: dict[str, tuple[str, ...]] = {"g_a": ANALYSES, "g_s": SYNTHESES}
+        if pictures:
+            known = {"g_a": PICTURE_ANALYSES, "g_s": PICTURE_SYNTHESES, "g_p": PICTURE_SYNTHESES}
+            known["means"] = (OUTSIDE_MEANS,)
+        for role, names in known.items():
             if role in manifest:
                 entry, prefix = manifest[role], f"{before}{role}/"
                 check_one_of(role, entry["name"], names, CorruptFileError)
@@ -160,5 +169,5 @@ class Networks:
         return cls.read(transform["networks"], tensors, "0/") if "networks" in transform else None
 
     def _by_role(self) -> dict[str, Network]:
-        pairs = (("g_a", self.g_a), ("g_s", self.g_s))
+        pairs = (("g_a", self.g_a), ("g_s", self.g_s), ("g_p", self.g_p), ("means", self.means))
         return {role: network for role, network in pairs if network is not None}

@@ -22,9 +22,9 @@ _GROUPS = 8
 
 
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.GroupNorm(_GROUPS, outputs), nn.SiLU(inplace=True)
-    )
+    # Two channels a group at least: of a picture of one pixel a single one has no spread.
+    norm = nn.GroupNorm(min(_GROUPS, outputs // 2), outputs)
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), norm, nn.SiLU(inplace=True))
 
 
 class _Stage(nn.Module):

@@ -169,7 +169,7 @@ def test_what_does_not_fit_is_refused(change):
         SpatialTables(**{**fields_of(spatial_tables()), **change})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @drawn(st.binary(max_size=200))
 def test_strange_bytes_are_refused(data):
     for damaged in (data, b"SPAT" + data, b"SPAT" + len(data).to_bytes(4, "little") + data):
@@ -177,7 +177,7 @@ def test_strange_bytes_are_refused(data):
             SpatialTables.from_bytes(damaged)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @drawn(st.integers(0, 10**6), st.integers(1, 255), st.booleans())
 def test_changed_bytes_are_refused_or_still_tables(position, change, cut):
     data = bytearray(spatial_tables().to_bytes())
@@ -191,7 +191,7 @@ CONDITIONAL = spatial_tables(given=2).to_bytes()
 NUMBERS = unpack_numbers(CONDITIONAL[8 : 8 + int.from_bytes(CONDITIONAL[4:8], "little")], "numbers")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @drawn(st.lists(st.tuples(st.integers(0, 10**6), st.one_of(st.integers(0, 9), st.integers(0, 2**62 + 1))), max_size=3))
 def test_strange_numbers_are_refused_or_tables(changes):
     """What a damaged file cannot reach for its check value, but a hostile one can."""

@@ -1,9 +1,11 @@
 """What each layer learns from: its task, its bits, its preview, and the layers that see it."""
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+import taskcodec  # noqa: E402
 from taskcodec.errors import UsageError  # noqa: E402
 from taskcodec.fitting.gradient.pictures.compressor import Fixed, LayersCompressor  # noqa: E402
 from taskcodec.fitting.gradient.pictures.data import batch_of, crop_of  # noqa: E402
@@ -111,6 +113,21 @@ def test_a_common_layer_and_two_private_ones():
     assert set(codec.begin(packet, "b").symbols) == {"common", "b"}
     assert codec.pictures.values(codec.begin(packet, "a"), "a").shape == (1, 20, 24)
     assert codec.decompress(packet, "common").shape == (20, 24, 3)
+
+
+def test_people_see_the_preview_of_a_layer_that_is_for_a_task(tmp_path):
+    model, picture = compressor(BASE), DATA.pictures[2]
+    model.to_codec({}).save(tmp_path / "x.codec")
+    with torch.no_grad():
+        preview = model.eval().seen(batch_of([picture]).truth.pictures)["base"].preview[0]
+    wanted = (preview.clamp(0, 1) * 255).round().permute(1, 2, 0)
+    codec = taskcodec.load_codec(tmp_path / "x.codec")
+    found = codec.decompress(codec.compress(picture.pixels))
+    assert np.abs(found - wanted.numpy()).max() <= 1
+    # A store's copy shows it too.
+    assert np.array_equal(codec.for_store("x.codec").decompress(codec.compress(picture.pixels)), found)
+    reconstructing = compressor(layer(preview=0.0)).to_codec({})
+    assert reconstructing.layers[0].transform.networks.g_p is None
 
 
 @pytest.mark.parametrize("task", ["mse", "ms_ssim", "classification", "segmentation", "depth"])

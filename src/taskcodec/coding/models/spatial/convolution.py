@@ -164,7 +164,7 @@ class Stack:
     @property
     def widest(self) -> int:
         """Most channels at any place on the way."""
-        return max(self.inputs, *(len(layer.bias) for layer in self.layers))
+        return max(self.inputs, *(layer.outputs for layer in self.layers))
 
     def __call__(self, x: Values | Symbols, sizes: Sequence[tuple[int, int]] = ()) -> Values:
         """(n, h, w, inputs) integers -> what the last layer gives, not clipped.

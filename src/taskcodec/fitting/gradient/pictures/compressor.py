@@ -71,6 +71,7 @@ class LayersCompressor(Trainable):
             if task is not None:
                 self.tasks[choice.name] = task
             columns[choice.name], strides[choice.name] = own.sizes.columns, own.sizes.stride
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a tenth quicker on a processor
         self._scale_latents()
         self._last: dict[str, Tensor] = {}
 

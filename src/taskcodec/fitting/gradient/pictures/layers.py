@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from taskcodec.entropy_models.spatial import SpatialEntropy, SpatialOptions
 from taskcodec.errors import UsageError
-from taskcodec.fitting.gradient.pictures.recipe import LayerChoice
+from taskcodec.fitting.gradient.pictures.recipe import RECONSTRUCTIONS, LayerChoice
 from taskcodec.layer import Layer
 from taskcodec.quantization.uniform import UniformQuantizer
 from taskcodec.transforms.networks.build import make, pack, unpack
@@ -126,9 +126,10 @@ class TrainedLayer(nn.Module):
         """The layer of a codec."""
         choice, sizes = self.choice, self.sizes
         name = choice.synthesis.name
+        g_a = pack(choice.analysis.name, sizes.analysis, self.g_a)
         g_p = None if self.g_p is None else pack(name, sizes.preview, self.g_p)
         g_s = g_p if self.g_s is None else pack(name, sizes.synthesis, self.g_s)
-        networks = Networks(pack(choice.analysis.name, sizes.analysis, self.g_a), g_s)
+        networks = Networks(g_a, g_s, g_p=None if choice.task in (*RECONSTRUCTIONS, "none") else g_p)
         return Layer(
             choice.name,
             PictureTransform(networks, sizes.columns, sizes.stride),

@@ -22,6 +22,8 @@ CONDITIONALS: tuple[Conditional, ...] = ("both", "entropy", "synthesis")
 TASKS = ("mse", "ms_ssim", "classification", "segmentation", "depth", "detection", "none")
 """What a layer may be for; "none" keeps only what layers above make use of."""
 RECONSTRUCTIONS = ("mse", "ms_ssim")
+NETWORK_SIZES = ("widths", "latent", "blocks", "narrow", "attention")
+"""Sizes of networks of pictures that the layers leave open (a test compares them with the networks' own)."""
 ENTROPY_SIZES = ("side", "hyper", "groups", "checkerboard", "context", "levels", "phases")
 """Those of `taskcodec.entropy_models.spatial.SpatialOptions`, which imports torch (a test compares them): of means from
 outside the coder no codec can be made yet."""
@@ -65,9 +67,12 @@ class LayerChoice:
         check_one_of("synthesis.name", self.synthesis.name, PICTURE_SYNTHESES)
         check_one_of("task", self.task, TASKS)
         check_one_of("conditional", self.conditional, CONDITIONALS)
-        for key in ("latent", "given", "outputs"):
-            if key in self.synthesis.sizes:
+        for key in self.analysis.sizes:
+            check_one_of("size of analysis", key, NETWORK_SIZES)
+        for key in self.synthesis.sizes:
+            if key in ("latent", "given", "outputs"):
                 raise UsageError(f"synthesis.{key}: follows from the layers; leave it out")
+            check_one_of("size of synthesis", key, NETWORK_SIZES)
         for key in self.entropy:
             check_one_of("entropy", key, ENTROPY_SIZES)
         for key in ("preview", "weight"):

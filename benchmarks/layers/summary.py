@@ -1,0 +1,168 @@
+"""Of the rows of `run.py`: rates against quality, what conditioning saves, what a reward does; tables and plots."""
+
+import json
+
+import numpy as np
+
+from taskcodec.errors import UsageError
+from taskcodec.evaluation.rates.bd import RateCurve, bd_metric, bd_rate
+
+DRAWS = 1000
+
+
+def write_summary(rows, made, out):
+    """results.json, and a plot for each experiment."""
+    out.mkdir(parents=True, exist_ok=True)
+    summary = {name: of_experiment(some) for name, some in by(rows, "experiment").items()}
+    content = {"made": made, "summary": summary, "estimate": of_estimate(rows), "rows": rows}
+    (out / "results.json").write_text(json.dumps(content, indent=1) + "\n")
+    for name, some in by(rows, "experiment").items():
+        plot(name, some, out / f"{name}.png")
+    for name, figures in summary.items():
+        print(name, json.dumps(figures, indent=1))
+
+
+def by(rows, key):
+    found = {}
+    for row in rows:
+        found.setdefault(row[key], []).append(row)
+    return found
+
+
+def curve(rows, bits, value="value"):
+    """Bits a pixel of what `bits` takes of a row, against its quality; None of fewer than two points."""
+    points = sorted((bits(row) / row["pixels"], row[value]) for row in rows)
+    return None if len(points) < 2 else RateCurve(*(tuple(part) for part in zip(*points, strict=True)))
+
+
+def own(row):
+    return row["bits"][list(row["bits"])[-1]]
+
+
+def total(row):
+    return sum(row["bits"].values())
+
+
+def compared(anchor, test, of=bd_rate):
+    """BD-rate (per cent) or BD-metric of test against anchor, and why to doubt it; None where they do not compare."""
+    if anchor is None or test is None:
+        return None
+    try:
+        found = of(anchor, test)
+    except UsageError as error:
+        return {"value": None, "doubts": [str(error)]}
+    return {"value": found.value, "overlap_percent": found.overlap_percent, "doubts": list(found.warnings)}
+
+
+def over_seeds(found):
+    """Mean and spread of one figure over the seeds that have it."""
+    values = [each["value"] for each in found if each is not None and each["value"] is not None]
+    doubts = sorted({doubt for each in found if each is not None for doubt in each["doubts"]})
+    if not values:
+        return {"seeds": 0, "doubts": doubts}
+    rng = np.random.default_rng(0)
+    drawn = np.mean(rng.choice(values, (DRAWS, len(values))), axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    mean = float(np.mean(values))
+    return {
+        "mean": mean,
+        "low": float(low),
+        "high": float(high),
+        "seeds": len(values),
+        "each": values,
+        "doubts": doubts,
+    }
+
+
+def of_experiment(rows):
+    """Each figure over the seeds; BD by PCHIP.
+
+    conditional_percent: bits of the conditional top against those of the unconditional one, at equal quality.
+    total_percent: base and conditional top against base and unconditional top (simulcast).
+    scalability_percent: base and conditional top against the unconditional top alone (standalone).
+    reward_*: with reward against the baseline without: base at equal task, preview in dB at equal bits of the base,
+    enhancement, and both together.
+    """
+    figures, seeds = {}, by(rows, "seed").values()
+    rewards = sorted({row["reward"] for row in rows})
+    for reward in rewards:
+        told = {"conditional_percent": [], "total_percent": [], "scalability_percent": []}
+        for some in seeds:
+            tops, free = chosen(some, "top", reward), chosen(some, "free")
+            both = [{**row, "bits": {"base": base_bits(some, reward), **row["bits"]}} for row in free]
+            told["conditional_percent"].append(compared(curve(free, own), curve(tops, own)))
+            told["total_percent"].append(compared(curve(both, total), curve(tops, total)))
+            told["scalability_percent"].append(compared(curve(free, own), curve(tops, total)))
+        figures |= {f"{name}, reward {reward:g}": over_seeds(found) for name, found in told.items()}
+    for reward in rewards[1:]:
+        for name, (kind, bits, value, of) in {
+            "reward_base_percent": ("base", own, "value", bd_rate),
+            "reward_preview_db": ("base", own, "preview_psnr", bd_metric),
+            "reward_enhancement_percent": ("top", own, "value", bd_rate),
+            "reward_total_percent": ("top", total, "value", bd_rate),
+        }.items():
+            pairs = [[curve(chosen(some, kind, r), bits, value) for r in (0.0, reward)] for some in seeds]
+            figures[f"{name}, reward {reward:g}"] = over_seeds([compared(*pair, of) for pair in pairs])
+    return figures
+
+
+def chosen(rows, kind, reward=0.0):
+    return [row for row in rows if row["kind"] == kind and row["reward"] == reward]
+
+
+def base_bits(rows, reward):
+    """Of the base that tops of this reward lie on; 0 where there is none yet."""
+    return next((row["bits"]["base"] for row in chosen(rows, "top", reward)), 0.0)
+
+
+def of_estimate(rows):
+    """How far the bytes of layers are from what their tables estimate: per cent, and bits a picture and layer.
+
+    A layer has a check value of 32 bits, and ends at a whole byte.
+    """
+    pairs = [(row["bits"][name], bits) for row in rows for name, bits in row["estimate_bits"].items()]
+    if not pairs:
+        return {}
+    beyond = [found - bits for found, bits in pairs]
+    without = [100 * (found - 32 - bits) / bits for found, bits in pairs]
+    return {
+        "most_percent": max(100 * (found - bits) / bits for found, bits in pairs),
+        "most_percent_without_check_value": max(without, key=abs),
+        "mean_bits_beyond": float(np.mean(beyond)),
+    }
+
+
+def plot(name, rows, file):
+    """Quality against rate: the base for its task and its preview, the top conditional, free, and with the base."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 3, figsize=(15, 4.2))
+    lines = (
+        (0, "base", own, "value", "base"),
+        (1, "base", own, "preview_psnr", "preview of the base"),
+        (2, "free", own, "value", "alone"),
+        (2, "top", own, "value", "conditional, without its base"),
+        (2, "top", total, "value", "conditional, with its base"),
+    )
+    for reward, marker in zip(sorted({row["reward"] for row in rows}), "osv", strict=False):
+        for place, kind, bits, value, words in lines:
+            points = {}
+            for row in chosen(rows, kind, reward):
+                points.setdefault(row["beta"], []).append((bits(row) / row["pixels"], row[value]))
+            mean = sorted(np.mean(each, axis=0).tolist() for each in points.values())
+            if mean:
+                axes[place].plot(*zip(*mean, strict=True), marker=marker, label=f"{words}, reward {reward:g}")
+    for axis, kind, what in zip(axes, ("base", "base", "top"), (None, "preview, PSNR in dB", None), strict=True):
+        metric = next((row["metric"] for row in rows if row["kind"] == kind), "")
+        axis.set_xlabel("bits a pixel, in packets")
+        axis.set_ylabel(what or metric)
+        axis.grid(alpha=0.3)
+        if axis.lines:
+            axis.legend(fontsize=7)
+    figure.suptitle(name.replace("_", " "))
+    figure.tight_layout()
+    figure.savefig(file, dpi=110)
+    pyplot.close(figure)

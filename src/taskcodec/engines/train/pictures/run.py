@@ -1,0 +1,21 @@
+"""One training of layers of pictures, from its configuration."""
+
+from pathlib import Path
+from typing import Any
+
+from taskcodec.engines.train.left_out import LeftOut
+from taskcodec.engines.train.pictures.config import LayersConfig
+from taskcodec.engines.train.pictures.data import fixed_of, picture_set
+from taskcodec.fitting.gradient.pictures.training import train_layers
+from taskcodec.fitting.gradient.training import Progress, Trained, Work
+
+
+def run_layers(
+    config: LayersConfig, number: int, work: Work, progress: Progress | None
+) -> tuple[Trained, LeftOut | None]:
+    """Train the recipe of this number; and what was left out. Raises as `train_layers` does, or names what it reads."""
+    data, left_out = picture_set(config)
+    provenance: dict[str, Any] = {"source": Path(config.data.place).name or config.data.source}
+    fixed, recipe = fixed_of(config), config.recipes[number]
+    trained = train_layers(data, recipe, config.schedule, work, fixed, provenance=provenance, progress=progress)
+    return trained, left_out

@@ -1,0 +1,29 @@
+"""How far from a place lies what a network of pictures looks at."""
+
+from torch import nn
+
+from taskcodec.transforms.networks.pictures.blocks import Attention
+
+
+def reach_of(network: nn.Module, jump: int) -> int:
+    """Pixels to each side that can change what a network gives at a place, at most.
+
+    `jump`: pixels between two places of what it reads: 1 of an analysis, the stride of a synthesis.
+    """
+    return _reach(network, jump)[0]
+
+
+def _reach(module: nn.Module, jump: int) -> tuple[int, int]:
+    """The reach, and the pixels between two places of what a module gives."""
+    if isinstance(module, nn.Conv2d):
+        return module.kernel_size[0] // 2 * jump, jump * module.stride[0]
+    if isinstance(module, nn.ConvTranspose2d):
+        stride = module.stride[0]
+        return -(-(module.kernel_size[0] // 2) // stride) * jump, jump // stride
+    if isinstance(module, Attention):
+        return max(_reach(child, jump)[0] for child in module.children()), jump
+    total = 0
+    for child in module.children():
+        reach, jump = _reach(child, jump)
+        total += reach
+    return total, jump
