@@ -28,7 +28,7 @@ from taskcodec.engines.picture_coder import PictureCoder, coder_of
 from taskcodec.errors import MismatchError, StorageError, TaskcodecError, UsageError, check_kind
 from taskcodec.fitting import default_bits
 from taskcodec.fitting.closed_form.default import QUALITIES
-from taskcodec.fitting.dependent import check_plain
+from taskcodec.fitting.effort import check_plain
 from taskcodec.loading import BUNDLED, load_codec
 from taskcodec.store import CHUNK_ROWS, Store
 from taskcodec.transforms.spec import CARRIED, BackboneSpec, check_name, placed
