@@ -114,7 +114,9 @@ def predictor_of(task, options):
     if not file.exists():
         script = ROOT / "benchmarks" / "train_predictor.py"
         short = ["--steps", str(options.steps)] if options.steps < 500 else []
-        command = [sys.executable, script, task, "--work", options.work / f"{task}.predictor", "--out", file, *short]
+        places = {"work": f"{task}.predictor", "out": file.name, "results": f"{task}.results.json"}
+        named = [part for key, name in places.items() for part in (f"--{key}", options.work / name)]
+        command = [sys.executable, script, task, *named, *short]
         subprocess.run([str(each) for each in command], check=True)
     return str(file)
 
