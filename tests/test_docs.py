@@ -15,7 +15,7 @@ from PIL import Image
 import taskcodec
 from taskcodec.coding import encode_block, encode_sample, tables_from_symbols
 from taskcodec.fitting.closed_form.default import fit_usual
-from taskcodec.fitting.dependent import with_effort
+from taskcodec.fitting.effort import with_effort
 from taskcodec.store import SampleRecord, StoreWriter
 from tests import ROOT
 from tests import layered as two_layers

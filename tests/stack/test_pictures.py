@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 
+from tests import ROOT
 from tests.coding.make_golden import FOLDER
 from tests.pictured import BASE, DETAIL, SIZES, STRIDE, alone, layered, picture
 
@@ -33,6 +35,17 @@ def test_pictures_of_any_size_come_back(size):
         found = CODEC.decompress(packet, upto)
         assert found.shape == x.shape
         assert found.dtype == np.uint8
+
+
+def test_bits_are_those_that_bytes_take():
+    codec, found, bits = taskcodec.load_codec(FOLDER / "pictures.codec"), [], []
+    for seed in range(40):
+        x = picture(64, 64, seed)
+        ends = split_picture(codec.compress(x), 3).ends
+        found.append([8 * (b - a) for a, b in pairwise(ends)])
+        bits.append(list(codec.pictures.code_length(codec.pictures.encode(x)).values()))
+    np.testing.assert_allclose(np.mean(found, axis=0), np.mean(bits, axis=0), rtol=2e-3)
+    assert np.abs(np.array(found) - bits).max() < 8
 
 
 def test_one_layer_is_a_codec():
@@ -175,3 +188,46 @@ def test_layers_that_only_the_synthesis_looks_at_are_checked_too():
     for name in ("detail", "other"):
         with pytest.raises(CorruptFileError, match=f"layer {name}: "):
             codec.pictures.from_items(mixed.get, name)
+
+
+LARGE = """
+import resource
+import numpy as np
+import torch
+from taskcodec.codec import Codec
+from taskcodec.entropy_models.spatial import SpatialEntropy, SpatialOptions
+from tests import pictured
+torch.manual_seed(0)
+sizes = {"widths": [24, 48, 48], "latent": 48, "blocks": 1}
+networks = pictured.Networks(
+    pictured.pack("light", sizes, pictured.make("light", sizes)),
+    pictured.pack("light_synthesis", sizes, pictured.make("light_synthesis", sizes)),
+)
+model = SpatialEntropy(48, SpatialOptions(side=8, hyper=16, context=16)).freeze()
+layer = pictured.layer("base", pictured.PictureTransform(networks, 48, 16), 0.05, model)
+codec = Codec("pictures", (layer,))
+small = np.zeros((20, 20, 3), np.uint8)
+codec.decompress(codec.compress(small))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+x = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8).repeat(10, axis=0).repeat(10, axis=1)
+packet = codec.compress(x)
+found = codec.decompress(packet)
+assert found.shape == x.shape == (3000, 4000, 3)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_twelve_megapixels_take_bounded_memory():
+    """Without tiles the networks alone would take two gigabytes."""
+    variables = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    found = subprocess.run(
+        [sys.executable, "-c", LARGE],
+        env={**os.environ, **variables},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr[-2000:]
+    assert int(found.stdout) < 900

@@ -27,6 +27,8 @@ MAX_PIXELS = 2**28
 LEAST_BITS = -math.log2(1 - 2.0**-16)
 """What any symbol costs at least, since every table leaves one count in 2**16 to its escape: by this the bytes of a
 layer bound how many symbols it can have, before there is memory for them."""
+OVERHEAD_BITS = 33 + 3.5
+"""What a layer takes beside the bits of an ideal coder: a check value, and in the mean what whole bytes take."""
 _CUT_BITS = 32
 """More than the zeros that are cut from a layer's end."""
 Size = tuple[int, int]

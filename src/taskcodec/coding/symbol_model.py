@@ -91,7 +91,7 @@ class SymbolModel(Protocol):
 
     @abstractmethod
     def code_length(self, symbols: npt.ArrayLike, given: Given = ()) -> Bits:
-        """(n, c) symbols -> (n,) bits a sample: the sums of `costs`."""
+        """(n, c, *space) symbols -> (n,) bits a sample: the sums of `costs`, and side information of its own."""
 
     @abstractmethod
     def slot_counts(self, symbols: npt.ArrayLike, given: Given = ()) -> npt.NDArray[np.int64]:

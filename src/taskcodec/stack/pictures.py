@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.coding.picture import (
+    OVERHEAD_BITS,
     Size,
     check_size,
     decode_layer,
@@ -103,6 +104,13 @@ class PictureStack:
     def bitstreams(self, size: Size, symbols: Mapping[str, Symbols]) -> list[bytes]:
         """The bytes of each layer of a picture of this size (H, W)."""
         return [encode_layer(symbols[own.name], own.model, _below(own, symbols), size) for own in self.layers]
+
+    def code_length(self, symbols: Mapping[str, Symbols]) -> dict[str, float]:
+        """Bits that each layer of a picture takes, by an ideal coder and what `encode_layer` adds in the mean."""
+        return {
+            own.name: float(own.model.code_length(symbols[own.name], given_of(own, symbols))[0]) + OVERHEAD_BITS
+            for own in self.layers
+        }
 
     def pack(self, pixels: Pixels) -> bytes:
         """(H, W, 3) uint8 -> a packet. Needs torch."""

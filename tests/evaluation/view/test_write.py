@@ -10,8 +10,11 @@ import taskcodec
 from taskcodec.engines.encode.decide import EncodeOptions
 from taskcodec.engines.encode.execute import encode_job
 from taskcodec.errors import CorruptFileError, UsageError
-from taskcodec.evaluation.view.content import NEIGHBOURS, nearest_of
+from taskcodec.evaluation.view.content import LARGEST_PICTURE, NEIGHBOURS, nearest_of
 from taskcodec.evaluation.view.write import write_view
+from taskcodec.store.backend import open_blobs
+from taskcodec.store.file_layers.layout import BesideLayer
+from taskcodec.store.file_layers.writer import ItemWriter
 from tests.data.pictures import Eyes
 from tests.transforms.originals.files import saved, scene
 
@@ -81,6 +84,18 @@ def test_shows_pictures_labels_neighbours_and_failures(layers, photos, tmp_path)
     assert "x<b>" not in page
 
 
+def test_shows_what_a_codec_of_pictures_gives_back(photos, tmp_path):
+    pytest.importorskip("torch")
+    from tests.pictured import alone
+
+    alone().save(tmp_path / "p.codec")
+    encode_job(str(photos), str(tmp_path / "s.tcz"), EncodeOptions(str(tmp_path / "p.codec")))
+    content, found, page = look(str(tmp_path / "s.tcz"), tmp_path)
+    assert page.count("data:image/avif;base64,") == len(content.shown) == 30
+    assert set(content.layers) == {"base"}
+    assert "Nearest" not in "".join(found.words)
+
+
 def test_hostile_names_and_labels_stay_text(tmp_path):
     x = np.random.default_rng(0).normal(size=(40, 6)).astype("f4")
     ids, labels = [f"{EVIL}{n}" for n in range(40)], [EVIL if n % 2 else "x" * 5000 for n in range(40)]
@@ -115,6 +130,26 @@ def test_stays_small_whatever_the_store_holds(tmp_path):
     content, found, _ = look(tmp_path / "s.tcz", tmp_path)
     assert (content.samples, len(content.shown), content.more_labels) == (100_000, 600, 99_900)
     assert "600 of 100,000 samples" in "".join(found.words)
+
+
+def test_stays_small_where_pictures_are_large(tmp_path):
+    x, rng = np.random.default_rng(0).normal(size=(1500, 4)).astype("f4"), np.random.default_rng(1)
+    taskcodec.encode(x, tmp_path / "s.tcz", bits=16, ids=[f"{n}{'ü' * 400}" for n in range(1500)])
+    writer = ItemWriter(open_blobs(tmp_path / "s.tcz"), BesideLayer("picture", "picture", 0, 256, {"bytes": 8000}))
+    writer.append([rng.bytes(LARGEST_PICTURE) for _ in range(1500)])
+    writer.commit()
+    content, _, page = look(tmp_path / "s.tcz", tmp_path)
+    assert 50 < len(content.shown) < 600
+    assert page.count("data:image/avif;base64,") == len({*(s.row for s in content.shown), *content.others})
+
+
+def test_nothing_is_wider_than_a_phone(tmp_path):
+    """No width of pixels but those of tiles, that wrap, and of what is centred."""
+    taskcodec.encode(np.random.default_rng(0).normal(size=(30, 4)).astype("f4"), tmp_path / "s.tcz", bits=8)
+    _, _, page = look(tmp_path / "s.tcz", tmp_path)
+    near = re.findall(r"\.near \{ grid-template-columns:([^}]*)\}", page)
+    assert near
+    assert all("minmax(0,1fr)" in columns for columns in near)
 
 
 def test_a_single_sample_has_no_neighbours(tmp_path):

@@ -171,7 +171,9 @@ class ConditionalTables(SymbolModel):
         return from_rows(np.concatenate(parts, axis=1), s.shape)
 
     def code_length(self, symbols: npt.ArrayLike, given: Given = ()) -> Bits:
-        """(n, columns) symbols -> (n,) bits of an ideal coder, escapes and side information included."""
+        """(n, columns, *space) symbols -> (n,) bits of an ideal coder, escapes and side information included."""
+        if np.ndim(symbols) > 2:
+            return np.asarray(self.costs(symbols, given).reshape(len(np.asarray(symbols)), -1).sum(axis=1))
         s = checked_symbols(np.atleast_2d(np.asarray(symbols)), self.columns)
         total = np.zeros(len(s))
         for bits, escaped in self._costs(s, given):

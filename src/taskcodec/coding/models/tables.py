@@ -148,7 +148,9 @@ class Tables(SymbolModel):
         return from_rows(bits + ESCAPE_BITS * escaped, s.shape)
 
     def code_length(self, symbols: npt.ArrayLike, given: Given = ()) -> npt.NDArray[np.float64]:
-        """(n, d) symbols -> (n,) bits of an ideal coder, escapes included."""
+        """(n, d, *space) symbols -> (n,) bits of an ideal coder, escapes included."""
+        if np.ndim(symbols) > 2:
+            return np.asarray(self.costs(symbols).reshape(len(np.asarray(symbols)), -1).sum(axis=1))
         bits, escaped = self._costs(np.atleast_2d(np.asarray(symbols, dtype=np.int32)))
         return np.asarray(bits.sum(axis=1) + ESCAPE_BITS * escaped.sum(axis=1), dtype=np.float64)
 

@@ -20,7 +20,8 @@ _STYLE = """
 .tile { font-size:.75rem; line-height:1.35; color:var(--soft); overflow-wrap:anywhere; content-visibility:auto }
 .seen { aspect-ratio:1; border-radius:6px; background:var(--card) center/cover no-repeat }
 .tile b { color:var(--ink) } .tile.first { border-right:2px solid var(--line); padding-right:8px }
-.near { grid-template-columns:repeat(7,minmax(70px,1fr)) }
+.near { grid-template-columns:repeat(7,minmax(0,1fr)) }
+@media (max-width:640px) { .near { grid-template-columns:repeat(4,minmax(0,1fr)) } }
 summary { cursor:pointer; color:var(--soft); margin:10px 0 }
 meter { width:100% }
 """

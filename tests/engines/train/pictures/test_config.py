@@ -58,7 +58,11 @@ def test_a_good_one_gives_a_recipe_for_each_beta(tmp_path):
         ("task: depth", "tasks: depth", "layers.base.tasks: no such key; did you mean task?"),
         ("task: depth", "task: deep", "layers.base.task must be one of mse"),
         ("task: depth", "task: detection", "layers.base.predictor: missing"),
-        ("task: depth", "task: detection\n    predictor: yolox", "predictor: yolox: its name or file is missing"),
+        (
+            "task: depth",
+            "task: detection\n    predictor: yolox",
+            "layers.base.predictor must be one of osd_depth, yolox:..., ",
+        ),
         ("task: depth", "task: detection\n    predictor: cv:x", "layers.base.predictor must be one of yolox"),
         ("{name: light, widths", "{widths", "layers.base.analysis.name: missing"),
         ("    analysis: {name: light, widths: [4], latent: 3, blocks: 1}\n", "", "layers.base.analysis: missing"),

@@ -9,8 +9,10 @@ pytest.importorskip("yaml")
 
 import taskcodec
 from taskcodec.engines.train.config import read_config
+from taskcodec.engines.train.pictures.config import PREDICTORS, SHIPPED
 from taskcodec.engines.train.pictures.data import fixed_of, picture_set
 from taskcodec.errors import SourceError, UsageError
+from taskcodec.transforms.predictors import load
 from tests.engines.train.pictures.test_config import GOOD
 
 
@@ -53,6 +55,14 @@ def test_images_without_classes_have_none(tmp_path):
     photos(tmp_path, ("a",))
     found, _ = picture_set(config(tmp_path, "scenes, samples: 20", str(tmp_path / "photos")))
     assert (found.classes, found.pictures[0].whole) == ({}, None)
+
+
+def test_predictors_are_those_that_can_be_loaded(tmp_path):
+    assert (PREDICTORS, SHIPPED) == (load.KINDS, load.SHIPPED)
+    fixed = fixed_of(config(tmp_path, "preview: 0.1", "predictor: osd_depth"))
+    assert list(fixed.predictors) == ["osd_depth"]
+    with pytest.raises(SourceError, match=r"c.yaml: .*none.onnx"):
+        fixed_of(config(tmp_path, "preview: 0.1", "predictor: 'yolox:none.onnx'"))
 
 
 def test_faults_name_file_and_key(tmp_path):

@@ -116,6 +116,23 @@ def test_damage_is_told_or_gives_other_bytes_and_no_other_errors():
             unpack_files([content[:cut]])
 
 
+def test_whatever_a_file_says_of_itself_it_comes_back():
+    """Damaged heads and scans, cut anywhere: packed in some way, and none stops others."""
+    rng, data = np.random.default_rng(3), small(24, 16, optimize=True)
+    files = [data[:4] + data[4 + cut :] for cut in (1, 40, 159)]
+    files += [b"\xff\xd8\xff\xc0\0\2\xff\xda\0\2", b"\xff\xd8\xff\xda\0\2", data[:2] + b"\xff\xff" + data[2:]]
+    for _ in range(80):
+        broken = bytearray(data)
+        for _ in range(int(rng.integers(1, 3))):
+            broken[int(rng.integers(2, len(data)))] = int(rng.integers(256))
+        files.append(bytes(broken))
+    contents = pack_files(files)
+    there = [(content, file) for content, file in zip(contents, files, strict=True) if content is not None]
+    assert len(there) > 10
+    packed = pack_all(files)
+    assert [unpack(each) for each in packed] == files
+
+
 def test_one_that_is_damaged_is_no_harm_to_others():
     good = b"\x06" + pack_files([FILES["colour"]])[0]
     bad = good[:-4] + bytes(4)

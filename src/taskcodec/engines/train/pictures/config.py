@@ -55,8 +55,9 @@ _KINDS: Mapping[Any, str] = {int: WHOLE, float: NUMBER, str: WORD}
 SCENES = "scenes"
 DENSE = ("coco", "cityscapes", "folder")
 """What may stand before the colon of a source with boxes, labels or depth."""
-PREDICTORS = ("yolox", "torchvision")
-"""What may stand before the colon of a predictor's name."""
+PREDICTORS, SHIPPED = ("yolox", "torchvision", "small"), ("osd_depth",)
+"""What may stand before the colon of a predictor's name, and those that have none: as `load_predictor`, which imports
+torch, knows them (a test compares them)."""
 BATCH = 16
 """Pictures of a step where none are said."""
 
@@ -162,9 +163,8 @@ def _layer(name: str, key: str, section: Any) -> LayerChoice:
         found = LayerChoice(key, analysis, back, given=tuple(section.get("given", ())), **plain)
         if found.predictor is not None:
             kind, _, rest = found.predictor.partition(":")
-            check_one_of("predictor", kind, PREDICTORS)
-            if not rest:
-                raise UsageError(f"predictor: {found.predictor}: its name or file is missing, as in {kind}:FILE")
+            known = PREDICTORS if rest else (*SHIPPED, *(f"{each}:..." for each in PREDICTORS))
+            check_one_of("predictor", kind if rest else found.predictor, known)
     return found
 
 

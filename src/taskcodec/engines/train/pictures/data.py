@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from torch import nn
 
 from taskcodec.codec import Codec
 from taskcodec.data.dense.cityscapes import read_cityscapes
@@ -22,8 +21,7 @@ from taskcodec.fitting.gradient.pictures.compressor import Fixed
 from taskcodec.fitting.gradient.pictures.data import KnownPicture, PictureSet
 from taskcodec.loading import load_codec
 from taskcodec.transforms.pictures.images import open_image
-from taskcodec.transforms.predictors.torchvision_models import load_torchvision
-from taskcodec.transforms.predictors.yolox import load_yolox
+from taskcodec.transforms.predictors.load import load_predictor
 
 Faults = list[tuple[str, str]]
 """Name and reason of each picture that cannot be trained on."""
@@ -59,7 +57,7 @@ def fixed_of(config: LayersConfig) -> Fixed:
             if not below.of_pictures:
                 raise UsageError(f"{config.below}: a codec of {below.domain}, not of pictures")
         names = {layer.predictor for layer in config.recipes[0].layers if layer.predictor is not None}
-        return Fixed(below, {name: _predictor(name) for name in sorted(names)})
+        return Fixed(below, {name: load_predictor(name) for name in sorted(names)})
     except TaskcodecError as error:
         raise type(error)(f"{config.name}: {error}") from error
 
@@ -70,11 +68,6 @@ def known(picture: DensePicture) -> KnownPicture:
     alone = None if boxes is None else ~boxes.crowd  # a box around a crowd is no object to be found
     corners, labels = (None, None) if boxes is None else (boxes.corners[alone], boxes.labels[alone])
     return KnownPicture(picture.pixels, picture.labels, picture.depth, corners, labels, picture.whole)
-
-
-def _predictor(name: str) -> nn.Module:
-    kind, _, rest = name.partition(":")
-    return load_yolox(rest) if kind == "yolox" else load_torchvision(rest)
 
 
 def _spread(count: int, limit: int) -> Sequence[int]:

@@ -12,7 +12,7 @@ from taskcodec.coding.models.tables import TABLE_BITS
 from taskcodec.transforms.originals.blocks.context import STARTS, Ints, Plane, beside, blank
 from taskcodec.transforms.originals.blocks.frame import BLOCK, Frame
 from taskcodec.transforms.originals.blocks.head import Head
-from taskcodec.transforms.originals.blocks.model import Choice, all_steps, model
+from taskcodec.transforms.originals.blocks.model import Choice, Step, all_steps, model
 from taskcodec.transforms.originals.blocks.scan import Planes
 from taskcodec.transforms.originals.blocks.streams import ESCAPED, Popper, pushed
 
@@ -39,16 +39,27 @@ class Picture:
 
 
 @dataclass(frozen=True, eq=False)
-class _Place:
-    """Where (m, c) coefficients are: pictures (m,), component, blocks (m,) of their plane, and a diagonal."""
+class Place:
+    """Where (m, c) coefficients are: pictures (m,), component, its plane, blocks (m,) of that, and the step."""
 
     pictures: Ints
     component: int
+    plane: Plane
     blocks: Ints
-    diagonal: int
+    step: Step
+
+    @property
+    def columns(self) -> slice:
+        """In zigzag order."""
+        return slice(STARTS[self.step.diagonal], STARTS[self.step.diagonal + 1])
+
+    @property
+    def choice(self) -> Choice:
+        """How they are coded."""
+        return model().choose(self.step, self.plane, self.blocks)
 
 
-Exchange = Callable[[_Place, Choice], Ints]
+Exchange = Callable[[Place], Ints]
 """Writes coefficients, or reads them; (m, c) either way."""
 
 
@@ -62,18 +73,18 @@ def coded(pictures: Sequence[Picture], planes: Sequence[Planes]) -> list[bytes]:
     """The streams of pictures with these coefficients."""
     if not pictures:
         return []
-    flat = [_side_by_side(planes, component) for component in range(_MOST_COMPONENTS)]
+    flat = side_by_side(planes)
     owners, counts, befores = list[Ints](), list[Ints](), list[Ints]()
 
-    def write(place: _Place, choice: Choice) -> Ints:
-        found = flat[place.component][place.blocks, STARTS[place.diagonal] : STARTS[place.diagonal + 1]]
-        count, before = _slots(found, choice)
+    def write(place: Place) -> Ints:
+        found = flat[place.component][place.blocks, place.columns]
+        count, before = _slots(found, place.choice)
         owners.append(np.repeat(place.pictures, count.size // len(found)))
         counts.append(count.reshape(-1))
         befores.append(before.reshape(-1))
         return found
 
-    _walk(pictures, write)
+    walk(pictures, write)
     owner, count, before = (np.concatenate(each) for each in (owners, counts, befores))
     owner, count, before = owner[count > 0], count[count > 0], before[count > 0]
     order = np.argsort(owner, kind="stable")
@@ -87,8 +98,8 @@ def decoded(pictures: Sequence[Picture], streams: Sequence[Popper]) -> list[Plan
     tables = model().tables
     ladders, firsts = _ladders(), tables.first.tolist()
 
-    def read(place: _Place, choice: Choice) -> Ints:
-        pictures, runs = np.unique(place.pictures, return_index=True)
+    def read(place: Place) -> Ints:
+        choice, (pictures, runs) = place.choice, np.unique(place.pictures, return_index=True)
         values = list[int]()
         for picture, table, low in zip(
             pictures.tolist(), np.split(choice.table, runs[1:]), np.split(choice.low, runs[1:]), strict=True
@@ -99,13 +110,13 @@ def decoded(pictures: Sequence[Picture], streams: Sequence[Popper]) -> list[Plan
             )
         return np.array(values, np.int64).reshape(choice.table.shape) + choice.offset
 
-    found = _walk(pictures, read)
+    found = walk(pictures, read)
     for stream in streams:
         stream.finish()
     return found
 
 
-def _walk(pictures: Sequence[Picture], exchange: Exchange) -> list[Planes]:
+def walk(pictures: Sequence[Picture], exchange: Exchange) -> list[Planes]:
     """All coefficients, by `exchange`, each told what is known of those before it."""
     planes, found = list[Plane](), [Planes() for _ in pictures]
     for component in range(_MOST_COMPONENTS):
@@ -130,13 +141,12 @@ def _walk_plane(plane: Plane, component: int, numbers: Ints, tops: Ints, exchang
     coefficients = np.zeros((len(plane), BLOCK), np.int32)
     for step in all_steps(component > 0):
         d = step.diagonal
-        here = slice(STARTS[d], STARTS[d + 1])
         for blocks in [np.flatnonzero(plane.odd == step.second)] if d else plane.waves():
             own = blocks[tops[plane.picture[blocks]] >= d]
             if len(own):
-                choice = model().choose(step, plane, own)
-                coefficients[own, here] = exchange(_Place(numbers[plane.picture[own]], component, own, d), choice)
-            plane.put(blocks, d, coefficients[blocks, here].astype(np.int64))
+                place = Place(numbers[plane.picture[own]], component, plane, own, step)
+                coefficients[own, place.columns] = exchange(place)
+            plane.put(blocks, d, coefficients[blocks, STARTS[d] : STARTS[d + 1]].astype(np.int64))
     return coefficients
 
 
@@ -169,7 +179,7 @@ def _ladders() -> list[tuple[int, ...]]:
     return [(*_befores()[a:b].tolist(), whole) for a, b in pairwise(starts)]
 
 
-def _side_by_side(planes: Sequence[Planes], component: int) -> Ints:
-    """(n, 64) coefficients of a component, of all pictures that have it."""
-    own = [each[component].reshape(-1, BLOCK) for each in planes if component < len(each)]
-    return np.concatenate([np.zeros((0, BLOCK), np.int64), *own])
+def side_by_side(planes: Sequence[Planes]) -> list[Ints]:
+    """For each component (n, 64) coefficients, of all pictures that have it."""
+    own = [[each[c].reshape(-1, BLOCK) for each in planes if c < len(each)] for c in range(_MOST_COMPONENTS)]
+    return [np.concatenate([np.zeros((0, BLOCK), np.int64), *each]) for each in own]

@@ -37,7 +37,7 @@ def may_fit(data: bytes) -> bool:
 
 def pack_files(files: Sequence[bytes]) -> list[bytes | None]:
     """JPEG files -> their contents, None of those that are none of ours. What is given back is not compared here."""
-    taken = [_taken_apart(data) for data in files]
+    taken = [taken_apart(data) for data in files]
     there = [each for each in taken if each is not None]
     streams = coded([picture for picture, _ in there], [planes for _, planes in there])
     found = iter([_content(picture, planes, stream) for (picture, planes), stream in zip(there, streams, strict=True)])
@@ -64,7 +64,8 @@ def unpack_files(contents: Sequence[bytes]) -> list[bytes]:
         raise CorruptFileError(f"the coefficients of a JPEG file are damaged ({error})") from error
 
 
-def _taken_apart(data: bytes) -> tuple[Picture, Planes] | None:
+def taken_apart(data: bytes) -> tuple[Picture, Planes] | None:
+    """A JPEG file as its head and its coefficients; None of those that are none of ours."""
     try:
         segments, at = split_head(data)
         frame, tables = frame_of(segments), tables_by_name(segments)

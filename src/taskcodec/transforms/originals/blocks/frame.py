@@ -88,8 +88,8 @@ def frame_of(segments: list[Segment]) -> Frame:
     if len(frames) != 1 or _OTHER_FRAMES.intersection(markers) or DRI in markers:
         raise Unfit("another kind of JPEG")
     body, scan = frames[0], segments[-1].body
-    count = body[5] if len(body) > 5 else 0
-    if body[0] != 8 or count not in (1, 3) or len(body) != 6 + 3 * count or len(scan) != 4 + 2 * count:
+    count = body[5] if len(body) > 5 and body[0] == 8 else 0
+    if count not in (1, 3) or len(body) != 6 + 3 * count or len(scan) != 4 + 2 * count:
         raise Unfit("another kind of frame")
     if scan[0] != count or scan[-3:] != b"\0\x3f\0":
         raise Unfit("a scan of a part of the picture")

@@ -36,6 +36,12 @@ class Step:
     diagonal: int
     second: bool
 
+    def inputs(self, plane: Plane, blocks: Ints) -> tuple[Ints, Ints | None]:
+        """Of m blocks (m, i) for sizes, (m, j) for means, None where there are none."""
+        if self.diagonal == 0:
+            return first_inputs(plane, blocks)
+        return later_inputs(plane, self.diagonal, self.second, blocks)
+
 
 def all_steps(colour: bool) -> list[Step]:
     """Of a plane, in their order."""
@@ -61,8 +67,7 @@ class Model:
 
     def choose(self, step: Step, plane: Plane, blocks: Ints) -> Choice:
         """How the coefficients of these blocks are coded in a step."""
-        d = step.diagonal
-        scale, signed = first_inputs(plane, blocks) if d == 0 else later_inputs(plane, d, step.second, blocks)
+        d, (scale, signed) = step.diagonal, step.inputs(plane, blocks)
         steps = plane.steps[plane.picture[blocks], STARTS[d] : STARTS[d + 1]]
         sizes, means = self.networks[step]
         size = sizes(scale.astype(np.int32)) - _octaves()[steps] - LOWEST_OCTAVE * PARTS
