@@ -161,7 +161,6 @@ NO_FEATURES = "have no features"
         (["evaluate", "whole.tcz"], NO_FEATURES),
         (["evaluate", "whole.tcz", "--source", "in"], NO_FEATURES),
         (["limits", "whole.tcz"], NO_FEATURES),
-        (["view", "whole.tcz", "-o", "page.html"], NO_FEATURES),
         (["decode", "whole.tcz", "-o", "x.parquet"], NO_FEATURES),
         (["benchmark", "in", "--codecs", "p.codec", "-o", "out"], NO_FEATURES),
         (["features", "in", "-o", "f.npy", "--backbone", "codec:p.codec"], "makes no features of them"),

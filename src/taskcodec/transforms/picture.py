@@ -94,6 +94,11 @@ class PictureTransform:
         """Channels of what g_s gives: 3 for a picture; others are for what a task reads."""
         return int(self.g_s.sizes.get("outputs", 3))
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether people can look at what a layer of it decodes to."""
+        return self.networks.g_p is not None or self.outputs == 3
+
     def places(self, size: tuple[int, int]) -> tuple[int, int]:
         """(H, W) of a picture -> (h, w) of its latent."""
         height, width = size

@@ -84,6 +84,18 @@ def test_shows_pictures_labels_neighbours_and_failures(layers, photos, tmp_path)
     assert "x<b>" not in page
 
 
+def test_shows_what_a_codec_of_pictures_gives_back(photos, tmp_path):
+    pytest.importorskip("torch")
+    from tests.pictured import alone
+
+    alone().save(tmp_path / "p.codec")
+    encode_job(str(photos), str(tmp_path / "s.tcz"), EncodeOptions(str(tmp_path / "p.codec")))
+    content, found, page = look(str(tmp_path / "s.tcz"), tmp_path)
+    assert page.count("data:image/avif;base64,") == len(content.shown) == 30
+    assert set(content.layers) == {"base"}
+    assert "Nearest" not in "".join(found.words)
+
+
 def test_hostile_names_and_labels_stay_text(tmp_path):
     x = np.random.default_rng(0).normal(size=(40, 6)).astype("f4")
     ids, labels = [f"{EVIL}{n}" for n in range(40)], [EVIL if n % 2 else "x" * 5000 for n in range(40)]

@@ -16,10 +16,12 @@ import numpy.typing as npt
 
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.samples import spread_rows
+from taskcodec.stack.pictures import transform_of
 from taskcodec.store import Store
 
 if TYPE_CHECKING:
     from taskcodec.store.file_layers.layer import StoreLayer
+    from taskcodec.store.pictures.layer import PictureLayer
 
 PICTURES, ORIGINALS = "picture", "original"
 SHOWN = 600
@@ -110,8 +112,11 @@ def gather(store: Store, elsewhere: str | Sequence[str] = ()) -> ViewContent:
 
 
 def nearest_of(store: Store, rows: npt.NDArray[np.intp]) -> list[Neighbours]:
-    """The rows nearest to some, among all others, by the cosine of decoded features about their mean."""
-    if len(store) < 2:
+    """The rows nearest to some, among all others, by the cosine of decoded features about their mean.
+
+    None of pictures, which have no features.
+    """
+    if len(store) < 2 or store.manifest.of_pictures:
         return []
     features = store.features[rows]
     centre = features.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -133,13 +138,19 @@ def nearest_of(store: Store, rows: npt.NDArray[np.intp]) -> list[Neighbours]:
 
 
 class _Camera:
-    """Small pictures of samples, from the layer of pictures, or else of originals, within a budget of bytes."""
+    """Small pictures of samples, from the layer of pictures, or else of originals, within a budget of bytes.
+
+    A codec of pictures gives them where neither was kept: of its highest layer that people can look at.
+    """
 
     def __init__(self, store: Store, elsewhere: str | Sequence[str]) -> None:
-        self._layer: StoreLayer | None = None
+        self._layer: StoreLayer | PictureLayer | None = None
         for name in (each for each in (PICTURES, ORIGINALS) if each in store.layers):
             with suppress(UsageError):  # at a place that is not named
                 self._layer = self._layer or store.file_layer(name, elsewhere)
+        if self._layer is None and store.manifest.of_pictures:
+            seen = [each.name for each in store.codec.layers if transform_of(each).is_seen]
+            self._layer = store.layer(seen[-1]) if seen else None
         self._left = PICTURE_BUDGET
 
     def affords(self) -> bool:
@@ -150,10 +161,18 @@ class _Camera:
         if self._layer is None or not self._layer.has(row):
             return b""
         found = self._layer[row]
+        if not isinstance(found, bytes):
+            found = _as_file(found)
         if self._layer.kind != PICTURES or len(found) > LARGEST_PICTURE:
             found = _smaller(found)
         self._left -= len(found)
         return found
+
+
+def _as_file(pixels: npt.NDArray[np.uint8]) -> bytes:
+    from taskcodec.transforms.pictures import png  # which needs Pillow
+
+    return png.png_of(pixels)
 
 
 def _smaller(file: bytes) -> bytes:

@@ -25,7 +25,7 @@ class ItemRanges:
     """
 
     def __init__(self, blobs: Blobs, chunk_key: Callable[[int], str], chunk_rows: int) -> None:
-        self._blobs, self._chunk_key, self._chunk_rows = blobs, chunk_key, chunk_rows
+        self._blobs, self.chunk_key, self._chunk_rows = blobs, chunk_key, chunk_rows
         self._heads: OrderedDict[int, list[int]] = OrderedDict()
         self._lock = Lock()
 
@@ -35,9 +35,9 @@ class ItemRanges:
         if row + 1 >= len(starts) or starts[row] == starts[row + 1]:
             return b""
         start, length = starts[row], starts[row + 1] - starts[row]
-        data = self._blobs.get_range(self._chunk_key(number), start, length)
+        data = self._blobs.get_range(self.chunk_key(number), start, length)
         if data is None or len(data) != length:
-            raise CorruptFileError(f"{self._blobs.name}/{self._chunk_key(number)}: missing or truncated")
+            raise CorruptFileError(f"{self._blobs.name}/{self.chunk_key(number)}: missing or truncated")
         return data
 
     def length(self, number: int, row: int) -> int:
@@ -45,13 +45,17 @@ class ItemRanges:
         starts = self._starts(number)
         return starts[row + 1] - starts[row] if row + 1 < len(starts) else 0
 
+    def end(self, number: int) -> int:
+        """Where the last item of a chunk ends."""
+        return self._starts(number)[-1]
+
     def _starts(self, number: int) -> list[int]:
         """Where each item of a chunk starts in it, and where the last one ends."""
         with self._lock:
             if number in self._heads:
                 self._heads.move_to_end(number)
                 return self._heads[number]
-        key = self._chunk_key(number)
+        key = self.chunk_key(number)
         head = self._blobs.get_range(key, 0, MAX_VARINT_BYTES + _LENGTH_BYTES * self._chunk_rows)
         place = f"{self._blobs.name}/{key}"
         if head is None:

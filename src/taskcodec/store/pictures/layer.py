@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from taskcodec.errors import CorruptFileError, needing_packages
 from taskcodec.store.file_layers.ranges import ItemRanges
+from taskcodec.store.format.layer_chunks import get_block
+from taskcodec.store.format.packets import split_items
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,13 +23,15 @@ if TYPE_CHECKING:
     from taskcodec.store.format.manifest import Manifest
 
 SUFFIX = ".png"
+HELD_BYTES = 2**25
+"""Of a chunk that is read whole, at most."""
 
 
 class PictureLayer:
     """A layer of a codec of pictures; `store.layer("base")[7]` is the picture of row 7, (H, W, 3) uint8.
 
     Reading one reads its own bytes in this layer and in those it depends on, and once for each chunk where its items
-    lie; no other layer's. Pixels need torch; `symbols` do not.
+    lie; no other layer's. Who goes on to the next row gets a whole chunk at once. Pixels need torch; `symbols` do not.
 
     Attributes:
         name: of the layer.
@@ -46,6 +51,7 @@ class PictureLayer:
     ) -> None:
         self._blobs, self._manifest, self._codec, self.name, self._places = blobs, manifest, codec, name, places
         stored = {layer.name: layer for layer in manifest.layers}
+        self._last, self._held = -1, dict[str, tuple[int, list[bytes]]]()
         self._ranges: Mapping[str, ItemRanges] = {
             layer.name: ItemRanges(blobs, partial(manifest.chunk_key, stored[layer.name]), manifest.chunk_rows)
             for layer in codec.needed(name)
@@ -70,10 +76,25 @@ class PictureLayer:
             raise IndexError(f"index {row} is out of range for {len(self)} samples")
         row %= len(self)
         number, place = divmod(row, self._manifest.chunk_rows)
+        if row == self._last + 1 and place:
+            self._hold(number)
+        self._last = row
         try:
-            return self._codec.pictures.from_items(lambda name: self._ranges[name].item(number, place), self.name)
+            return self._codec.pictures.from_items(lambda name: self._item(name, number, place), self.name)
         except CorruptFileError as error:
             raise CorruptFileError(f"{self._blobs.name}: sample {row}: {error}") from error
+
+    def _item(self, name: str, number: int, place: int) -> bytes:
+        held, items = self._held.get(name, (-1, []))
+        return items[place] if held == number and place < len(items) else self._ranges[name].item(number, place)
+
+    def _hold(self, number: int) -> None:
+        """Read a chunk whole; a damaged one is read item by item, since most of it may be sound."""
+        for name, ranges in self._ranges.items():
+            if self._held.get(name, (-1, []))[0] != number and ranges.end(number) <= HELD_BYTES:
+                with suppress(CorruptFileError):
+                    block = get_block(self._blobs, ranges.chunk_key(number))
+                    self._held[name] = number, split_items(block, self._manifest.chunk_rows)
 
     def symbols(self, row: int) -> Symbols:
         """(c, h, w) int32 of this layer alone. Raises CorruptFileError."""

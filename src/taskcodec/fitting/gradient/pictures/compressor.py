@@ -22,7 +22,7 @@ from taskcodec.fitting.gradient.trainable import Losses, Trainable
 
 MEASURED = 64
 """Bits are estimated on at most so many whole pictures."""
-FIRST_SPREAD = 2.0
+FIRST_SPREAD = 4.0
 """Standard deviation of a latent before training, in steps."""
 
 
