@@ -160,11 +160,9 @@ def measure(piece, codec, options):
         found = split_picture(packet, len(codec.layers))
         whole.append(8 * len(packet))
         begun = codec.begin(packet)
-        for place, layer in enumerate(codec.layers):
-            given = [begun.symbols[name] for name in layer.given] if layer.model.given_columns else []
-            layers.setdefault(layer.name, []).append(8 * len(found.layer(place)))
-            bits = layer.model.code_length(begun.symbols[layer.name], given)[0]
-            estimate.setdefault(layer.name, []).append(float(bits))
+        for place, (name, bits) in enumerate(codec.pictures.code_length(begun.symbols).items()):
+            layers.setdefault(name, []).append(8 * len(found.layer(place)))
+            estimate.setdefault(name, []).append(bits)
         values = codec.pictures.values(begun, own)
         decoded.append(np.rint(values.clip(0, 1) * 255).astype(np.uint8).transpose(1, 2, 0))
         if piece.kind == "base":

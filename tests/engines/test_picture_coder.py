@@ -95,6 +95,17 @@ def test_what_is_appended_is_coded_by_the_same_codec(folder, tmp_path):
     assert "already" in run("encode", folder / "more", tmp_path / "s.tcz", "--append").stderr
 
 
+def test_pictures_that_are_too_large_are_recorded(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("taskcodec.coding.picture.MAX_SIDE", 19)
+    run("encode", folder / "in", tmp_path / "s.tcz", "--codec", folder / "p.codec")
+    store = taskcodec.open(tmp_path / "s.tcz")
+    assert store.verify() == []
+    assert len(store) == 6
+    failed = dict(zip(*(store.failures[name].to_pylist() for name in ("id", "status")), strict=True))
+    assert set(failed) == {"5.png", "text.png"}
+    assert "20x33 pixels" in failed["5.png"]
+
+
 def test_files_are_kept_beside_them(folder, tmp_path):
     run("encode", folder / "in", tmp_path / "s.tcz", "--codec", folder / "p.codec", "--layers", "features,original")
     store = taskcodec.open(tmp_path / "s.tcz")

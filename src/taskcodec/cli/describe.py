@@ -71,7 +71,7 @@ def _plain(value: Any) -> str:
     """A value of a codec's record as one line for people."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
-    return str(value)
+    return "; ".join(map(_plain, value)) if isinstance(value, list) else str(value)
 
 
 def info_lines(place: str, info: "StoreInfo") -> list[str]:

@@ -13,7 +13,7 @@ import os
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from taskcodec.engines.encode.notes import left_out, noted
 from taskcodec.engines.encode.npy import write_npy
 from taskcodec.engines.encode.records import BackboneLike, read_item, records_of
 from taskcodec.engines.picture_coder import PictureCoder
-from taskcodec.errors import SourceError, UsageError
+from taskcodec.errors import MismatchError, SourceError, UsageError
 from taskcodec.samples import spread_rows
 from taskcodec.store import OK, SampleRecord
 
@@ -142,7 +142,11 @@ class Batches:
         if not pixels:
             return Batch(number, records, np.empty((0, 0), np.float32))
         if isinstance(self.backbone, PictureCoder):
-            return Batch(number, records, self.backbone(pixels))
+            try:
+                return Batch(number, records, self.backbone(pixels))
+            except MismatchError as error:  # larger than the codec takes: recorded, as what cannot be read is
+                failed = [replace(record, status=str(error)) for record in records]
+                return Batch(number, failed, np.empty((0, 0), object))
         return Batch(number, records, np.asarray(self.backbone(np.stack(pixels)), dtype=np.float32))
 
 
