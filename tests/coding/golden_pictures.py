@@ -3,6 +3,8 @@
 Base: plain tables. Detail: spatial tables and a synthesis that look at the base. Other: a synthesis alone that does.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from taskcodec.codec import Codec
@@ -51,6 +53,15 @@ def golden_picture_codec(symbols, tables):
         transform = PictureTransform(Networks(g_a, g_s), columns, STRIDE)
         layers.append(Layer(name, transform, quantizer, model, np.empty((0, columns), np.float32), given))
     return Codec("pictures", tuple(layers), provenance={"made by": "tests/coding/make_golden.py"})
+
+
+def golden_preview_codec(symbols, tables):
+    """The base alone, which is for a task, with a synthesis that shows it to people."""
+    (base, *_), columns = golden_picture_codec(symbols, tables).layers, COLUMNS["base"]
+    g_p = network("light_synthesis", columns, (), symbols, 9)
+    transform = replace(base.transform, networks=replace(base.transform.networks, g_p=g_p))
+    provenance = {"made by": "tests/coding/make_golden.py"}
+    return Codec("pictures", (replace(base, transform=transform),), provenance=provenance)
 
 
 def golden_picture_symbols(symbols, number):

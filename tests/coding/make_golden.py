@@ -29,7 +29,12 @@ from taskcodec.store import SampleRecord, StoreWriter
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.axes import Axes
 from taskcodec.transforms.residual import Residual
-from tests.coding.golden_pictures import golden_picture_codec, golden_picture_packet, write_pictures
+from tests.coding.golden_pictures import (
+    golden_picture_codec,
+    golden_picture_packet,
+    golden_preview_codec,
+    write_pictures,
+)
 from tests.coding.golden_spatial import golden_spatial
 
 FOLDER = Path(__file__).parent / "golden"
@@ -271,6 +276,7 @@ def main():
     wanted["layers_packet.bin"] = layers.packets(golden_layers_symbols(1))[0]
     pictures = golden_picture_codec(golden_symbols, golden_tables)
     wanted["pictures.codec"] = pictures.to_bytes()
+    wanted["preview.codec"] = golden_preview_codec(golden_symbols, golden_tables).to_bytes()
     wanted["pictures_packet.bin"] = golden_picture_packet(pictures, golden_symbols, 2)
     for name, data in wanted.items():
         if not (FOLDER / name).exists():

@@ -29,6 +29,7 @@ from tests.coding.golden_pictures import (
     golden_picture_codec,
     golden_picture_packet,
     golden_picture_symbols,
+    golden_preview_codec,
     write_pictures,
 )
 from tests.coding.golden_spatial import golden_spatial
@@ -127,6 +128,17 @@ def test_pictures(tmp_path):
     write_pictures(tmp_path / "s.tcz", codec, golden_symbols, golden_records)
     for file in (FOLDER / "pictures.tcz" / "layers").rglob("c/*"):
         assert (tmp_path / "s.tcz" / file.relative_to(FOLDER / "pictures.tcz")).read_bytes() == file.read_bytes()
+
+
+def test_previews():
+    data, codec = (FOLDER / "preview.codec").read_bytes(), taskcodec.load_codec(FOLDER / "preview.codec")
+    assert codec.to_bytes() == data
+    assert codec.fingerprint == golden_preview_codec(golden_symbols, golden_tables).fingerprint
+    networks = codec.base.transform.networks
+    assert networks.g_p.sha256 != networks.g_s.sha256
+    # It is part of what the codec is, and a store's copy keeps it.
+    assert codec.fingerprint != taskcodec.load_codec(FOLDER / "pictures.codec").fingerprint
+    assert codec.for_store("codec").base.transform.networks.g_p.sha256 == networks.g_p.sha256
 
 
 def test_codec():

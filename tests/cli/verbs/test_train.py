@@ -155,6 +155,24 @@ def test_the_digits_benchmark_runs_on_a_part(tmp_path, data_dir):
     assert len(list((tmp_path / "logs").iterdir())) == 3
 
 
+@pytest.mark.slow
+def test_the_experiments_with_layers_go_on_where_they_were(tmp_path):
+    pytest.importorskip("matplotlib")
+    script = ROOT / "benchmarks" / "layers" / "run.py"
+    command = [sys.executable, script, "--work", tmp_path / "work", "--out", tmp_path, "--seeds", "1", "--steps", "3"]
+    command += ["--scenes", "16", "--test", "3", "--experiments", "picture_over_depth"]
+    subprocess.run(command, check=True, capture_output=True)
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert {row["kind"] for row in found["rows"]} == {"base", "top", "free"}
+    assert len(found["rows"]) == 20  # four prices, and bases and tops with and without a reward
+    for row in found["rows"]:
+        for name, bits in row["bits"].items():
+            assert bits == pytest.approx(row["estimate_bits"][name], rel=0.01)
+    again = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "of 20" not in again.stdout  # nothing is made twice
+    assert json.loads((tmp_path / "results.json").read_text())["rows"] == found["rows"]
+
+
 def test_the_committed_results_of_the_digits_hold_what_the_documents_say():
     rows = json.loads((ROOT / "benchmarks" / "augmented_mnist" / "results.json").read_text())
     vic = [row for row in rows if row["objective"] == "VIC" and row["entropy_model"] == "factorized"]
