@@ -10,6 +10,7 @@ from taskcodec.coding import encode_block
 from taskcodec.coding.ans import MAX_ROWS
 from taskcodec.errors import CorruptFileError, FutureVersionError
 from taskcodec.store import AnsCodec
+from taskcodec.store.format.zarr_codec import VERSION
 from tests.store.format.odd import ODD
 
 
@@ -40,4 +41,4 @@ def test_a_strange_zarr_configuration_is_refused(odd):
 
 def test_a_newer_zarr_configuration_is_named():
     with pytest.raises(FutureVersionError, match="upgrade"):
-        AnsCodec.from_dict({"name": "taskcodec.ans", "configuration": {"version": 3, "tables": ""}})
+        AnsCodec.from_dict({"name": "taskcodec.ans", "configuration": {"version": VERSION + 1, "tables": ""}})
