@@ -27,7 +27,7 @@ from stamp import stamp
 from taskcodec import fit
 from taskcodec.coding import decode_block, encode_block
 from taskcodec.entropy_models.empirical import freeze
-from taskcodec.fitting.dependent import with_effort
+from taskcodec.fitting.effort import with_effort
 from taskcodec.store import CHUNK_ROWS
 from taskcodec.transforms.companding import compand
 

@@ -15,7 +15,7 @@ from PIL import Image
 import taskcodec
 from taskcodec.coding import encode_block, encode_sample, tables_from_symbols
 from taskcodec.fitting.closed_form.default import fit_usual
-from taskcodec.fitting.dependent import with_effort
+from taskcodec.fitting.effort import with_effort
 from taskcodec.store import SampleRecord, StoreWriter
 from tests import ROOT
 from tests import layered as two_layers
@@ -212,6 +212,7 @@ def second_codecs(signed):
     x = x if signed else np.abs(x)
     unit = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype("f4")
     views = np.stack([x, x + rng.normal(size=x.shape).astype("f4")])
+    noise = rng.normal(size=(300, 12)).astype("f4")
     axes, matrices = taskcodec.fit(x, bits=40), taskcodec.fit(x, bits=40, views=views)
     return {
         "axes": (axes, x),
@@ -224,8 +225,8 @@ def second_codecs(signed):
         "shares of unit norm": (taskcodec.fit(unit[:20], bits=40, method="dimensionwise"), unit),
         "one sample": (fit_usual(x[:1], 1), x),
         "usual": (fit_usual(x, 300), x),
-        "dependent": (with_effort(axes, x, 3), x),
-        "dependent, shares": (with_effort(taskcodec.fit(x[:80], bits=40, method="dimensionwise"), x[:80], 2, 40.0), x),
+        "dependent": (with_effort(taskcodec.fit(noise, bits=30, method="bottleneck"), noise, 3), noise),
+        "dependent, shares": (with_effort(taskcodec.fit(noise, bits=30, method="dimensionwise"), noise, 2), noise),
         "scaled": (taskcodec.fit(1e-9 * x, bits=40, method="dimensionwise"), 1e-9 * x),
     }
 

@@ -45,15 +45,15 @@ from taskcodec.transforms.predictors.saved import load_small
 
 ROOT = Path(__file__).parents[2]
 SIDE = 64
-ANALYSIS = NetworkChoice("light", {"widths": [16, 32, 64], "latent": 48, "blocks": 1, "narrow": 2})
+ANALYSIS = NetworkChoice("light", {"widths": [24, 48], "latent": 32, "blocks": 1, "narrow": 2})
 SYNTHESIS = NetworkChoice("light_synthesis")
 ENTROPY = {"side": 16, "hyper": 32, "context": 32}
 TASKS = {"detection": Detection, "depth": Depth, "segmentation": Segmentation}
 BETAS = {
-    "detection": (0.1, 0.2, 0.4, 0.8),
-    "depth": (0.004, 0.01, 0.025, 0.06),
-    "segmentation": (0.03, 0.08, 0.2, 0.5),
-    "mse": (0.0003, 0.0008, 0.002, 0.005),
+    "detection": (1.0, 3.0, 8.0, 25.0),
+    "depth": (0.05, 0.15, 0.4, 1.2),
+    "segmentation": (0.3, 0.8, 2.0, 6.0),
+    "mse": (0.0003, 0.001, 0.003, 0.01),
 }
 """Prices of a bit a pixel, in units of each distortion."""
 EXPERIMENTS = {
@@ -61,7 +61,7 @@ EXPERIMENTS = {
     "picture_over_depth": ("depth", "mse"),
     "segmentation_over_depth": ("depth", "segmentation"),
 }
-REWARDS = {"detection": (0.0, 20.0), "depth": (0.0, 2.0)}
+REWARDS = {"detection": (0.0, 50.0), "depth": (0.0, 0.5)}
 """On the squared error of the preview, which is a hundredth to a twentieth; 0 is the baseline."""
 MIDDLE = 1
 """The place, among its prices, of the base that tops are trained on."""
@@ -139,7 +139,7 @@ def train(piece, options):
     )
     scenes = Scenes(options.scenes, SIDE, SIDE, seed=100 + piece.seed)
     data = PictureSet([known(scenes[i]) for i in range(len(scenes))], {"segmentation": len(scenes.label_classes)})
-    schedule = Schedule(options.steps, 8, 2e-3, warmup=min(100, options.steps), checkpoint_every=250, seed=piece.seed)
+    schedule = Schedule(options.steps, 8, 3e-3, warmup=min(100, options.steps), checkpoint_every=250, seed=piece.seed)
     below = train(piece.base(), options) if piece.kind == "top" else None
     fixed = Fixed(below, {} if name is None else {name: load_small(name)[0]})
     recipe = LayersRecipe((layer,), piece.beta, crop=SIDE)
@@ -160,11 +160,9 @@ def measure(piece, codec, options):
         found = split_picture(packet, len(codec.layers))
         whole.append(8 * len(packet))
         begun = codec.begin(packet)
-        for place, layer in enumerate(codec.layers):
-            given = [begun.symbols[name] for name in layer.given] if layer.model.given_columns else []
-            layers.setdefault(layer.name, []).append(8 * len(found.layer(place)))
-            bits = layer.model.code_length(begun.symbols[layer.name], given)[0]
-            estimate.setdefault(layer.name, []).append(float(bits))
+        for place, (name, bits) in enumerate(codec.pictures.code_length(begun.symbols).items()):
+            layers.setdefault(name, []).append(8 * len(found.layer(place)))
+            estimate.setdefault(name, []).append(bits)
         values = codec.pictures.values(begun, own)
         decoded.append(np.rint(values.clip(0, 1) * 255).astype(np.uint8).transpose(1, 2, 0))
         if piece.kind == "base":

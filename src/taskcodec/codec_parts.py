@@ -149,7 +149,8 @@ def quantizer_manifest(quantizer: Quantizer) -> dict[str, Any]:
     if isinstance(quantizer, DependentQuantizer):
         states, slope = quantizer.trellis.states, float(quantizer.slope)
         return {"kind": "dependent", "step": float(quantizer.step), "slope": slope, "states": states}
-    return {"kind": "uniform", "step": float(quantizer.step), "rounding": float(quantizer.rounding)}
+    found = {"kind": "uniform", "step": float(quantizer.step), "rounding": float(quantizer.rounding)}
+    return {**found, "slope": float(quantizer.slope)} if quantizer.slope else found
 
 
 def read_layer(described: Mapping[str, Any], tensors: Tensors) -> Layer:
@@ -179,7 +180,8 @@ def read_quantizer(
         raise CorruptFileError(f"a quantizer of the kind {kind!r} is none of uniform, dependent")
     coded = model.spread(finite_tensor(tensors, "points", 1), sketch)
     runs = Runs(*tensors["point_runs"].astype(np.int32)) if "point_runs" in tensors else Runs.of(model.plain, columns)
-    return UniformQuantizer(step, float(described["rounding"]), coded["points"], runs), coded["sketch"]
+    rounding, slope = float(described["rounding"]), float(described.get("slope", 0.0))
+    return UniformQuantizer(step, rounding, coded["points"], runs, slope), coded["sketch"]
 
 
 def _text(value: object) -> str:

@@ -33,4 +33,4 @@ def golden_spatial(symbols, tables):
     side = Stack(REACH, CAP, (convolution(6, 4), convolution(4, 4, 3, 5, 2), convolution(4, SIDE, 5, 6, 2)))
     hyper = Stack(REACH, CAP, (convolution(SIDE, 4, 3, 2, 1, 2), convolution(4, 5, 3, 4, 1, 2)))
     below = Stack(REACH, CAP, (convolution(2, 4, 3, 2),))
-    return SpatialTables(tables(SIDE + LEVELS * PHASES), side, hyper, (group(2, 0), group(4, 2)), LEVELS, 2, below)
+    return SpatialTables(tables(SIDE + LEVELS * PHASES), side, hyper, (group(2, 0), group(4, 2)), LEVELS, PHASES, below)

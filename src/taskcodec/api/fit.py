@@ -22,7 +22,7 @@ from taskcodec.evaluation.tasks.holdout import LABELLED_SOURCE
 from taskcodec.fitting import fit as fit_codec
 from taskcodec.fitting.closed_form.default import axes_bits
 from taskcodec.fitting.closed_form.fit import FEW_SAMPLES
-from taskcodec.fitting.dependent import with_effort
+from taskcodec.fitting.effort import with_effort
 from taskcodec.store import OK, SampleRecord
 
 FIT_SAMPLES = 20_000

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from taskcodec.coding import DependentTables, SharedTables, SymbolModel, Tables, freeze_pmf
 from taskcodec.coding.models.tables import TOTAL
 from taskcodec.coding.trellis import Trellis
-from taskcodec.quantization.uniform import Latent, Runs, UniformQuantizer, quantize
+from taskcodec.quantization.uniform import Latent, Runs, Symbols, UniformQuantizer, quantize
 
 PRIOR_WEIGHT = 4.0
 """How many samples the smoothing density counts for."""
@@ -48,13 +48,15 @@ class Frozen:
     model: Tables | SharedTables
 
 
-def freeze(latent: Latent, step: float, rounding: float, prior: Latent | None = None) -> Frozen:
+def freeze(
+    latent: Latent, step: float, rounding: float, prior: Latent | None = None, chosen: Symbols | None = None
+) -> Frozen:
     """Count (n, k) samples of the latent at this step into tables and points.
 
     `prior`: (m, k) further samples that count for PRIOR_WEIGHT in all (the density a codec was fitted on, when the
-    tables are refitted to few samples of other data).
+    tables are refitted to few samples of other data). `chosen`: the samples' symbols, where they were not rounded to.
     """
-    symbols = quantize(latent, step, rounding)
+    symbols = quantize(latent, step, rounding) if chosen is None else chosen
     low, high = symbols.min(axis=0), symbols.max(axis=0)
     if prior is not None:
         prior_symbols = quantize(prior, step, rounding)
@@ -72,13 +74,13 @@ def freeze(latent: Latent, step: float, rounding: float, prior: Latent | None = 
     return Frozen(_quantizer(step, rounding, np.concatenate(points), tables), tables)
 
 
-def freeze_shared(latent: Latent, step: float, rounding: float) -> Frozen:
+def freeze_shared(latent: Latent, step: float, rounding: float, chosen: Symbols | None = None) -> Frozen:
     """As `freeze`, with one table for all columns of about the same spread: what a few samples can tell.
 
     With so few, a column's own counts promise a rate that other samples do not keep, and tables and points of all
     columns take more bytes than the samples. Columns are grouped by the logarithm of their mean magnitude.
     """
-    symbols = quantize(latent, step, rounding)
+    symbols = quantize(latent, step, rounding) if chosen is None else chosen
     n = len(latent)
     spread = np.abs(latent).mean(axis=0, dtype=np.float64)
     spread = (n * spread + SPREAD_WEIGHT * spread.mean()) / (n + SPREAD_WEIGHT)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from taskcodec.coding import TABLE_BITS, SpatialTables, join_tables
+from taskcodec.coding.models.spatial.choice import parts_of
 from taskcodec.coding.models.spatial.group import SpatialGroup
 from taskcodec.entropy_models.factorized import FactorizedDensity
 from taskcodec.entropy_models.gaussian import (
@@ -37,7 +38,7 @@ from taskcodec.entropy_models.over_space.integer_convolution import (
     RoundedStack,
     inner,
 )
-from taskcodec.entropy_models.over_space.mirrored_gaussian import middle_mean, mirrored_bank, table_bits
+from taskcodec.entropy_models.over_space.mirrored_gaussian import mirrored_bank, nearest_mean, table_bits
 from taskcodec.entropy_models.over_space.outside_means import OutsideMeans
 from taskcodec.errors import UsageError
 from taskcodec.quantization.straight_through import round_through
@@ -54,7 +55,7 @@ class SpatialOptions:
         checkerboard: whether each group is coded in two passes.
         context: width of the networks that give a group's scales and means.
         levels: scales are below this index, at most 64.
-        phases: tables of a scale, a power of two, at most 16; means are twice as fine.
+        phases: tables of a scale, at most 16, for fractions of means from 0 to one half; with 4 means are sixths.
         means: chosen by integers "inside" the coder, or from "outside" it, see `outside_means`.
     """
 
@@ -70,8 +71,8 @@ class SpatialOptions:
     def __post_init__(self) -> None:
         if min(self.side, self.hyper, self.context, *self.groups) < 1 or not 1 <= self.levels <= MAX_LEVELS:
             raise UsageError(f"widths, groups and levels are 1 or more, and levels at most {MAX_LEVELS}: {self}")
-        if self.phases not in (1, 2, 4, 8, 16) or self.means not in ("inside", "outside"):
-            raise UsageError(f"phases are 1, 2, 4, 8 or 16, and means inside or outside: {self}")
+        if not 1 <= self.phases <= 16 or self.means not in ("inside", "outside"):
+            raise UsageError(f"phases are 1 to 16, and means inside or outside: {self}")
 
     def sizes(self, channels: int) -> tuple[int, ...]:
         """The channel groups of so many channels. Raises UsageError where those asked for are not as many."""
@@ -80,11 +81,6 @@ class SpatialOptions:
         if sum(found) != channels:
             raise UsageError(f"groups of {', '.join(map(str, found))} channels are not the latent's {channels}")
         return found
-
-    @property
-    def fraction_bits(self) -> int:
-        """A scale has 2**fraction_bits tables."""
-        return self.phases.bit_length() - 1 if self.inside else 0
 
     @property
     def inside(self) -> bool:
@@ -116,13 +112,13 @@ class _Group(nn.Module):
         for layer in self.rest:
             out = layer(inner(out))
         index = scale_index(out[:, : self.columns], self.options.levels)
-        mean = middle_mean(out[:, self.columns :], 2 * self.options.phases) if self.options.inside else 0.0
+        mean = nearest_mean(out[:, self.columns :], parts_of(self.options.phases)) if self.options.inside else 0.0
         return table_bits(own, index, mean)
 
     def export(self) -> SpatialGroup:
         """The same in integers."""
         means = self.columns if self.options.inside else 0
-        gains = [INDEX_BITS] * self.columns + [self.options.fraction_bits + 1] * means
+        parts = [1 << INDEX_BITS] * self.columns + [parts_of(self.options.phases)] * means
         *middle, last = self.rest
         assert isinstance(last, RoundedConvolution)
         rest = [layer.export(INNER_BITS) for layer in middle if isinstance(layer, RoundedConvolution)]
@@ -131,7 +127,7 @@ class _Group(nn.Module):
             before=None if self.before is None else self.before.export(),
             mix=self.mix.export(INNER_BITS),
             context=None if self.context is None else self.context.export(INNER_BITS),
-            rest=(*rest, last.export(INNER_BITS, gains, means)),
+            rest=(*rest, last.export(INNER_BITS, parts)),
             cap=CAP,
         )
 
@@ -204,13 +200,13 @@ class SpatialEntropy(nn.Module):
         """The same in integers; tables of what `outside` quantizes to, where means come from there."""
         centre, none = torch.zeros(self.options.side), np.zeros((1, self.options.side), np.int32)
         own = copy.deepcopy(self.density).cpu().freeze(centre, none)
-        levels, phases = self.options.levels, self.options.phases if self.options.inside else 0
+        levels, phases = self.options.levels, self.options.phases if self.options.inside else 1
         return SpatialTables(
             bank=join_tables([own, mirrored_bank(levels, phases)]),
-            side=self.h_a.export([0] * self.options.side),
+            side=self.h_a.export([1] * self.options.side),
             hyper=self.h_s.export(),
             groups=tuple(group.export() for group in self.groups if isinstance(group, _Group)),
             levels=levels,
-            fraction_bits=self.options.fraction_bits,
+            phases=phases,
             below=None if self.below is None else self.below.export(),
         )

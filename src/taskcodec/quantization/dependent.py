@@ -17,9 +17,7 @@ import numpy.typing as npt
 
 from taskcodec.coding.trellis import Trellis
 from taskcodec.errors import CorruptFileError
-from taskcodec.quantization.uniform import MAX_SYMBOL, Latent, Symbols
-
-MAX_SLOPE = 100.0
+from taskcodec.quantization.uniform import MAX_SLOPE, MAX_SYMBOL, Latent, Symbols
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,10 @@ MAX_SYMBOL = 2**20
 """Symbols are clipped here: far outside any table, well inside int32, and exact in float32."""
 
 
+MAX_SLOPE = 100.0
+"""Squared steps for a bit: with more, next to nothing is ever worth one."""
+
+
 class HasRuns(Protocol):
     """What tells which symbols of each of k columns have a reconstruction point of their own: `Tables`, or `Runs`."""
 
@@ -66,18 +70,23 @@ class UniformQuantizer:
         rounding: see the module.
         points: the shift of each reconstruction point from symbol * step, in steps, aligned with the runs' symbols.
         runs: which symbols have one.
+        slope: what a bit is worth when symbols are chosen, in squared steps; 0: nothing, `rounding` says all. Decoders
+            have no use for it.
     """
 
     step: float
     rounding: float
     points: Latent
     runs: Runs
+    slope: float = 0.0
 
     def __post_init__(self) -> None:
         if self.points.shape != (int(self.runs.sizes.sum(dtype=np.int64)),):
             raise CorruptFileError("the reconstruction points of the codec do not fit its tables")
         if not (math.isfinite(self.step) and self.step > 0 and 0 <= self.rounding <= 0.5):
             raise CorruptFileError(f"step {self.step} and rounding {self.rounding} are not a quantizer's")
+        if not 0 <= self.slope <= MAX_SLOPE:
+            raise CorruptFileError(f"slope {self.slope} is not a quantizer's")
 
     @property
     def columns(self) -> int:

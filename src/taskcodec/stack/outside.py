@@ -27,13 +27,18 @@ def packed_means(means: OutsideMeans, sizes: Mapping[str, Any]) -> Network:
     return pack(OUTSIDE_MEANS, sizes, means)
 
 
+def unpacked_means(network: Network) -> OutsideMeans:
+    """Invert `packed_means`. Raises CorruptFileError where sizes and weights do not fit."""
+    found = unpack(network, _made)
+    assert isinstance(found, OutsideMeans)
+    return found
+
+
 class RunningMeans:
     """Means that run. Raises CorruptFileError where sizes and weights do not fit."""
 
     def __init__(self, network: Network) -> None:
-        found = unpack(network, _made)
-        assert isinstance(found, OutsideMeans)
-        self._means: OutsideMeans = found
+        self._means = unpacked_means(network)
 
     def quantize(self, latent: Floats, given: Given) -> Symbols:
         """(1, c, h, w) latent in steps, and symbols of the layers below -> symbols."""

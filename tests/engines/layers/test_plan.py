@@ -172,4 +172,7 @@ def test_a_place_in_use_is_told_before_anything_is_done(photos, tmp_path):
     (tmp_path / "full" / "x").write_bytes(b"x")
     with pytest.raises(UsageError, match="something lies there"):
         encode_job(str(photos), str(tmp_path / "s.tcz"), options(f"original@{tmp_path}/full"))
+    for inside in ("", "/layers/original", "/o"):
+        with pytest.raises(UsageError, match="lies in the store"):
+            encode_job(str(photos), str(tmp_path / "s.tcz"), options(f"original@{tmp_path}/s.tcz{inside}"))
     assert not (tmp_path / "s.tcz").exists()

@@ -44,6 +44,7 @@ def test_reads_what_is_asked_for(asked, found):
         ("original@s3://key:secret@b/x", r"s3://...: a place that a store names is without passwords"),
         ("original@https://host/x?token=1", "without passwords and queries"),
         ("original@s3://bucket/a/../b", "name the place without"),
+        ("original@https://host/a/%2e%2E/b", "name the place without"),
         ("picture@/disk/a,original@/disk/a", "a place of its own"),
         ("picture@s3://b/a,original@s3://b/a/o", "a place of its own, that does not lie in another's"),
     ],

@@ -1,12 +1,14 @@
 """How many workers of which size a cluster has room for, and clusters that are none."""
 
+import signal
+import socket
 import sys
 from types import SimpleNamespace
 
 import pytest
 
 from taskcodec.engines.ray.cluster import Workers, cluster, sized
-from taskcodec.errors import ProcessError, UsageError
+from taskcodec.errors import TERMINATED, ProcessError, UsageError
 
 TWO = [(8, 0), (8, 0)]
 
@@ -51,6 +53,43 @@ def test_an_address_where_no_cluster_answers():
     with pytest.raises(ProcessError, match=r"^ray:nowhere: no Ray cluster") as raised, cluster("nowhere", None):
         pass
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "ray://127.0.0.1:{}"])
+def test_an_address_where_nobody_listens_is_told_before_ray_is_asked(monkeypatch, address):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = address.format(free.getsockname()[1])
+    ray = SimpleNamespace(is_initialized=lambda: False, init=lambda **_: pytest.fail("asked"), shutdown=lambda: None)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    with pytest.raises(ProcessError, match=f"^ray:{address}: nothing answers there"), cluster(address, None):
+        pass
+
+
+@pytest.mark.parametrize("mode", [None, "disabled"])
+def test_a_cluster_that_refuses_may_want_a_token(monkeypatch, mode):
+    """Ray says only that it could not connect; it asks for tokens by itself where one lies in the home folder."""
+
+    def refuses(**_):
+        raise ConnectionError("Failed to connect")
+
+    ray = SimpleNamespace(is_initialized=lambda: False, init=refuses, shutdown=lambda: None)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    if mode is not None:
+        monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    with pytest.raises(ProcessError, match="no Ray cluster to work with") as raised, cluster("somewhere", None):
+        pass
+    assert ("RAY_AUTH_MODE=token" in str(raised.value)) == (mode is None)
+
+
+def test_sigterm_while_a_cluster_is_joined_ends_the_command(monkeypatch):
+    def waits(*_):
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("taskcodec.engines.ray.cluster.joined", waits)
+    with pytest.raises(SystemExit) as raised, cluster(None, None):
+        pass
+    assert raised.value.code == TERMINATED
 
 
 def test_what_ray_ends_by_itself_says_how_to_go_on(monkeypatch):

@@ -22,13 +22,13 @@ from taskcodec.engines.encode.sources import (
     check_no_backbone,
     labelled,
 )
-from taskcodec.engines.layers.plan import check_layers
+from taskcodec.engines.layers.plan import check_layers, check_places
 from taskcodec.engines.layers.wanted import Wanted, wanted_layers
 from taskcodec.engines.picture_coder import PictureCoder, coder_of
 from taskcodec.errors import MismatchError, StorageError, TaskcodecError, UsageError, check_kind
 from taskcodec.fitting import default_bits
 from taskcodec.fitting.closed_form.default import QUALITIES
-from taskcodec.fitting.dependent import check_plain
+from taskcodec.fitting.effort import check_plain
 from taskcodec.loading import BUNDLED, load_codec
 from taskcodec.store import CHUNK_ROWS, Store
 from taskcodec.transforms.spec import CARRIED, BackboneSpec, check_name, placed
@@ -333,7 +333,7 @@ def _check(store: Any, options: EncodeOptions) -> None:
     check_bits(options.bits)
     check_effort(options.effort)
     check_device(options.device)
-    _ = options.wanted
+    check_places(store, options.wanted)
     if isinstance(options.backbone, str) and options.backbone != NO_BACKBONE:
         check_name(options.backbone)
     check_kind("--quality", options.quality, (str, type(None)), f"one of {', '.join(QUALITIES)}")

@@ -27,7 +27,7 @@ from taskcodec.engines.shift import Shift, ShiftWatch
 from taskcodec.errors import SourceError, StorageError
 from taskcodec.fitting import adapt, at_bits
 from taskcodec.fitting.closed_form.default import fit_usual
-from taskcodec.fitting.dependent import with_effort
+from taskcodec.fitting.effort import with_effort
 from taskcodec.store import OK, SampleRecord, Store, StoreWriter, pack_zip
 from taskcodec.store.backend import open_blobs, writer_lock
 from taskcodec.store.file_layers.writer import remove_remains

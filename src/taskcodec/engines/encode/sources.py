@@ -8,7 +8,7 @@ from taskcodec.data import FeatureSource, ImageSource, Source, read_labels
 from taskcodec.data.labels import LabelTable
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.errors import UsageError, check_kind, check_number
-from taskcodec.fitting.dependent import EFFORTS
+from taskcodec.fitting.effort import EFFORTS
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
 
 NO_BACKBONE = "none"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
@@ -14,7 +14,7 @@ from taskcodec.engines.layers.run import There, layer_there, new_writer
 from taskcodec.engines.layers.wanted import Wanted
 from taskcodec.errors import UsageError
 from taskcodec.store.backend import Blobs, open_blobs
-from taskcodec.store.file_layers.elsewhere import check_empty, is_elsewhere
+from taskcodec.store.file_layers.elsewhere import check_empty, is_elsewhere, is_within
 from taskcodec.store.file_layers.layout import FOLDER, names_beside
 from taskcodec.store.file_layers.writer import ItemWriter, remove_layer
 
@@ -69,6 +69,13 @@ def check_layers(
             f"{found.place}: layers are added source by source, in the order of the sources, and samples before these "
             f"have none: encode the source first that {_id_of(found, least)} is of, with --layers {','.join(short)}"
         )
+
+
+def check_places(store: Any, wanted: Sequence[Wanted]) -> None:
+    """Raise UsageError where a layer is to be kept elsewhere, but in the store's own place."""
+    for each in wanted:
+        if each.place is not None and isinstance(store, str) and is_within(each.place, [store]):
+            raise UsageError(f"--layers {each.words}: lies in the store {store}; name another place, or none")
 
 
 def _check_place(wanted: Wanted) -> None:

@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,10 @@ IMAGE_CPUS = 4
 """Processors of a worker that reads images, where nothing else is asked for: each holds a backbone in memory."""
 MOST_WORKERS = 4
 """For each processor of a machine on which Ray is started here, at most."""
+ANSWER_SECONDS = 20
+"""How long the machine of an address may take to answer."""
+_AUTHENTICATION = "RAY_AUTH_MODE"
+_TOKEN = f"; a cluster that asks for a token wants {_AUTHENTICATION}=token, and its token in ~/.ray/auth_token"
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
@@ -68,13 +73,29 @@ def joined(address: str | None, workers: int | None) -> Any:
         own |= {"num_cpus": max(_processors(workers), workers or 1), "include_dashboard": False}
         if sys.stderr.isatty():  # it takes a quarter of a minute, in which nothing else is to be seen
             print("taskcodec: starting Ray on this machine ...", file=sys.stderr, flush=True)
+    _check_answers(own["address"])
     try:
         with _without_native_lines():
             ray.init(**own, log_to_driver=False, logging_level=logging.FATAL, configure_logging=True)
     except (ConnectionError, ValueError, RuntimeError, TimeoutError, OSError) as error:
         words = " ".join(str(error).split(". ")[0].split())
-        raise ProcessError(f"ray:{own['address']}: no Ray cluster to work with ({words})") from error
+        token = "" if own["address"] == "local" or _AUTHENTICATION in os.environ else _TOKEN
+        raise ProcessError(f"ray:{own['address']}: no Ray cluster to work with ({words}){token}") from error
     return ray
+
+
+def _check_answers(address: str) -> None:
+    """Raise ProcessError where nobody listens at HOST:PORT: Ray itself goes on asking for many minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ProcessError(
+            f"ray:{address}: nothing answers there ({reason}); start a cluster (ray start --head), or mend the address"
+        ) from error
 
 
 def _processors(workers: int | None) -> int:
@@ -96,8 +117,9 @@ def cluster(address: str | None, workers: int | None, then: str = AGAIN) -> Iter
     ray, before = None, _is_joined()
     try:
         with _telling_faults(then), redirect_stdout(_OwnThread(sys.stdout)):
-            ray = joined(address, workers)
             with _ended_in_order():
+                ray = joined(address, workers)
+            with _ended_in_order():  # again: Ray has put a handler of its own
                 yield ray
     finally:
         if not before and ray is not None:

@@ -65,22 +65,20 @@ class RoundedConvolution(nn.Module):
         return out if size is None else out[:, :, : size[0], : size[1]]
 
     @torch.no_grad()
-    def export(self, fraction: int, gains: Sequence[int] | None = None, down: int = 0) -> Convolution:
+    def export(self, fraction: int, parts: Sequence[int] | None = None) -> Convolution:
         """The same in integers.
 
         Args:
             fraction: inputs are multiples of 2**-fraction.
-            gains: for each sum, it is to be rounded to multiples of 2**-gain; None: an inner layer's output.
-            down: so many, the last, are to be rounded down, the others to the nearest.
+            parts: each sum is to be rounded to the nearest multiple of 1 / parts; None: an inner layer's output.
         """
         weights, bias = exact(self.integers()).transpose(0, 2, 3, 1), exact(self.bias)
         unit = fraction + WEIGHT_BITS
         whole = np.rint(bias * 2.0**unit).astype(np.int64)
-        if gains is None:
+        if parts is None:
             return Convolution(weights.astype(np.int64), whole, unit - INNER_BITS, self.stride, self.grow)
-        factors = np.left_shift(1, np.asarray(gains, dtype=np.int64))
-        whole = whole * factors
-        whole[: len(whole) - down] += 1 << (unit - 1)
+        factors = np.asarray(parts, dtype=np.int64)
+        whole = whole * factors + (1 << (unit - 1))
         scaled = weights.astype(np.int64) * factors[:, None, None, None]
         return Convolution(scaled, whole, unit, self.stride, self.grow)
 
@@ -138,12 +136,12 @@ class RoundedStack(nn.Module):
             h = layer(inner(h) if index else h, left.pop(0) if layer.grow > 1 else None)
         return h
 
-    def export(self, gains: Sequence[int] | None = None) -> Stack:
-        """The same in integers; `gains` as in `RoundedConvolution.export`, of the last layer."""
+    def export(self, parts: Sequence[int] | None = None) -> Stack:
+        """The same in integers; `parts` as in `RoundedConvolution.export`, of the last layer."""
         last, found = len(self.layers) - 1, []
         for index, layer in enumerate(self.layers):
             assert isinstance(layer, RoundedConvolution)
-            found.append(layer.export(INNER_BITS if index else 0, gains if index == last else None))
+            found.append(layer.export(INNER_BITS if index else 0, parts if index == last else None))
         return Stack(CLIP, CAP, tuple(found))
 
 

@@ -1,7 +1,7 @@
 """The Gaussian conditional model of `gaussian`, with tables that are mirrored: `coding.models.spatial.choice` says how.
 
-Means lie in the middle of their part of a symbol, one of 2 * phases; a scale has `phases` tables, for the parts below
-one half.
+Means are multiples of 1 / parts of a symbol; a scale has a table for each up to one half. Zero is among them: where
+little is known most means are nearly that, and scales so small that a sixteenth beside it would cost a percent.
 """
 
 import math
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from taskcodec.coding import TABLE_BITS, Tables, freeze_pmf
+from taskcodec.coding.models.spatial.choice import parts_of
 from taskcodec.coding.models.tables import ESCAPE_BITS
 from taskcodec.entropy_models.gaussian import INDEX_BITS, SCALE_FLOOR, gaussian_pmf
 from taskcodec.quantization.straight_through import pass_through
@@ -24,9 +25,9 @@ BEYOND = 2.0**-6
 """Of the bits beyond TABLE_BITS that a Gaussian would take."""
 
 
-def middle_mean(mean: Tensor, parts: int) -> Tensor:
-    """A mean -> the middle of the 1 / parts of a symbol that it lies in, with a straight-through gradient."""
-    return pass_through((torch.floor(mean * parts) + 0.5) / parts, mean)
+def nearest_mean(mean: Tensor, parts: int) -> Tensor:
+    """A mean -> the nearest multiple of 1 / parts, with a straight-through gradient."""
+    return pass_through(torch.floor(mean * parts + 0.5) / parts, mean)
 
 
 def table_bits(y: Tensor, index: Tensor, mean: Tensor | float = 0.0) -> Tensor:
@@ -42,17 +43,18 @@ def table_bits(y: Tensor, index: Tensor, mean: Tensor | float = 0.0) -> Tensor:
     reach = torch.minimum(NEAR * sigma, FAR[0] * sigma + FAR[1]).ceil().detach() + SPARE
     share = torch.log2(1 - (2 * reach + 2) * 2.0**-TABLE_BITS)
     capped: Tensor = -torch.logaddexp2(share - bits, torch.full_like(bits, -float(TABLE_BITS)))
-    beyond: Tensor = BEYOND * (bits - TABLE_BITS).clamp_min(0) + ESCAPE_BITS * (distance > reach + 0.25)
+    escaped = (y - torch.ceil(torch.as_tensor(mean) - 0.5)).abs() > reach
+    beyond: Tensor = BEYOND * (bits - TABLE_BITS).clamp_min(0) + ESCAPE_BITS * escaped
     return capped + beyond
 
 
 def mirrored_bank(levels: int, phases: int) -> Tables:
-    """Tables of all indices below `levels`, each with means 1/2, 3/2, ... of 1 / (2 phases); 0 alone without phases."""
+    """Tables of all indices below `levels`, each with as many means from 0 on as it has phases."""
     first, pmfs = [], []
     for index in range(levels):
         sigma = SCALE_FLOOR * math.exp(index * 2.0**-INDEX_BITS)
         reach = math.ceil(min(NEAR * sigma, FAR[0] * sigma + FAR[1])) + SPARE
-        for mean in [(part + 0.5) / (2 * phases) for part in range(phases)] or [0.0]:
+        for part in range(phases):
             first.append(-reach)
-            pmfs.append(gaussian_pmf(sigma, mean, reach))
+            pmfs.append(gaussian_pmf(sigma, part / parts_of(phases), reach))
     return freeze_pmf(np.array(first), pmfs, ESCAPE)

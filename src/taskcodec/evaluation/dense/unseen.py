@@ -64,7 +64,7 @@ class UnseenSegmenter(nn.Module):
             raise UsageError(
                 f"{self.segmenter.name}: gives class {int(found.max())}, {len(self.mapping)} classes are mapped"
             )
-        named = interpolate(self.mapping[found][None, None].float(), size, mode="nearest")[:, 0].long()
+        named = interpolate(self.mapping[found][None, None].float(), size, mode="nearest-exact")[:, 0].long()
         return one_hot(named, self.classes).movedim(-1, 1).float()
 
 

@@ -18,7 +18,7 @@ from taskcodec.engines.encode.sources import check_effort
 from taskcodec.errors import UsageError
 from taskcodec.fitting.closed_form.fit import EMPHASIS, fit
 from taskcodec.fitting.closed_form.inputs import checked
-from taskcodec.fitting.dependent import with_effort
+from taskcodec.fitting.effort import with_effort
 from taskcodec.quantization.uniform import UniformQuantizer
 from taskcodec.store import CHUNK_ROWS
 from taskcodec.theory.limits.copies import numbered

@@ -12,7 +12,7 @@ import posixpath
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import google_crc32c
 
@@ -83,7 +83,7 @@ def checked_place(place: str) -> str:
     parts = urlsplit(place)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UsageError(f"{parts.scheme}://...: a place that a store names is without passwords and queries")
-    if ".." in parts.path.split("/"):
+    if ".." in unquote(parts.path).split("/"):
         raise UsageError(f"{place}: name the place without `..`")
     return place.rstrip("/")
 

@@ -78,8 +78,8 @@ def read_fault(url: str, error: Exception) -> TaskcodecError:
         return NetworkError(f"{url}: cannot be read: {_REFUSED} ({told(error)}); {_CREDENTIALS}")
     if passes(error):
         return NetworkError(
-            f"{url}: cannot be read: {told(error)}, tried up to {ATTEMPTS} times; look at the network and the service, "
-            "then run the same command again: what was written is kept"
+            f"{url}: cannot be read: {told(error)}, tried up to {ATTEMPTS} times; look at the network, the service "
+            "and its address, then run the same command again"
         )
     if isinstance(error, PermissionError):
         return SourceError(f"{url}: cannot be read: no permission ({told(error)})")

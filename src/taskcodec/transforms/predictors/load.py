@@ -9,9 +9,10 @@ from taskcodec.transforms.predictors.saved import load_small
 from taskcodec.transforms.predictors.torchvision_models import load_torchvision
 from taskcodec.transforms.predictors.yolox import load_yolox
 
-SHIPPED = ("osd_depth",)
-"""Those that come with taskcodec. osd_depth: depth of a table with objects, seen from about a metre in pictures of some
-320 x 240; trained by benchmarks/train_predictor.py on the Object Segmentation Database (Richtsfeld et al. 2012)."""
+SHIPPED = ("osd_depth", "scenes_detector")
+"""Those that come with taskcodec, trained by benchmarks/train_predictor.py. osd_depth: depth of a table with objects,
+seen from about a metre in pictures of some 320 x 240, on the Object Segmentation Database (Richtsfeld et al. 2012).
+scenes_detector: the objects of `taskcodec.data.dense.scenes`, in scenes of some 64 x 64."""
 KINDS = ("yolox", "torchvision", "small")
 """What may stand before the colon of a predictor's name."""
 
@@ -20,8 +21,8 @@ def load_predictor(name: str) -> nn.Module:
     """A predictor.
 
     Args:
-        name: "osd_depth", which ships; "yolox:FILE.onnx"; "torchvision:MODEL[@FILE]"; "small:FILE.safetensors", of
-            `taskcodec.transforms.predictors.saved`.
+        name: "osd_depth" or "scenes_detector", which ship; "yolox:FILE.onnx"; "torchvision:MODEL[@FILE]";
+            "small:FILE.safetensors", of `taskcodec.transforms.predictors.saved`.
 
     Raises:
         UsageError: no such name, or a package is missing.

@@ -3,6 +3,7 @@
 import numpy as np
 
 from taskcodec.coding import SpatialTables, freeze_pmf
+from taskcodec.coding.models.spatial.choice import parts_of
 from taskcodec.coding.models.spatial.convolution import Convolution, Stack
 from taskcodec.coding.models.spatial.group import Checkerboard, SpatialGroup
 
@@ -26,11 +27,11 @@ def group(rng, columns, features, before=0, checkerboard=True, means=True):
     return SpatialGroup(columns, first, mix, taps if checkerboard else None, rest, CAP)
 
 
-def bank(fraction_bits):
+def bank(phases):
     run = np.arange(-40, 41)
     own = [np.exp(-np.abs(run) / 4)] * SIDE
-    parts = [f / 2**fraction_bits for f in range(2**fraction_bits)]
-    shared = [np.exp(-np.abs(run - part) * 2.0 ** (1 - s)) for s in range(LEVELS) for part in parts]
+    means = [part / parts_of(phases) for part in range(phases)]
+    shared = [np.exp(-np.abs(run - mean) * 2.0 ** (1 - s)) for s in range(LEVELS) for mean in means]
     return freeze_pmf(np.full(SIDE + len(shared), -40), own + shared, 2.0**-12)
 
 
@@ -42,8 +43,8 @@ def spatial_tables(sizes=(2, 3), given=0, seed=0, checkerboard=True, means=True)
     below = stack(rng, (given, 4)) if given else None
     features = 5 + (4 if given else 0)
     groups = [group(rng, m, features, sum(sizes[:g]), checkerboard, means) for g, m in enumerate(sizes)]
-    fraction_bits = 2 if means else 0
-    return SpatialTables(bank(fraction_bits), side, hyper, tuple(groups), LEVELS, fraction_bits, below)
+    phases = 4 if means else 1
+    return SpatialTables(bank(phases), side, hyper, tuple(groups), LEVELS, phases, below)
 
 
 def latents(n, channels, h, w, seed=0):

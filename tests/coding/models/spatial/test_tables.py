@@ -151,9 +151,9 @@ def fields_of(model):
         {"levels": 0},
         {"levels": LEVELS + 1},
         {"levels": 2**40},
-        {"fraction_bits": -1},
-        {"fraction_bits": 3},
-        {"fraction_bits": 9},
+        {"phases": 0},
+        {"phases": 5},
+        {"phases": 257},
         {"bank": bank(3)},
         {"side": spatial_tables((2, 2)).side},
         {"side": spatial_tables().hyper},
@@ -200,7 +200,7 @@ def test_strange_numbers_are_refused_or_tables(changes):
         numbers[place % min(60, len(numbers)) if value % 2 else place % len(numbers)] = value
     packed = pack_numbers(numbers)
     with contextlib.suppress(CorruptFileError):
-        data = b"SPAT" + len(packed).to_bytes(4, "little") + packed + bank(2).to_bytes()
+        data = b"SPAT" + len(packed).to_bytes(4, "little") + packed + bank(4).to_bytes()
         model = SpatialTables.from_bytes(data)
         again, _ = coded(model, latents(1, 5, 3, 3), (latents(1, 2, 3, 3),))
         assert np.array_equal(again, latents(1, 5, 3, 3))

@@ -61,7 +61,7 @@ def test_a_good_one_gives_a_recipe_for_each_beta(tmp_path):
         (
             "task: depth",
             "task: detection\n    predictor: yolox",
-            "layers.base.predictor must be one of osd_depth, yolox:..., ",
+            "layers.base.predictor must be one of osd_depth, scenes_detector, yolox:..., ",
         ),
         ("task: depth", "task: detection\n    predictor: cv:x", "layers.base.predictor must be one of yolox"),
         ("{name: light, widths", "{widths", "layers.base.analysis.name: missing"),

@@ -1,5 +1,7 @@
 """What each layer learns from: its task, its bits, its preview, and the layers that see it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from taskcodec.fitting.gradient.pictures.compressor import Fixed, LayersCompress
 from taskcodec.fitting.gradient.pictures.data import batch_of, crop_of  # noqa: E402
 from taskcodec.fitting.gradient.pictures.recipe import LayersRecipe  # noqa: E402
 from taskcodec.fitting.gradient.recipe import NetworkChoice  # noqa: E402
-from tests.fitting.gradient.pictures.tiny import layer, pictures, plain  # noqa: E402
+from tests.fitting.gradient.pictures.tiny import ENTROPY, layer, pictures, plain  # noqa: E402
 
 DATA = pictures()
 BATCH = batch_of([crop_of(picture, 0, 0, 16) for picture in DATA.pictures])
@@ -66,8 +68,9 @@ def test_layers_that_are_trained_together_shape_those_below(conditional):
     assert not torch.allclose(with_top, next(alone.layers["base"].g_a.parameters()).grad)
 
 
-def test_a_finished_layer_stays_as_it_is():
-    below = compressor(BASE).to_codec({})
+@pytest.mark.parametrize("means", ["inside", "outside"])
+def test_a_finished_layer_stays_as_it_is(means):
+    below = compressor(replace(BASE, entropy={**ENTROPY, "means": means})).to_codec({})
     model = compressor(layer("top", given=("base",)), below=below)
     assert not touched(model, model.under["base"])
     assert touched(model, model.layers["top"].g_s)
@@ -76,13 +79,20 @@ def test_a_finished_layer_stays_as_it_is():
     x = DATA.pictures[0].pixels
     first, both = below.compress(x), codec.compress(x)
     assert codec.begin(both, "base").symbols["base"].tolist() == below.begin(first).symbols["base"].tolist()
+    with torch.no_grad():
+        seen = model.eval().seen(batch_of(DATA.pictures[:1]).truth.pictures)["top"]
+    assert codec.begin(both).symbols["top"].tolist() == seen.known.symbols.int().tolist()
+    assert torch.allclose(torch.from_numpy(codec.pictures.values(codec.begin(both))), seen.decoded[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("conditional", ["entropy", "synthesis", "both"])
-def test_codecs_do_what_was_trained(conditional):
+@pytest.mark.parametrize(
+    ("conditional", "means"),
+    [("entropy", "inside"), ("synthesis", "inside"), ("both", "inside"), ("both", "outside"), ("synthesis", "outside")],
+)
+def test_codecs_do_what_was_trained(conditional, means):
     """Symbols, bits and pictures of the codec are those that training saw."""
-    base = layer("base", preview=0.1)
-    model = compressor(base, layer("top", given=("base",), conditional=conditional))
+    own = {**ENTROPY, "means": means}
+    model = compressor(layer("base", entropy=own), layer("top", given=("base",), conditional=conditional, entropy=own))
     codec = model.to_codec({})
     picture = DATA.pictures[1]
     with torch.no_grad():

@@ -14,7 +14,7 @@ from tests.fitting.gradient.pictures.tiny import SYNTHESIS, layer
 
 
 def test_the_sizes_of_entropy_models_are_all_known():
-    assert set(ENTROPY_SIZES) == {field.name for field in fields(SpatialOptions)} - {"means"}
+    assert set(ENTROPY_SIZES) == {field.name for field in fields(SpatialOptions)}
 
 
 def test_layers_are_trained_alone_or_together():

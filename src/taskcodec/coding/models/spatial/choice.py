@@ -1,11 +1,11 @@
 """From what a network says of a symbol to the table that codes it.
 
-A scale has 2**f tables, for densities whose mean is 1/2, 3/2, ... of 2**-(f + 1) symbols above 0: up to one half. The
-mean itself is u + 1/2 in that unit, u a whole number; where its fraction is beyond one half, the distance to the next
-whole number is coded instead, mirrored. So 2**f tables serve means twice as fine.
+Means are whole multiples of 1 / parts of a symbol. A scale has a table for each fraction up to one half: `phases` of
+them, for 0, 1, ... phases - 1 parts, so parts = 2 (phases - 1), or 1 where there is one table. Where the fraction of
+the mean is beyond one half, the distance to the next whole number is coded, mirrored: so four tables serve sixths.
 
-    fraction of the mean below 1/2:    symbol = floor(mean) + decoded
-    above:                             symbol = floor(mean) + 1 - decoded
+    fraction of the mean at most 1/2:    symbol = floor(mean) + decoded
+    above:                               symbol = floor(mean) + 1 - decoded
 """
 
 from dataclasses import dataclass
@@ -40,23 +40,26 @@ class Choice:
         return residual * self.sign + self.added
 
 
-def choose(out: Integers, base: int, levels: int, fraction_bits: int | None) -> Choice:
+def parts_of(phases: int) -> int:
+    """What means are multiples of, in parts of a symbol."""
+    return max(1, 2 * (phases - 1))
+
+
+def choose(out: Integers, base: int, levels: int, phases: int | None) -> Choice:
     """What a network says of m symbols -> how each is coded.
 
     Args:
-        out: (..., m) indices of scales; with `fraction_bits` (..., 2 m), indices and then u.
+        out: (..., m) indices of scales; with `phases` (..., 2 m), indices and then means.
         base: the first table.
         levels: indices are clipped to 0 ... levels - 1.
-        fraction_bits: f; None where means are zero, and each scale has one table.
+        phases: tables of a scale; None where means are zero, and each scale has one.
     """
-    if fraction_bits is None:
+    if phases is None:
         index = np.clip(out, 0, levels - 1)
         return Choice((base + index).astype(np.uint16), np.zeros(index.shape, np.int32), np.ones(index.shape, np.int32))
-    m = out.shape[-1] // 2
+    m, parts = out.shape[-1] // 2, parts_of(phases)
     index, mean = np.clip(out[..., :m], 0, levels - 1), np.clip(out[..., m:], -MAX_INPUT, MAX_INPUT)
-    part = mean & ((2 << fraction_bits) - 1)
-    above = part >> fraction_bits
-    part = np.where(above, (2 << fraction_bits) - 1 - part, part)
-    table = base + (index << fraction_bits) + part
-    added = (mean >> (fraction_bits + 1)) + above
-    return Choice(table.astype(np.uint16), added.astype(np.int32), (1 - 2 * above).astype(np.int32))
+    whole, part = np.divmod(mean, parts)
+    above = part >= phases
+    table = base + index * phases + np.where(above, parts - part, part)
+    return Choice(table.astype(np.uint16), (whole + above).astype(np.int32), np.where(above, -1, 1).astype(np.int32))

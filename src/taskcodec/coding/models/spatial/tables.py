@@ -32,7 +32,7 @@ MAGIC = b"SPAT"
 """The bytes of spatial tables begin with it; those of other tables cannot."""
 MAX_BANK = 1 << 16
 MAX_GROUPS = 64
-MAX_FRACTION_BITS = 8
+MAX_PHASES = 256
 MAX_HALVINGS = 4
 MAX_VALUES = 1 << 28
 """Places times the widest network: beyond, no picture of ours is."""
@@ -43,12 +43,12 @@ class SpatialTables(SymbolModel):
     """See the module.
 
     Attributes:
-        bank: first a table for each channel of z, then levels * 2**fraction_bits tables.
+        bank: first a table for each channel of z, then levels * phases tables.
         side: computes z from all symbols of the latent, at every 2**halvings-th place of every 2**halvings-th row.
         hyper: gives features at each place of the latent.
         groups: in the order of the channels, at least one.
         levels: indices are clipped to 0 ... levels - 1.
-        fraction_bits: f, see `choice`.
+        phases: tables of a scale, see `choice`.
         below: features of the symbols of layers below; None where they are not looked at.
         read_from: the bytes that they were read from, where they were.
     """
@@ -60,13 +60,13 @@ class SpatialTables(SymbolModel):
     hyper: Stack
     groups: tuple[SpatialGroup, ...]
     levels: int
-    fraction_bits: int
+    phases: int
     below: Stack | None = None
     read_from: bytes | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not (1 <= len(self.groups) <= MAX_GROUPS and 0 <= self.fraction_bits <= MAX_FRACTION_BITS):
-            raise CorruptFileError("spatial tables: groups or fractions that none of ours has")
+        if not (1 <= len(self.groups) <= MAX_GROUPS and 1 <= self.phases <= MAX_PHASES):
+            raise CorruptFileError("spatial tables: groups or phases that none of ours has")
         if not 1 <= self.levels <= MAX_BANK or self.side.outputs + self.tables != self.bank.columns <= MAX_BANK:
             raise CorruptFileError("spatial tables: the bank does not hold what may be chosen")
         if self.side.inputs != self.columns or self.hyper.inputs != self.side.outputs or self.columns > MAX_COLUMNS:
@@ -83,8 +83,8 @@ class SpatialTables(SymbolModel):
         reach, before = max(self.hyper.cap, 0 if self.below is None else self.below.cap), 0
         for group in self.groups:
             group.check(features, reach, before)
-            if group.means != self.groups[0].means or (self.fraction_bits and not group.means):
-                raise CorruptFileError("spatial tables: fractions without means, or means of some groups only")
+            if group.means != self.groups[0].means or (self.phases > 1 and not group.means):
+                raise CorruptFileError("spatial tables: phases without means, or means of some groups only")
             before += group.columns
 
     @cached_property
@@ -105,7 +105,7 @@ class SpatialTables(SymbolModel):
     @property
     def tables(self) -> int:
         """How many tables of the bank the latent's symbols may be coded with."""
-        return self.levels << self.fraction_bits
+        return self.levels * self.phases
 
     def push(self, coder: Any, symbols: Symbols, given: Given = ()) -> None:
         """Push (n, c, h, w) symbols and their side information onto an ANS coder.
@@ -166,7 +166,7 @@ class SpatialTables(SymbolModel):
 
     @cached_property
     def _encoded(self) -> bytes:
-        head = np.array([len(self.groups), self.levels, self.fraction_bits, int(self.below is not None)], np.int64)
+        head = np.array([len(self.groups), self.levels, self.phases, int(self.below is not None)], np.int64)
         below = [] if self.below is None else [self.below.numbers()]
         parts = [head, self.side.numbers(), self.hyper.numbers(), *below, *(group.numbers() for group in self.groups)]
         packed = pack_numbers(np.concatenate(parts).astype(np.uint64))
@@ -179,14 +179,14 @@ class SpatialTables(SymbolModel):
         if data[:4] != MAGIC or length > len(data) - 8:
             raise CorruptFileError("spatial tables: damaged or truncated")
         numbers = Cursor(unpack_numbers(data[8 : 8 + length], "spatial tables"))
-        count, levels, fraction_bits, below = numbers.take(4).tolist()
-        if count > MAX_GROUPS or levels > MAX_BANK or fraction_bits > MAX_FRACTION_BITS or below > 1:
+        count, levels, phases, below = numbers.take(4).tolist()
+        if count > MAX_GROUPS or levels > MAX_BANK or phases > MAX_PHASES or below > 1:
             raise CorruptFileError("spatial tables: damaged")
         side, hyper = Stack.read(numbers), Stack.read(numbers)
         under = Stack.read(numbers) if below else None
         groups = tuple(SpatialGroup.read(numbers) for _ in range(count))
         numbers.finish()
-        found = cls(Tables.from_bytes(data[8 + length :]), side, hyper, groups, levels, fraction_bits, under)
+        found = cls(Tables.from_bytes(data[8 + length :]), side, hyper, groups, levels, phases, under)
         object.__setattr__(found, "read_from", bytes(data))
         return found
 
@@ -220,11 +220,11 @@ class SpatialTables(SymbolModel):
         (n, h, w, c) symbols y are read as far as passes before have decoded them: a decoder fills them in between.
         """
         features, start = self._features(y.shape, z, given), 0
-        fraction_bits = self.fraction_bits if self.groups[0].means else None
+        phases = self.phases if self.groups[0].means else None
         for group in self.groups:
             columns = slice(start, start + group.columns)
             for places, out in group.passes(features, y[..., :start], y[..., columns]):
-                yield columns, places, choose(out, self.side.outputs, self.levels, fraction_bits)
+                yield columns, places, choose(out, self.side.outputs, self.levels, phases)
             start += group.columns
 
     def _features(self, shape: Sequence[int], z: Symbols, given: Given) -> Values:

@@ -55,7 +55,7 @@ _KINDS: Mapping[Any, str] = {int: WHOLE, float: NUMBER, str: WORD}
 SCENES = "scenes"
 DENSE = ("coco", "cityscapes", "folder")
 """What may stand before the colon of a source with boxes, labels or depth."""
-PREDICTORS, SHIPPED = ("yolox", "torchvision", "small"), ("osd_depth",)
+PREDICTORS, SHIPPED = ("yolox", "torchvision", "small"), ("osd_depth", "scenes_detector")
 """What may stand before the colon of a predictor's name, and those that have none: as `load_predictor`, which imports
 torch, knows them (a test compares them)."""
 BATCH = 16

@@ -22,7 +22,7 @@ from taskcodec.fitting.gradient.trainable import Losses, Trainable
 
 MEASURED = 64
 """Bits are estimated on at most so many whole pictures."""
-FIRST_SPREAD = 2.0
+FIRST_SPREAD = 4.0
 """Standard deviation of a latent before training, in steps."""
 
 
@@ -86,10 +86,15 @@ class LayersCompressor(Trainable):
     def _trained(self) -> list[TrainedLayer]:
         return [layer for layer in self.layers.values() if isinstance(layer, TrainedLayer)]
 
+    def _known_below(self, x: Tensor) -> dict[str, Known]:
+        known = dict[str, Known]()
+        for name, layer in self._frozen().items():
+            known[name] = layer(x, known)
+        return known
+
     def seen(self, x: Tensor) -> dict[str, Seen]:
         """(n, 3, H, W) pictures in [0, 1] -> what each trained layer makes of them."""
-        known: dict[str, Known] = {name: layer(x) for name, layer in self._frozen().items()}
-        found: dict[str, Seen] = {}
+        known, found = self._known_below(x), dict[str, Seen]()
         for layer in self._trained():
             found[layer.choice.name] = layer(x, known)
             known[layer.choice.name] = found[layer.choice.name].known
@@ -146,7 +151,7 @@ class LayersCompressor(Trainable):
         found: dict[str, list[float]] = {layer.name: [] for layer in (*below, *own)}
         for picture in every:
             x = batch_of([picture]).truth.pictures
-            known = {name: layer(x) for name, layer in self._frozen().items()}
+            known = self._known_below(x)
             for layer in below:
                 given = [known[name].symbols.numpy().astype(np.int32) for name in layer.given]
                 symbols = known[layer.name].symbols.numpy().astype(np.int32)

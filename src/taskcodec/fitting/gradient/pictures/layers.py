@@ -18,8 +18,9 @@ from taskcodec.errors import UsageError
 from taskcodec.fitting.gradient.pictures.recipe import RECONSTRUCTIONS, LayerChoice
 from taskcodec.layer import Layer
 from taskcodec.quantization.uniform import UniformQuantizer
+from taskcodec.stack.outside import packed_means, unpacked_means
 from taskcodec.transforms.networks.build import make, pack, unpack
-from taskcodec.transforms.networks.carried import Networks
+from taskcodec.transforms.networks.carried import Network, Networks
 from taskcodec.transforms.networks.pictures.places import padded
 from taskcodec.transforms.networks.pictures.stacks import PUBLISHED
 from taskcodec.transforms.picture import PictureTransform
@@ -110,17 +111,20 @@ class TrainedLayer(nn.Module):
         height, width = x.shape[2:]
         y = self.g_a(padded(x, self.sizes.stride))
         below = [known[name] for name in self.choice.given]
+        given = [each.symbols for each in below] if self.choice.sees[0] else []
         with torch.autocast(x.device.type, enabled=False):
-            latent, bits = self.entropy(y.float(), [each.symbols for each in below] if self.choice.sees[0] else ())
+            latent, bits = self.entropy(y.float(), given)
+            outside = self.entropy.outside
+            known_now = Known(latent if outside is None else outside.quantize(y.float(), given)[0], latent)
         preview = None
         if self.g_p is not None:
             # Without reward the layer is not to know that it is previewed.
             preview = self.g_p(latent if self.choice.preview else latent.detach())[..., :height, :width].float()
         if self.g_s is None:
             assert preview is not None
-            return Seen(Known(latent, latent), bits, preview, preview)
+            return Seen(known_now, bits, preview, preview)
         decoded = self.g_s(latent, [each.values for each in below] if self.choice.sees[1] else ())
-        return Seen(Known(latent, latent), bits, decoded[..., :height, :width].float(), preview)
+        return Seen(known_now, bits, decoded[..., :height, :width].float(), preview)
 
     def frozen(self) -> Layer:
         """The layer of a codec."""
@@ -129,7 +133,8 @@ class TrainedLayer(nn.Module):
         g_a = pack(choice.analysis.name, sizes.analysis, self.g_a)
         g_p = None if self.g_p is None else pack(name, sizes.preview, self.g_p)
         g_s = g_p if self.g_s is None else pack(name, sizes.synthesis, self.g_s)
-        networks = Networks(g_a, g_s, g_p=None if choice.task in (*RECONSTRUCTIONS, "none") else g_p)
+        shown = None if choice.task in (*RECONSTRUCTIONS, "none") else g_p
+        networks = Networks(g_a, g_s, g_p=shown, means=self._means())
         return Layer(
             choice.name,
             PictureTransform(networks, sizes.columns, sizes.stride),
@@ -138,6 +143,14 @@ class TrainedLayer(nn.Module):
             np.empty((0, sizes.columns), np.float32),
             choice.given,
         )
+
+    def _means(self) -> Network | None:
+        outside, options = self.entropy.outside, self.entropy.options
+        if outside is None:
+            return None
+        groups = list(options.sizes(self.sizes.columns))
+        sizes = {"groups": groups, "width": options.context, "checkerboard": options.checkerboard}
+        return packed_means(outside, {**sizes, "given": list(self.entropy.given)})
 
 
 class FrozenLayer(nn.Module):
@@ -150,10 +163,17 @@ class FrozenLayer(nn.Module):
             raise UsageError(f"below: layer {layer.name} has no analysis of pictures: name the codec that was trained")
         self.layer, self.stride, self.step = layer, transform.stride, layer.quantizer.step
         self.g_a = unpack(transform.networks.g_a)
+        means = transform.networks.means
+        self.means = None if means is None else unpacked_means(means)
 
     @torch.no_grad()
-    def forward(self, x: Tensor) -> Known:
-        """(n, 3, H, W) pictures in [0, 1] -> its symbols."""
+    def forward(self, x: Tensor, known: Mapping[str, Known]) -> Known:
+        """(n, 3, H, W) pictures in [0, 1], and the layers below by name -> its symbols."""
         with torch.autocast(x.device.type, enabled=False):
-            symbols = torch.round(self.g_a(padded(x, self.stride)).float() / self.step)
-        return Known(symbols, symbols * self.step)
+            latent = self.g_a(padded(x, self.stride)).float() / self.step
+            if self.means is None:
+                symbols = torch.round(latent)
+                return Known(symbols, symbols * self.step)
+            seen = [known[name].symbols for name in self.layer.given] if self.layer.model.given_columns else []
+            symbols, values = self.means.quantize(latent, seen)
+        return Known(symbols, values * self.step)

@@ -24,9 +24,8 @@ TASKS = ("mse", "ms_ssim", "classification", "segmentation", "depth", "detection
 RECONSTRUCTIONS = ("mse", "ms_ssim")
 NETWORK_SIZES = ("widths", "latent", "blocks", "narrow", "attention")
 """Sizes of networks of pictures that the layers leave open (a test compares them with the networks' own)."""
-ENTROPY_SIZES = ("side", "hyper", "groups", "checkerboard", "context", "levels", "phases")
-"""Those of `taskcodec.entropy_models.spatial.SpatialOptions`, which imports torch (a test compares them): of means from
-outside the coder no codec can be made yet."""
+ENTROPY_SIZES = ("side", "hyper", "groups", "checkerboard", "context", "levels", "phases", "means")
+"""Those of `taskcodec.entropy_models.spatial.SpatialOptions`, which imports torch (a test compares them)."""
 
 
 @dataclass(frozen=True)
