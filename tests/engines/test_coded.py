@@ -3,12 +3,16 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from threadpoolctl import threadpool_limits
 
 import taskcodec
 from taskcodec.engines.coded import code
 from taskcodec.engines.encode.decide import EncodeOptions
 from taskcodec.engines.encode.execute import encode_job
+from taskcodec.fitting.effort import with_effort
+from taskcodec.quantization.dependent import DependentQuantizer
+from taskcodec.quantization.uniform import UniformQuantizer
 from taskcodec.store import SampleRecord
 from tests.cli.commands import contents
 from tests.engines.encode.vectors import low_rank
@@ -46,9 +50,13 @@ def test_rows_at_the_limit_and_rows_of_another_norm_are_told():
     assert code(records(50), x, unit, 0).stretched == 10
 
 
-def test_symbols_do_not_depend_on_the_number_of_threads(tmp_path):
-    np.save(tmp_path / "x.npy", low_rank(3000, d=300))
-    options = EncodeOptions(codec=taskcodec.fit(low_rank(2000, d=300), bits=400), refit=False)
+@pytest.mark.parametrize("effort", [1, 2])
+def test_symbols_do_not_depend_on_the_number_of_threads(tmp_path, effort):
+    x = low_rank(3000, d=300)
+    np.save(tmp_path / "x.npy", x)
+    codec = with_effort(taskcodec.fit(x[:2000], bits=400), x[:500], effort)
+    assert isinstance(codec.base.quantizer, DependentQuantizer if effort > 1 else UniformQuantizer)
+    options = EncodeOptions(codec=codec, refit=False)
     for threads in (1, 3):
         with threadpool_limits(threads, user_api="blas"):
             encode_job(str(tmp_path / "x.npy"), str(tmp_path / f"{threads}.tcz"), options)
