@@ -8,13 +8,24 @@ pytest.importorskip("torch")
 
 from taskcodec.entropy_models.spatial import SpatialOptions
 from taskcodec.errors import UsageError
-from taskcodec.fitting.gradient.pictures.recipe import ENTROPY_SIZES, LayersRecipe
+from taskcodec.fitting.gradient.pictures.recipe import ENTROPY_SIZES, NETWORK_SIZES, LayersRecipe
 from taskcodec.fitting.gradient.recipe import NetworkChoice
+from taskcodec.transforms.networks.build import size_names
+from taskcodec.transforms.networks.carried import PICTURE_ANALYSES
+from taskcodec.transforms.networks.pictures.stacks import PUBLISHED
 from tests.fitting.gradient.pictures.tiny import SYNTHESIS, layer
 
 
 def test_the_sizes_of_entropy_models_are_all_known():
     assert set(ENTROPY_SIZES) == {field.name for field in fields(SpatialOptions)}
+
+
+@pytest.mark.parametrize("kind", PICTURE_ANALYSES)
+def test_the_sizes_of_networks_are_all_known(kind):
+    needed, given = size_names(kind)
+    assert set(needed) | set(given) == set(NETWORK_SIZES) == set(PUBLISHED[kind])
+    needed, given = size_names(f"{kind}_synthesis")
+    assert set(needed) | set(given) == {*NETWORK_SIZES, "given", "outputs"}
 
 
 def test_layers_are_trained_alone_or_together():
