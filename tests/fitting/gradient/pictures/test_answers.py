@@ -1,0 +1,40 @@
+"""What a layer's synthesis gives to its task, and where a latent starts."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from taskcodec.errors import UsageError  # noqa: E402
+from taskcodec.fitting.gradient.pictures.answers import first_scale, outputs_of, task_of  # noqa: E402
+from taskcodec.transforms.networks.build import make  # noqa: E402
+from tests.fitting.gradient.pictures.tiny import layer, pictures, plain  # noqa: E402
+
+
+@pytest.mark.parametrize("kind", ["light", "elic"])
+@pytest.mark.parametrize("attention", [False, True])
+def test_a_latent_starts_as_wide_as_it_is_told(kind, attention):
+    torch.manual_seed(0)
+    g_a = make(kind, {"widths": [4, 4, 6], "latent": 5, "blocks": 1, "attention": attention})
+    x = torch.rand(4, 3, 48, 48)
+    first_scale(g_a, x, 4.0)
+    assert g_a(x).std().item() == pytest.approx(4, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("task", "outputs"), [("mse", 3), ("depth", 1), ("segmentation", 7), ("classification", 5), ("none", 3)]
+)
+def test_a_synthesis_gives_what_its_task_reads(task, outputs):
+    assert outputs_of(layer(task=task, **({"preview": 0.0} if task == "none" else {})), pictures(2)) == outputs
+    if task in ("segmentation", "classification"):
+        with pytest.raises(UsageError, match=f"layers.base.task: {task} needs pictures of 2 classes or more"):
+            outputs_of(layer(task=task), plain(2))
+
+
+def test_an_untrained_answer_is_a_usual_one():
+    depth = task_of(layer(task="depth"), None)
+    assert depth.predict(torch.zeros(1, 1, 4, 4)).mean().item() == pytest.approx(3, abs=0.01)
+    assert task_of(layer(task="none", preview=0.0), None) is None
+    scores = torch.randn(2, 5, 4, 4)
+    assert (
+        task_of(layer(task="classification"), None).predict(scores).tolist() == scores.mean((2, 3)).argmax(1).tolist()
+    )
