@@ -151,7 +151,7 @@ def train(piece, options):
 
 def measure(piece, codec, options):
     """A row: bits of each layer in packets, their estimate, and how well the layer serves its task."""
-    scenes = Scenes(options.test, SIDE, SIDE, seed=1)
+    scenes = Scenes(options.test, SIDE, SIDE, seed=3)
     own = codec.layers[-1].name
     layers, whole, estimate, decoded, previews = {}, [], {}, [], []
     for number in range(len(scenes)):
