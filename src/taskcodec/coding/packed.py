@@ -42,6 +42,19 @@ def unpack_numbers(data: bytes, what: str) -> npt.NDArray[np.uint64]:
     return read_varints(raw)
 
 
+def framed(magic: bytes, head: bytes) -> bytes:
+    """What stands before the tables of a kind: its four letters, and a head with its length before it."""
+    return magic + len(head).to_bytes(4, "little") + head
+
+
+def unframed(data: bytes, magic: bytes, what: str) -> tuple[bytes, bytes]:
+    """Invert `framed`: the head, and the tables behind it. Raises CorruptFileError on anything else."""
+    length = int.from_bytes(data[4:8], "little")
+    if data[:4] != magic or length > len(data) - 8:
+        raise CorruptFileError(f"{what}: damaged or truncated")
+    return data[8 : 8 + length], data[8 + length :]
+
+
 def zigzag(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """0, -1, 1, -2, ... -> 0, 1, 2, 3, ..."""
     return (numbers << 1) ^ (numbers >> 63)

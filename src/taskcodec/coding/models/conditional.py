@@ -25,7 +25,7 @@ import numpy.typing as npt
 from taskcodec.coding.models.integer_network import MAX_INPUT, Cursor, IntegerNetwork
 from taskcodec.coding.models.runs import pop_runs, push_runs, slots_of
 from taskcodec.coding.models.tables import ESCAPE_BITS, MAX_COLUMNS, TABLE_BITS, Tables
-from taskcodec.coding.packed import pack_numbers, unpack_numbers
+from taskcodec.coding.packed import framed, pack_numbers, unframed, unpack_numbers
 from taskcodec.coding.symbol_model import Bits, Given, SymbolModel, Symbols, as_rows, checked_symbols, from_rows
 from taskcodec.errors import CorruptFileError, MismatchError
 
@@ -204,15 +204,13 @@ class ConditionalTables(SymbolModel):
         parts += [] if self.side is None else [self.side.numbers()]
         numbers = np.concatenate([np.asarray(part, dtype=np.int64) for part in parts])
         packed = pack_numbers(numbers.astype(np.uint64))
-        return MAGIC + len(packed).to_bytes(4, "little") + packed + self.bank.to_bytes()
+        return framed(MAGIC, packed) + self.bank.to_bytes()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "ConditionalTables":
         """Invert `to_bytes`. Raises CorruptFileError on anything else; allocates no more than the data warrant."""
-        length = int.from_bytes(data[4:8], "little")
-        if data[:4] != MAGIC or length > len(data) - 8:
-            raise CorruptFileError("conditional tables: damaged or truncated")
-        numbers = Cursor(unpack_numbers(data[8 : 8 + length], "conditional tables"))
+        head, bank = unframed(data, MAGIC, "conditional tables")
+        numbers = Cursor(unpack_numbers(head, "conditional tables"))
         count, marks = numbers.take(2).tolist()
         if count > MAX_GROUPS or marks > _SIDE + _GIVEN:
             raise CorruptFileError("conditional tables: damaged")
@@ -225,7 +223,7 @@ class ConditionalTables(SymbolModel):
             groups.append(Group(columns, base, network, levels, fraction_bits))
         side = IntegerNetwork.read(numbers) if marks & _SIDE else None
         numbers.finish()
-        found = cls(Tables.from_bytes(data[8 + length :]), tuple(groups), side, given_columns)
+        found = cls(Tables.from_bytes(bank), tuple(groups), side, given_columns)
         object.__setattr__(found, "read_from", bytes(data))
         return found
 

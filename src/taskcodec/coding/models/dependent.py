@@ -19,6 +19,7 @@ import numpy.typing as npt
 from taskcodec.coding.escapes import pop_escapes, push_escapes
 from taskcodec.coding.models.shared import SharedTables
 from taskcodec.coding.models.tables import ESCAPE_BITS, TABLE_BITS, TOTAL, Tables, join_tables
+from taskcodec.coding.packed import framed, unframed
 from taskcodec.coding.symbol_model import (
     Bits,
     Given,
@@ -140,15 +141,15 @@ class DependentTables(SymbolModel):
         """Compact bytes, of the tables of each column: what codes them without knowing that they are shared."""
         zeros = self.zeros if self.first.sharing is None else self.zeros[self.first.sharing]
         head = np.concatenate([[self.trellis.states], zeros]).astype("<u2").tobytes()
-        return MAGIC + len(head).to_bytes(4, "little") + head + self.first.to_bytes()
+        return framed(MAGIC, head) + self.first.to_bytes()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "DependentTables":
         """Invert `to_bytes`. Raises CorruptFileError on anything else; allocates no more than the data warrant."""
-        length = int.from_bytes(data[4:8], "little")
-        if data[:4] != MAGIC or length % 2 or not 2 <= length <= len(data) - 8:
+        head, first = unframed(data, MAGIC, "dependent tables")
+        if not head or len(head) % 2:
             raise CorruptFileError("dependent tables: damaged or truncated")
-        return cls._of(Tables.from_bytes(data[8 + length :]), np.frombuffer(data[8 : 8 + length], "<u2"))
+        return cls._of(Tables.from_bytes(first), np.frombuffer(head, "<u2"))
 
     def tensors(self) -> Tensors:
         """Those of the first quantizer's tables, and in one the number of states and the counts of zero."""

@@ -24,7 +24,7 @@ from taskcodec.coding.models.spatial.choice import Choice, choose
 from taskcodec.coding.models.spatial.convolution import Stack, Values
 from taskcodec.coding.models.spatial.group import Places, SpatialGroup
 from taskcodec.coding.models.tables import ESCAPE_BITS, MAX_COLUMNS, TABLE_BITS, Tables
-from taskcodec.coding.packed import pack_numbers, unpack_numbers
+from taskcodec.coding.packed import framed, pack_numbers, unframed, unpack_numbers
 from taskcodec.coding.symbol_model import Bits, Given, SymbolModel, Symbols, checked_symbols
 from taskcodec.errors import CorruptFileError, MismatchError
 
@@ -170,15 +170,13 @@ class SpatialTables(SymbolModel):
         below = [] if self.below is None else [self.below.numbers()]
         parts = [head, self.side.numbers(), self.hyper.numbers(), *below, *(group.numbers() for group in self.groups)]
         packed = pack_numbers(np.concatenate(parts).astype(np.uint64))
-        return MAGIC + len(packed).to_bytes(4, "little") + packed + self.bank.to_bytes()
+        return framed(MAGIC, packed) + self.bank.to_bytes()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "SpatialTables":
         """Invert `to_bytes`. Raises CorruptFileError on anything else; allocates no more than the data warrant."""
-        length = int.from_bytes(data[4:8], "little")
-        if data[:4] != MAGIC or length > len(data) - 8:
-            raise CorruptFileError("spatial tables: damaged or truncated")
-        numbers = Cursor(unpack_numbers(data[8 : 8 + length], "spatial tables"))
+        head, bank = unframed(data, MAGIC, "spatial tables")
+        numbers = Cursor(unpack_numbers(head, "spatial tables"))
         count, levels, phases, below = numbers.take(4).tolist()
         if count > MAX_GROUPS or levels > MAX_BANK or phases > MAX_PHASES or below > 1:
             raise CorruptFileError("spatial tables: damaged")
@@ -186,7 +184,7 @@ class SpatialTables(SymbolModel):
         under = Stack.read(numbers) if below else None
         groups = tuple(SpatialGroup.read(numbers) for _ in range(count))
         numbers.finish()
-        found = cls(Tables.from_bytes(data[8 + length :]), side, hyper, groups, levels, phases, under)
+        found = cls(Tables.from_bytes(bank), side, hyper, groups, levels, phases, under)
         object.__setattr__(found, "read_from", bytes(data))
         return found
 
