@@ -31,6 +31,13 @@ TruncatedOption = Annotated[
 EffortOption = Annotated[
     int, typer.Option("--effort", help="1 to 9: more time when encoding, fewer bits for the same loss", min=1, max=9)
 ]
+GroupsOption = Annotated[
+    str | None, typer.Option("--groups", help="FILE.csv:COLUMN; samples of one value stay together")
+]
+SplitOption = Annotated[str, typer.Option("--split", help="auto, folders (train/, test/) or folds")]
+FoldsOption = Annotated[int, typer.Option("--folds", help="Parts that a set is split into", min=2, max=100)]
+RepeatsOption = Annotated[int, typer.Option("--repeats", help="Times it is split", min=1, max=100)]
+SeedOption = Annotated[int, typer.Option("--seed", help="Of the splits and intervals", min=0, max=2**31)]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="cpu, cuda, ...; default: CUDA where there is one")]
 EngineOption = Annotated[
     str,

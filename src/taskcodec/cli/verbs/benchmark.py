@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from taskcodec.cli.options import SplitOption
 from taskcodec.cli.output import progress_bar, show, tell
 from taskcodec.errors import UsageError
 
@@ -42,7 +43,7 @@ def benchmark(
     groups: Annotated[
         list[str] | None, typer.Option("--groups", help="FILE.csv:COLUMN; samples of one value stay together; repeat")
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="auto, folders (train/, test/) or folds")] = "auto",
+    split: SplitOption = "auto",
     folds: Annotated[int, typer.Option("--folds", help="Parts of a set without train/ and test/", min=2, max=20)] = 3,
     seed: Annotated[int, typer.Option("--seed", help="Of the folds and of thinning", min=0, max=2**31)] = 0,
     samples: Annotated[int, typer.Option("--samples", help="The most of a set; it bounds memory", min=20)] = 10_000,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from taskcodec.cli.options import FoldsOption, GroupsOption, RepeatsOption, SeedOption, SplitOption
 from taskcodec.cli.output import progress_bar, show, tell
 from taskcodec.errors import UsageError
 
@@ -37,13 +38,11 @@ def evaluate(
     raw: Annotated[str | None, typer.Option("--raw", help="Raw features of a store, from `taskcodec features`")] = None,
     source: Annotated[str | None, typer.Option("--source", "--images", help="What the store was encoded from")] = None,
     cache: Annotated[str | None, typer.Option("--cache", help="Folder for computed raw features")] = None,
-    groups: Annotated[
-        str | None, typer.Option("--groups", help="FILE.csv:COLUMN; samples of one value stay together")
-    ] = None,
-    split: Annotated[str, typer.Option("--split", help="auto, folders (train/, test/) or folds")] = "auto",
-    folds: Annotated[int, typer.Option("--folds", help="Parts that a set is split into", min=2, max=100)] = 5,
-    repeats: Annotated[int, typer.Option("--repeats", help="Times it is split", min=1, max=100)] = 2,
-    seed: Annotated[int, typer.Option("--seed", help="Of the splits and intervals", min=0, max=2**31)] = 0,
+    groups: GroupsOption = None,
+    split: SplitOption = "auto",
+    folds: FoldsOption = 5,
+    repeats: RepeatsOption = 2,
+    seed: SeedOption = 0,
     predictors: Annotated[
         str, typer.Option("--predictors", help="quick (ridge,knn), all, or names: ridge,knn,logistic,svm,boosting,mlp")
     ] = "quick",

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from taskcodec.cli.options import DeviceOption
+from taskcodec.cli.options import DeviceOption, FoldsOption, GroupsOption, RepeatsOption, SeedOption, SplitOption
 from taskcodec.cli.output import JsonOption, progress_bar, show, tell
 
 if TYPE_CHECKING:
@@ -29,13 +29,11 @@ def usable(
         list[str] | None, typer.Option("--layer", help="A layer to look at; all by default; repeat")
     ] = None,
     families: Annotated[str, typer.Option("--families", help="Of predictors: linear, mlp")] = "linear,mlp",
-    groups: Annotated[
-        str | None, typer.Option("--groups", help="FILE.csv:COLUMN; samples of one value stay together")
-    ] = None,
-    split: Annotated[str, typer.Option("--split", help="auto, folders (train/, test/) or folds")] = "auto",
-    folds: Annotated[int, typer.Option("--folds", help="Parts that a set is split into", min=2, max=100)] = 5,
-    repeats: Annotated[int, typer.Option("--repeats", help="Times it is split", min=1, max=100)] = 1,
-    seed: Annotated[int, typer.Option("--seed", help="Of the splits and intervals", min=0, max=2**31)] = 0,
+    groups: GroupsOption = None,
+    split: SplitOption = "auto",
+    folds: FoldsOption = 5,
+    repeats: RepeatsOption = 1,
+    seed: SeedOption = 0,
     device: DeviceOption = None,
     json_: JsonOption = False,
 ) -> None:
