@@ -1,5 +1,6 @@
-"""What every coder of blocks does with any symbols and with any bytes."""
+"""What every coder of blocks, and every symbol model, does with any symbols and with any bytes."""
 
+import constriction
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,6 +8,16 @@ from hypothesis.extra import numpy as hnp
 
 from taskcodec.coding import tables_from_symbols
 from taskcodec.errors import CorruptFileError
+
+
+def coded(model, symbols, given):
+    """What is popped after it was pushed, and the bits that it took."""
+    coder = constriction.stream.stack.AnsCoder()
+    model.push(coder, symbols, given)
+    bits = coder.num_valid_bits()
+    again = model.pop(coder, symbols.shape, given)
+    assert coder.is_empty()
+    return again, bits
 
 
 def check_any_int32_round_trips(encode, decode):

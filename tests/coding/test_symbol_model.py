@@ -1,6 +1,5 @@
 """What every kind of symbol model does alike: symbols with and without space, costs, files, layers below."""
 
-import constriction
 import numpy as np
 import pytest
 
@@ -8,6 +7,7 @@ from taskcodec.coding import SharedTables, encode_block, freeze_pmf, read_model,
 from taskcodec.coding.models.kinds import KINDS, kind_of
 from taskcodec.coding.symbol_model import as_rows, checked_symbols, from_rows
 from taskcodec.errors import CorruptFileError, MismatchError
+from tests.coding.round_trips import coded
 from tests.conditional import conditional_tables
 from tests.layered import conditional_on
 
@@ -24,15 +24,6 @@ MODELS = {
     "conditional on two layers": (conditional_on(6, 4), (BELOW[:, :1], BELOW[:, 1:])),
 }
 EACH = pytest.mark.parametrize(("model", "given"), MODELS.values(), ids=MODELS)
-
-
-def coded(model, symbols, given):
-    coder = constriction.stream.stack.AnsCoder()
-    model.push(coder, symbols, given)
-    bits = coder.num_valid_bits()
-    again = model.pop(coder, symbols.shape, given)
-    assert coder.is_empty()
-    return again, bits
 
 
 @EACH

@@ -13,6 +13,7 @@ from taskcodec.coding import SpatialTables, read_model
 from taskcodec.coding.packed import pack_numbers, unpack_numbers
 from taskcodec.errors import CorruptFileError, MismatchError
 from tests.coding.models.spatial.random_tables import LEVELS, SIDE, bank, latents, spatial_tables, stack
+from tests.coding.round_trips import coded
 
 MODELS = {
     "two groups on a checkerboard": (spatial_tables(), 0),
@@ -21,15 +22,6 @@ MODELS = {
     "on a layer below": (spatial_tables((2, 3), given=3, seed=3), 3),
 }
 EACH = pytest.mark.parametrize(("model", "below"), MODELS.values(), ids=MODELS)
-
-
-def coded(model, symbols, given):
-    coder = constriction.stream.stack.AnsCoder()
-    model.push(coder, symbols, given)
-    bits = coder.num_valid_bits()
-    again = model.pop(coder, symbols.shape, given)
-    assert coder.is_empty()
-    return again, bits
 
 
 def given_of(below, n, h, w):
