@@ -1,6 +1,11 @@
 """Shared fixtures."""
 
 import os
+
+# As many processes run side by side as there are cores: more threads in each would wait for one another. It is said
+# before numpy and torch start theirs.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from pathlib import Path
 
 import pytest
