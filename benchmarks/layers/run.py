@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from summary import write_summary
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -34,7 +35,7 @@ from taskcodec.coding.picture import split_picture
 from taskcodec.data.dense.scenes import Scenes
 from taskcodec.distortions.tasks import Depth, Detection, Segmentation, SquaredError
 from taskcodec.engines.train.pictures.data import known
-from taskcodec.evaluation.dense.of_task import PictureTask, score_pictures
+from taskcodec.evaluation.dense.of_task import PictureTask
 from taskcodec.fitting.gradient.pictures.compressor import Fixed
 from taskcodec.fitting.gradient.pictures.data import PictureSet
 from taskcodec.fitting.gradient.pictures.recipe import LayerChoice, LayersRecipe
@@ -63,6 +64,8 @@ EXPERIMENTS = {
 }
 REWARDS = {"detection": (0.0, 50.0), "depth": (0.0, 0.5)}
 """On the squared error of the preview, which is a hundredth to a twentieth; 0 is the baseline."""
+DRAWS = 200
+"""Of scenes, for intervals."""
 MIDDLE = 1
 """The place, among its prices, of the base that tops are trained on."""
 
@@ -150,19 +153,21 @@ def train(piece, options):
 
 
 def measure(piece, codec, options):
-    """A row: bits of each layer in packets, their estimate, and how well the layer serves its task."""
+    """A row: bits of each layer in packets, their estimate, and how well the layer serves its task.
+
+    drawn: the same figures over scenes drawn at random, as often as there are; the draws are the same in every row.
+    """
     scenes = Scenes(options.test, SIDE, SIDE, seed=3)
     own = codec.layers[-1].name
-    layers, whole, estimate, decoded, previews = {}, [], {}, [], []
+    bits, estimate, whole, decoded, previews = {}, {}, [], [], []
     for number in range(len(scenes)):
-        pixels = scenes[number].pixels
-        packet = codec.compress(pixels)
+        packet = codec.compress(scenes[number].pixels)
         found = split_picture(packet, len(codec.layers))
         whole.append(8 * len(packet))
         begun = codec.begin(packet)
-        for place, (name, bits) in enumerate(codec.pictures.code_length(begun.symbols).items()):
-            layers.setdefault(name, []).append(8 * len(found.layer(place)))
-            estimate.setdefault(name, []).append(bits)
+        for place, (name, told) in enumerate(codec.pictures.code_length(begun.symbols).items()):
+            bits.setdefault(name, []).append(8 * len(found.layer(place)))
+            estimate.setdefault(name, []).append(told)
         values = codec.pictures.values(begun, own)
         decoded.append(np.rint(values.clip(0, 1) * 255).astype(np.uint8).transpose(1, 2, 0))
         if piece.kind == "base":
@@ -170,6 +175,9 @@ def measure(piece, codec, options):
     task = SquaredError()
     if piece.task in TASKS:
         task = TASKS[piece.task](load_small(predictor_of(piece.task, options))[0])
+    scores = scored(scenes, task, decoded)
+    drawn = np.random.default_rng(0).multinomial(len(scenes), np.full(len(scenes), 1 / len(scenes)), DRAWS)
+    each = {"value": scores.values(drawn)} | {f"bits {name}": drawn @ told / len(scenes) for name, told in bits.items()}
     row = {
         "seed": piece.seed,
         "kind": piece.kind,
@@ -177,16 +185,23 @@ def measure(piece, codec, options):
         "reward": piece.reward,
         "beta": piece.beta,
         "metric": task.metric,
-        "value": score_pictures(PictureTask(scenes, task, "small"), decoded).value,
-        "bits": {name: float(np.mean(bits)) for name, bits in layers.items()},
-        "estimate_bits": {name: float(np.mean(bits)) for name, bits in estimate.items()},
+        "value": scores.value,
+        "bits": {name: float(np.mean(told)) for name, told in bits.items()},
+        "estimate_bits": {name: float(np.mean(told)) for name, told in estimate.items()},
         "packet_bits": float(np.mean(whole)),
         "pixels": SIDE * SIDE,
         "fingerprint": codec.fingerprint[:12],
     }
     if previews:
-        row["preview_psnr"] = score_pictures(PictureTask(scenes, SquaredError(), ""), previews).value
-    return row
+        scores = scored(scenes, SquaredError(), previews)
+        row["preview_psnr"], each["preview_psnr"] = scores.value, scores.values(drawn)
+    return row | {"drawn": {name: np.round(values, 5).tolist() for name, values in each.items()}}
+
+
+def scored(scenes, task, decoded):
+    """The scores of decoded scenes, which can be weighted."""
+    of = PictureTask(scenes, task, "small")
+    return of.score([of.examine(place, Image.fromarray(pixels)) for place, pixels in enumerate(decoded)])
 
 
 def main():
