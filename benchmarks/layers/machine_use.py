@@ -91,7 +91,7 @@ def least_of(measured, reader, reads):
         with np.errstate(invalid="ignore"):
             found["times_fewer"] = told(np.nan_to_num(best / least[own], nan=0.0))
     if measured.name == "scenes":
-        bare = {name: line([each for each in rest if each.name == name], original, reader, True) for name in rivals}
+        bare = {name: line([each for each in rest if each.name == name], original, reader, True) for name in lines}
         found["bytes without headers"] = {name: told(each.least()) for name, each in bare.items()}
     return found, lines
 

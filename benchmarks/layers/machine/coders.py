@@ -9,6 +9,7 @@ from PIL import Image
 
 import taskcodec
 from taskcodec.codec import Codec
+from taskcodec.coding.picture import split_picture
 from taskcodec.evaluation.peers.pixels import PillowCodec
 
 FORMATS = ("jpeg", "webp", "avif", "jxl")
@@ -75,7 +76,9 @@ class Ours:
         packet = self.codec.compress(np.asarray(image))
         values = self.codec.pictures.values(self.codec.begin(packet), self.codec.layers[-1].name)
         pixels = np.rint(values.clip(0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
-        return Coded(Image.fromarray(pixels), len(packet), len(packet))
+        layers = split_picture(packet, len(self.codec.layers))
+        bare = sum(len(layers.layer(place)) for place in range(len(self.codec.layers)))
+        return Coded(Image.fromarray(pixels), len(packet), bare)
 
 
 def peers(name):

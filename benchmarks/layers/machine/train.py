@@ -5,13 +5,15 @@
 DATA holds the unpacked folders imagenet_sample_1000, caltech101_25x30, coco256_multitask, osd_rgbd_seg, camvid12 and
 frozen_predictors. No picture that a codec is measured on is in a training: photographs of other sets, and the training
 parts. The codec for people comes first; those for tasks begin with its weights, or with those of their kind at another
-price. Each is a piece of its own: what is in W is not made again, and a training that was stopped goes on. About half
-an hour on one core.
+price. Each is a piece of its own: what is in W is not made again, and a training that was stopped goes on. About a
+quarter of an hour on one idle core.
 """
 
 import argparse
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
@@ -32,63 +34,73 @@ from taskcodec.transforms.predictors.yolox import load_yolox
 
 CROP = 256
 """Side of what the detector sees in training, at the scale of the files."""
-BETAS = {
-    "mse": (0.00035, 0.001, 0.003),
-    "detection": (2.0, 5.0, 12.0),
-    "depth": (0.03, 0.1, 0.3, 1.0),
-    "segmentation": (0.2, 0.5, 1.5),
-}
-"""Prices of a bit a pixel, in units of each loss."""
-STEPS = {"mse": (1200, 300, 4, 128), "detection": (250, 100, 2, CROP), "depth": (200, 80, 2, 240)}
-STEPS["segmentation"] = (200, 80, 4, 180)
-"""Of the first of its kind and of the others; batch; side of a crop."""
-ORDER = {"mse": (1, 2, 0), "detection": (1, 0, 2), "depth": (1, 2, 3, 0), "segmentation": (1, 2, 0)}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The trainings for one task.
+
+    Attributes:
+        pictures: data -> what they see.
+        task: (data, work) -> the task; None for squared error.
+        betas: prices of a bit a pixel, in units of the loss.
+        order: places of the prices, in the order of their making.
+        steps: of the first one, and of each other.
+        batch: crops of a step.
+        crop: their side.
+    """
+
+    pictures: Callable
+    task: Callable
+    betas: tuple
+    order: tuple
+    steps: tuple
+    batch: int
+    crop: int
 
 
 def trainings(options):
-    """(what to train, its pictures), in the order of their making."""
-    pictures = {
-        "mse": photographs,
-        "detection": photographs_and_coco,
-        "depth": scenes_of_tables,
-        "segmentation": drives,
-    }
-    tasks = {"mse": lambda data, work: None, "detection": detection, "depth": depth, "segmentation": segmentation}
-    for kind in ("mse", "detection", "depth", "segmentation"):
-        first, more, batch, crop = STEPS[kind]
-        for number, place in enumerate(ORDER[kind]):
-            near = f"{kind}-b{min(ORDER[kind][:number], key=lambda other: abs(other - place))}" if number else "mse-b1"
-            rate = 1.5e-3 if kind == "mse" and not number else 6e-4
-            schedule = Schedule(more if number else first, batch, rate, warmup=25, checkpoint_every=50)
-            start = None if near == f"{kind}-b{place}" else near
-            tuning = Tuning(f"{kind}-b{place}", BETAS[kind][place], schedule, crop, start=start)
-            yield tuning, partial(pictures[kind], options.data), partial(tasks[kind], options.data, options.work)
+    """(what to train, its pictures, its task), in the order of their making."""
+    for name, kind in KINDS.items():
+        for number, place in enumerate(kind.order):
+            fresh = name == "mse" and not number
+            near = min(kind.order[:number], key=lambda other: abs(other - place), default=None)
+            schedule = Schedule(
+                options.times * kind.steps[min(number, 1)],
+                kind.batch,
+                1.5e-3 if fresh else 6e-4,
+                warmup=25,
+                checkpoint_every=50,
+            )
+            start = "mse-b1" if near is None else f"{name}-b{near}"
+            tuning = Tuning(f"{name}-b{place}", kind.betas[place], schedule, kind.crop, None if fresh else start)
+            yield tuning, partial(kind.pictures, options.data), partial(kind.task, options.data, options.work)
 
 
 @cache
-def photographs(data):
+def of_photographs(data):
     """Of two sets that nothing is measured on."""
     files = sorted((data / "imagenet_sample_1000" / "images").glob("*.jpg"))
     files += sorted((data / "caltech101_25x30" / "train").rglob("*.jpg"))
     return _set(files)
 
 
-def photographs_and_coco(data):
+def of_photographs_and_coco(data):
     """And COCO's training part, without its boxes."""
     more = _set(sorted((data / "coco256_multitask" / "train2017" / "images").glob("*.jpg")))
-    return PictureSet([*photographs(data).pictures, *more.pictures], {})
+    return PictureSet([*of_photographs(data).pictures, *more.pictures], {})
 
 
 def _set(files):
     return PictureSet([KnownPicture(np.asarray(Image.open(file).convert("RGB"))) for file in files], {})
 
 
-def scenes_of_tables(data):
+def of_tables(data):
     pictures = tables(data, "train")
     return PictureSet([known(pictures[place]) for place in range(len(pictures))], {})
 
 
-def drives(data):
+def of_drives(data):
     pictures = driving(data, "train")
     return PictureSet([known(pictures[place]) for place in range(len(pictures))], {"segmentation": 11})
 
@@ -121,11 +133,20 @@ def driving_predictor(data, work):
     return file
 
 
+KINDS = {
+    "mse": Kind(of_photographs, lambda data, work: None, (0.00035, 0.001, 0.003), (1, 2, 0), (1200, 300), 4, 128),
+    "detection": Kind(of_photographs_and_coco, detection, (2.0, 5.0, 12.0), (1, 0, 2), (250, 100), 2, CROP),
+    "depth": Kind(of_tables, depth, (0.03, 0.1, 0.3, 1.0), (1, 2, 3, 0), (200, 80), 2, 240),
+    "segmentation": Kind(of_drives, segmentation, (0.2, 0.5, 1.5), (1, 2, 0), (200, 80), 4, 180),
+}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("names", nargs="*", help="mse-b1, detection-b0, ...; all where none is named")
+    parser.add_argument("--times", type=int, default=1, help="so many times the steps; 4 want an hour of an idle core")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
