@@ -21,10 +21,14 @@ def decode(
     json_: JsonOption = False,
 ) -> None:
     """Decode a store: its features to a file, its pictures or originals to a folder."""
-    from taskcodec.api.decode import decode_to_file, decode_to_folder
+    from taskcodec.api.decode import decode_to_file, decode_to_folder, decode_values, holds_values
 
     with progress_bar("decoding") as report:
-        if layer == "features":
+        if layer == "features" and holds_values(store):
+            opened = decode_values(store, output, report)
+            found = {"samples": len(opened), "dimension": opened.manifest.dimension, "output": str(output)}
+            lines = [f"{output}: {len(opened)} {opened.codec.values.transform.words}"]
+        elif layer == "features":
             opened = decode_to_file(store, output, report)
             found = {"samples": len(opened), "dimension": opened.manifest.dimension, "output": str(output)}
             lines = [f"{output}: {len(opened)} x {opened.manifest.dimension} features"]

@@ -21,8 +21,8 @@ from taskcodec.errors import CorruptFileError, UsageError, check_one_of, shorten
 Weights = Mapping[str, npt.NDArray[np.float32]]
 ANALYSES = ("mlp", "head", "resnet_small", "resnet18", "resnet50")
 SYNTHESES = ("mlp", "deconv")
-PICTURE_ANALYSES = ("light", "elic")
-PICTURE_SYNTHESES = ("light_synthesis", "elic_synthesis")
+PICTURE_ANALYSES = ("light", "elic", "blocks")
+PICTURE_SYNTHESES = ("light_synthesis", "elic_synthesis", "blocks_synthesis")
 """Of pictures of any size, whose latents have places: in codecs of pictures; those above in codecs of features."""
 OF_VECTORS = ("mlp", "head")
 """Analyses that take vectors; the others take images."""
