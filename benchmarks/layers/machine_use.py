@@ -57,11 +57,16 @@ def measured_set(name, options):
     }[name]()
 
 
+def learned_of(name, options):
+    """Our codecs that a set is measured with."""
+    learned = ours(options.layers, MADE) if name == "scenes" else ours(options.work, REAL)
+    return [each for each in learned if each.name in options.codecs]
+
+
 def reads_of(measured, options):
     """{reader: [the pictures as they are, then every coder]}, by all readers that were asked for."""
     readers = [name for name in measured.readers if options.readers is None or name in options.readers]
-    learned = ours(options.layers, MADE) if measured.name == "scenes" else ours(options.work, REAL)
-    coders = [each for each in learned if each.name in options.codecs] + peers(measured.name)
+    coders = learned_of(measured.name, options) + peers(measured.name)
     found = []
     for number, coder in enumerate([None, *coders]):
         found.append(read(measured, coder, readers, options.work / "read"))
@@ -162,7 +167,14 @@ def main():
             rows += rows_of(measured, reader, lines[reader])
             if reader != "PSNR":
                 least.append(found)
-        content = {"made": made, "loss": LOSS, "least": least, "matrix": matrix_of(measured, lines), "rows": rows}
+        content = {
+            "made": made,
+            "loss": LOSS,
+            "codec_bytes": {each.name: each.file_bytes for each in learned_of(name, options)},
+            "least": least,
+            "matrix": matrix_of(measured, lines),
+            "rows": rows,
+        }
         (options.out / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
         print(json.dumps(least, indent=1))
     told_now = [

@@ -20,7 +20,9 @@ SWEEPS = {
         "avif": ((25, None), (35, None), (45, None), (45, 224)),
         "jxl": ((40, None), (55, None), (70, None), (65, 224)),
     },
-    "osd_rgbd": dict.fromkeys(FORMATS, ((5, None), (20, None), (10, 120), (30, 120), (30, 60), (60, 60))),
+    "osd_rgbd": dict.fromkeys(
+        FORMATS, ((5, None), (20, None), (10, 120), (30, 120), (10, 60), (30, 60), (60, 60), (20, 32), (60, 32))
+    ),
     "camvid12": dict.fromkeys(FORMATS, ((30, None), (60, None), (80, None), (92, None), (60, 120), (85, 120))),
     "scenes": dict.fromkeys(FORMATS, ((20, None), (50, None), (80, None), (92, None), (60, 48), (85, 48), (70, 32))),
 }
@@ -62,11 +64,12 @@ class Peer:
 
 @dataclass(frozen=True)
 class Ours:
-    """A codec of pictures; its kind and its price of a bit name it."""
+    """A codec of pictures; its kind and its price of a bit name it. file_bytes: its networks and tables, sent once."""
 
     codec: Codec
     name: str
     setting: str
+    file_bytes: int
 
     @property
     def key(self):
@@ -93,7 +96,8 @@ def ours(folder: Path, names):
     for kind, pattern in names.items():
         before, after = pattern.split("*")
         for file in sorted(folder.glob(pattern)):
-            found.append(Ours(taskcodec.load_codec(file), kind, file.name.removeprefix(before).removesuffix(after)))
+            setting = file.name.removeprefix(before).removesuffix(after)
+            found.append(Ours(taskcodec.load_codec(file), kind, setting, file.stat().st_size))
     return found
 
 
