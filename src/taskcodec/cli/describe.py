@@ -69,6 +69,8 @@ def codec_lines(place: str, codec: "Codec") -> list[str]:
     content = codec_info(place, codec)
     if codec.of_pictures:
         return _codec_lines_of_pictures(place, codec, content)
+    if codec.lossless:
+        return _codec_lines_of_values(place, codec, content)
     g_a = codec.g_a
     own = None if g_a is None else f"its own {g_a.name}, of {'images' if codec.inputs is None else 'vectors'}"
     backbone = ", then ".join(filter(None, (content["backbone"], own))) or "none (features are given)"
@@ -89,6 +91,15 @@ def _codec_lines_of_pictures(place: str, codec: "Codec", content: dict[str, Any]
         if words := _cost_words(content.get("macs_per_pixel", {}), layer.name):
             lines.append(f"  {'':<12} {words}")
     lines += [
+        f"  size         {human_bytes(content['bytes'])}",
+        f"  fingerprint  {codec.fingerprint}",
+    ]
+    return lines + [f"  {key:<12} {_plain(value)}" for key, value in codec.provenance.items()]
+
+
+def _codec_lines_of_values(place: str, codec: "Codec", content: dict[str, Any]) -> list[str]:
+    lines = [
+        f"codec {place}: lossless, {codec.values.transform.words}",
         f"  size         {human_bytes(content['bytes'])}",
         f"  fingerprint  {codec.fingerprint}",
     ]

@@ -25,12 +25,16 @@ def decode(
     json_: JsonOption = False,
 ) -> None:
     """Decode a store: its features to a file, its pictures or originals to a folder."""
-    from taskcodec.api.decode import decode_to_file, decode_to_folder
+    from taskcodec.api.decode import decode_to_file, decode_to_folder, decode_values, holds_values
 
     if realism and layer == "features":
         raise UsageError("--realism: of pictures alone; name a layer of a codec of pictures (--layer)")
     with progress_bar("decoding") as report:
-        if layer == "features":
+        if layer == "features" and holds_values(store):
+            opened = decode_values(store, output, report)
+            found = {"samples": len(opened), "dimension": opened.manifest.dimension, "output": str(output)}
+            lines = [f"{output}: {len(opened)} {opened.codec.values.transform.words}"]
+        elif layer == "features":
             opened = decode_to_file(store, output, report)
             found = {"samples": len(opened), "dimension": opened.manifest.dimension, "output": str(output)}
             lines = [f"{output}: {len(opened)} x {opened.manifest.dimension} features"]

@@ -1,7 +1,7 @@
 """The configuration of layers of pictures.
 
 data:      what to train on           source, samples, side, crop, seed
-layers:    NAME: {analysis, synthesis, task, predictor, given, conditional, preview, beta, weight, entropy}, ...
+layers:    NAME: {analysis, synthesis, task, predictor, given, ...}, ...: the keys of `_LAYER`
 joint:     true: train all of them together; else each on those that are finished
 below:     a codec whose layers lie below all of these, and stay as they are
 beta:      what a bit a pixel costs; one number, or a list: a codec for each
@@ -50,6 +50,7 @@ _LAYER = {
     "beta": NUMBER,
     "weight": NUMBER,
     "entropy": SECTION,
+    "begin": WORD,
 }
 _KINDS: Mapping[Any, str] = {int: WHOLE, float: NUMBER, str: WORD}
 SCENES = "scenes"
@@ -171,6 +172,8 @@ def _layer(name: str, key: str, section: Any) -> LayerChoice:
             kind, _, rest = found.predictor.partition(":")
             known = PREDICTORS if rest else (*SHIPPED, *(f"{each}:..." for each in PREDICTORS))
             check_one_of("predictor", kind if rest else found.predictor, known)
+        if found.begin is not None:
+            check_source("begin", found.begin)
     return found
 
 

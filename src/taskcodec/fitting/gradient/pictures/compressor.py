@@ -15,6 +15,7 @@ from taskcodec.codec import Codec
 from taskcodec.distortions.tasks import Task, Truth
 from taskcodec.errors import UsageError
 from taskcodec.fitting.gradient.pictures.answers import check_known, outputs_of, task_of
+from taskcodec.fitting.gradient.pictures.begun import begin_layer
 from taskcodec.fitting.gradient.pictures.data import Batch, PictureSet, batch_of, crop_of
 from taskcodec.fitting.gradient.pictures.layers import FrozenLayer, Known, Seen, TrainedLayer
 from taskcodec.fitting.gradient.pictures.recipe import LayerChoice, LayersRecipe
@@ -82,6 +83,8 @@ class LayersCompressor(Trainable):
         crops = batch_of([crop_of(picture, 0, 0, side) for picture in some]).truth.pictures
         for layer in self._trained():
             start_layer(layer, crops, self.recipe.beta_of(layer.choice))
+            if layer.choice.begin is not None:
+                begin_layer(layer, layer.choice.begin)
 
     def _frozen(self) -> dict[str, FrozenLayer]:
         return {name: layer for name, layer in self.under.items() if isinstance(layer, FrozenLayer)}

@@ -55,6 +55,8 @@ class LayerChoice:
         beta: what a bit a pixel costs, in units of the distortion; None for the recipe's.
         weight: of its distortion among those of layers trained together.
         entropy: sizes of the entropy model.
+        begin: the checkpoint of another training, or its folder, whose layer of this name (or the only one) it begins
+            with; None: fresh weights.
     """
 
     name: str
@@ -68,6 +70,7 @@ class LayerChoice:
     beta: float | None = None
     weight: float = 1.0
     entropy: Mapping[str, Any] = field(default_factory=dict)
+    begin: str | None = None
 
     def __post_init__(self) -> None:
         if not self.name or not self.name.replace("_", "").replace("-", "").isalnum() or not self.name.isascii():
