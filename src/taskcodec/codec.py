@@ -241,18 +241,21 @@ class Codec:
             return [self.pictures.pack(pixels_of(item)) for item in batch]
         return self.packets(self.encode_features(self.analyse(batch)))
 
-    def decompress(self, data: Any, upto: str | None = None) -> Any:
+    def decompress(self, data: Any, upto: str | None = None, realism: float = 0.0) -> Any:
         """Invert `compress`: bytes -> (d,) features, or a list of bytes -> (n, d), up to a layer.
 
         What was cut off behind the bytes of that layer, and of those it needs, may be missing. A codec of pictures
-        gives (H, W, 3) uint8, or a list of such arrays.
+        gives (H, W, 3) uint8, or a list of such arrays; where it carries a second synthesis, `realism` goes from
+        faithful (0) to realistic (1).
         """
         if isinstance(data, bytes | bytearray | memoryview):
-            return self.decompress([data], upto)[0]
+            return self.decompress([data], upto, realism)[0]
+        if realism and not self.of_pictures:
+            raise UsageError("realism is of pictures: what others decode to is what predictors read, or exact")
         if self.lossless:
             return self.values.decompress(_packets(data))
         if self.of_pictures:
-            return [self.pictures.pixels(self.begin(packet, upto), upto) for packet in _packets(data)]
+            return [self.pictures.pixels(self.begin(packet, upto), upto, realism) for packet in _packets(data)]
         needed = self.needed(upto)
         symbols = [symbols_of(packet, self.layers, needed) for packet in _packets(data)]
         return self.decode(np.concatenate(symbols) if symbols else np.empty((0, columns_of(needed)), np.int32), upto)

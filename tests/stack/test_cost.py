@@ -4,11 +4,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from tests.fitting.gradient.pictures.tiny import ENTROPY, layer  # noqa: E402
+from tests.pictured import layered  # noqa: E402
+
 from taskcodec.errors import UsageError  # noqa: E402
 from taskcodec.fitting.gradient.pictures.layers import TrainedLayer  # noqa: E402
 from taskcodec.stack.cost import decoding_cost  # noqa: E402
-from tests.fitting.gradient.pictures.tiny import ENTROPY, layer  # noqa: E402
-from tests.pictured import layered  # noqa: E402
 
 
 def frozen(name="base", below=None, **changes):

@@ -1,8 +1,10 @@
 """What a store or a codec is, in words for people and in plain values for machines."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from taskcodec.cli.output import times_smaller
@@ -11,6 +13,9 @@ from taskcodec.words import human_bytes
 if TYPE_CHECKING:
     from taskcodec.codec import Codec
     from taskcodec.store import StoreInfo
+
+
+NO_COSTS: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
 
 def is_codec(place: str) -> bool:
@@ -52,7 +57,7 @@ def decoding_costs(codec: "Codec") -> dict[str, dict[str, float]]:
     return {name: {**asdict(cost), "total": cost.total} for name, cost in found.items()}
 
 
-def _cost_words(costs: dict[str, dict[str, float]], name: str) -> str:
+def _cost_words(costs: Mapping[str, Mapping[str, float]], name: str) -> str:
     if name not in costs:
         return ""
     own = costs[name]
@@ -83,7 +88,8 @@ def _codec_lines_of_pictures(place: str, codec: "Codec", content: dict[str, Any]
     for layer in codec.layers:
         given = f", given {' and '.join(layer.given)}" if layer.given else ""
         lines.append(f"  {layer.name:<12} {layer.columns} symbols a place, step {layer.quantizer.step:.4g}{given}")
-        lines += [f"  {'':<12} {words}" for words in [_cost_words(content.get("macs_per_pixel", {}), layer.name)] if words]
+        if words := _cost_words(content.get("macs_per_pixel", {}), layer.name):
+            lines.append(f"  {'':<12} {words}")
     lines += [
         f"  size         {human_bytes(content['bytes'])}",
         f"  fingerprint  {codec.fingerprint}",
@@ -107,7 +113,7 @@ def _plain(value: Any) -> str:
     return "; ".join(map(_plain, value)) if isinstance(value, list) else str(value)
 
 
-def info_lines(place: str, info: "StoreInfo", costs: dict[str, dict[str, float]]) -> list[str]:
+def info_lines(place: str, info: "StoreInfo", costs: Mapping[str, Mapping[str, float]] = NO_COSTS) -> list[str]:
     rate = ", ".join(filter(None, (f"{info.bits_per_sample:.1f} bits a sample", times_smaller(info.ratio))))
     return [
         f"{place}: {info.samples} samples, {info.failures} not coded" + (" (unfinished)" * (info.state != "complete")),
@@ -119,7 +125,7 @@ def info_lines(place: str, info: "StoreInfo", costs: dict[str, dict[str, float]]
     ]
 
 
-def _layer_lines(info: "StoreInfo", costs: dict[str, dict[str, float]]) -> list[str]:
+def _layer_lines(info: "StoreInfo", costs: Mapping[str, Mapping[str, float]]) -> list[str]:
     """A line for each layer beside the features."""
     return [
         f"  {name:<8} {human_bytes(layer.bytes):>10}   {layer.bits_per_sample / 8:,.0f} bytes a sample"

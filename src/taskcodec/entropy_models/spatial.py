@@ -195,7 +195,9 @@ class SpatialEntropy(nn.Module):
         first = 0
         for group in self.groups:
             assert isinstance(group, _Group)
-            group.rest[-1].bias[: group.columns] = log_scales[first : first + group.columns] - np.log(SCALE_FLOOR)
+            last = group.rest[-1]
+            assert isinstance(last, RoundedConvolution)
+            last.bias[: group.columns] = log_scales[first : first + group.columns] - np.log(SCALE_FLOOR)
             first += group.columns
 
     def features(self, z_hat: Tensor, given: Sequence[Tensor], size: Sequence[int]) -> Tensor:

@@ -26,7 +26,6 @@ from taskcodec.transforms.networks.pictures.places import padded
 from taskcodec.transforms.networks.pictures.stacks import PUBLISHED
 from taskcodec.transforms.picture import PictureTransform
 
-
 USUAL: Mapping[str, Mapping[str, Any]] = {**PUBLISHED, "blocks": BLOCKS}
 """Sizes of analyses where a choice names no others."""
 

@@ -25,11 +25,7 @@ def start_layer(layer: TrainedLayer, pictures: Tensor, beta: float) -> None:
     mean, basis, deviations = principal_blocks(padded(pictures, layer.g_a.stride), layer.g_a.stride, latent)
     step = usual_step(beta) if layer.choice.task == "mse" else float(deviations.square().mean().sqrt()) / FIRST_SPREAD
     layer.g_a.linear.set(basis, 1 / step, -(basis.sum((2, 3)) @ mean) / step)
-    deepest = [module for module in layer.g_a.deep.modules() if isinstance(module, nn.Conv2d)][-1]
-    with torch.no_grad():
-        deepest.weight.zero_()  # what it adds is learned
-        if deepest.bias is not None:
-            deepest.bias.zero_()
+    _silence(layer.g_a.deep)
     if isinstance(layer.g_s, BlockSynthesis) and layer.g_s.linear.map.out_channels == 3:
         layer.g_s.linear.set(basis, step, mean)
         if layer.g_s.second is not None:
@@ -59,11 +55,12 @@ def principal_blocks(pictures: Tensor, side: int, count: int) -> tuple[Tensor, T
     return mean, basis.float(), variances.flip(0)[:count].clamp_min(0).sqrt().float()
 
 
-def _silence(second: nn.Sequential) -> None:
-    last = second[-1]
-    assert isinstance(last, nn.ConvTranspose2d) and last.bias is not None
-    with torch.no_grad():
-        last.weight.zero_()
+@torch.no_grad()
+def _silence(network: nn.Module) -> None:
+    """Let the last convolution of a network give 0: what it adds is learned."""
+    last = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)][-1]
+    last.weight.zero_()
+    if last.bias is not None:
         last.bias.zero_()
 
 
