@@ -28,12 +28,18 @@ from stamp import stamp
 
 ROOT = Path(__file__).parents[2]
 SETS = ("osd_rgbd", "camvid12", "coco256", "scenes")
-REAL = {kind: f"{kind}-b*.codec" for kind in ("mse", "detection", "depth", "segmentation")}
+REAL = {
+    "mse": ("mse-b*.codec", None),
+    "detection": ("detection-b*.codec", None),
+    "depth": ("depth-b*.codec", 120),
+    "segmentation": ("segmentation-b*.codec", None),
+}
+"""Files of each kind, and the short side that they are trained for."""
 MADE = {
-    "mse": "free-mse-b*-s0.codec",
-    "detection": "base-detection-r0-b*-s0.codec",
-    "depth": "base-depth-r0-b*-s0.codec",
-    "segmentation": "free-segmentation-b*-s0.codec",
+    "mse": ("free-mse-b*-s0.codec", None),
+    "detection": ("base-detection-r0-b*-s0.codec", None),
+    "depth": ("base-depth-r0-b*-s0.codec", None),
+    "segmentation": ("free-segmentation-b*-s0.codec", None),
 }
 """Codecs of the first seed: alone, without a reward on previews."""
 TRAINED_FOR = {
