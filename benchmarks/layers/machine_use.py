@@ -22,6 +22,7 @@ from machine.least import LOSS, line, told
 from machine.plots import plot_least, plot_matrix
 from machine.reading import read
 from machine.sets import frames, made_scenes, photographs, scenes_of_tables
+from machine.tables import tables
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from stamp import stamp
@@ -186,6 +187,7 @@ def main():
     told_now = [
         json.loads(file.read_text()) for file in map(options.out.joinpath, [f"{s}.json" for s in SETS]) if file.exists()
     ]
+    (options.out / "tables.md").write_text(tables(told_now))
     plot_least(told_now, options.out / "least.png")
     plot_matrix(told_now, options.out / "matrix.png")
 
