@@ -8,6 +8,7 @@ import numpy.typing as npt
 from taskcodec.coding.models.conditional import MAGIC, ConditionalTables
 from taskcodec.coding.models.dependent import MAGIC as DEPENDENT
 from taskcodec.coding.models.dependent import DependentTables
+from taskcodec.coding.models.latent.tree import LatentTree
 from taskcodec.coding.models.shared import SharedTables
 from taskcodec.coding.models.spatial.tables import SpatialTables
 from taskcodec.coding.models.tables import Tables
@@ -15,7 +16,7 @@ from taskcodec.coding.symbol_model import SymbolModel
 from taskcodec.errors import CorruptFileError
 
 KINDS: dict[str, type[SymbolModel]] = {
-    kind.kind: kind for kind in (Tables, ConditionalTables, SharedTables, SpatialTables, DependentTables)
+    kind.kind: kind for kind in (Tables, ConditionalTables, SharedTables, SpatialTables, DependentTables, LatentTree)
 }
 
 
