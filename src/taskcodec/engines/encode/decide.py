@@ -1,7 +1,7 @@
 """What an `encode` comes to: new, resumed, appended, replaced or nothing, settled before anything is written."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +15,14 @@ from taskcodec.engines.encode.places import is_zipped, place_of_the_new, settled
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.engines.encode.sources import (
     NO_BACKBONE,
+    Rates,
     backbone_for,
     check_bits,
     check_device,
     check_effort,
     check_no_backbone,
     labelled,
+    one_rate,
 )
 from taskcodec.engines.layers.plan import check_layers, check_places
 from taskcodec.engines.layers.wanted import Wanted, wanted_layers
@@ -47,7 +49,7 @@ class EncodeOptions:
 
     codec: str | Codec | None = None
     backbone: str | BackboneLike | None = None
-    bits: float | None = None
+    bits: Rates | None = None
     labels: str | None = None
     quality: str | None = None
     fit: bool = True
@@ -126,11 +128,12 @@ class Request:
         """
         options, codec = self.options, self.options.codec
         ships = not options.fit or (isinstance(codec, str) and codec in BUNDLED and not os.path.exists(codec))
+        rates = dict(options.bits) if isinstance(options.bits, Mapping) else options.bits
         request = {
             **self.source.descriptor(),
             "codec": None if self.codec is None else self.codec.fingerprint,
             "named": self.codec is not None,
-            "bits": default_bits(dimension) if ships and options.bits is None else options.bits,
+            "bits": default_bits(dimension) if ships and rates is None else rates,
             "refit": options.refit,
             "chunk_rows": options.rows_of(self.codec),
         }
@@ -159,7 +162,8 @@ class Decision:
         request: what was asked for.
         action: "new"; "resume" where a stopped run stopped; "append" as a new source; "nothing", where all is there.
         place: where to write; elsewhere than `request.store`, it is put there once it is whole.
-        bits: the rate to meet; None for the codec's own, or one that follows from the number of samples.
+        bits: the rate to meet, or rates by layer; None for the codec's own, or one that follows from how many samples
+            there are.
         backbone: what makes features of images; None where there are none, or nothing to do.
         found: the store at `place` that goes on, with its own codec; None for a new one.
         stale: whether what lies at `place` is removed, when the first chunk could be written.
@@ -171,7 +175,7 @@ class Decision:
     request: Request
     action: Action
     place: Any
-    bits: float | None
+    bits: Rates | None
     backbone: BackboneLike | None
     found: Store | None = None
     stale: bool = False
@@ -239,6 +243,7 @@ def _codec_and_backbone(asked: Request) -> tuple[Codec | None, Any]:
     if named is not None and named.of_pictures:
         _check_pictures(asked, named)
         return named, PictureCoder(named, options.analysis_name)
+    one_rate(options.bits)
     if named is not None:
         if vectors:
             return named, None
@@ -276,7 +281,7 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
     if found.codec.of_pictures:
         _check_pictures(asked, found.codec)
         if action != "nothing":
-            backbone = coder_of(found.codec.backbone, asked.codec, options.analysis_name)
+            backbone = coder_of(found.codec, asked.codec, options.analysis_name)
     elif isinstance(source, ImageSource):
         spec = found.codec.backbone
         if spec is None and options.own_backbone is None:
@@ -297,8 +302,13 @@ def _check_pictures(asked: Request, codec: Codec) -> None:
         raise MismatchError(f"{source.name}: vectors, where a codec of pictures takes images")
     if options.backbone is not None:
         raise UsageError("--backbone: a codec of pictures codes pixels, and takes none; leave it out")
-    if options.bits is not None:
-        raise UsageError("--bits: a codec of pictures has the rate that it was trained for; leave it out")
+    if isinstance(options.bits, Mapping):
+        for unknown in options.bits.keys() - {layer.name for layer in codec.layers}:
+            names = ", ".join(layer.name for layer in codec.layers)
+            raise UsageError(f"--bits {unknown}=: the codec has no such layer; its layers are {names}")
+    elif options.bits is not None and len(codec.layers) > 1:
+        names = ",".join(f"{layer.name}=BITS" for layer in codec.layers)
+        raise UsageError(f"--bits: each layer of this codec has a rate of its own: --bits {names}, or some of these")
     if options.device is not None and str(options.device) != "cpu":
         raise UsageError(
             f"--device {options.device}: pictures are coded on the processors of this machine; leave it out"

@@ -1,7 +1,7 @@
 """The configuration of layers of pictures.
 
 data:      what to train on           source, samples, side, crop, seed
-layers:    NAME: {analysis, synthesis, task, predictor, given, conditional, preview, beta, weight, entropy}, ...
+layers:    NAME: {analysis, synthesis, task, predictor, given, conditional, preview, beta, weight, entropy, steps}, ...
 joint:     true: train all of them together; else each on those that are finished
 below:     a codec whose layers lie below all of these, and stay as they are
 beta:      what a bit a pixel costs; one number, or a list: a codec for each
@@ -49,6 +49,7 @@ _LAYER = {
     "preview": NUMBER,
     "beta": NUMBER,
     "weight": NUMBER,
+    "steps": NUMBER,
     "entropy": SECTION,
 }
 _KINDS: Mapping[Any, str] = {int: WHOLE, float: NUMBER, str: WORD}
