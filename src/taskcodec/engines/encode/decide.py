@@ -20,6 +20,7 @@ from taskcodec.engines.encode.sources import (
     check_bits,
     check_device,
     check_effort,
+    check_layer_rates,
     check_no_backbone,
     labelled,
     one_rate,
@@ -27,6 +28,7 @@ from taskcodec.engines.encode.sources import (
 from taskcodec.engines.layers.plan import check_layers, check_places
 from taskcodec.engines.layers.wanted import Wanted, wanted_layers
 from taskcodec.engines.picture_coder import PictureCoder, coder_of
+from taskcodec.engines.value_coder import value_coder
 from taskcodec.errors import MismatchError, StorageError, TaskcodecError, UsageError, check_kind
 from taskcodec.fitting import default_bits
 from taskcodec.fitting.closed_form.default import QUALITIES
@@ -243,6 +245,9 @@ def _codec_and_backbone(asked: Request) -> tuple[Codec | None, Any]:
     if named is not None and named.of_pictures:
         _check_pictures(asked, named)
         return named, PictureCoder(named, options.analysis_name)
+    if named is not None and named.lossless:
+        _check_pictures(asked, named)
+        return named, value_coder(named)
     one_rate(options.bits)
     if named is not None:
         if vectors:
@@ -282,6 +287,9 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
         _check_pictures(asked, found.codec)
         if action != "nothing":
             backbone = coder_of(found.codec, asked.codec, options.analysis_name)
+    elif found.codec.lossless:
+        _check_pictures(asked, found.codec)
+        backbone = None if action == "nothing" else value_coder(found.codec)
     elif isinstance(source, ImageSource):
         spec = found.codec.backbone
         if spec is None and options.own_backbone is None:
@@ -294,21 +302,22 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
 
 
 def _check_pictures(asked: Request, codec: Codec) -> None:
-    """Raise unless what is asked for can be done with a codec of pictures."""
+    """Raise unless what is asked for can be done with a codec of pictures, or a lossless one."""
     options, source = asked.options, asked.source
+    what = "a codec of pictures"
+    if codec.lossless:
+        what = "a lossless codec"
+        if options.effort > 1:
+            raise UsageError("--effort: a lossless codec has nothing to choose; leave it out")
     for clash in {each.name for each in options.wanted} & {layer.name for layer in codec.layers}:
         raise UsageError(f"--layers {clash}: the codec has a layer of that name; leave it out")
     if isinstance(source, FeatureSource):
-        raise MismatchError(f"{source.name}: vectors, where a codec of pictures takes images")
+        raise MismatchError(f"{source.name}: vectors, where {what} takes images")
     if options.backbone is not None:
-        raise UsageError("--backbone: a codec of pictures codes pixels, and takes none; leave it out")
-    if isinstance(options.bits, Mapping):
-        for unknown in options.bits.keys() - {layer.name for layer in codec.layers}:
-            names = ", ".join(layer.name for layer in codec.layers)
-            raise UsageError(f"--bits {unknown}=: the codec has no such layer; its layers are {names}")
-    elif options.bits is not None and len(codec.layers) > 1:
-        names = ",".join(f"{layer.name}=BITS" for layer in codec.layers)
-        raise UsageError(f"--bits: each layer of this codec has a rate of its own: --bits {names}, or some of these")
+        raise UsageError(f"--backbone: {what} codes pixels, and takes none; leave it out")
+    if options.bits is not None and codec.lossless:
+        raise UsageError(f"--bits: {what} has the rate that its samples take; leave it out")
+    check_layer_rates(options.bits, [layer.name for layer in codec.layers])
     if options.device is not None and str(options.device) != "cpu":
         raise UsageError(
             f"--device {options.device}: pictures are coded on the processors of this machine; leave it out"

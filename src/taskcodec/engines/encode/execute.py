@@ -107,7 +107,7 @@ class Local:
     def write(self, batches: Batches, writer: StoreWriter, tally: Tally, progress: Progress | None) -> None:
         with one_blas_thread():
             for batch in batches.run(range(batches.number_of(tally.next_index), len(batches))):
-                if len(batch.features) and not tally.codec.of_pictures:
+                if len(batch.features) and not (tally.codec.of_pictures or tally.codec.lossless):
                     tally.watch(tally.codec, batch.features)
                 coded = code(batch.records, batch.features, tally.codec, tally.next_index)
                 writer.append(coded.symbols, tally.take(coded))
@@ -277,6 +277,8 @@ def _codec_of_new(decision: Decision, batches: Batches, kept: KeptFit, progress:
             codec = in_steps_for(decision.bits, codec, source)
             coder: Any = PictureCoder(codec, options.analysis_name)
             batches.backbone = coder
+        return codec
+    if codec is not None and codec.lossless:
         return codec
     bits = one_rate(decision.bits)
     if codec is not None and not options.refit:

@@ -1,6 +1,6 @@
 """Sources as verbs take them: with labels, a backbone and a device, each checked before anything is computed."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -49,6 +49,16 @@ def one_rate(bits: Rates | None) -> float | None:
     if isinstance(bits, Mapping):
         raise UsageError(f"--bits {said_rates(bits)}: layers are those of a codec of pictures; give one number")
     return bits
+
+
+def check_layer_rates(bits: Rates | None, names: Sequence[str]) -> None:
+    """Raise UsageError unless these are rates of the layers of a codec of pictures, or of the only one."""
+    if isinstance(bits, Mapping):
+        for unknown in sorted(bits.keys() - set(names)):
+            raise UsageError(f"--bits {unknown}=: the codec has no such layer; its layers are {', '.join(names)}")
+    elif bits is not None and len(names) > 1:
+        every = ",".join(f"{name}=BITS" for name in names)
+        raise UsageError(f"--bits: each layer of this codec has a rate of its own: --bits {every}, or some of these")
 
 
 def missed(bits: float | None, reached: float, asked: bool = True, layer: str = "") -> str | None:
