@@ -34,6 +34,8 @@ from taskcodec.samples import are_images, as_features, batch_of, preprocessed, s
 from taskcodec.stack.checks import check_layers
 from taskcodec.stack.pictures import DecodedPicture, PictureStack, decoding_half, pixels_of
 from taskcodec.stack.rows import by_layer, code_length_of, costs_of, packets_of, symbols_of
+from taskcodec.symbol_choice.efforts import check_effort
+from taskcodec.symbol_choice.pictures.seen import Search
 from taskcodec.symbol_choice.usual import usual
 from taskcodec.transforms.chain import Chain
 from taskcodec.transforms.networks.carried import Network, Networks
@@ -197,7 +199,23 @@ class Codec:
         """Bits that an ideal coder takes of (n, d) features, n >= 1, a sample in the mean. Raises as `encode` does."""
         return float(self.code_length(self.encode_features(features)).mean())
 
-    def compress(self, sample: Any) -> Any:
+    def searches(self, effort: int) -> dict[str, Search]:
+        """Of a codec of pictures what searches its layers' symbols at an effort of 1, where none does, to 9.
+
+        They go with `pictures.pack`, `items` and `search`. Raises UsageError where none of its layers can be searched,
+        and on features, whose effort is part of their codec: `taskcodec.fit(..., effort=N)`.
+        """
+        check_effort(effort)
+        if effort == 1:
+            return {}
+        if not self.of_pictures:
+            raise UsageError("effort: of features it is the codec's own; fit one with it: taskcodec.fit(..., effort=N)")
+        with needing_packages():
+            from taskcodec.symbol_choice.pictures.of_codec import searches_of
+
+        return searches_of(self.layers, self.provenance, effort)
+
+    def compress(self, sample: Any, effort: int = 1) -> Any:
         """One sample -> bytes, or many samples -> a list of bytes.
 
         A sample is a feature vector (d,): an array or tensor of any library; of a codec with a backbone also an image:
@@ -207,7 +225,8 @@ class Codec:
         or tensor is a batch of images; a 2-d one of uint8 is one grey image where the codec takes images.
 
         Of a codec of pictures a sample is an image, and each result a packet of its layers, which may be cut behind
-        any of them.
+        any of them; with `effort` from 2 to 9 its symbols are searched for, which takes the encoder time and fewer
+        bytes for the same picture (docs/effort.md).
 
         Each result is a stand-alone bitstream with its own check value, one for each layer: it takes about 24 bits
         more than the rate (16 of them the check), a sample in a store next to nothing more. Raises MismatchError on
@@ -217,9 +236,10 @@ class Codec:
         given = settled(sample)
         batch = self._batch(given)
         if batch is None:
-            return self.compress([given])[0]
+            return self.compress([given], effort)[0]
+        searches = self.searches(effort)
         if self.of_pictures:
-            return [self.pictures.pack(pixels_of(item)) for item in batch]
+            return [self.pictures.pack(pixels_of(item), searches) for item in batch]
         return self.packets(self.encode_features(self.analyse(batch)))
 
     def decompress(self, data: Any, upto: str | None = None) -> Any:

@@ -14,13 +14,13 @@ import numpy.typing as npt
 
 from taskcodec.codec import Codec
 from taskcodec.coding import encode_block
-from taskcodec.engines.encode.sources import check_effort
 from taskcodec.errors import UsageError
 from taskcodec.fitting.closed_form.fit import EMPHASIS, fit
 from taskcodec.fitting.closed_form.inputs import checked
 from taskcodec.fitting.effort import with_effort
 from taskcodec.quantization.uniform import UniformQuantizer
 from taskcodec.store import CHUNK_ROWS
+from taskcodec.symbol_choice.efforts import check_effort
 from taskcodec.theory.limits.copies import numbered
 from taskcodec.theory.limits.dual import MOST_DIMENSIONS, fit_dual, lower_point, tells
 from taskcodec.theory.limits.granular import granular_bits
