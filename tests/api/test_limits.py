@@ -11,7 +11,7 @@ from taskcodec.api.limits import write_limits
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.limits.of_features import LimitsPlan
 
-PLAN = LimitsPlan((10.0, 20.0))
+PLAN = LimitsPlan((10.0, 20.0), peers=False)
 
 
 def test_a_source_and_its_array_give_the_same(folder):

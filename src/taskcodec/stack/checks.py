@@ -1,15 +1,22 @@
-"""Which layers make a codec: names, what conditions what, and that all are of one kind of sample."""
+"""Which layers make a codec, and whether what it is given is whole."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from taskcodec.errors import CorruptFileError
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.coding.symbol_model import Symbols
+from taskcodec.errors import CorruptFileError, MismatchError
 from taskcodec.layer import Layer, columns_of
 from taskcodec.quantization.uniform import UniformQuantizer
+from taskcodec.stack.values import check_values
 from taskcodec.transforms.picture import PictureTransform
+from taskcodec.transforms.values.transform import ValuesTransform
 
 
-def check_layers(layers: Sequence[Layer], pictures: bool) -> None:
-    """Raise CorruptFileError unless these layers go together, as layers of `pictures` or of vectors."""
+def check_layers(layers: Sequence[Layer], domain: str) -> None:
+    """Raise CorruptFileError unless these layers go together, as layers of such samples."""
     names = [layer.name for layer in layers]
     if not names or len(set(names)) < len(names):
         raise CorruptFileError("a codec without layers, or with two of one name")
@@ -17,12 +24,35 @@ def check_layers(layers: Sequence[Layer], pictures: bool) -> None:
         below = [layers[names.index(name)] for name in layer.given if name in names[:place]]
         if len(below) < len(layer.given) or layer.model.given_columns not in (0, columns_of(below)):
             raise CorruptFileError(f"layer {layer.name}: the layers that condition it are not below it, or not these")
-        if pictures:
+        if domain == "pictures":
             _check_picture(layer, below)
-        elif isinstance(layer.transform, PictureTransform):
-            raise CorruptFileError(f"layer {layer.name}: a transform of pictures in a codec of others")
+        elif domain == "values":
+            check_values(layers)
+        elif isinstance(layer.transform, PictureTransform | ValuesTransform):
+            raise CorruptFileError(f"layer {layer.name}: a transform of values or of pictures in a codec of others")
         elif layer.transform.dimension != (found := layers[0].transform.dimension):
             raise CorruptFileError(f"layer {layer.name}: {layer.transform.dimension} features, not {found}")
+
+
+def whole_symbols(symbols: npt.ArrayLike) -> Symbols:
+    """Raises MismatchError on what is no array of numbers."""
+    try:
+        return np.asarray(symbols, dtype=np.int32)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise MismatchError(f"symbols should be an (n, columns) array of integers: {error}") from error
+
+
+def whole_packets(data: Any) -> list[bytes]:
+    """Raises MismatchError on what is no sequence of packets."""
+    item: Any = data
+    try:
+        found = list[bytes]()
+        for item in data:
+            found.append(bytes(memoryview(item)))
+        return found
+    except TypeError as error:
+        words = "a packet is bytes, and many are a sequence of them"
+        raise MismatchError(f"{words}: found {type(item).__name__}") from error
 
 
 def _check_picture(layer: Layer, below: Sequence[Layer]) -> None:

@@ -15,3 +15,5 @@ def test_the_same_limits_give_the_same_bytes(tmp_path):
     text = (tmp_path / "a.svg").read_text()
     assert "best known upper bound" in text
     assert "taskcodec, real bytes" in text
+    assert "KLT" in text
+    assert "zstd int8" in text

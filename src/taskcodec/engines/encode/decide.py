@@ -24,6 +24,7 @@ from taskcodec.engines.encode.sources import (
 from taskcodec.engines.layers.plan import check_layers, check_places
 from taskcodec.engines.layers.wanted import Wanted, wanted_layers
 from taskcodec.engines.picture_coder import PictureCoder, coder_of
+from taskcodec.engines.value_coder import value_coder
 from taskcodec.errors import MismatchError, StorageError, TaskcodecError, UsageError, check_kind
 from taskcodec.fitting import default_bits
 from taskcodec.fitting.closed_form.default import QUALITIES
@@ -239,6 +240,9 @@ def _codec_and_backbone(asked: Request) -> tuple[Codec | None, Any]:
     if named is not None and named.of_pictures:
         _check_pictures(asked, named)
         return named, PictureCoder(named, options.analysis_name, options.effort)
+    if named is not None and named.lossless:
+        _check_pictures(asked, named)
+        return named, value_coder(named)
     if named is not None:
         if vectors:
             return named, None
@@ -279,6 +283,9 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
         _check_pictures(asked, found.codec)
         if action != "nothing":
             backbone = coder_of(found.codec.backbone, asked.codec, options.analysis_name, options.effort)
+    elif found.codec.lossless:
+        _check_pictures(asked, found.codec)
+        backbone = None if action == "nothing" else value_coder(found.codec)
     elif isinstance(source, ImageSource):
         spec = found.codec.backbone
         if spec is None and options.own_backbone is None:
@@ -291,16 +298,21 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
 
 
 def _check_pictures(asked: Request, codec: Codec) -> None:
-    """Raise unless what is asked for can be done with a codec of pictures."""
+    """Raise unless what is asked for can be done with a codec of pictures, or a lossless one."""
     options, source = asked.options, asked.source
+    what, rate = "a codec of pictures", "that it was trained for"
+    if codec.lossless:
+        what, rate = "a lossless codec", "that its samples take"
+        if options.effort > 1:
+            raise UsageError("--effort: a lossless codec has nothing to choose; leave it out")
     for clash in {each.name for each in options.wanted} & {layer.name for layer in codec.layers}:
         raise UsageError(f"--layers {clash}: the codec has a layer of that name; leave it out")
     if isinstance(source, FeatureSource):
-        raise MismatchError(f"{source.name}: vectors, where a codec of pictures takes images")
+        raise MismatchError(f"{source.name}: vectors, where {what} takes images")
     if options.backbone is not None:
-        raise UsageError("--backbone: a codec of pictures codes pixels, and takes none; leave it out")
+        raise UsageError(f"--backbone: {what} codes pixels, and takes none; leave it out")
     if options.bits is not None:
-        raise UsageError("--bits: a codec of pictures has the rate that it was trained for; leave it out")
+        raise UsageError(f"--bits: {what} has the rate {rate}; leave it out")
     if options.device is not None and str(options.device) != "cpu":
         raise UsageError(
             f"--device {options.device}: pictures are coded on the processors of this machine; leave it out"

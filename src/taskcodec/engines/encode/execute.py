@@ -105,7 +105,7 @@ class Local:
     def write(self, batches: Batches, writer: StoreWriter, tally: Tally, progress: Progress | None) -> None:
         with one_blas_thread():
             for batch in batches.run(range(batches.number_of(tally.next_index), len(batches))):
-                if len(batch.features) and not tally.codec.of_pictures:
+                if len(batch.features) and not (tally.codec.of_pictures or tally.codec.lossless):
                     tally.watch(tally.codec, batch.features)
                 coded = code(batch.records, batch.features, tally.codec, tally.next_index)
                 writer.append(coded.symbols, tally.take(coded))
@@ -271,7 +271,7 @@ def _codec_of_new(decision: Decision, batches: Batches, kept: KeptFit, progress:
     """The codec of a new store, fitted or refitted to batches spread over the source where it should be."""
     source, options = decision.request.source, decision.request.options
     codec, bits = decision.codec, decision.bits
-    if codec is not None and codec.of_pictures:
+    if codec is not None and (codec.of_pictures or codec.lossless):
         return codec
     if codec is not None and not options.refit:
         return codec if bits is None else at_bits(codec, bits)

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from scipy.special import xlogy
 
 from taskcodec.errors import UsageError
-from taskcodec.evaluation.limits.of_features import RATES, LimitsPlan, split
+from taskcodec.evaluation.limits.of_features import RATES, LimitsPlan
+from taskcodec.evaluation.limits.parts import split
 from taskcodec.evaluation.peers.own import FittedCodec
 from taskcodec.evaluation.predictors.families import Lesson, ridge
 from taskcodec.evaluation.predictors.linear import scale_features
@@ -85,7 +86,7 @@ def limits_of_task(features: npt.ArrayLike, labels: Sequence[Any], plan: LimitsP
     names, classes = np.unique(np.asarray(labels), return_inverse=True)
     if len(classes) != len(x):
         raise UsageError(f"{len(x):,} samples need as many labels, found {len(classes):,}")
-    parts = split("features", x, plan)
+    parts = split("features", x, False, plan.seed)
     known, truth = classes[parts.first], classes[~parts.first]
     halves = np.arange(len(known)) % 2 == 0
     if len(names) < 2 or min(len(np.unique(known[half])) for half in (halves, ~halves)) < len(names):

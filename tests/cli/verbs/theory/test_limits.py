@@ -17,11 +17,12 @@ def place(tmp_path_factory):
 
 
 def test_json_has_the_points(place):
-    found = json.loads(run("limits", place / "x.npy", "--bits", "10,20", "--json").stdout)
+    found = json.loads(run("limits", place / "x.npy", "--bits", "10,20", "--no-peers", "--json").stdout)
     assert found["dimension"] == 12
     assert found["samples"] == 300
     assert "upper bound" in found["method"]
     assert len(found["points"]) == 2
+    assert found["peers"] == []
     for point in found["points"]:
         assert 0 < point["rate_upper_bits"] < point["codec_bits"]
         assert point["rate_lower_bits"] is None
@@ -30,6 +31,7 @@ def test_json_has_the_points(place):
 
 def test_lines_and_files(place, tmp_path):
     told = run("limits", place / "x.npy", "--bits", "20", "-o", tmp_path / "out").stdout
+    assert "bits (KLT)" in told
     assert "above the best known bound" in told
     assert "granular loss" in told
     assert "no lower bound" in told

@@ -30,6 +30,9 @@ def limits(
         bool, typer.Option("--least-error", help="Codecs for the squared error alone, not for predictors")
     ] = False,
     effort: EffortOption = 1,
+    peers: Annotated[
+        bool, typer.Option("--peers/--no-peers", help="Hold other ways to store vectors against the bound too")
+    ] = True,
     backbone: BackboneOption = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the split", min=0, max=2**31)] = 0,
     device: DeviceOption = None,
@@ -40,7 +43,7 @@ def limits(
     from taskcodec.api.limits import write_limits
     from taskcodec.evaluation.limits.of_features import LimitsPlan
 
-    plan = LimitsPlan(_rates(bits), companded, least_error, backbone, device, seed, effort)
+    plan = LimitsPlan(_rates(bits), companded, least_error, backbone, device, seed, effort, peers)
     with progress_bar("limits") as report:
         found = run(source, of=of, raw=raw, plan=plan, progress=report)
     if output is not None:
@@ -67,12 +70,24 @@ def lines_of(found: "Limits") -> list[str]:
     ]
     for point in found.points:
         lines += _lines(point)
-    return lines
+    lines += ["  others, at their errors:"] * bool(found.peers)
+    return [*lines, *(_peer_line(point) for point in found.peers)]
+
+
+def _share(point: "LimitPoint") -> str:
+    return "" if point.above_percent is None else f", {point.above_percent:+.1f} %"
+
+
+def _peer_line(point: "LimitPoint") -> str:
+    return (
+        f"    at error {point.distortion:.4g}: {point.codec_bits:.1f} bits ({point.codec}), {point.above_bits:.1f} +- "
+        f"{point.above_error_bits:.1f} bits{_share(point)}, above {point.rate_upper_bits:.1f}"
+    )
 
 
 def _lines(point: "LimitPoint") -> list[str]:
     name = "the store's codec" if point.codec == "store" else f"fitted to {point.asked_bits:g} bits"
-    share = "" if point.above_percent is None else f", {point.above_percent:+.1f} %"
+    share = _share(point)
     lower, granular = "", ""
     if point.granular_bits is not None:
         granular = f"; {point.granular_bits:.1f} bits of the distance are granular loss (cubic cells)"

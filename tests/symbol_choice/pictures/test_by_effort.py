@@ -37,5 +37,5 @@ def test_what_cannot_be_searched_is_told():
     with pytest.raises(UsageError, match="layer base is not searched, since its codec does not say"):
         alone().compress(X, effort=2)
     features = latents(200).numpy()
-    with pytest.raises(UsageError, match="of features"):
+    with pytest.raises(UsageError, match="of pictures alone"):
         fit(features, bits=20).compress(features[0], effort=2)
