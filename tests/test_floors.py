@@ -88,6 +88,7 @@ TORCH_ALLOWED = {
     "entropy_models/over_space/mirrored_gaussian.py",
     "entropy_models/model.py",
     "entropy_models/over_space/outside_means.py",
+    "entropy_models/over_space/thawed.py",
     "entropy_models/spatial.py",
     "fitting/gradient/checkpoints.py",
     "fitting/gradient/compressor.py",
@@ -108,6 +109,9 @@ TORCH_ALLOWED = {
     "stack/cost.py",
     "stack/outside.py",
     "quantization/straight_through.py",
+    "symbol_choice/pictures/annealing.py",
+    "symbol_choice/pictures/search.py",
+    "symbol_choice/pictures/windows.py",
 }
 PANDAS_ALLOWED = {"store/views/frame.py"}
 

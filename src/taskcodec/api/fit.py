@@ -16,7 +16,7 @@ from taskcodec.engines.computing import Asked
 from taskcodec.engines.encode.local import Progress, sample_features
 from taskcodec.engines.encode.notes import left_out, noted
 from taskcodec.engines.encode.records import BackboneLike
-from taskcodec.engines.encode.sources import check_bits, check_effort, missed, unmatched
+from taskcodec.engines.encode.sources import check_bits, missed, unmatched
 from taskcodec.errors import SourceError, UsageError, check_kind, check_number
 from taskcodec.evaluation.tasks.holdout import LABELLED_SOURCE
 from taskcodec.fitting import fit as fit_codec
@@ -24,6 +24,7 @@ from taskcodec.fitting.closed_form.default import axes_bits
 from taskcodec.fitting.closed_form.fit import FEW_SAMPLES
 from taskcodec.fitting.effort import with_effort
 from taskcodec.store import OK, SampleRecord
+from taskcodec.symbol_choice.efforts import check_effort
 
 FIT_SAMPLES = 20_000
 METHODS = ("bottleneck", "dimensionwise")

@@ -19,7 +19,6 @@ from taskcodec.engines.encode.sources import (
     backbone_for,
     check_bits,
     check_device,
-    check_effort,
     check_layer_rates,
     check_no_backbone,
     labelled,
@@ -35,6 +34,7 @@ from taskcodec.fitting.closed_form.default import QUALITIES
 from taskcodec.fitting.effort import check_plain
 from taskcodec.loading import BUNDLED, load_codec
 from taskcodec.store import CHUNK_ROWS, Store
+from taskcodec.symbol_choice.efforts import check_effort
 from taskcodec.transforms.spec import CARRIED, BackboneSpec, check_name, placed
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
 
@@ -229,7 +229,7 @@ def _new(asked: Request, place: Any, stale: bool) -> Decision:
         raise StorageError(f"{place}: no store to append to")
     check_layers(None, source, options.wanted, 0)
     codec, backbone = _codec_and_backbone(asked)
-    if codec is not None and options.effort > 1:
+    if codec is not None and options.effort > 1 and not codec.of_pictures:
         check_plain(codec)
     if codec is not None and isinstance(source, FeatureSource) and source.dimension != codec.dimension:
         raise MismatchError(f"{source.name}: features of {source.dimension} numbers, a codec for {codec.dimension}")
@@ -244,7 +244,7 @@ def _codec_and_backbone(asked: Request) -> tuple[Codec | None, Any]:
     named, options, vectors = asked.codec, asked.options, isinstance(asked.source, FeatureSource)
     if named is not None and named.of_pictures:
         _check_pictures(asked, named)
-        return named, PictureCoder(named, options.analysis_name)
+        return named, PictureCoder(named, options.analysis_name, options.effort)
     if named is not None and named.lossless:
         _check_pictures(asked, named)
         return named, value_coder(named)
@@ -277,6 +277,8 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
     options, source = asked.options, asked.source
     if options.append:
         check_fits(found, place, source, asked.codec, options.codec_words)
+        if options.effort > 1 and not found.codec.of_pictures:
+            raise UsageError("--effort goes with a new store: what is appended is coded as the store's codec says")
     entry = asked.entry(found.manifest.dimension)
     action, first_index = plan(found, place, source, entry, options.append)
     if not options.append and not asked.began(found):
@@ -286,7 +288,7 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
     if found.codec.of_pictures:
         _check_pictures(asked, found.codec)
         if action != "nothing":
-            backbone = coder_of(found.codec, asked.codec, options.analysis_name)
+            backbone = coder_of(found.codec, asked.codec, options.analysis_name, options.effort)
     elif found.codec.lossless:
         _check_pictures(asked, found.codec)
         backbone = None if action == "nothing" else value_coder(found.codec)
@@ -367,8 +369,6 @@ def _check(store: Any, options: EncodeOptions) -> None:
         raise UsageError("--no-refit is of a codec that is named or ships: give --codec or --no-fit, or leave it out")
     if options.effort > 1 and not options.refit:
         raise UsageError("--effort fits a quantizer to what is encoded: it goes without --no-refit")
-    if options.effort > 1 and options.append:
-        raise UsageError("--effort goes with a new store: what is appended is coded as the store's codec says")
     if options.append and options.overwrite:
         raise UsageError("--append adds to a store and --overwrite replaces it: give one of them")
     if options.append and not (options.fit and options.refit):

@@ -319,6 +319,8 @@ def _doubts(decision: Decision, written: Store) -> list[str]:
                 "warning: of samples like these that it was not fitted to the codec keeps "
                 f"{max(info.variance_kept, 0):.0%} of the variance: leave --bits out, or give more samples"
             )
+    if isinstance(decision.backbone, PictureCoder):
+        notes += [f"--effort: {each}" for each in decision.backbone.unsearched]
     if isinstance(asked.store, str) and asked.store.startswith("memory://"):
         notes.append(
             f"warning: {asked.store} lies in the memory of this command, and is gone when it ends; name a folder "

@@ -8,7 +8,6 @@ from taskcodec.data import FeatureSource, ImageSource, Source, read_labels
 from taskcodec.data.labels import LabelTable
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.errors import UsageError, check_kind, check_number
-from taskcodec.fitting.effort import EFFORTS
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
 
 NO_BACKBONE = "none"
@@ -142,13 +141,6 @@ def check_device(device: str | None) -> None:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0].split(": ", 1)[0]
         raise UsageError(f"--device {device}: cannot be used here ({reason})") from error
-
-
-def check_effort(effort: int) -> None:
-    """Raise UsageError on an effort that is none."""
-    check_kind("--effort", effort, int, "a whole number from 1 to 9")
-    if isinstance(effort, bool) or effort not in EFFORTS:
-        raise UsageError(f"--effort must be from {EFFORTS[0]} to {EFFORTS[-1]}, found {effort}")
 
 
 def check_bits(bits: Rates | None) -> None:
