@@ -42,6 +42,10 @@ def fit(
     views: Annotated[
         bool, typer.Option("--views", help="Spend few bits on what crops, mirroring and colours change in these images")
     ] = False,
+    probe: Annotated[
+        str | None,
+        typer.Option("--probe", help="FILE.npy of (features, outputs) weights: keep what this linear probe says"),
+    ] = None,
     truncated: TruncatedOption = "keep",
     effort: EffortOption = 1,
     device: DeviceOption = None,
@@ -54,7 +58,7 @@ def fit(
     from taskcodec.engines.outputs import check_output
 
     check_output(source, output, "codec")
-    options = FitOptions(backbone, bits, step, tolerance, labels, kind, method, views, truncated, device, effort)
+    options = FitOptions(backbone, bits, step, tolerance, labels, kind, method, views, truncated, device, effort, probe)
     with progress_bar("fitting") as report:
         found = fit_source(source, options, engine=engine, workers=workers, progress=report)
     tell(found.notes)
