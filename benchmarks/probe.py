@@ -8,6 +8,7 @@ without labels, the probe (a ridge) to its classes there; ridges are then traine
 training side, for either half, and tested on decoded features of the other side, on which nothing was fitted. Ways:
 
     usual      the default codec, effort 1 and 3
+    coarser    effort 3 from a codec that was fitted at twice the rate: more axes, a coarser step
     kept       the same with `keeping`: its encoder keeps what the probe says
     searched   symbols alone are chosen under the probe's metric, along the trellis of effort 3: half of the weight is
                on what the probe says, axes that are dropped included, half on all axes alike
@@ -35,6 +36,8 @@ from taskcodec.transforms.companding import compand
 
 SEED = 0
 RATES = (32.0, 64.0, 128.0, 256.0)
+EFFORTS = (("usual", 1), ("usual", 3), ("coarser", 3), ("kept", 1), ("kept", 3), ("searched", 3))
+WAYS = {"raw", *(way for way, _ in EFFORTS)}
 SHARE, WIDER = 0.5, 2.0
 """Of the search: the weight of what the probe says, and its step in those of effort 3."""
 
@@ -113,8 +116,8 @@ def bits_of(model, symbols, second, column):
     return 16 - np.log2(counts) + np.where(inside, 0.0, 32.0)
 
 
-def measure(x, y, rates):
-    """Rows of a set: each way at each rate, in the mean over folds."""
+def measure(x, y, rates, wanted):
+    """Rows of a set: each way that is wanted at each rate, in the mean over folds."""
     generator = np.random.default_rng(SEED)
     folds, names = folds_of(y, generator), np.unique(y)
     own = np.isin(y, generator.permutation(names)[: len(names) // 2])
@@ -132,19 +135,20 @@ def measure(x, y, rates):
     for fold in range(FOLDS):
         train = folds != fold
         weights = probe_of(x[train & own], y[train & own])
-        add(("raw", 0, 0), x, 32.0 * x.shape[1], train)
+        if "raw" in wanted:
+            add(("raw", 0, 0), x, 32.0 * x.shape[1], train)
         for rate in rates:
-            usual = fit(x[train], bits=rate)
-            for way, codec in (("usual", usual), ("kept", keeping(usual, x[train], weights))):
-                for effort in (1, 3):
-                    codec = with_effort(codec, x[train], effort, rate)
-                    symbols = codec.encode(x)
-                    bits = float(codec.code_length(symbols[~train]).mean())
-                    add((way, effort, rate), codec.decode(symbols), bits, train)
-                    if way == "usual" and effort == 3 and codec.base.transform.affine.axes is not None:
-                        symbols, other = searched(codec, x, weights, train)
-                        bits = float(other.code_length(symbols[~train]).mean())
-                        add(("searched", 3, rate), other.decode(symbols), bits, train)
+            for way, effort in EFFORTS:
+                if way not in wanted:
+                    continue
+                codec = fit(x[train], bits=2 * rate if way == "coarser" else rate)
+                codec = keeping(codec, x[train], weights) if way == "kept" else codec
+                codec = with_effort(codec, x[train], effort, rate)
+                symbols = codec.encode(x)
+                if way == "searched":
+                    symbols, codec = searched(codec, x, weights, train)
+                bits = float(codec.code_length(symbols[~train]).mean())
+                add((way, effort, rate), codec.decode(symbols), bits, train)
     for (way, effort, rate), rows in found.items():
         means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
         yield {"way": way, "effort": effort, "asked_bits": rate, **means}
@@ -159,11 +163,12 @@ def main():
     rows = json.loads(arguments.output.read_text())["rows"] if arguments.output.exists() else []
     made_by = stamp("numpy", "scipy", "scikit-learn", "constriction", seed=SEED)
     for file in arguments.features:
-        if any(row["set"] == file.stem for row in rows):
+        known = {row["way"] for row in rows if row["set"] == file.stem}
+        if not (wanted := WAYS - known):
             continue
         with np.load(file) as kept:
             x, y = kept["x"], kept["y"]
-        for row in measure(x, y, arguments.rates):
+        for row in measure(x, y, arguments.rates, wanted):
             rows.append({"set": file.stem, "samples": len(x), **row})
             print(json.dumps(rows[-1]), flush=True)
         arguments.output.write_text(json.dumps({**made_by, "rows": rows}, indent=1) + "\n")
