@@ -156,6 +156,24 @@ def test_the_digits_benchmark_runs_on_a_part(tmp_path, data_dir):
 
 
 @pytest.mark.slow
+def test_the_diagnosis_of_bince_runs_and_goes_on_where_it_was(tmp_path, data_dir):
+    pytest.importorskip("matplotlib")
+    script = ROOT / "benchmarks" / "augmented_mnist" / "bince_diagnosis.py"
+    command = [sys.executable, script, data_dir / "mnist", "--work", tmp_path / "work", "--out", tmp_path]
+    only = ("beta rises to .03", "4,096 more candidates", "VIC, beta .03", "VICReg", "SwAV")
+    found = subprocess.run([*command, "--steps", "12", "--only", *only], check=True, capture_output=True, text=True)
+    assert found.stdout.count(" bits, ") == len(only)
+    again = subprocess.run([*command, "--steps", "12", "--only", *only], check=True, capture_output=True, text=True)
+    assert not again.stdout
+    rows = json.loads((tmp_path / "bince_diagnosis.json").read_text())["rows"]
+    assert sorted(row["name"] for row in rows) == sorted(only)
+    for row in rows:
+        assert 0 <= row["accuracy"] <= 1
+        assert row["sample_bits"] <= 13.3  # log2 of 10,000
+    assert (tmp_path / "bince_diagnosis.png").exists()
+
+
+@pytest.mark.slow
 def test_the_experiments_with_layers_go_on_where_they_were(tmp_path):
     pytest.importorskip("matplotlib")
     script = ROOT / "benchmarks" / "layers" / "run.py"
