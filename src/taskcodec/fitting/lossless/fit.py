@@ -42,7 +42,11 @@ def fit_lossless(
     symbols = transform.to_symbols(values)
     if not len(symbols):
         raise MismatchError("a fit needs one sample or more")
-    fitted = MODELS[name](symbols, progress)
+    return lossless_codec(transform, MODELS[name](symbols, progress), symbols, name)
+
+
+def lossless_codec(transform: ValuesTransform, fitted: SymbolModel, symbols: Symbols, name: str) -> Codec:
+    """The codec of a model that was fitted to (n, c) symbols, n >= 1, under its name."""
     columns = transform.columns
     layer = Layer(BASE, transform, WholeNumbers(columns), fitted, np.empty((0, columns), np.float32))
     bits = float(fitted.code_length(symbols).mean())
