@@ -214,3 +214,19 @@ def test_the_committed_results_of_the_digits_hold_what_the_documents_say():
     for row in rows:
         if row["bits_model"] is not None:
             assert row["bits_file"] == pytest.approx(row["bits_model"], rel=0.01)
+
+
+def test_the_committed_diagnosis_of_bince_holds_what_its_page_says():
+    rows = json.loads((ROOT / "benchmarks" / "results" / "bince_diagnosis.json").read_text())["rows"]
+    found = {row["name"]: row for row in rows}
+    at_once, rises, was = (
+        found[name] for name in ("beta .03 from the start", "beta rises to .03", "as it was: beta .003")
+    )
+    assert at_once["lowered"] > rises["lowered"] + 0.5
+    assert at_once["bits"] < 13
+    assert at_once["accuracy"] < 0.5 < 0.85 < rises["accuracy"]
+    for row in (was, rises):
+        assert row["pose_bits"] > 1.8 * row["class_bits_augmented"]
+    page = (ROOT / "docs" / "bince.md").read_text()
+    for row in rows:
+        assert f"| {row['name']} | {row['bits']:.1f} | {row['bits_of_all_columns']:.1f} |" in page
