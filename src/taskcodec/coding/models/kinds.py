@@ -6,6 +6,7 @@ from typing import Any
 import numpy.typing as npt
 
 from taskcodec.coding.models.conditional import MAGIC, ConditionalTables
+from taskcodec.coding.models.context.model import ContextModel
 from taskcodec.coding.models.dependent import MAGIC as DEPENDENT
 from taskcodec.coding.models.dependent import DependentTables
 from taskcodec.coding.models.latent.tree import LatentTree
@@ -16,7 +17,8 @@ from taskcodec.coding.symbol_model import SymbolModel
 from taskcodec.errors import CorruptFileError
 
 KINDS: dict[str, type[SymbolModel]] = {
-    kind.kind: kind for kind in (Tables, ConditionalTables, SharedTables, SpatialTables, DependentTables, LatentTree)
+    kind.kind: kind
+    for kind in (Tables, ConditionalTables, SharedTables, SpatialTables, DependentTables, LatentTree, ContextModel)
 }
 
 
