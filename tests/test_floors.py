@@ -97,6 +97,8 @@ TORCH_ALLOWED = {
     "fitting/gradient/pictures/compressor.py",
     "fitting/gradient/pictures/data.py",
     "fitting/gradient/pictures/layers.py",
+    "fitting/gradient/pictures/realism.py",
+    "fitting/gradient/pictures/start.py",
     "fitting/gradient/pictures/training.py",
     "fitting/gradient/processes.py",
     "fitting/lossless/context.py",
@@ -104,6 +106,7 @@ TORCH_ALLOWED = {
     "fitting/gradient/training.py",
     "fitting/gradient/data.py",
     "quantization/noise.py",
+    "stack/cost.py",
     "stack/outside.py",
     "quantization/straight_through.py",
 }

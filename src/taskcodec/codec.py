@@ -82,15 +82,13 @@ class Codec:
 
     def __repr__(self) -> str:
         if self.of_pictures:
-            names = ", ".join(layer.name for layer in self.layers)
-            return f"<taskcodec codec {self.fingerprint[:12]}: pictures in {names}>"
-        if self.lossless:
-            return f"<taskcodec codec {self.fingerprint[:12]}: lossless, {self.values.transform.words}>"
-        backbone = "no backbone" if self.backbone is None else f"backbone {self.backbone.name}"
-        return (
-            f"<taskcodec codec {self.fingerprint[:12]}: {self.dimension} features, {self.columns} columns, "
-            f"step {self.base.quantizer.step:.4g}, {backbone}>"
-        )
+            what = f"pictures in {', '.join(layer.name for layer in self.layers)}"
+        elif self.lossless:
+            what = f"lossless, {self.values.transform.words}"
+        else:
+            backbone = "no backbone" if self.backbone is None else f"backbone {self.backbone.name}"
+            what = f"{self.dimension} features, {self.columns} columns, step {self.base.quantizer.step:.4g}, {backbone}"
+        return f"<taskcodec codec {self.fingerprint[:12]}: {what}>"
 
     @property
     def base(self) -> Layer:
@@ -241,18 +239,21 @@ class Codec:
             return [self.pictures.pack(pixels_of(item)) for item in batch]
         return self.packets(self.encode_features(self.analyse(batch)))
 
-    def decompress(self, data: Any, upto: str | None = None) -> Any:
+    def decompress(self, data: Any, upto: str | None = None, realism: float = 0.0) -> Any:
         """Invert `compress`: bytes -> (d,) features, or a list of bytes -> (n, d), up to a layer.
 
         What was cut off behind the bytes of that layer, and of those it needs, may be missing. A codec of pictures
-        gives (H, W, 3) uint8, or a list of such arrays.
+        gives (H, W, 3) uint8, or a list of such arrays; where it carries a second synthesis, `realism` goes from
+        faithful (0) to realistic (1).
         """
         if isinstance(data, bytes | bytearray | memoryview):
-            return self.decompress([data], upto)[0]
+            return self.decompress([data], upto, realism)[0]
+        if realism and not self.of_pictures:
+            raise UsageError("realism is of pictures: what others decode to is what predictors read, or exact")
         if self.lossless:
             return self.values.decompress(_packets(data))
         if self.of_pictures:
-            return [self.pictures.pixels(self.begin(packet, upto), upto) for packet in _packets(data)]
+            return [self.pictures.pixels(self.begin(packet, upto), upto, realism) for packet in _packets(data)]
         needed = self.needed(upto)
         symbols = [symbols_of(packet, self.layers, needed) for packet in _packets(data)]
         return self.decode(np.concatenate(symbols) if symbols else np.empty((0, columns_of(needed)), np.int32), upto)

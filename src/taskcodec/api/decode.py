@@ -15,20 +15,33 @@ from taskcodec.engines.layers.files import Written, write_files
 from taskcodec.engines.outputs import check_output
 from taskcodec.errors import UsageError
 from taskcodec.store import Store
+from taskcodec.store.pictures.layer import PictureLayer
 
 
 def decode_to_folder(
-    place: Any, layer: str, output: Path, progress: Progress | None = None, elsewhere: str | Sequence[str] = ()
+    place: Any,
+    layer: str,
+    output: Path,
+    progress: Progress | None = None,
+    elsewhere: str | Sequence[str] = (),
+    realism: float = 0.0,
 ) -> Written:
     """Write the pictures or originals of a store into a new or empty folder, as FOLDER/ID with a suffix.
 
     A layer that the store says lies at another place is read where `elsewhere` names that place, or one around it.
 
-    Raises UsageError where there is no such layer or the folder is not to be written to, StorageError where it cannot
-    be, and what `taskcodec.decode` raises.
+    `realism` goes from faithful (0) to realistic (1), where the layer's codec has a second synthesis.
+
+    Raises UsageError where there is no such layer, it has no such synthesis or the folder is not to be written to,
+    StorageError where it cannot be, and what `taskcodec.decode` raises.
     """
     store = finished_store(there(place))
-    return write_files(store, store.layer(layer, elsewhere), output, progress)
+    found = store.layer(layer, elsewhere)
+    if realism:
+        if not isinstance(found, PictureLayer):
+            raise UsageError(f"{place}: layer {layer} holds files, which come back as they are: leave realism out")
+        found = found.realistic(realism)
+    return write_files(store, found, output, progress)
 
 
 def decode_to_file(place: Any, output: Path, progress: Progress | None = None) -> Store:

@@ -189,6 +189,17 @@ class SpatialEntropy(nn.Module):
             start += group.columns
         return Rated(y_hat, bits)
 
+    @torch.no_grad()
+    def start(self, log_scales: Tensor) -> None:
+        """Begin with these (c,) natural logarithms of standard deviations, and not with those of 1."""
+        first = 0
+        for group in self.groups:
+            assert isinstance(group, _Group)
+            last = group.rest[-1]
+            assert isinstance(last, RoundedConvolution)
+            last.bias[: group.columns] = log_scales[first : first + group.columns] - np.log(SCALE_FLOOR)
+            first += group.columns
+
     def features(self, z_hat: Tensor, given: Sequence[Tensor], size: Sequence[int]) -> Tensor:
         """Side information and symbols of layers below -> (n, f, h, w) what every group reads."""
         h, w = size

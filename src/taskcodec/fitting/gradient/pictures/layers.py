@@ -21,9 +21,13 @@ from taskcodec.quantization.uniform import UniformQuantizer
 from taskcodec.stack.outside import packed_means, unpacked_means
 from taskcodec.transforms.networks.build import make, pack, unpack
 from taskcodec.transforms.networks.carried import Network, Networks
+from taskcodec.transforms.networks.pictures.block_transform import BLOCKS, usual_kernel
 from taskcodec.transforms.networks.pictures.places import padded
 from taskcodec.transforms.networks.pictures.stacks import PUBLISHED
 from taskcodec.transforms.picture import PictureTransform
+
+USUAL: Mapping[str, Mapping[str, Any]] = {**PUBLISHED, "blocks": BLOCKS}
+"""Sizes of analyses where a choice names no others."""
 
 
 class Known(NamedTuple):
@@ -70,17 +74,29 @@ class Sizes:
 
 def sizes_of(choice: LayerChoice, below: Mapping[str, int], outputs: int) -> Sizes:
     """The sizes of a layer on top of layers with so many columns each, by name."""
-    own = {**PUBLISHED[choice.analysis.name], **choice.analysis.sizes}
-    kind = choice.synthesis.name.removesuffix("_synthesis")
-    mirrored = own if kind == choice.analysis.name else PUBLISHED[kind]
+    own = {**USUAL[choice.analysis.name], **choice.analysis.sizes}
+    stride = 2 ** (len(own["widths"]) + 1)
+    if "kernel" in own and "kernel" not in choice.analysis.sizes:
+        own["kernel"] = usual_kernel(stride)
+    given = {"given": [below[name] for name in choice.given]} if choice.sees[1] else {}
+    back = _back(choice, own, stride)
+    # A preview is what simple readers can make of a layer: one block, no attention, nothing of other layers.
+    simple = {"blocks": 1, "attention": False} if "blocks" in back else {}
+    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in own.items()}
+    return Sizes(plain, {**back, **given, "outputs": outputs}, {**back, **simple, "outputs": 3})
+
+
+def _back(choice: LayerChoice, own: Mapping[str, Any], stride: int) -> dict[str, Any]:
+    """The sizes of a layer's synthesis that its own analysis and the choice settle."""
+    kind = choice.synthesis.name
+    if kind == "blocks_synthesis":
+        kernel = own.get("kernel", usual_kernel(stride))
+        return {"kernel": kernel, **choice.synthesis.sizes, "latent": own["latent"], "stride": stride}
+    mirrored = own if kind == f"{choice.analysis.name}_synthesis" else PUBLISHED[kind.removesuffix("_synthesis")]
     back = {**mirrored, **choice.synthesis.sizes, "latent": own["latent"]}
     if len(back["widths"]) != len(own["widths"]):
         raise UsageError(f"layers.{choice.name}.synthesis.widths: as many as the analysis has")
-    given = {"given": [below[name] for name in choice.given]} if choice.sees[1] else {}
-    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in own.items()}
-    back = {key: list(value) if isinstance(value, tuple) else value for key, value in back.items()}
-    # A preview is what simple readers can make of a layer: one block, no attention, nothing of other layers.
-    return Sizes(plain, {**back, **given, "outputs": outputs}, {**back, "blocks": 1, "attention": False, "outputs": 3})
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in back.items()}
 
 
 class TrainedLayer(nn.Module):

@@ -22,8 +22,18 @@ CONDITIONALS: tuple[Conditional, ...] = ("both", "entropy", "synthesis")
 TASKS = ("mse", "ms_ssim", "classification", "segmentation", "depth", "detection", "none")
 """What a layer may be for; "none" keeps only what layers above make use of."""
 RECONSTRUCTIONS = ("mse", "ms_ssim")
-NETWORK_SIZES = ("widths", "latent", "blocks", "narrow", "attention")
+_STACK = ("widths", "latent", "blocks", "narrow", "attention")
+NETWORK_SIZES: Mapping[str, tuple[str, ...]] = {
+    "light": _STACK,
+    "elic": _STACK,
+    "blocks": (*_STACK, "kernel"),
+    "light_synthesis": _STACK,
+    "elic_synthesis": _STACK,
+    "blocks_synthesis": ("kernel", "inner"),
+}
 """Sizes of networks of pictures that the layers leave open (a test compares them with the networks' own)."""
+SETTLED = ("latent", "stride", "given", "outputs")
+"""Sizes of a synthesis that follow from the layers."""
 ENTROPY_SIZES = ("side", "hyper", "groups", "checkerboard", "context", "levels", "phases", "means")
 """Those of `taskcodec.entropy_models.spatial.SpatialOptions`, which imports torch (a test compares them)."""
 
@@ -34,7 +44,7 @@ class LayerChoice:
 
     Attributes:
         name: what it is called in files.
-        analysis, synthesis: g_a and g_s. g_s mirrors g_a: sizes that it does not name are g_a's.
+        analysis, synthesis: g_a and g_s. A g_s of the kind of g_a mirrors it: sizes that it does not name are g_a's.
         task: one of TASKS.
         predictor: a frozen predictor that reads what g_s gives as a picture, by its name or its file; without one g_s
             answers itself: scores of classes or depth at each pixel, or their mean over all.
@@ -45,6 +55,8 @@ class LayerChoice:
         beta: what a bit a pixel costs, in units of the distortion; None for the recipe's.
         weight: of its distortion among those of layers trained together.
         entropy: sizes of the entropy model.
+        begin: the checkpoint of another training, or its folder, whose layer of this name (or the only one) it begins
+            with; None: fresh weights.
     """
 
     name: str
@@ -58,6 +70,7 @@ class LayerChoice:
     beta: float | None = None
     weight: float = 1.0
     entropy: Mapping[str, Any] = field(default_factory=dict)
+    begin: str | None = None
 
     def __post_init__(self) -> None:
         if not self.name or not self.name.replace("_", "").replace("-", "").isalnum() or not self.name.isascii():
@@ -67,11 +80,11 @@ class LayerChoice:
         check_one_of("task", self.task, TASKS)
         check_one_of("conditional", self.conditional, CONDITIONALS)
         for key in self.analysis.sizes:
-            check_one_of("size of analysis", key, NETWORK_SIZES)
+            check_one_of("size of analysis", key, NETWORK_SIZES[self.analysis.name])
         for key in self.synthesis.sizes:
-            if key in ("latent", "given", "outputs"):
+            if key in SETTLED:
                 raise UsageError(f"synthesis.{key}: follows from the layers; leave it out")
-            check_one_of("size of synthesis", key, NETWORK_SIZES)
+            check_one_of("size of synthesis", key, NETWORK_SIZES[self.synthesis.name])
         for key in self.entropy:
             check_one_of("entropy", key, ENTROPY_SIZES)
         for key in ("preview", "weight"):
