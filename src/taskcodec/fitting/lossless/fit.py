@@ -12,6 +12,7 @@ from taskcodec.errors import MismatchError, UsageError, check_one_of, needing_pa
 from taskcodec.fitting.lossless.tree import fit_tree
 from taskcodec.layer import BASE, Layer
 from taskcodec.quantization.whole import WholeNumbers
+from taskcodec.samples import spread_rows
 from taskcodec.transforms.values.pixels import PixelValues
 from taskcodec.transforms.values.transform import ValuesTransform
 
@@ -19,6 +20,10 @@ Progress = Callable[[int, int], None]
 Fit = Callable[[Symbols, ValuesTransform, Progress | None], SymbolModel]
 MANY = 2**19
 """Numbers of all pictures that are worth a network of contexts: of fewer it would take more bytes than it saves."""
+
+
+MEASURED = 1000
+"""Samples of the fit whose bits its record tells."""
 
 
 def _columns(symbols: Symbols, transform: ValuesTransform, progress: Progress | None) -> SymbolModel:
@@ -65,7 +70,14 @@ def fit_lossless(
         raise MismatchError("a fit needs one sample or more")
     name = usual_model(symbols, transform) if model is None else model
     check_one_of("--model", name, MODELS)
-    return codec_of(MODELS[name](symbols, transform, progress), transform, {"model": name, "samples": len(symbols)})
+    return lossless_codec(transform, MODELS[name](symbols, transform, progress), symbols, name)
+
+
+def lossless_codec(transform: ValuesTransform, fitted: SymbolModel, symbols: Symbols, name: str) -> Codec:
+    """The codec of a model that was fitted to (n, c) symbols, n >= 1, under its name."""
+    bits = float(fitted.code_length(symbols[spread_rows(len(symbols), MEASURED)]).mean())
+    provenance = {"model": name, "samples": len(symbols), "bits_per_value": bits / transform.dimension}
+    return codec_of(fitted, transform, provenance)
 
 
 def codec_of(model: SymbolModel, transform: ValuesTransform, provenance: dict[str, Any]) -> Codec:
