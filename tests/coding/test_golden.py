@@ -24,6 +24,7 @@ from taskcodec.coding import (
 )
 from taskcodec.coding.picture import decode_layer, encode_layer
 from taskcodec.store import Store, StoreWriter
+from tests.coding.golden_lossless import PICTURES, golden_lossless, write_lossless
 from tests.coding.golden_pictures import (
     SIZES,
     golden_picture_codec,
@@ -128,6 +129,26 @@ def test_pictures(tmp_path):
     write_pictures(tmp_path / "s.tcz", codec, golden_symbols, golden_records)
     for file in (FOLDER / "pictures.tcz" / "layers").rglob("c/*"):
         assert (tmp_path / "s.tcz" / file.relative_to(FOLDER / "pictures.tcz")).read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_lossless(tmp_path, name, threads):
+    data, (made, values) = (FOLDER / f"lossless_{name}.codec").read_bytes(), golden_lossless(name)
+    codec, store = Codec.from_bytes(data), Store(FOLDER / f"lossless_{name}.tcz", threads)
+    assert codec.to_bytes() == data
+    assert codec.fingerprint == made.fingerprint == store.codec.fingerprint
+    assert store.manifest.version == 5
+    assert store.verify() == []
+    assert np.array_equal(store.values[:], values)
+    for written in (codec, made):
+        assert np.array_equal(codec.decompress(written.compress(values[:3])), values[:3])
+    write_lossless(tmp_path / "s.tcz", name)
+    for file in (FOLDER / f"lossless_{name}.tcz" / "layers").rglob("*"):
+        if file.is_file():
+            assert (
+                tmp_path / "s.tcz" / file.relative_to(FOLDER / f"lossless_{name}.tcz")
+            ).read_bytes() == file.read_bytes()
 
 
 def test_previews():
