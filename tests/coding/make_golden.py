@@ -30,6 +30,7 @@ from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.axes import Axes
 from taskcodec.transforms.residual import Residual
 from tests.coding.golden_pictures import (
+    golden_blocks_codec,
     golden_picture_codec,
     golden_picture_packet,
     golden_preview_codec,
@@ -277,6 +278,7 @@ def main():
     pictures = golden_picture_codec(golden_symbols, golden_tables)
     wanted["pictures.codec"] = pictures.to_bytes()
     wanted["preview.codec"] = golden_preview_codec(golden_symbols, golden_tables).to_bytes()
+    wanted["blocks.codec"] = golden_blocks_codec(golden_symbols, golden_tables).to_bytes()
     wanted["pictures_packet.bin"] = golden_picture_packet(pictures, golden_symbols, 2)
     for name, data in wanted.items():
         if not (FOLDER / name).exists():
