@@ -96,6 +96,8 @@ TORCH_ALLOWED = {
     "fitting/gradient/pictures/compressor.py",
     "fitting/gradient/pictures/data.py",
     "fitting/gradient/pictures/layers.py",
+    "fitting/gradient/pictures/realism.py",
+    "fitting/gradient/pictures/start.py",
     "fitting/gradient/pictures/training.py",
     "fitting/gradient/processes.py",
     "fitting/gradient/trainable.py",
