@@ -44,7 +44,8 @@ def main():
                 key = {"set": file.stem, "companded": companded, "least_error": least, "asked_bits": bits, **more}
                 if any(key.items() <= row.items() and ("effort" in row) == bool(more) for row in known):
                     continue
-                found = limits_of_features(file.stem, x, LimitsPlan((bits,), companded, least, effort=arguments.effort))
+                plan = LimitsPlan((bits,), companded, least, effort=arguments.effort, peers=False)
+                found = limits_of_features(file.stem, x, plan)
                 whole = {"samples": found.samples, "held_out": found.held_out, "variance": found.variance}
                 known += [{**key, **whole, **asdict(point)} for point in found.points]
                 arguments.output.write_text(json.dumps({**made_by, "rows": known}, indent=1) + "\n")

@@ -79,6 +79,7 @@ TORCH_FREE = [
 TORCH_ALLOWED = {
     "store/views/torch_data.py",
     "entropy_models/autoregressive.py",
+    "entropy_models/context_mixture.py",
     "entropy_models/factorized.py",
     "entropy_models/gaussian.py",
     "entropy_models/hyperprior.py",
@@ -104,6 +105,7 @@ TORCH_ALLOWED = {
     "fitting/gradient/training.py",
     "fitting/gradient/data.py",
     "quantization/noise.py",
+    "stack/cost.py",
     "stack/outside.py",
     "quantization/straight_through.py",
 }

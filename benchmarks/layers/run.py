@@ -64,7 +64,7 @@ EXPERIMENTS = {
     "picture_over_depth": ("depth", "mse"),
     "segmentation_over_depth": ("depth", "segmentation"),
 }
-REWARDS = {"detection": (0.0, 50.0), "depth": (0.0, 0.5)}
+REWARDS = {"detection": (0.0, 150.0), "depth": (0.0, 5.0)}
 """On the squared error of the preview, which is a hundredth to a twentieth; 0 is the baseline."""
 DRAWS = 200
 """Of scenes, for intervals."""

@@ -82,15 +82,13 @@ class Codec:
 
     def __repr__(self) -> str:
         if self.of_pictures:
-            names = ", ".join(layer.name for layer in self.layers)
-            return f"<taskcodec codec {self.fingerprint[:12]}: pictures in {names}>"
-        if self.lossless:
-            return f"<taskcodec codec {self.fingerprint[:12]}: lossless, {self.values.transform.words}>"
-        backbone = "no backbone" if self.backbone is None else f"backbone {self.backbone.name}"
-        return (
-            f"<taskcodec codec {self.fingerprint[:12]}: {self.dimension} features, {self.columns} columns, "
-            f"step {self.base.quantizer.step:.4g}, {backbone}>"
-        )
+            what = f"pictures in {', '.join(layer.name for layer in self.layers)}"
+        elif self.lossless:
+            what = f"lossless, {self.values.transform.words}"
+        else:
+            backbone = "no backbone" if self.backbone is None else f"backbone {self.backbone.name}"
+            what = f"{self.dimension} features, {self.columns} columns, step {self.base.quantizer.step:.4g}, {backbone}"
+        return f"<taskcodec codec {self.fingerprint[:12]}: {what}>"
 
     @property
     def base(self) -> Layer:

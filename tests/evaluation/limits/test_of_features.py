@@ -1,17 +1,24 @@
 """Codecs beside the bounds, on samples that fitted neither."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from taskcodec.errors import MismatchError, UsageError
-from taskcodec.evaluation.limits.of_features import LimitsPlan, limits_of_features
+from taskcodec.evaluation.limits.of_features import LimitsPlan
+from taskcodec.evaluation.limits.of_features import limits_of_features as with_peers
 from taskcodec.fitting import fit
 from taskcodec.theory.limits.closed_forms import gaussian_bits
 
 D = 24
 VARIANCES = 4.0 / np.arange(1, D + 1)
+
+
+def limits_of_features(name, x, plan=None, own=None):
+    """Without peers, which most tests have no use for."""
+    return with_peers(name, x, replace(plan or LimitsPlan(), peers=False), own)
 
 
 def gaussian(n, seed=0):
@@ -117,3 +124,24 @@ def test_a_rate_that_is_none():
     for rate in (0.0, -1.0, math.nan, math.inf):
         with pytest.raises(UsageError, match="--bits must be positive"):
             LimitsPlan((rate,))
+
+
+def test_peers_are_held_against_the_same_bound():
+    x = gaussian(1200)
+    found = with_peers("g", x, LimitsPlan((48.0,)))
+    assert {"step", "KLT", "zstd int8"} <= {peer.codec for peer in found.peers} <= {"step", "KLT", "zstd int8", "PQ"}
+    bits = [peer.codec_bits for peer in found.peers]
+    assert bits == sorted(bits)
+    for peer in found.peers:
+        true = gaussian_bits(VARIANCES, peer.distortion)
+        assert (
+            true - 3 * peer.rate_upper_error_bits < peer.rate_upper_bits < true + 3 * peer.rate_upper_error_bits + 0.6
+        )
+        assert peer.above_bits == pytest.approx(peer.codec_bits - peer.rate_upper_bits)
+        assert peer.above_bits > 2
+        assert peer.granular_bits is None
+    by_name = {peer.codec: peer for peer in found.peers}
+    assert by_name["KLT"].codec_bits == pytest.approx(48, rel=0.05)
+    assert by_name["zstd int8"].asked_bits is None
+    # These axes are independent already: a rotation gains nothing, a table for each is what counts.
+    assert by_name["step"].above_bits == pytest.approx(by_name["KLT"].above_bits, abs=1.5)

@@ -25,7 +25,7 @@ from taskcodec.engines.encode.sources import (
 from taskcodec.engines.layers.plan import check_layers, check_places
 from taskcodec.engines.layers.wanted import Wanted, wanted_layers
 from taskcodec.engines.picture_coder import PictureCoder, coder_of
-from taskcodec.engines.values.coder import value_coder
+from taskcodec.engines.value_coder import value_coder
 from taskcodec.errors import MismatchError, StorageError, TaskcodecError, UsageError, check_kind
 from taskcodec.fitting import default_bits
 from taskcodec.fitting.closed_form.default import QUALITIES

@@ -27,7 +27,7 @@ from taskcodec.engines.encode.notes import left_out, noted
 from taskcodec.engines.encode.npy import write_npy
 from taskcodec.engines.encode.records import BackboneLike, read_item, records_of
 from taskcodec.engines.picture_coder import PictureCoder
-from taskcodec.engines.values.coder import ValueCoder
+from taskcodec.engines.value_coder import ValueCoder
 from taskcodec.errors import MismatchError, SourceError, UsageError
 from taskcodec.samples import spread_rows
 from taskcodec.store import OK, SampleRecord

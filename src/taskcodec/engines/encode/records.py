@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.data.sources import FeatureSource, Item
-from taskcodec.engines.values.coder import PixelReader
+from taskcodec.engines.value_coder import PixelReader
 from taskcodec.errors import SourceError
 from taskcodec.fitting.closed_form.inputs import LARGEST
 from taskcodec.store import OK, SampleRecord

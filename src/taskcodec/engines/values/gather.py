@@ -12,7 +12,7 @@ import numpy.typing as npt
 from taskcodec.data.sources import ImageSource
 from taskcodec.engines.encode.local import Progress
 from taskcodec.engines.encode.records import read_item
-from taskcodec.engines.values.coder import PixelReader, PlainReader, commonest, kind_of
+from taskcodec.engines.value_coder import PixelReader, PlainReader, commonest, kind_of
 from taskcodec.errors import SourceError
 from taskcodec.samples import spread_rows
 from taskcodec.transforms.values.pixels import PixelValues

@@ -8,36 +8,29 @@ Both know the source from the first part alone, and neither is charged for that:
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
-from taskcodec.coding import encode_block
 from taskcodec.engines.encode.sources import check_effort
 from taskcodec.errors import UsageError
+from taskcodec.evaluation.limits.measured import Measured, measured, measured_peer, peers_of
+from taskcodec.evaluation.limits.parts import Parts, split
 from taskcodec.fitting.closed_form.fit import EMPHASIS, fit
 from taskcodec.fitting.closed_form.inputs import checked
 from taskcodec.fitting.effort import with_effort
-from taskcodec.quantization.uniform import UniformQuantizer
-from taskcodec.store import CHUNK_ROWS
-from taskcodec.theory.limits.copies import numbered
 from taskcodec.theory.limits.dual import MOST_DIMENSIONS, fit_dual, lower_point, tells
-from taskcodec.theory.limits.granular import granular_bits
-from taskcodec.theory.limits.laws import BITS, Floats, Law, Scores, at_distortion, upper_point
+from taskcodec.theory.limits.laws import BITS, Law, Scores, at_distortion, upper_point
 from taskcodec.theory.limits.upper import FEW_DIMENSIONS, UpperBound
-from taskcodec.transforms.companding import CompandingKind, choose_companding, compand
 
-Features = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]
 
 RATES = (128.0, 256.0, 512.0, 1024.0)
 """Rates that are looked at, in bits a sample, where none are named and features are so many; of fewer features ..."""
 MOST_PER_FEATURE = 4.0
 """... at most so many bits for each, and RATES in proportion."""
-FEWEST, MOST_FEATURES = 16, 4096
-"""Samples that differ, and features."""
-FITTED = 0.75
+MOST_FEATURES = 4096
 METHOD = (
     "upper bound: the best of laws of reproductions fitted to {fitted} samples (reverse water-filling, Gaussian "
     "mixtures by EM{few}), evaluated on {held} others"
@@ -47,6 +40,8 @@ NO_LOWER = (
     "no lower bound: {why}. An estimate from k samples never exceeds log2 k bits, so nothing honest certifies hundreds "
     "of bits: the true R(D) may lie far below the upper bound"
 )
+
+SEEN = "the store's codec was fitted to samples that it is measured on here too: it may look too good"
 
 
 @dataclass(frozen=True)
@@ -62,6 +57,7 @@ class LimitsPlan:
         device: where it runs.
         seed: of the split.
         effort: 1 to 9, of the codecs that are fitted.
+        peers: whether others' ways to store vectors are held against the bounds too.
     """
 
     bits: Sequence[float] = ()
@@ -71,6 +67,7 @@ class LimitsPlan:
     device: str | None = None
     seed: int = 0
     effort: int = 1
+    peers: bool = True
 
     def __post_init__(self) -> None:
         check_effort(self.effort)
@@ -90,14 +87,14 @@ class LimitPoint:
         rate_lower_bits: R(D) is at least this less its own error; None where nothing can be said.
         rate_lower_error_bits: its standard error.
         method: the law that gave the upper bound.
-        codec: "fitted", or "store" for the store's own.
-        asked_bits: the rate that the codec was fitted to.
+        codec: "fitted", "store" for the store's own, or the name of a peer.
+        asked_bits: the rate that the codec was fitted to, where there is one.
         codec_bits: real bytes, in bits a sample.
         above_bits: what the codec takes more than the upper bound.
-        above_error_bits: its standard error, sample by sample.
+        above_error_bits: its standard error, sample by sample; of a peer as if each sample took the same bits.
         above_percent: the same, of the bound.
         granular_bits: how much of it is granular loss, reckoned as if columns were Gaussian at the rates they have;
-            None where cells are no cubes (`effort`).
+            None where cells are no cubes (`effort`), or are cut anew by another layer, and of peers.
     """
 
     distortion: float
@@ -126,7 +123,8 @@ class Limits:
         errors_of: whose squared errors are meant: features, or their square roots.
         variance: the distortion at which nothing need be sent.
         method, lower: how the bounds were reckoned, in words.
-        points: from the lowest rate to the highest.
+        points: of our codecs, from the lowest rate to the highest.
+        peers: the same of others' ways to store vectors.
         notes: what else to know, a line each.
     """
 
@@ -140,39 +138,8 @@ class Limits:
     method: str
     lower: str
     points: tuple[LimitPoint, ...]
+    peers: tuple[LimitPoint, ...]
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class _Measured:
-    """A codec on the samples held out: symbols' ideal bits (n, columns), errors (n,), real bits a sample, and
-    whether cells are cubes."""
-
-    kind: str
-    asked: float | None
-    costs: Floats
-    errors: Floats
-    bits: float
-    cubes: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """What is fitted and what is held out, as features and in the domain of errors.
-
-    Attributes:
-        first: (n,) whether a sample is among those that fit.
-        fitted, held: features.
-        learned, tested: the same in the domain of errors.
-        companding: into that domain.
-    """
-
-    first: npt.NDArray[np.bool_]
-    fitted: Features
-    held: Features
-    learned: Floats
-    tested: Floats
-    companding: CompandingKind
 
 
 def limits_of_features(
@@ -193,29 +160,19 @@ def limits_of_features(
     n, d = x.shape
     if d > MOST_FEATURES:
         raise UsageError(f"{name}: limits are for at most {MOST_FEATURES:,} features, found {d:,}")
-    parts = split(name, x, plan)
+    parts = split(name, x, plan.companded, plan.seed)
     bound = UpperBound(parts.learned)
-    rates = sorted(plan.bits) or [min(1.0, MOST_PER_FEATURE * d / RATES[-1]) * rate for rate in RATES]
-    emphasis, notes, points = 0.0 if plan.least_error else EMPHASIS, list[str](), list[LimitPoint]()
-    jobs: list[tuple[str, float | None]] = [("store", None)] * (own is not None) + [("fitted", rate) for rate in rates]
-    for done, (kind, rate) in enumerate(jobs):
-        try:
-            codec = own if rate is None else fit(parts.fitted, bits=rate, emphasis=emphasis)
-            if rate is not None and codec is not None:
-                codec = with_effort(codec, parts.fitted, plan.effort)
-        except UsageError as error:
-            notes.append(f"{rate:g} bits: {error}")
-            continue
-        assert codec is not None
-        found = _point(_measured(codec, parts, kind, rate), parts, bound)
-        if found is None:
-            notes.append(f"{kind if rate is None else f'{rate:g} bits'}: no bound at this error was found")
-        else:
-            points.append(found)
+    rates = rates_of(plan, d)
+    jobs: list[Callable[[], Measured]] = [] if own is None else [partial(measured, own, parts, "store", None)]
+    jobs += [partial(_fitted, parts, plan, rate) for rate in rates]
+    ours, notes, found = len(jobs), list[str](), list[LimitPoint | None]()
+    jobs += [partial(measured_peer, peer, parts) for peer in (peers_of(parts, rates) if plan.peers else ())]
+    for job in jobs:
+        found.append(_tried(job, parts, bound, notes))
         if progress is not None:
-            progress(done + 1, len(jobs))
+            progress(len(found), len(jobs))
     if own is not None:
-        notes.append("the store's codec was fitted to samples that it is measured on here too: it may look too good")
+        notes.append(SEEN)
     fitted, held = len(parts.fitted), len(parts.held)
     return Limits(
         name=name,
@@ -227,35 +184,49 @@ def limits_of_features(
         variance=float(((parts.tested - parts.learned.mean(axis=0)) ** 2).sum(axis=1).mean()),
         method=METHOD.format(fitted=f"{fitted:,}", held=f"{held:,}", few=FEW_METHODS if d <= FEW_DIMENSIONS else ""),
         lower=_words_of_lower(d, held),
-        points=tuple(sorted(points, key=lambda point: point.codec_bits)),
+        points=_rising(found[:ours]),
+        peers=_rising(found[ours:]),
         notes=tuple(notes),
     )
 
 
-def split(name: str, x: Features, plan: LimitsPlan) -> Parts:
-    """By samples that differ: copies of one lie on one side. Raises UsageError where there are too few."""
-    own = numbered(x)
-    count = int(own.max()) + 1
-    if count < FEWEST:
-        raise UsageError(f"{name}: limits need {FEWEST} samples or more that differ, found {count}")
-    order = np.random.default_rng(plan.seed).permutation(count)
-    first = np.isin(own, order[: math.ceil(FITTED * count)])
-    companding = choose_companding(x) if plan.companded else "identity"
-    whole = compand(x, companding).astype(np.float64)
-    return Parts(first, x[first], x[~first], whole[first], whole[~first], companding)
+def rates_of(plan: LimitsPlan, dimension: int) -> list[float]:
+    """The rates that are looked at, rising."""
+    return sorted(plan.bits) or [min(1.0, MOST_PER_FEATURE * dimension / RATES[-1]) * rate for rate in RATES]
 
 
-def _measured(codec: Codec, parts: Parts, kind: str, asked: float | None) -> _Measured:
-    symbols = codec.encode_features(parts.held)
-    decoded = compand(codec.decode(symbols), parts.companding)
-    errors = ((parts.tested - decoded) ** 2).sum(axis=1)
-    blocks = [symbols[i : i + CHUNK_ROWS] for i in range(0, len(symbols), CHUNK_ROWS)]
-    size = sum(len(encode_block(block, codec.base.model)) for block in blocks)
-    cubes = isinstance(codec.base.quantizer, UniformQuantizer)
-    return _Measured(kind, asked, codec.costs(symbols), errors, 8 * size / len(symbols), cubes)
+def _fitted(parts: Parts, plan: LimitsPlan, rate: float) -> Measured:
+    return measured(codec_at(parts, plan, rate), parts, "fitted", rate)
 
 
-def _point(measured: _Measured, parts: Parts, bound: UpperBound) -> LimitPoint | None:
+def codec_at(parts: Parts, plan: LimitsPlan, rate: float) -> Codec:
+    """Our codec at a rate. Raises UsageError where it cannot be had."""
+    try:
+        codec = fit(parts.fitted, bits=rate, emphasis=0.0 if plan.least_error else EMPHASIS)
+        return with_effort(codec, parts.fitted, plan.effort)
+    except UsageError as error:
+        raise UsageError(f"{rate:g} bits: {error}") from error
+
+
+def _tried(job: Callable[[], Measured], parts: Parts, bound: UpperBound, notes: list[str]) -> LimitPoint | None:
+    """A point; None where there is none, and a note that says why."""
+    try:
+        codec = job()
+    except UsageError as error:
+        notes.append(str(error))
+        return None
+    found = _point(codec, parts, bound)
+    if found is None:
+        name = codec.codec if codec.asked is None else f"{codec.codec}, {codec.asked:g} bits"
+        notes.append(f"{name}: no bound at this error was found")
+    return found
+
+
+def _rising(points: Sequence[LimitPoint | None]) -> tuple[LimitPoint, ...]:
+    return tuple(sorted((point for point in points if point is not None), key=lambda point: point.codec_bits))
+
+
+def _point(measured: Measured, parts: Parts, bound: UpperBound) -> LimitPoint | None:
     """The codec's point, and the bounds at its error; None where no law reaches it."""
     distortion = float(measured.errors.mean())
     if not distortion > 0:
@@ -276,19 +247,20 @@ def _point(measured: _Measured, parts: Parts, bound: UpperBound) -> LimitPoint |
         rate_lower_bits=None if lower is None else min(lower[0], upper.rate_bits),
         rate_lower_error_bits=None if lower is None else lower[1],
         method=law.method,
-        codec=measured.kind,
+        codec=measured.codec,
         asked_bits=measured.asked,
         codec_bits=measured.bits,
         above_bits=above,
         above_error_bits=_error_of_difference(measured, scores, slope),
         above_percent=100 * above / upper.rate_bits if upper.rate_bits > 0 else None,
-        granular_bits=float(granular_bits(measured.costs.mean(axis=0)).sum()) if measured.cubes else None,
+        granular_bits=measured.granular,
     )
 
 
-def _error_of_difference(measured: _Measured, scores: Scores, slope: float) -> float:
+def _error_of_difference(measured: Measured, scores: Scores, slope: float) -> float:
     """Standard error of what a codec takes above the bound at its error, over samples that both have."""
-    each = measured.costs.sum(axis=1) + (slope * measured.errors - scores.nats) * BITS
+    costs = 0.0 if measured.costs is None else measured.costs
+    each = costs + (slope * measured.errors - scores.nats) * BITS
     return float(each.std(ddof=1)) / math.sqrt(len(each)) if len(each) > 1 else math.inf
 
 

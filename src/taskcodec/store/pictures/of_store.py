@@ -25,7 +25,7 @@ class WithPictures(WithValues):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """What there is: "features", or the codec's layers where these are no features; then "picture" and "original"."""
+        """What there is: "features" or, where there are none, the codec's layers; then "picture" and "original"."""
         if not (self.manifest.of_pictures or self.manifest.of_values):
             return super().layers
         return (*(layer.name for layer in self.manifest.layers), *super().layers[1:])
