@@ -30,6 +30,7 @@ from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.axes import Axes
 from taskcodec.transforms.residual import Residual
 from tests.coding.golden_pictures import (
+    golden_blocks_codec,
     golden_picture_codec,
     golden_picture_packet,
     golden_preview_codec,
@@ -279,6 +280,7 @@ def main():
     pictures = golden_picture_codec(golden_symbols, golden_tables)
     wanted["pictures.codec"] = pictures.to_bytes()
     wanted["preview.codec"] = golden_preview_codec(golden_symbols, golden_tables).to_bytes()
+    wanted["blocks.codec"] = golden_blocks_codec(golden_symbols, golden_tables).to_bytes()
     wanted["pictures_packet.bin"] = golden_picture_packet(pictures, golden_symbols, 2)
     for name in PICTURES:
         wanted[f"lossless_{name}.codec"] = golden_lossless(name)[0].to_bytes()

@@ -27,6 +27,7 @@ from taskcodec.store import Store, StoreWriter
 from tests.coding.golden_lossless import PICTURES, golden_lossless, write_lossless
 from tests.coding.golden_pictures import (
     SIZES,
+    golden_blocks_codec,
     golden_picture_codec,
     golden_picture_packet,
     golden_picture_symbols,
@@ -160,6 +161,19 @@ def test_previews():
     # It is part of what the codec is, and a store's copy keeps it.
     assert codec.fingerprint != taskcodec.load_codec(FOLDER / "pictures.codec").fingerprint
     assert codec.for_store("codec").base.transform.networks.g_p.sha256 == networks.g_p.sha256
+
+
+def test_blocks_and_what_is_fed_noise():
+    data, codec = (FOLDER / "blocks.codec").read_bytes(), taskcodec.load_codec(FOLDER / "blocks.codec")
+    assert codec.to_bytes() == data
+    assert codec.fingerprint == golden_blocks_codec(golden_symbols, golden_tables).fingerprint
+    transform = codec.base.transform
+    assert (transform.networks.g_a.name, transform.g_s.name, transform.noise_columns) == (
+        "blocks",
+        "blocks_synthesis",
+        1,
+    )
+    assert codec.for_store("codec").base.transform.networks.g_r.sha256 == transform.networks.g_r.sha256
 
 
 def test_codec():
