@@ -82,15 +82,13 @@ class Codec:
 
     def __repr__(self) -> str:
         if self.of_pictures:
-            names = ", ".join(layer.name for layer in self.layers)
-            return f"<taskcodec codec {self.fingerprint[:12]}: pictures in {names}>"
-        if self.lossless:
-            return f"<taskcodec codec {self.fingerprint[:12]}: lossless, {self.values.transform.words}>"
-        backbone = "no backbone" if self.backbone is None else f"backbone {self.backbone.name}"
-        return (
-            f"<taskcodec codec {self.fingerprint[:12]}: {self.dimension} features, {self.columns} columns, "
-            f"step {self.base.quantizer.step:.4g}, {backbone}>"
-        )
+            what = f"pictures in {', '.join(layer.name for layer in self.layers)}"
+        elif self.lossless:
+            what = f"lossless, {self.values.transform.words}"
+        else:
+            backbone = "no backbone" if self.backbone is None else f"backbone {self.backbone.name}"
+            what = f"{self.dimension} features, {self.columns} columns, step {self.base.quantizer.step:.4g}, {backbone}"
+        return f"<taskcodec codec {self.fingerprint[:12]}: {what}>"
 
     @property
     def base(self) -> Layer:
@@ -184,14 +182,14 @@ class Codec:
                 decoded[layer.name] = layer.decode(symbols[layer.name], below)
         return side_by_side(symbols)
 
-    def decode(self, symbols: npt.ArrayLike, upto: str | None = None) -> npt.NDArray[Any]:
+    def decode(self, symbols: npt.ArrayLike, upto: str | None = None) -> Any:
         """(n, columns) symbols -> (n, d) features, float32, of the layer `upto`, or of the highest; or values.
 
         Symbols are those of all layers, or of those alone that this one needs, side by side.
         """
         s, needed = _whole(symbols), needed_of(self.rows, upto)
         if self.lossless:
-            return np.asarray(self.values.decode(s))
+            return self.values.decode(s)
         given = needed if s.ndim == 2 and s.shape[1] == columns_of(needed) else self.rows
         parts, decoded = self.by_layer(s, given), dict[str, Floats]()
         for layer in needed:
@@ -249,7 +247,8 @@ class Codec:
         faithful (0) to realistic (1).
         """
         if isinstance(data, bytes | bytearray | memoryview):
-            return self.decompress([data], upto, realism)[0]
+            found = self.decompress([data], upto, realism)
+            return self.values.transform.one(found) if self.lossless else found[0]
         if realism and not self.of_pictures:
             raise UsageError("realism is of pictures: what others decode to is what predictors read, or exact")
         if self.lossless:

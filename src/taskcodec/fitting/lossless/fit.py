@@ -9,6 +9,7 @@ from taskcodec.codec import Codec
 from taskcodec.coding import SymbolModel, tables_from_symbols
 from taskcodec.coding.symbol_model import Symbols
 from taskcodec.errors import MismatchError, check_one_of
+from taskcodec.fitting.lossless.tree import fit_tree
 from taskcodec.layer import BASE, Layer
 from taskcodec.quantization.whole import WholeNumbers
 from taskcodec.transforms.values.transform import ValuesTransform
@@ -16,10 +17,11 @@ from taskcodec.transforms.values.transform import ValuesTransform
 Progress = Callable[[int, int], None]
 Fit = Callable[[Symbols, Progress | None], SymbolModel]
 MODELS: dict[str, Fit] = {
+    "tree": fit_tree,
     "columns": lambda symbols, progress: tables_from_symbols(symbols),
 }
 """How symbols may be modelled, by name: each takes (n, c) of them, n >= 1."""
-USUAL = "columns"
+USUAL = "tree"
 
 
 def fit_lossless(
