@@ -7,7 +7,7 @@ from taskcodec.api.fit import Fitted
 from taskcodec.api.stores import there
 from taskcodec.atomic import replacing
 from taskcodec.codec import Codec
-from taskcodec.data.tabular.files import kind_of, read_table, write_table
+from taskcodec.data.tabular.files import holds_pictures, kind_of, read_table, write_table
 from taskcodec.engines.encode.local import Progress
 from taskcodec.engines.encode.places import finished_store
 from taskcodec.engines.outputs import check_output
@@ -22,8 +22,10 @@ CHUNK_ROWS = 1 << 16
 
 
 def is_table(source: object) -> bool:
-    """Whether a source is a file of rows and columns by its name."""
-    return isinstance(source, str | Path) and kind_of(Path(source)) is not None and Path(source).is_file()
+    """Whether a source is a file of rows and columns: by its name, and of Parquet as it holds no pictures."""
+    if not isinstance(source, str | Path) or not (path := Path(source)).is_file():
+        return False
+    return kind_of(path) is not None and not holds_pictures(path)
 
 
 def is_table_codec(codec: Codec) -> bool:

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
-from taskcodec.data.tabular.files import kind_of, read_table, write_table
+from taskcodec.data.tabular.files import holds_pictures, kind_of, read_table, write_table
 from taskcodec.errors import MismatchError, SourceError, UsageError
 
 
@@ -40,3 +41,10 @@ def test_what_is_no_table_is_named(tmp_path):
 
 
 RNG = np.random.default_rng(0)
+
+
+def test_parquet_with_pictures_is_no_table(tmp_path):
+    pa.parquet.write_table(pa.table({"image": [b"\x89PNG"], "label": ["a"]}), tmp_path / "p.parquet")
+    pa.parquet.write_table(pa.table({"x": [1.5], "label": ["a"]}), tmp_path / "t.parquet")
+    assert holds_pictures(tmp_path / "p.parquet")
+    assert not holds_pictures(tmp_path / "t.parquet")

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
+from taskcodec.data.parquet.columns import choose, opened
 from taskcodec.errors import MismatchError, SourceError, UsageError
 
 CSV, PARQUET, ARRAYS = (".csv", ".csv.gz"), (".parquet",), (".npy",)
@@ -19,6 +20,16 @@ def kind_of(path: Path) -> str | None:
     """The kind of table that a file is by its name, None where it is none."""
     name = path.name.lower()
     return next((kind for kind, suffixes in KINDS.items() if name.endswith(suffixes)), None)
+
+
+def holds_pictures(path: Path) -> bool:
+    """Whether a file is of Parquet, with pictures in it: no table of values."""
+    if kind_of(path) != "parquet":
+        return False
+    try:
+        return choose(str(path), opened(path).schema_arrow, None).kind == "pictures"
+    except (SourceError, pa.ArrowInvalid, OSError):
+        return False
 
 
 def read_table(path: Path, schema: pa.Schema | None = None) -> pa.Table:
@@ -57,9 +68,8 @@ def write_table(path: Path, table: pa.Table, kind: str) -> None:
 
 def _of_array(array: npt.NDArray[Any], path: Path) -> pa.Table:
     if array.ndim not in (1, 2) or array.dtype.kind not in "iu":
-        raise MismatchError(
-            f"{path}: an array of {array.dtype} {array.shape}, where lossless codecs take rows of whole numbers"
-        )
+        what = "vectors of floats" if array.dtype.kind == "f" else "an array"
+        raise MismatchError(f"{path}: {what}, {array.dtype} {array.shape}; lossless codecs take rows of whole numbers")
     columns = array.reshape(len(array), -1)
     native = columns.dtype.newbyteorder("=")
     return pa.table({str(place): np.ascontiguousarray(column, native) for place, column in enumerate(columns.T)})
