@@ -184,14 +184,14 @@ class Codec:
                 decoded[layer.name] = layer.decode(symbols[layer.name], below)
         return side_by_side(symbols)
 
-    def decode(self, symbols: npt.ArrayLike, upto: str | None = None) -> npt.NDArray[Any]:
+    def decode(self, symbols: npt.ArrayLike, upto: str | None = None) -> Any:
         """(n, columns) symbols -> (n, d) features, float32, of the layer `upto`, or of the highest; or values.
 
         Symbols are those of all layers, or of those alone that this one needs, side by side.
         """
         s, needed = whole_symbols(symbols), needed_of(self.rows, upto)
         if self.lossless:
-            return np.asarray(self.values.decode(s))
+            return self.values.decode(s)
         given = needed if s.ndim == 2 and s.shape[1] == columns_of(needed) else self.rows
         parts, decoded = self.by_layer(s, given), dict[str, Floats]()
         for layer in needed:
@@ -257,7 +257,8 @@ class Codec:
         gives (H, W, 3) uint8, or a list; where it has a second synthesis, `realism` goes from 0, faithful, to 1.
         """
         if isinstance(data, bytes | bytearray | memoryview):
-            return self.decompress([data], upto, realism)[0]
+            found = self.decompress([data], upto, realism)
+            return self.values.transform.one(found) if self.lossless else found[0]
         if realism and not self.of_pictures:
             raise UsageError("realism is of pictures: what others decode to is what predictors read, or exact")
         if self.lossless:
