@@ -126,8 +126,7 @@ def mean_errors(found, depths):
 def of_driving(data):
     """Classes of pixels of driving scenes."""
     kept = {
-        split: Relabelled(read_folder(data, FolderLayout(split, None, f"{split}_label")), (), _driving_classes(data))
-        for split in ("train", "test")
+        split: _named(read_folder(data, FolderLayout(split, None, f"{split}_label"))) for split in ("train", "test")
     }
     train = truth_of([kept["train"][place] for place in range(len(kept["train"]))])
 
@@ -149,9 +148,9 @@ def of_driving(data):
     return Training(of, 1000, 2e-3, batch, measure)
 
 
-def _driving_classes(data):
-    """Their names in the folder; the last one there is of no class."""
-    return tuple((data / "classes.txt").read_text().splitlines()[: len(CAMVID_CLASSES)])
+def _named(frames):
+    """Without the last class, which is of pixels that have none."""
+    return Relabelled(frames, (), frames.label_classes[: len(CAMVID_CLASSES)])
 
 
 def of_scenes(kind, seed, widths):

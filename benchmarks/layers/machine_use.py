@@ -22,18 +22,25 @@ from machine.least import LOSS, line, told
 from machine.plots import plot_least, plot_matrix
 from machine.reading import read
 from machine.sets import frames, made_scenes, photographs, scenes_of_tables
+from machine.tables import tables
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from stamp import stamp
 
 ROOT = Path(__file__).parents[2]
 SETS = ("osd_rgbd", "camvid12", "coco256", "scenes")
-REAL = {kind: f"{kind}-b*.codec" for kind in ("mse", "detection", "depth", "segmentation")}
+REAL = {
+    "mse": ("mse-b*.codec", None),
+    "detection": ("detection-b*.codec", None),
+    "depth": ("depth-b*.codec", 120),
+    "segmentation": ("segmentation-b*.codec", None),
+}
+"""Files of each kind, and the short side that they are trained for."""
 MADE = {
-    "mse": "free-mse-b*-s0.codec",
-    "detection": "base-detection-r0-b*-s0.codec",
-    "depth": "base-depth-r0-b*-s0.codec",
-    "segmentation": "free-segmentation-b*-s0.codec",
+    "mse": ("free-mse-b*-s0.codec", None),
+    "detection": ("base-detection-r0-b*-s0.codec", None),
+    "depth": ("base-depth-r0-b*-s0.codec", None),
+    "segmentation": ("free-segmentation-b*-s0.codec", None),
 }
 """Codecs of the first seed: alone, without a reward on previews."""
 TRAINED_FOR = {
@@ -180,6 +187,7 @@ def main():
     told_now = [
         json.loads(file.read_text()) for file in map(options.out.joinpath, [f"{s}.json" for s in SETS]) if file.exists()
     ]
+    (options.out / "tables.md").write_text(tables(told_now))
     plot_least(told_now, options.out / "least.png")
     plot_matrix(told_now, options.out / "matrix.png")
 

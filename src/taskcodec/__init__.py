@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from taskcodec.api.features import features
     from taskcodec.api.fit import FitOptions, fit_source
     from taskcodec.api.layers import Dropped, drop_layer
-    from taskcodec.api.limits import limits
+    from taskcodec.api.limits import limits, task_limits
     from taskcodec.api.stores import decode, open
     from taskcodec.codec import Codec
     from taskcodec.errors import TaskcodecError
@@ -52,6 +52,7 @@ _HOMES = {
     "limits": "taskcodec.api.limits",
     "load_codec": "taskcodec.loading",
     "open": "taskcodec.api.stores",
+    "task_limits": "taskcodec.api.limits",
     "usable": "taskcodec.evaluation.usable.of_store",
 }
 
@@ -98,5 +99,6 @@ __all__ = [
     "limits",
     "load_codec",
     "open",
+    "task_limits",
     "usable",
 ]

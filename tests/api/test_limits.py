@@ -41,3 +41,30 @@ def test_files(folder, tmp_path):
     write_limits(found, tmp_path / "new" / "out")
     assert json.loads((tmp_path / "new" / "out" / "limits.json").read_text()) == json.loads(json.dumps(asdict(found)))
     assert (tmp_path / "new" / "out" / "limits.svg").read_text().startswith("<?xml")
+
+
+def test_a_task_of_a_store_and_of_its_source(tmp_path):
+    """By the labels that a source or a store has, or by a table; the store's codec stands among the others."""
+    y = np.arange(200) % 3
+    x = (4 * np.eye(3, 12)[y] + np.random.default_rng(0).normal(size=(200, 12))).astype("f4")
+    np.save(tmp_path / "x.npy", x)
+    table = tmp_path / "y.csv"
+    table.write_text("id,class\n" + "".join(f"{row},{name}\n" for row, name in enumerate(y)))
+    by_name = taskcodec.task_limits(tmp_path / "x.npy", labels=table, plan=PLAN)
+    assert by_name.points == taskcodec.task_limits(x, labels=y, plan=PLAN).points
+    taskcodec.encode(tmp_path / "x.npy", tmp_path / "x.tcz", bits=20, labels=str(table))
+    found = taskcodec.task_limits(tmp_path / "x.tcz", of=tmp_path / "x.npy", plan=PLAN)
+    assert sorted(point.codec for point in found.points) == ["fitted", "fitted", "store"]
+    assert [point for point in found.points if point.codec == "fitted"] == list(by_name.points)
+    write_limits(found, tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "limits.json").read_text())["classes"] == 3
+
+
+def test_what_is_no_task(folder):
+    for labels, says in ((None, "one for each"), ("y.csv", "one for each")):
+        with pytest.raises(UsageError, match=says):
+            taskcodec.task_limits(np.eye(20), labels=labels)
+    with pytest.raises(UsageError, match="are named"):
+        taskcodec.task_limits(folder / "x.npy", labels=[0, 1])
+    with pytest.raises(UsageError, match="no labels"):
+        taskcodec.task_limits(folder / "x.npy")

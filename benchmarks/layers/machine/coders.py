@@ -10,7 +10,7 @@ from PIL import Image
 import taskcodec
 from taskcodec.codec import Codec
 from taskcodec.coding.picture import split_picture
-from taskcodec.evaluation.peers.pixels import PillowCodec
+from taskcodec.evaluation.peers.pixels import PillowCodec, scale_down
 
 FORMATS = ("jpeg", "webp", "avif", "jxl")
 SWEEPS = {
@@ -64,19 +64,25 @@ class Peer:
 
 @dataclass(frozen=True)
 class Ours:
-    """A codec of pictures; its kind and its price of a bit name it. file_bytes: its networks and tables, sent once."""
+    """A codec of pictures; its kind and its price of a bit name it.
+
+    Attributes:
+        file_bytes: its networks and tables, sent once.
+        short_side: what larger pictures are scaled down to first, as for peers; None: never.
+    """
 
     codec: Codec
     name: str
     setting: str
     file_bytes: int
+    short_side: int | None
 
     @property
     def key(self):
         return f"{self.name}-{self.setting}-{self.codec.fingerprint[:12]}"
 
     def code(self, image):
-        packet = self.codec.compress(np.asarray(image))
+        packet = self.codec.compress(np.asarray(scale_down(image, self.short_side)))
         values = self.codec.pictures.values(self.codec.begin(packet), self.codec.layers[-1].name)
         pixels = np.rint(values.clip(0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
         layers = split_picture(packet, len(self.codec.layers))
@@ -91,13 +97,13 @@ def peers(name):
 
 
 def ours(folder: Path, names):
-    """Codecs of a folder: {kind: pattern of files, in which * is what tells one price from another}."""
+    """Codecs of a folder: {kind: (pattern of files, short side)}; * is what tells one price from another."""
     found = []
-    for kind, pattern in names.items():
+    for kind, (pattern, short_side) in names.items():
         before, after = pattern.split("*")
         for file in sorted(folder.glob(pattern)):
             setting = file.name.removeprefix(before).removesuffix(after)
-            found.append(Ours(taskcodec.load_codec(file), kind, setting, file.stat().st_size))
+            found.append(Ours(taskcodec.load_codec(file), kind, setting, file.stat().st_size, short_side))
     return found
 
 

@@ -5,7 +5,6 @@ A codec for a task is learned in a tenth of the steps where its networks already
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import torch
 
@@ -13,7 +12,7 @@ import taskcodec
 from taskcodec.fitting.gradient.pictures.compressor import Fixed, LayersCompressor
 from taskcodec.fitting.gradient.pictures.data import loader
 from taskcodec.fitting.gradient.pictures.recipe import LayerChoice, LayersRecipe
-from taskcodec.fitting.gradient.recipe import LAST, NetworkChoice, Schedule
+from taskcodec.fitting.gradient.recipe import NetworkChoice, Schedule
 from taskcodec.fitting.gradient.training import Samples, Work, run
 
 ANALYSIS = NetworkChoice("elic", {"widths": [32, 48, 96], "latent": 96, "blocks": 1, "attention": False})
@@ -49,12 +48,11 @@ def tuned(tuning, pictures, task, work):
     if file.exists():
         return taskcodec.load_codec(file)
     data = pictures()
-    layer = LayerChoice("picture", ANALYSIS, SYNTHESIS, entropy=ENTROPY)
+    begin = None if tuning.start is None else str(work / f"{tuning.start}.training")
+    layer = LayerChoice("picture", ANALYSIS, SYNTHESIS, entropy=ENTROPY, begin=begin)
     torch.manual_seed(tuning.schedule.seed)
     compressor = LayersCompressor((layer,), LayersRecipe((layer,), tuning.beta, crop=tuning.crop), data, Fixed())
     compressor.tasks["picture"] = task() or compressor.tasks["picture"]
-    if tuning.start is not None:
-        compressor.layers.load_state_dict(weights(work / f"{tuning.start}.training" / LAST))
     identity = {"name": tuning.name, "beta": tuning.beta, "start": tuning.start or "", **data.identity()}
     samples = Samples(len(data.pictures), partial(loader, data, tuning.crop), identity)
     record = {"method": "layers of pictures", **identity, "steps": tuning.schedule.steps, "crop": tuning.crop}
@@ -63,10 +61,3 @@ def tuned(tuning, pictures, task, work):
     codec.save(file)
     print(f"{tuning.name}: {codec.provenance['trained_bits']:.0f} bits a picture of training", flush=True)
     return codec
-
-
-def weights(file: Path):
-    """Those of the layers of a training's checkpoint."""
-    kept = torch.load(file, map_location="cpu", weights_only=True)["state_dict"]
-    before = "compressor.layers."
-    return {name.removeprefix(before): value for name, value in kept.items() if name.startswith(before)}

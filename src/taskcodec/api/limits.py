@@ -1,22 +1,30 @@
-"""`taskcodec.limits`: the command from Python."""
+"""`taskcodec.limits` and `taskcodec.task_limits`: the command from Python."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from taskcodec.api.fit import FIT_SAMPLES
 from taskcodec.api.stores import there
 from taskcodec.atomic import replacing
+from taskcodec.codec import Codec
 from taskcodec.data import open_source
 from taskcodec.engines.encode.local import Batches, Progress, sample_features
 from taskcodec.engines.encode.places import finished_store
-from taskcodec.engines.encode.sources import backbone_for, check_device
+from taskcodec.engines.encode.sources import backbone_for, check_device, labelled
 from taskcodec.errors import SourceError, StorageError, UsageError
 from taskcodec.evaluation.limits.of_features import Limits, LimitsPlan, limits_of_features
+from taskcodec.evaluation.limits.of_tasks import TaskLimits, limits_of_task
 from taskcodec.evaluation.limits.plot import write_plot
-from taskcodec.evaluation.survival.of_store import is_store
+from taskcodec.evaluation.survival.of_store import is_store, targets_of
 from taskcodec.evaluation.survival.raw_features import Making, raw_of_store
+from taskcodec.evaluation.tasks.targets import make_target
+from taskcodec.store import OK, Store
 
 
 def limits(
@@ -49,22 +57,97 @@ def limits(
     check_device(plan.device)
     if not isinstance(source, str | Path):
         return limits_of_features("features", source, plan, progress=progress)
-    name, of, raw = str(source), *(None if one is None else str(one) for one in (of, raw))
+    name, of, raw = str(source), _named(of), _named(raw)
     if is_store(name):
-        store = finished_store(there(name))
-        features = raw_of_store(store, raw, of, Making(device=plan.device), progress).features
-        return limits_of_features(name, features, plan, store.codec, progress)
+        features, codec = _of_store(name, of, raw, plan, progress)[1:]
+        return limits_of_features(name, features, plan, codec, progress)
+    return limits_of_features(name, _of_source(name, None, of, raw, plan, progress)[0], plan, progress=progress)
+
+
+def task_limits(
+    source: Any,
+    *,
+    labels: str | Path | Sequence[Any] | None = None,
+    of: str | Path | None = None,
+    raw: str | Path | None = None,
+    plan: LimitsPlan | None = None,
+    progress: Progress | None = None,
+) -> TaskLimits:
+    """How few bits would do for one task of classes alone, by the best known bound, and what our codecs take.
+
+    >>> import numpy as np, taskcodec
+    >>> y = np.arange(400) % 4
+    >>> x = 4 * np.eye(4, 20)[y] + np.random.default_rng(0).normal(size=(400, 20))
+    >>> found = taskcodec.task_limits(x, labels=y, plan=LimitsPlan(bits=(30,), peers=False))
+    >>> found.points[0].rate_upper_bits < 3 < found.points[0].codec_bits
+    True
+
+    Args:
+        source: as of `limits`.
+        labels: "FILE.csv" or "FILE.csv:COLUMN"; or one for each of (n, d) vectors; by default those of folders or of
+            the store. Samples without one are left out.
+        of, raw, progress: as of `limits`.
+        plan: rates and effort.
+
+    Raises:
+        UsageError: no labels, labels that are no classes, too few samples that differ, or a store without what it was
+            made of.
+        SourceError, MismatchError, BackboneError: as `taskcodec.fit_source` does.
+    """
+    plan = plan or LimitsPlan()
+    check_device(plan.device)
+    if not isinstance(source, str | Path):
+        if labels is None or isinstance(labels, str | Path):
+            raise UsageError("features: labels of vectors are a sequence, one for each")
+        return limits_of_task("features", source, labels, plan, progress=progress)
+    if not isinstance(labels, str | Path | None):
+        raise UsageError(f"{source}: labels of a source are named, FILE.csv or FILE.csv:COLUMN")
+    name, of, raw, table = str(source), _named(of), _named(raw), _named(labels)
+    if is_store(name):
+        store, features, codec = _of_store(name, of, raw, plan, progress)
+        targets, notes = targets_of(store, name, [] if table is None else [table], ())
+        if len(targets) != 1:
+            raise UsageError(f"{name}: {'; '.join(notes) or 'name one column of labels (FILE.csv:COLUMN)'}")
+        target = targets[0]
+    else:
+        codec = None
+        features, given = _of_source(name, table, of, raw, plan, progress)
+        if not any(label is not None for label in given):
+            raise UsageError(f"{name}: no labels; folders named by class have some, or give --labels FILE.csv:COLUMN")
+        target = make_target("label" if table is None else table, given)
+    if target.kind != "classification":
+        raise UsageError(f"{name}: {target.name} is of the kind {target.kind}; log loss is of classes")
+    return limits_of_task(name, features[target.rows], target.values.tolist(), plan, codec, progress)
+
+
+def _named(given: str | Path | None) -> str | None:
+    return None if given is None else str(given)
+
+
+def _of_store(
+    name: str, of: str | None, raw: str | None, plan: LimitsPlan, progress: Progress | None
+) -> tuple[Store, npt.NDArray[np.float32], Codec]:
+    """A store, its raw features and its codec."""
+    store = finished_store(there(name))
+    return store, raw_of_store(store, raw, of, Making(device=plan.device), progress).features, store.codec
+
+
+def _of_source(
+    name: str, labels: str | None, of: str | None, raw: str | None, plan: LimitsPlan, progress: Progress | None
+) -> tuple[npt.NDArray[np.float32], list[str | None]]:
+    """Features of a source, of FIT_SAMPLES samples of it or some more, and a label or None for each."""
     if of is not None or raw is not None:
         raise UsageError(f"{name}: --raw and --source go with a store")
-    opened = open_source(name)
+    opened = labelled(open_source(name), labels)[0]
     batches = Batches(opened, backbone_for(opened, plan.backbone, plan.device))
     found = sample_features(batches, FIT_SAMPLES, progress)
     if not len(found):
         raise SourceError(f"{name}: limits need samples that can be read, found none{batches.fault()}")
-    return limits_of_features(name, found, plan, progress=progress)
+    records = [record for number in sorted(batches.kept) for record in batches.kept[number].records]
+    return found, [record.label for record in records if record.status == OK]
 
 
-def write_limits(found: Limits, folder: Path) -> None:
+def write_limits(found: Limits | TaskLimits, folder: Path) -> None:
     """Write limits.json and limits.svg. Raises StorageError where the folder cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import pytest
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.limits.of_features import LimitsPlan
 from taskcodec.evaluation.limits.of_tasks import limits_of_task
+from taskcodec.fitting import fit
 
 D = 40
 
@@ -18,7 +19,8 @@ def clusters(n, spread, classes=4, seed=0):
 
 def test_classes_take_few_bits():
     x, y = clusters(600, 1.3)
-    found = limits_of_task(x, [f"class {c}" for c in y], LimitsPlan((12.0, 40.0)))
+    found = limits_of_task("c", x, [f"class {c}" for c in y], LimitsPlan((12.0, 40.0)))
+    assert (found.name, found.dimension, found.samples) == ("c", D, 600)
     assert (found.classes, found.fitted, found.held_out) == (4, 450, 150)
     assert found.log_loss_bits < 0.5
     assert 1.3 < found.information_bits <= 2.0
@@ -30,7 +32,23 @@ def test_classes_take_few_bits():
         assert (
             point.rate_upper_bits > found.information_bits - point.excess_bits - 3 * point.rate_upper_error_bits - 0.1
         )
-        assert point.codec_bits > point.rate_upper_bits
+        assert point.codec == "fitted"
+        assert point.above_bits == pytest.approx(point.codec_bits - point.rate_upper_bits)
+        assert point.above_bits > 0
+    # The bound depends on the source alone; peers stand above it too, at their own losses.
+    assert {"step", "KLT"} <= {peer.codec for peer in found.peers}
+    for peer in found.peers:
+        assert peer.rate_upper_bits is None or peer.above_bits > 0
+
+
+def test_a_codec_of_a_store_and_effort():
+    x, y = clusters(400, 1.3)
+    found = limits_of_task("c", x, y, LimitsPlan((20.0,), effort=2, peers=False), fit(x, bits=12))
+    own, fitted = found.points
+    assert (own.codec, own.asked_bits, fitted.codec, fitted.asked_bits) == ("store", None, "fitted", 20.0)
+    assert own.codec_bits < fitted.codec_bits
+    assert any("may look too good" in note for note in found.notes)
+    assert found.peers == ()
 
 
 @pytest.mark.parametrize(
@@ -39,4 +57,4 @@ def test_classes_take_few_bits():
 )
 def test_labels_that_are_no_task(y, says):
     with pytest.raises(UsageError, match=says):
-        limits_of_task(clusters(100, 1.0)[0], y)
+        limits_of_task("c", clusters(100, 1.0)[0], y)

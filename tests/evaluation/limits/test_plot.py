@@ -3,6 +3,7 @@
 import numpy as np
 
 from taskcodec.evaluation.limits.of_features import LimitsPlan, limits_of_features
+from taskcodec.evaluation.limits.of_tasks import limits_of_task
 from taskcodec.evaluation.limits.plot import write_plot
 
 
@@ -17,3 +18,13 @@ def test_the_same_limits_give_the_same_bytes(tmp_path):
     assert "taskcodec, real bytes" in text
     assert "KLT" in text
     assert "zstd int8" in text
+
+
+def test_a_task(tmp_path):
+    y = np.arange(300) % 3
+    x = 4 * np.eye(3, 12)[y] + np.random.default_rng(0).normal(size=(300, 12))
+    found = limits_of_task("classes", x, y, LimitsPlan((10.0, 30.0)))
+    write_plot(found, tmp_path / "a.svg")
+    text = (tmp_path / "a.svg").read_text()
+    for words in ("bits of excess log loss", "best known upper bound", "taskcodec, real bytes", "KLT"):
+        assert words in text

@@ -9,7 +9,7 @@ from taskcodec.coding.symbol_model import Symbols
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.limits.parts import Parts
 from taskcodec.evaluation.peers.faiss import CENTROIDS, Faiss
-from taskcodec.evaluation.peers.protocol import Peer, alone
+from taskcodec.evaluation.peers.protocol import Peer, Returned, alone
 from taskcodec.evaluation.peers.scalar import Zstandard
 from taskcodec.evaluation.peers.step import UniformStep
 from taskcodec.layer import given_of
@@ -51,12 +51,17 @@ def measured(codec: Codec, parts: Parts, kind: str, asked: float | None) -> Meas
     What cubic cells cost is reckoned of a single layer: one on top of another cuts that one's cells anew.
     """
     symbols = codec.encode_features(parts.held)
-    size = sum(_bytes_of(codec, symbols[start : start + CHUNK_ROWS]) for start in range(0, len(symbols), CHUNK_ROWS))
     costs = codec.costs(symbols)
     cubes = len(codec.layers) == 1 and isinstance(codec.base.quantizer, UniformQuantizer)
     granular = float(granular_bits(costs.mean(axis=0)).sum()) if cubes else None
     errors = parts.errors(codec.decode(symbols))
-    return Measured(kind, asked, 8 * size / len(symbols), errors, costs.sum(axis=1), granular)
+    return Measured(kind, asked, real_bits(codec, symbols), errors, costs.sum(axis=1), granular)
+
+
+def real_bits(codec: Codec, symbols: Symbols) -> float:
+    """What symbols (n, columns) of all layers take, bits a sample in the bytes of a store's chunks."""
+    chunks = (symbols[start : start + CHUNK_ROWS] for start in range(0, len(symbols), CHUNK_ROWS))
+    return 8 * sum(_bytes_of(codec, chunk) for chunk in chunks) / len(symbols)
 
 
 def _bytes_of(codec: Codec, symbols: Symbols) -> int:
@@ -88,9 +93,18 @@ def peers_of(parts: Parts, rates: Sequence[float]) -> list[Peer]:
 
 def measured_peer(peer: Peer, parts: Parts) -> Measured:
     """A peer that is fitted to what our codecs are fitted to. Raises UsageError where it cannot be."""
+    decoded, bits = returned_by(peer, parts)
+    return Measured(peer.name, asked_of(peer), bits, parts.errors(decoded), None, None)
+
+
+def returned_by(peer: Peer, parts: Parts) -> Returned:
+    """What comes back of the samples held out, and the bits. Raises UsageError where the peer cannot be fitted."""
     try:
-        decoded, bits = peer.fit(alone(parts.fitted)).encode_decode(parts.held)
+        return peer.fit(alone(parts.fitted)).encode_decode(parts.held)
     except UsageError as error:
         raise UsageError(f"{peer.name} {peer.setting}: {error}") from error
-    asked = peer.bits if isinstance(peer, UniformStep) else None
-    return Measured(peer.name, asked, bits, parts.errors(decoded), None, None)
+
+
+def asked_of(peer: Peer) -> float | None:
+    """The rate that a peer is fitted to, where it takes one."""
+    return peer.bits if isinstance(peer, UniformStep) else None

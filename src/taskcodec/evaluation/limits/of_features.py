@@ -41,6 +41,8 @@ NO_LOWER = (
     "of bits: the true R(D) may lie far below the upper bound"
 )
 
+SEEN = "the store's codec was fitted to samples that it is measured on here too: it may look too good"
+
 
 @dataclass(frozen=True)
 class LimitsPlan:
@@ -160,7 +162,7 @@ def limits_of_features(
         raise UsageError(f"{name}: limits are for at most {MOST_FEATURES:,} features, found {d:,}")
     parts = split(name, x, plan.companded, plan.seed)
     bound = UpperBound(parts.learned)
-    rates = sorted(plan.bits) or [min(1.0, MOST_PER_FEATURE * d / RATES[-1]) * rate for rate in RATES]
+    rates = rates_of(plan, d)
     jobs: list[Callable[[], Measured]] = [] if own is None else [partial(measured, own, parts, "store", None)]
     jobs += [partial(_fitted, parts, plan, rate) for rate in rates]
     ours, notes, found = len(jobs), list[str](), list[LimitPoint | None]()
@@ -170,7 +172,7 @@ def limits_of_features(
         if progress is not None:
             progress(len(found), len(jobs))
     if own is not None:
-        notes.append("the store's codec was fitted to samples that it is measured on here too: it may look too good")
+        notes.append(SEEN)
     fitted, held = len(parts.fitted), len(parts.held)
     return Limits(
         name=name,
@@ -188,11 +190,20 @@ def limits_of_features(
     )
 
 
+def rates_of(plan: LimitsPlan, dimension: int) -> list[float]:
+    """The rates that are looked at, rising."""
+    return sorted(plan.bits) or [min(1.0, MOST_PER_FEATURE * dimension / RATES[-1]) * rate for rate in RATES]
+
+
 def _fitted(parts: Parts, plan: LimitsPlan, rate: float) -> Measured:
+    return measured(codec_at(parts, plan, rate), parts, "fitted", rate)
+
+
+def codec_at(parts: Parts, plan: LimitsPlan, rate: float) -> Codec:
     """Our codec at a rate. Raises UsageError where it cannot be had."""
     try:
         codec = fit(parts.fitted, bits=rate, emphasis=0.0 if plan.least_error else EMPHASIS)
-        return measured(with_effort(codec, parts.fitted, plan.effort), parts, "fitted", rate)
+        return with_effort(codec, parts.fitted, plan.effort)
     except UsageError as error:
         raise UsageError(f"{rate:g} bits: {error}") from error
 

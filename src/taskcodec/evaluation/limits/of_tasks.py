@@ -7,25 +7,31 @@ bottleneck of posteriors, fitted to those that each half of the first part has b
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import xlogy
 
+from taskcodec.codec import Codec
 from taskcodec.errors import UsageError
-from taskcodec.evaluation.limits.of_features import RATES, LimitsPlan
-from taskcodec.evaluation.limits.parts import split
-from taskcodec.evaluation.peers.own import FittedCodec
+from taskcodec.evaluation.limits.measured import asked_of, peers_of, real_bits, returned_by
+from taskcodec.evaluation.limits.of_features import SEEN, LimitsPlan, Progress, codec_at, rates_of
+from taskcodec.evaluation.limits.parts import Features, Parts, split
+from taskcodec.evaluation.peers.protocol import Peer
 from taskcodec.evaluation.predictors.families import Lesson, ridge
 from taskcodec.evaluation.predictors.linear import scale_features
-from taskcodec.fitting.closed_form.fit import EMPHASIS, fit
 from taskcodec.fitting.closed_form.inputs import checked
 from taskcodec.theory.limits.bottleneck import fit_bottleneck
 from taskcodec.theory.limits.laws import BITS, Floats, at_distortion, upper_point
 
+METHOD = (
+    "upper bound: the information bottleneck of the posteriors of a ridge, fitted to {fitted} samples, evaluated on "
+    "{held} others"
+)
 SLOPE, FINER = 3.0, 3
 """Where the slope of an excess is looked for first, and how many are tried, each four times the last."""
 
@@ -39,15 +45,20 @@ class TaskPoint:
         excess_error_bits: its standard error.
         rate_upper_bits: so many bits a sample suffice for this excess on this one task; None where no law was found.
         rate_upper_error_bits: its standard error.
-        asked_bits, codec_bits: of the codec, asked for and in real bytes.
+        codec: "fitted", "store" for the store's own, or the name of a peer.
+        asked_bits: the rate that the codec was fitted to, where there is one.
+        codec_bits: real bytes, in bits a sample.
+        above_bits: what the codec takes more than the upper bound.
     """
 
     excess_bits: float
     excess_error_bits: float
     rate_upper_bits: float | None
     rate_upper_error_bits: float | None
-    asked_bits: float
+    codec: str
+    asked_bits: float | None
     codec_bits: float
+    above_bits: float | None
 
 
 @dataclass(frozen=True)
@@ -55,29 +66,60 @@ class TaskLimits:
     """The least rate of a task, and codecs beside it.
 
     Attributes:
+        name: of the source.
+        dimension: features of a sample.
+        samples: in all; `fitted` of them fitted, and `held_out` measured.
         classes: how many.
-        fitted, held_out: samples.
         log_loss_bits: of the predictor on raw features that it was not trained on, against the labels.
         information_bits: what posteriors tell of the classes: no code needs more for no excess than their entropy, and
             none gets this with fewer bits than this.
-        points: from the lowest rate to the highest.
+        method: how the bound was reckoned, in words.
+        points: of our codecs, from the lowest rate to the highest.
+        peers: the same of others' ways to store vectors.
+        notes: what else to know, a line each.
     """
 
+    name: str
+    dimension: int
+    samples: int
     classes: int
     fitted: int
     held_out: int
     log_loss_bits: float
     information_bits: float
+    method: str
     points: tuple[TaskPoint, ...]
+    peers: tuple[TaskPoint, ...]
+    notes: tuple[str, ...]
 
 
-def limits_of_task(features: npt.ArrayLike, labels: Sequence[Any], plan: LimitsPlan | None = None) -> TaskLimits:
+@dataclass(frozen=True, eq=False)
+class _Coded:
+    """A codec on the samples held out: what it is called, the rate asked for, and what came back in how many bits."""
+
+    codec: str
+    asked: float | None
+    decoded: Features
+    bits: float
+
+
+def limits_of_task(
+    name: str,
+    features: npt.ArrayLike,
+    labels: Sequence[Any],
+    plan: LimitsPlan | None = None,
+    own: Codec | None = None,
+    progress: Progress | None = None,
+) -> TaskLimits:
     """The least rate of predicting labels from (n, d) features, and the codecs of `taskcodec.fit` beside it.
 
     Args:
+        name: of the source.
         features: of samples that all have a label.
         labels: n of them, alike for a class.
-        plan: rates and seed; its backbone and companding are not looked at.
+        plan: rates, effort and seed; its backbone and companding are not looked at.
+        own: a codec that is there.
+        progress: called with (codecs done, codecs in all).
 
     Raises:
         UsageError: fewer than 16 samples that differ, another number of labels, or classes missing in a part.
@@ -85,34 +127,72 @@ def limits_of_task(features: npt.ArrayLike, labels: Sequence[Any], plan: LimitsP
     plan, x = plan or LimitsPlan(), checked(features)
     names, classes = np.unique(np.asarray(labels), return_inverse=True)
     if len(classes) != len(x):
-        raise UsageError(f"{len(x):,} samples need as many labels, found {len(classes):,}")
-    parts = split("features", x, False, plan.seed)
+        raise UsageError(f"{name}: {len(x):,} samples need as many labels, found {len(classes):,}")
+    parts = split(name, x, False, plan.seed)
     known, truth = classes[parts.first], classes[~parts.first]
     halves = np.arange(len(known)) % 2 == 0
     if len(names) < 2 or min(len(np.unique(known[half])) for half in (halves, ~halves)) < len(names):
-        raise UsageError("the limits of a task need two classes or more, with samples of each in every part")
+        words = "the limits of a task need two classes or more, with samples of each in every part"
+        raise UsageError(f"{name}: {words}; leave out classes of few samples")
     crossed = np.empty((len(known), len(names)))
     for half in (halves, ~halves):
         crossed[half] = _posteriors(parts.fitted[~half], known[~half], len(names), [parts.fitted[half]])[0]
-    rates = sorted(plan.bits) or list(RATES)
-    codecs = [fit(parts.fitted, bits=rate, emphasis=0.0 if plan.least_error else EMPHASIS) for rate in rates]
-    coded = [FittedCodec(codec).encode_decode(parts.held) for codec in codecs]
-    raw, *others = _posteriors(parts.fitted, known, len(names), [parts.held, *(decoded for decoded, _ in coded)])
-    points = [
-        _point(rate, bits, raw, other, crossed) for rate, (_, bits), other in zip(rates, coded, others, strict=True)
-    ]
-    mean = raw.mean(axis=0)
+    coded, notes = _all_coded(parts, plan, own, progress)
+    raw, *others = _posteriors(parts.fitted, known, len(names), [parts.held, *(each.decoded for each in coded)])
+    points = [_point(each, raw, other, crossed) for each, other in zip(coded, others, strict=True)]
+    points.sort(key=lambda point: point.codec_bits)
+    ours = ("fitted", "store")
     return TaskLimits(
+        name=name,
+        dimension=x.shape[1],
+        samples=len(x),
         classes=len(names),
         fitted=len(parts.fitted),
         held_out=len(parts.held),
         log_loss_bits=-float(np.log2(raw[np.arange(len(truth)), truth]).mean()),
-        information_bits=float(_divergences(raw, mean[None]).mean()) * BITS,
-        points=tuple(points),
+        information_bits=float(_divergences(raw, raw.mean(axis=0)[None]).mean()) * BITS,
+        method=METHOD.format(fitted=f"{len(parts.fitted):,}", held=f"{len(parts.held):,}"),
+        points=tuple(point for point in points if point.codec in ours),
+        peers=tuple(point for point in points if point.codec not in ours),
+        notes=notes,
     )
 
 
-def _point(asked: float, bits: float, raw: Floats, decoded: Floats, crossed: Floats) -> TaskPoint:
+def _all_coded(
+    parts: Parts, plan: LimitsPlan, own: Codec | None, progress: Progress | None
+) -> tuple[list[_Coded], tuple[str, ...]]:
+    """What every codec gives back, and notes on those that could not be had."""
+    rates, found, notes = rates_of(plan, parts.fitted.shape[1]), list[_Coded](), list[str]()
+    jobs: list[Callable[[], _Coded]] = [] if own is None else [partial(_by_codec, own, parts, "store", None)]
+    jobs += [partial(_by_fit, parts, plan, rate) for rate in rates]
+    jobs += [partial(_by_peer, peer, parts) for peer in (peers_of(parts, rates) if plan.peers else ())]
+    for number, job in enumerate(jobs):
+        try:
+            found.append(job())
+        except UsageError as error:
+            notes.append(str(error))
+        if progress is not None:
+            progress(number + 1, len(jobs))
+    if own is not None:
+        notes.append(SEEN)
+    return found, tuple(notes)
+
+
+def _by_codec(codec: Codec, parts: Parts, kind: str, asked: float | None) -> _Coded:
+    symbols = codec.encode_features(parts.held)
+    return _Coded(kind, asked, codec.decode(symbols), real_bits(codec, symbols))
+
+
+def _by_fit(parts: Parts, plan: LimitsPlan, rate: float) -> _Coded:
+    return _by_codec(codec_at(parts, plan, rate), parts, "fitted", rate)
+
+
+def _by_peer(peer: Peer, parts: Parts) -> _Coded:
+    return _Coded(peer.name, asked_of(peer), *returned_by(peer, parts))
+
+
+def _point(coded: _Coded, raw: Floats, decoded: Floats, crossed: Floats) -> TaskPoint:
+    """A codec's point, of posteriors (n, classes) by raw and by decoded features, and of those that fit the bound."""
     excess = _divergences(raw, decoded)
     mean, slope, at = float(excess.mean()), SLOPE, None
     for _ in range(FINER if mean > 0 else 0):  # a coarse law has no point near enough for a small excess
@@ -126,8 +206,10 @@ def _point(asked: float, bits: float, raw: Floats, decoded: Floats, crossed: Flo
         excess_error_bits=float(excess.std(ddof=1)) / math.sqrt(len(excess)) * BITS,
         rate_upper_bits=None if upper is None else upper.rate_bits,
         rate_upper_error_bits=None if upper is None else upper.error_bits,
-        asked_bits=asked,
-        codec_bits=bits,
+        codec=coded.codec,
+        asked_bits=coded.asked,
+        codec_bits=coded.bits,
+        above_bits=None if upper is None else coded.bits - upper.rate_bits,
     )
 
 

@@ -31,7 +31,7 @@ def described(
     data: TrainingSet, recipe: Recipe, schedule: Schedule, provenance: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """All that settles where a training goes, as a flat dict: every sample and label counts."""
-    parts = {"model": asdict(recipe), "training": asdict(schedule), **(provenance or {})}
+    parts = {"model": asdict(recipe), "training": schedule.described(), **(provenance or {})}
     parts["data"] = {
         "shape": list(data.samples.shape),
         "sha256": _hash(data),

@@ -9,6 +9,7 @@ from taskcodec.codec import Codec
 from taskcodec.coding import SymbolModel, tables_from_symbols
 from taskcodec.coding.symbol_model import Symbols
 from taskcodec.errors import MismatchError, check_one_of
+from taskcodec.fitting.lossless.tree import fit_tree
 from taskcodec.layer import BASE, Layer
 from taskcodec.quantization.whole import WholeNumbers
 from taskcodec.transforms.values.transform import ValuesTransform
@@ -16,10 +17,11 @@ from taskcodec.transforms.values.transform import ValuesTransform
 Progress = Callable[[int, int], None]
 Fit = Callable[[Symbols, Progress | None], SymbolModel]
 MODELS: dict[str, Fit] = {
+    "tree": fit_tree,
     "columns": lambda symbols, progress: tables_from_symbols(symbols),
 }
 """How symbols may be modelled, by name: each takes (n, c) of them, n >= 1."""
-USUAL = "columns"
+USUAL = "tree"
 
 
 def fit_lossless(
@@ -40,7 +42,11 @@ def fit_lossless(
     symbols = transform.to_symbols(values)
     if not len(symbols):
         raise MismatchError("a fit needs one sample or more")
-    fitted = MODELS[name](symbols, progress)
+    return lossless_codec(transform, MODELS[name](symbols, progress), symbols, name)
+
+
+def lossless_codec(transform: ValuesTransform, fitted: SymbolModel, symbols: Symbols, name: str) -> Codec:
+    """The codec of a model that was fitted to (n, c) symbols, n >= 1, under its name."""
     columns = transform.columns
     layer = Layer(BASE, transform, WholeNumbers(columns), fitted, np.empty((0, columns), np.float32))
     bits = float(fitted.code_length(symbols).mean())

@@ -6,9 +6,10 @@ from typing import Any
 import numpy.typing as npt
 
 from taskcodec.transforms.values.pixels import PixelValues
+from taskcodec.transforms.values.tables.rows import TableRows
 from taskcodec.transforms.values.transform import ValuesTransform
 
-VALUES: dict[str, type[ValuesTransform]] = {kind.kind: kind for kind in (PixelValues,)}
+VALUES: dict[str, type[ValuesTransform]] = {kind.kind: kind for kind in (PixelValues, TableRows)}
 
 
 def read_values(described: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> ValuesTransform:

@@ -12,6 +12,11 @@ from tests.cli.commands import refused, run
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("limits")
     np.save(folder / "x.npy", np.random.default_rng(0).normal(size=(300, 12)).astype("f4"))
+    classes = np.arange(300) % 3
+    np.save(folder / "classes.npy", 4 * np.eye(3, 12)[classes] + np.load(folder / "x.npy"))
+    lines = [f"{row},{name}" for row, name in enumerate(classes) if row]
+    (folder / "classes.csv").write_text("\n".join(["id,class", *lines]))
+    (folder / "numbers.csv").write_text("\n".join(["id,class", *(f"{row},{row / 7}" for row in range(300))]))
     np.save(folder / "same.npy", np.ones((40, 12), "f4"))
     return folder
 
@@ -38,6 +43,18 @@ def test_lines_and_files(place, tmp_path):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"limits.json", "limits.svg"}
 
 
+def test_a_task(place, tmp_path):
+    arguments = ("limits", place / "classes.npy", "--task", "--labels", place / "classes.csv", "--bits", "12")
+    told = run(*arguments, "-o", tmp_path / "out").stdout
+    assert "3 classes" in told
+    assert "bits would do for this task alone" in told
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"limits.json", "limits.svg"}
+    found = json.loads(run(*arguments, "--no-peers", "--json").stdout)
+    (point,) = found["points"]
+    assert point["rate_upper_bits"] < 2 < point["codec_bits"]
+    assert found["samples"] == 299  # one has no label
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
@@ -48,10 +65,19 @@ def test_lines_and_files(place, tmp_path):
         (("none.npy",), 1, "none.npy"),
         (("x.npy", "--source", "x.npy"), 2, "go with a store"),
         (("x.npy", "--backbone", "lite0"), 2, "--backbone lite0"),
+        (("x.npy", "--task"), 2, "no labels"),
+        (("classes.npy", "--task", "--labels", "none.csv"), 1, "none.csv"),
+        (("classes.npy", "--labels", "classes.csv"), 2, "--labels goes with --task"),
+        (("classes.npy", "--task", "--companded"), 2, "--companded is of squared errors"),
     ],
 )
 def test_one_clear_line(place, arguments, code, says):
     refused(place, "limits", place / arguments[0], *arguments[1:], code=code, says=[says])
+
+
+def test_numbers_are_no_classes(place):
+    arguments = ("limits", place / "x.npy", "--task", "--labels", place / "numbers.csv")
+    refused(place, *arguments, code=2, says=["of the kind regression; log loss is of classes"])
 
 
 def test_an_output_that_is_a_file(place, tmp_path):

@@ -1,4 +1,4 @@
-"""`taskcodec limits`: parses, calls `taskcodec.limits`, prints."""
+"""`taskcodec limits`: parses, calls `taskcodec.limits` or `taskcodec.task_limits`, prints."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +11,7 @@ from taskcodec.errors import UsageError
 
 if TYPE_CHECKING:
     from taskcodec.evaluation.limits.of_features import LimitPoint, Limits
+    from taskcodec.evaluation.limits.of_tasks import TaskLimits, TaskPoint
 
 EXAMPLE = "Example: taskcodec limits photos/ --bits 128,512 -o limits/"
 
@@ -23,6 +24,13 @@ def limits(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for limits.json and limits.svg")] = None,
     of: Annotated[str | None, typer.Option("--source", help="Of a store: what it was encoded from")] = None,
     raw: Annotated[str | None, typer.Option("--raw", help="Of a store: its raw features (.npy)")] = None,
+    task: Annotated[
+        bool,
+        typer.Option("--task", help="Instead of squared errors: log loss of classes, those of folders or --labels"),
+    ] = False,
+    labels: Annotated[
+        str | None, typer.Option("--labels", help="With --task: FILE.csv or FILE.csv:COLUMN, classes to predict")
+    ] = None,
     companded: Annotated[
         bool, typer.Option("--companded", help="Errors of square roots, where codecs take them (features from 0 up)")
     ] = False,
@@ -39,17 +47,27 @@ def limits(
     json_: JsonOption = False,
 ) -> None:
     """Say how few bits could do at an error, by the best known bound, and how far our codecs are from it."""
-    from taskcodec.api.limits import limits as run
-    from taskcodec.api.limits import write_limits
+    from taskcodec.api.limits import limits as limits_of
+    from taskcodec.api.limits import task_limits, write_limits
     from taskcodec.evaluation.limits.of_features import LimitsPlan
 
     plan = LimitsPlan(_rates(bits), companded, least_error, backbone, device, seed, effort, peers)
+    if labels is not None and not task:
+        raise UsageError("--labels goes with --task: squared errors have no use for classes")
+    if task and companded:
+        raise UsageError("--companded is of squared errors: it goes without --task")
+    found: Limits | TaskLimits
     with progress_bar("limits") as report:
-        found = run(source, of=of, raw=raw, plan=plan, progress=report)
+        if task:
+            found = task_limits(source, labels=labels, of=of, raw=raw, plan=plan, progress=report)
+            lines = lines_of_task(found)
+        else:
+            found = limits_of(source, of=of, raw=raw, plan=plan, progress=report)
+            lines = lines_of(found)
     if output is not None:
         write_limits(found, output)
     tell(found.notes)
-    show(found, json_, lines_of(found))
+    show(found, json_, lines)
 
 
 def _rates(given: str | None) -> tuple[float, ...]:
@@ -86,8 +104,7 @@ def _peer_line(point: "LimitPoint") -> str:
 
 
 def _lines(point: "LimitPoint") -> list[str]:
-    name = "the store's codec" if point.codec == "store" else f"fitted to {point.asked_bits:g} bits"
-    share = _share(point)
+    name, share = _name(point.codec, point.asked_bits), _share(point)
     lower, granular = "", ""
     if point.granular_bits is not None:
         granular = f"; {point.granular_bits:.1f} bits of the distance are granular loss (cubic cells)"
@@ -99,3 +116,31 @@ def _lines(point: "LimitPoint") -> list[str]:
         f"    the bound is {point.rate_upper_bits:.1f} +- {point.rate_upper_error_bits:.1f} bits ({point.method})"
         f"{lower}{granular}",
     ]
+
+
+def lines_of_task(found: "TaskLimits") -> list[str]:
+    """What was done, then a line for each codec."""
+    return [
+        f"{found.name}: {found.samples:,} samples of {found.classes} classes; a ridge on raw features has a log loss "
+        f"of {found.log_loss_bits:.3f} bits, and knows {found.information_bits:.3f} bits of the class",
+        f"  {found.method}",
+        *map(_task_line, found.points),
+        *["  others:"] * bool(found.peers),
+        *(f"  {_task_line(point)}" for point in found.peers),
+    ]
+
+
+def _task_line(point: "TaskPoint") -> str:
+    name = _name(point.codec, point.asked_bits)
+    loss = f"  {point.codec_bits:.1f} bits ({name}) lose {point.excess_bits:.3f} +- {point.excess_error_bits:.3f} bits"
+    if point.rate_upper_bits is None:
+        return f"{loss} of log loss; no bound so near was found"
+    return (
+        f"{loss} of log loss; {point.rate_upper_bits:.2f} +- {point.rate_upper_error_bits:.2f} bits would do for this "
+        "task alone"
+    )
+
+
+def _name(codec: str, asked: float | None) -> str:
+    """What a codec is called."""
+    return {"store": "the store's codec", "fitted": f"fitted to {asked or 0:g} bits"}.get(codec, codec)
