@@ -146,9 +146,14 @@ class Request:
         quality = {} if options.bits is not None else {"quality": options.quality or "usual"}
         return {**request, "fit": True, **quality}
 
+    def entry_in(self, found: Store) -> dict[str, Any]:
+        """The same in a store that is there: its chunks are as long as they are, unless others are asked for."""
+        entry = self.entry(found.manifest.dimension)
+        return entry if self.options.chunk_rows else {**entry, "chunk_rows": found.manifest.source.get("chunk_rows")}
+
     def began(self, found: Store) -> bool:
         """Whether a store was begun with this very command."""
-        if not is_same(found.manifest, self.entry(found.manifest.dimension)):
+        if not is_same(found.manifest, self.entry_in(found)):
             return False
         if self.codec is not None or isinstance(self.source, FeatureSource):
             return True
@@ -279,7 +284,7 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
         check_fits(found, place, source, asked.codec, options.codec_words)
         if options.effort > 1 and not found.codec.of_pictures:
             raise UsageError("--effort goes with a new store: what is appended is coded as the store's codec says")
-    entry = asked.entry(found.manifest.dimension)
+    entry = asked.entry_in(found)
     action, first_index = plan(found, place, source, entry, options.append)
     if not options.append and not asked.began(found):
         raise StorageError(f"{place}: begun with another backbone; replace it (--overwrite) or name another place")

@@ -49,7 +49,6 @@ _LAYER = {
     "preview": NUMBER,
     "beta": NUMBER,
     "weight": NUMBER,
-    "steps": NUMBER,
     "entropy": SECTION,
     "begin": WORD,
 }
