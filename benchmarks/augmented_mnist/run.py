@@ -58,10 +58,9 @@ class Setting:
     batch: int = 128
     rise: float = 0.0
     """Share of the steps over which the price of a bit rises to beta."""
-    queue: int = 0
 
 
-RISING = Setting(20_000, precision="bf16-mixed", batch=256, rise=0.6, queue=4096)
+RISING = Setting(20_000, precision="bf16-mixed", batch=512, rise=0.6)
 LARGER = Setting(25_000, (32, 64, 128), blocks=2, learning_rate=3e-3, precision="bf16-mixed")
 SETTINGS = {
     ("VIC", 0.03): Setting(12_000), ("VC", 0.006): Setting(12_000), ("BINCE", 0.003): Setting(6000),
@@ -90,7 +89,7 @@ def planned(objective, beta, seed, steps=None):
         steps, setting.batch, learning_rate=setting.learning_rate, precision=setting.precision,
         rate_rise=int(setting.rise * steps), checkpoint_every=min(100, steps), accelerator="cpu", seed=seed,
     )  # fmt: skip
-    return Recipe(objective, beta, COLUMNS, analysis, synthesis, queue=setting.queue), schedule
+    return Recipe(objective, beta, COLUMNS, analysis, synthesis), schedule
 
 
 def settings(seeds, subset):
