@@ -20,7 +20,7 @@ def test_a_number_is_foretold_by_those_before_it_alone(shape):
             before = pictures.reshape(6, -1).copy()
             before[:, place - 1] += 1
             same = np.array_equal(near.of(near.padded(before.reshape(pictures.shape)), np.array([place])), found)
-            y, x, channel = np.unravel_index(place, shape)
+            _, x, channel = np.unravel_index(place, shape)
             assert same == (channel == 0 and x == 0 and shape[1] > 3)
 
 
