@@ -102,6 +102,7 @@ TORCH_ALLOWED = {
     "fitting/gradient/pictures/start.py",
     "fitting/gradient/pictures/training.py",
     "fitting/gradient/processes.py",
+    "fitting/lossless/context.py",
     "fitting/gradient/trainable.py",
     "fitting/gradient/training.py",
     "fitting/gradient/data.py",

@@ -254,8 +254,7 @@ class Codec:
         """Invert `compress`: bytes -> (d,) features, or a list of bytes -> (n, d), up to a layer.
 
         What was cut off behind the bytes of that layer, and of those it needs, may be missing. A codec of pictures
-        gives (H, W, 3) uint8, or a list of such arrays; where it carries a second synthesis, `realism` goes from
-        faithful (0) to realistic (1).
+        gives (H, W, 3) uint8, or a list; where it has a second synthesis, `realism` goes from 0, faithful, to 1.
         """
         if isinstance(data, bytes | bytearray | memoryview):
             return self.decompress([data], upto, realism)[0]

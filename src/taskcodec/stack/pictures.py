@@ -290,6 +290,16 @@ def decoding_half(layers: Sequence[Layer], name: str) -> tuple[tuple[Layer, ...]
     return tuple(kept), BackboneSpec(f"{CARRIED}{found[:12]}", found, 0, {}, placed(name))
 
 
+def with_analyses(layers: Sequence[Layer], whole: Sequence[Layer]) -> tuple[Layer, ...]:
+    """Layers as a store has them, in its steps, with the analyses of a codec that it was made with."""
+    found = {layer.name: transform_of(layer).networks.g_a for layer in whole}
+    kept = [(layer, transform_of(layer)) for layer in layers]
+    return tuple(
+        replace(layer, transform=replace(own, networks=replace(own.networks, g_a=found[layer.name])))
+        for layer, own in kept
+    )
+
+
 def pixels_of(sample: Any) -> Pixels:
     """A picture in any form -> (H, W, 3) uint8, upright. Raises SourceError, MismatchError."""
     with needing_packages():

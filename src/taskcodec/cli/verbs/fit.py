@@ -47,6 +47,10 @@ def fit(
         bool, typer.Option("--lossless", help="A codec that gives back the very pixels, of small pictures of one size")
     ] = False,
     model: Annotated[str | None, typer.Option("--model", help="Of --lossless: how values are modelled")] = None,
+    probe: Annotated[
+        str | None,
+        typer.Option("--probe", help="FILE.npy of (features, outputs) weights: keep what this linear probe says"),
+    ] = None,
     truncated: TruncatedOption = "keep",
     effort: EffortOption = 1,
     device: DeviceOption = None,
@@ -60,7 +64,7 @@ def fit(
     from taskcodec.engines.outputs import check_output
 
     check_output(source, output, "codec")
-    options = FitOptions(backbone, bits, step, tolerance, labels, kind, method, views, truncated, device, effort)
+    options = FitOptions(backbone, bits, step, tolerance, labels, kind, method, views, truncated, device, effort, probe)
     if model is not None and not lossless:
         raise UsageError("--model goes with --lossless: give both")
     if lossless and (options, engine, workers) != (FitOptions(), "local", None):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy.typing as npt
 
 from taskcodec.coding.models.conditional import MAGIC, ConditionalTables
+from taskcodec.coding.models.context.model import ContextModel
 from taskcodec.coding.models.dependent import MAGIC as DEPENDENT
 from taskcodec.coding.models.dependent import DependentTables
 from taskcodec.coding.models.latent.tree import LatentTree
@@ -26,6 +27,7 @@ KINDS: dict[str, type[SymbolModel]] = {
         SpatialTables,
         DependentTables,
         LatentTree,
+        ContextModel,
         MixedContexts,
     )
 }

@@ -49,6 +49,7 @@ _LAYER = {
     "preview": NUMBER,
     "beta": NUMBER,
     "weight": NUMBER,
+    "steps": NUMBER,
     "entropy": SECTION,
     "begin": WORD,
 }

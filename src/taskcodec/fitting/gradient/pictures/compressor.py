@@ -117,7 +117,9 @@ class LayersCompressor(Trainable):
             assert isinstance(layer, TrainedLayer)
             own, bits = self._distortion(layer.choice, seen, truth), seen.bits.mean()
             distortion, rate = distortion + own, rate + bits
-            loss = loss + own + self.price * self.recipe.beta_of(layer.choice) * bits / pixels
+            # In coarser steps errors are larger by the square: weighed so, no step outweighs the others.
+            price = self.price * self.recipe.beta_of(layer.choice)
+            loss = loss + own / seen.step + price * seen.step * bits / pixels
             self._last[f"{name}_bits_per_pixel"] = bits.detach() / pixels
             if seen.preview is not None:
                 error = (seen.preview - truth.pictures).square().mean()

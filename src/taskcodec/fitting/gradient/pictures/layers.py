@@ -45,12 +45,14 @@ class Seen(NamedTuple):
         bits: (n,) bits a picture.
         decoded: (n, outputs, H, W) what g_s gives; of a layer without a task, its preview.
         preview: (n, 3, H, W), None where it has none.
+        step: that it was rounded to, in those it is coded with at first.
     """
 
     known: Known
     bits: Tensor
     decoded: Tensor
     preview: Tensor | None
+    step: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,8 @@ class TrainedLayer(nn.Module):
         below = [known[name] for name in self.choice.given]
         given = [each.symbols for each in below] if self.choice.sees[0] else []
         with torch.autocast(x.device.type, enabled=False):
-            latent, bits = self.entropy(y.float(), given)
+            step = self._step()
+            latent, bits = self.entropy(y.float(), given, step)
             outside = self.entropy.outside
             known_now = Known(latent if outside is None else outside.quantize(y.float(), given)[0], latent)
         preview = None
@@ -138,9 +141,14 @@ class TrainedLayer(nn.Module):
             preview = self.g_p(latent if self.choice.preview else latent.detach())[..., :height, :width].float()
         if self.g_s is None:
             assert preview is not None
-            return Seen(known_now, bits, preview, preview)
+            return Seen(known_now, bits, preview, preview, step)
         decoded = self.g_s(latent, [each.values for each in below] if self.choice.sees[1] else ())
-        return Seen(known_now, bits, decoded[..., :height, :width].float(), preview)
+        return Seen(known_now, bits, decoded[..., :height, :width].float(), preview, step)
+
+    def _step(self) -> float:
+        """Of this batch, even in its logarithm."""
+        most = self.choice.steps
+        return float(most ** torch.rand(()).item()) if self.training and most > 1 else 1.0
 
     def frozen(self) -> Layer:
         """The layer of a codec."""

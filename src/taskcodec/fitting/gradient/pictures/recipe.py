@@ -17,6 +17,7 @@ from taskcodec.errors import UsageError, check_one_of, shortened
 from taskcodec.fitting.gradient.recipe import LARGEST_NUMBER, NetworkChoice
 from taskcodec.transforms.networks.carried import PICTURE_ANALYSES, PICTURE_SYNTHESES
 
+LARGEST_STEPS = 16.0
 Conditional = Literal["both", "entropy", "synthesis"]
 CONDITIONALS: tuple[Conditional, ...] = ("both", "entropy", "synthesis")
 TASKS = ("mse", "ms_ssim", "classification", "segmentation", "depth", "detection", "none")
@@ -55,6 +56,8 @@ class LayerChoice:
         beta: what a bit a pixel costs, in units of the distortion; None for the recipe's.
         weight: of its distortion among those of layers trained together.
         entropy: sizes of the entropy model.
+        steps: its step is drawn, batch by batch, from 1 to so many times the one it is coded with at first, so that
+            coarser ones can be chosen later; a bit costs the square of it, as squared errors do.
         begin: the checkpoint of another training, or its folder, whose layer of this name (or the only one) it begins
             with; None: fresh weights.
     """
@@ -70,6 +73,7 @@ class LayerChoice:
     beta: float | None = None
     weight: float = 1.0
     entropy: Mapping[str, Any] = field(default_factory=dict)
+    steps: float = 1.0
     begin: str | None = None
 
     def __post_init__(self) -> None:
@@ -93,6 +97,8 @@ class LayerChoice:
                 raise UsageError(f"{key} must be a number of at least 0, found {shortened(value)}")
         if self.beta is not None:
             check_beta(self.beta)
+        if not 1 <= self.steps <= LARGEST_STEPS:
+            raise UsageError(f"steps must be a number from 1 to {LARGEST_STEPS:g}, found {shortened(self.steps)}")
         self._check_used()
 
     def _check_used(self) -> None:
@@ -103,6 +109,8 @@ class LayerChoice:
             raise UsageError("predictor: missing: detection needs a detector")
         if self.task == "none" and self.preview is None:
             raise UsageError("preview: missing: without a task a layer's synthesis is its preview, at 0 without reward")
+        if self.steps > 1 and self.entropy.get("means") == "outside":
+            raise UsageError("steps: of a layer whose means come from outside the coder there is one; leave it out")
         if self.conditional != "both" and not self.given:
             raise UsageError("conditional: has no effect without given; leave it out")
 
