@@ -24,6 +24,7 @@ from time import process_time
 
 import numpy as np
 import torch
+from matplotlib import pyplot
 from PIL import Image
 from stamp import ROOT, stamp
 
@@ -101,6 +102,22 @@ def gains(rows):
     return found
 
 
+def plot(rows, path):
+    """Bytes against PSNR: a line for each effort of each codec, through its prices."""
+    figure, axes = pyplot.subplots(figsize=(6, 4))
+    for codec, effort in sorted({(each["codec"], each["effort"]) for each in rows}):
+        points = defaultdict(list)
+        for each in rows:
+            if (each["codec"], each["effort"]) == (codec, effort):
+                points[each["price"]].append((each["bytes"], each["psnr"]))
+        size, psnr = np.array([np.mean(some, axis=0) for _, some in sorted(points.items())]).T
+        axes.plot(size, psnr, "o-", label=f"{codec}, effort {effort}")
+    axes.set(xlabel="bytes a picture", ylabel="PSNR, dB")
+    axes.legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+
+
 def at_equal_psnr(means, codec, effort):
     """Bytes of one codec at the PSNR of its effort 1, against those, in per cent."""
     own = means[codec, 1, 1.0]
@@ -131,7 +148,8 @@ def main():
                 if (stem, effort, price, name) not in seen:
                     measured = row(codec, searches, x)
                     rows.append({"codec": stem, "effort": effort, "price": price, "picture": name, **measured})
-            write(options, rows, codecs)
+        write(options, rows, codecs)
+        plot(rows, options.o.with_suffix(".png"))
         print(json.dumps(gains(rows)[-1:]), flush=True)
 
 

@@ -231,8 +231,8 @@ class Codec:
         or tensor is a batch of images; a 2-d one of uint8 is one grey image where the codec takes images.
 
         Of a codec of pictures a sample is an image, and each result a packet of its layers, which may be cut behind
-        any of them; with `effort` from 2 to 9 its symbols are searched for, which takes the encoder time and fewer
-        bytes for the same picture (docs/effort.md).
+        any of them; with `effort` from 2 to 9 its symbols are searched for, which takes the encoder time, and
+        errs less for its bytes (docs/effort.md).
 
         Each result is a stand-alone bitstream with its own check value, one for each layer: it takes about 24 bits
         more than the rate (16 of them the check), a sample in a store next to nothing more. Raises MismatchError on
