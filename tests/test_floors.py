@@ -79,6 +79,7 @@ TORCH_FREE = [
 TORCH_ALLOWED = {
     "store/views/torch_data.py",
     "entropy_models/autoregressive.py",
+    "entropy_models/context_mixture.py",
     "entropy_models/factorized.py",
     "entropy_models/gaussian.py",
     "entropy_models/hyperprior.py",
@@ -96,12 +97,15 @@ TORCH_ALLOWED = {
     "fitting/gradient/pictures/compressor.py",
     "fitting/gradient/pictures/data.py",
     "fitting/gradient/pictures/layers.py",
+    "fitting/gradient/pictures/realism.py",
+    "fitting/gradient/pictures/start.py",
     "fitting/gradient/pictures/training.py",
     "fitting/gradient/processes.py",
     "fitting/gradient/trainable.py",
     "fitting/gradient/training.py",
     "fitting/gradient/data.py",
     "quantization/noise.py",
+    "stack/cost.py",
     "stack/outside.py",
     "quantization/straight_through.py",
 }

@@ -1,6 +1,6 @@
 """A base for a task and layers on top of it, on procedural scenes: what conditions and previews are worth, in files.
 
-    python benchmarks/layers/run.py --work W [--out benchmarks/results/layers] [--experiments ...] [--seeds 3]
+    python benchmarks/layers/run.py --work W [--out benchmarks/results/layers] [--experiments ...] [--seeds 0 1 2]
     python benchmarks/layers/run.py --work W --summary          # tables and plots of what is there already
 
 The three experiments of "Towards task-compatible compressible representations" (de Andrade and Bajic, 2024): pictures
@@ -10,6 +10,8 @@ over detection, pictures over depth, segmentation over depth. For each seed:
     top(reward, beta)       conditional on the base of the middle price, which stays as it is
     free(beta)              the same layer without any other: alone, and what simulcast sends beside the base
 
+A layer for pictures starts from fresh weights at the middle price; what is for a task begins with a layer of its kind
+for pictures, and each other price with its neighbour. So conditional and unconditional layers have had the same steps.
 Predictors are small ones, trained on scenes as they are and frozen (benchmarks/train_predictor.py makes them where W
 has none). Every row is of real packets of unseen scenes. Each training is a piece of its own: run again, what is in
 W is not made again, and a training that was stopped goes on.
@@ -24,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from summary import write_summary
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -34,7 +37,7 @@ from taskcodec.coding.picture import split_picture
 from taskcodec.data.dense.scenes import Scenes
 from taskcodec.distortions.tasks import Depth, Detection, Segmentation, SquaredError
 from taskcodec.engines.train.pictures.data import known
-from taskcodec.evaluation.dense.of_task import PictureTask, score_pictures
+from taskcodec.evaluation.dense.of_task import PictureTask
 from taskcodec.fitting.gradient.pictures.compressor import Fixed
 from taskcodec.fitting.gradient.pictures.data import PictureSet
 from taskcodec.fitting.gradient.pictures.recipe import LayerChoice, LayersRecipe
@@ -61,8 +64,10 @@ EXPERIMENTS = {
     "picture_over_depth": ("depth", "mse"),
     "segmentation_over_depth": ("depth", "segmentation"),
 }
-REWARDS = {"detection": (0.0, 50.0), "depth": (0.0, 0.5)}
+REWARDS = {"detection": (0.0, 150.0), "depth": (0.0, 5.0)}
 """On the squared error of the preview, which is a hundredth to a twentieth; 0 is the baseline."""
+DRAWS = 200
+"""Of scenes, for intervals."""
 MIDDLE = 1
 """The place, among its prices, of the base that tops are trained on."""
 
@@ -95,16 +100,31 @@ class Piece:
     def base(self):
         return replace(self, kind="base", place=MIDDLE)
 
+    def begin(self):
+        """The piece whose weights it begins with; None: fresh ones."""
+        if self.place != MIDDLE:
+            return replace(self, place=self.place + (1 if self.place < MIDDLE else -1))
+        if self.task == "mse":
+            return None
+        if self.kind == "base":
+            return replace(self, experiment="picture_over_depth", kind="free", reward=0.0)
+        return replace(self, experiment="picture_over_depth")
+
+    def steps(self, options):
+        """Of its training: fresh ones take all, a new task half, a new price a fifth."""
+        begin = self.begin()
+        return max(2, options.steps // (1 if begin is None else 5 if begin.task == self.task else 2))
+
 
 def pieces(options):
     """In an order in which early ones say something already: seed by seed, bases first."""
     return [
         Piece(experiment, seed, kind, reward, place)
-        for seed in range(options.seeds)
+        for seed in options.seeds
         for experiment in options.experiments
         for kind in ("base", "top", "free")
         for reward in (REWARDS[EXPERIMENTS[experiment][0]] if kind != "free" else (0.0,))
-        for place in range(len(BETAS["mse"]))
+        for place in sorted(range(len(BETAS["mse"])), key=lambda place: abs(place - MIDDLE))
     ]
 
 
@@ -127,6 +147,9 @@ def train(piece, options):
     if file.exists():
         return taskcodec.load_codec(file)
     name = predictor_of(piece.task, options) if piece.task in TASKS else None
+    begin = piece.begin()
+    if begin is not None:
+        train(begin, options)
     layer = LayerChoice(
         "base" if piece.kind == "base" else "top",
         ANALYSIS,
@@ -136,10 +159,12 @@ def train(piece, options):
         given=("base",) if piece.kind == "top" else (),
         preview=piece.reward if piece.kind == "base" else None,
         entropy=ENTROPY,
+        begin=None if begin is None else str(options.work / f"{begin.name}.training"),
     )
     scenes = Scenes(options.scenes, SIDE, SIDE, seed=100 + piece.seed)
     data = PictureSet([known(scenes[i]) for i in range(len(scenes))], {"segmentation": len(scenes.label_classes)})
-    schedule = Schedule(options.steps, 8, 3e-3, warmup=min(100, options.steps), checkpoint_every=250, seed=piece.seed)
+    steps, rate = piece.steps(options), 3e-3 if begin is None else 1e-3
+    schedule = Schedule(steps, 8, rate, warmup=min(50, steps), checkpoint_every=250, seed=piece.seed)
     below = train(piece.base(), options) if piece.kind == "top" else None
     fixed = Fixed(below, {} if name is None else {name: load_small(name)[0]})
     recipe = LayersRecipe((layer,), piece.beta, crop=SIDE)
@@ -150,19 +175,21 @@ def train(piece, options):
 
 
 def measure(piece, codec, options):
-    """A row: bits of each layer in packets, their estimate, and how well the layer serves its task."""
+    """A row: bits of each layer in packets, their estimate, and how well the layer serves its task.
+
+    drawn: the same figures over scenes drawn at random, as often as there are; the draws are the same in every row.
+    """
     scenes = Scenes(options.test, SIDE, SIDE, seed=3)
     own = codec.layers[-1].name
-    layers, whole, estimate, decoded, previews = {}, [], {}, [], []
+    bits, estimate, whole, decoded, previews = {}, {}, [], [], []
     for number in range(len(scenes)):
-        pixels = scenes[number].pixels
-        packet = codec.compress(pixels)
+        packet = codec.compress(scenes[number].pixels)
         found = split_picture(packet, len(codec.layers))
         whole.append(8 * len(packet))
         begun = codec.begin(packet)
-        for place, (name, bits) in enumerate(codec.pictures.code_length(begun.symbols).items()):
-            layers.setdefault(name, []).append(8 * len(found.layer(place)))
-            estimate.setdefault(name, []).append(bits)
+        for place, (name, told) in enumerate(codec.pictures.code_length(begun.symbols).items()):
+            bits.setdefault(name, []).append(8 * len(found.layer(place)))
+            estimate.setdefault(name, []).append(told)
         values = codec.pictures.values(begun, own)
         decoded.append(np.rint(values.clip(0, 1) * 255).astype(np.uint8).transpose(1, 2, 0))
         if piece.kind == "base":
@@ -170,6 +197,9 @@ def measure(piece, codec, options):
     task = SquaredError()
     if piece.task in TASKS:
         task = TASKS[piece.task](load_small(predictor_of(piece.task, options))[0])
+    scores = scored(scenes, task, decoded)
+    drawn = np.random.default_rng(0).multinomial(len(scenes), np.full(len(scenes), 1 / len(scenes)), DRAWS)
+    each = {"value": scores.values(drawn)} | {f"bits {name}": drawn @ told / len(scenes) for name, told in bits.items()}
     row = {
         "seed": piece.seed,
         "kind": piece.kind,
@@ -177,16 +207,23 @@ def measure(piece, codec, options):
         "reward": piece.reward,
         "beta": piece.beta,
         "metric": task.metric,
-        "value": score_pictures(PictureTask(scenes, task, "small"), decoded).value,
-        "bits": {name: float(np.mean(bits)) for name, bits in layers.items()},
-        "estimate_bits": {name: float(np.mean(bits)) for name, bits in estimate.items()},
+        "value": scores.value,
+        "bits": {name: float(np.mean(told)) for name, told in bits.items()},
+        "estimate_bits": {name: float(np.mean(told)) for name, told in estimate.items()},
         "packet_bits": float(np.mean(whole)),
         "pixels": SIDE * SIDE,
         "fingerprint": codec.fingerprint[:12],
     }
     if previews:
-        row["preview_psnr"] = score_pictures(PictureTask(scenes, SquaredError(), ""), previews).value
-    return row
+        scores = scored(scenes, SquaredError(), previews)
+        row["preview_psnr"], each["preview_psnr"] = scores.value, scores.values(drawn)
+    return row | {"drawn": {name: np.round(values, 5).tolist() for name, values in each.items()}}
+
+
+def scored(scenes, task, decoded):
+    """The scores of decoded scenes, which can be weighted."""
+    of = PictureTask(scenes, task, "small")
+    return of.score([of.examine(place, Image.fromarray(pixels)) for place, pixels in enumerate(decoded)])
 
 
 def main():
@@ -194,8 +231,8 @@ def main():
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "layers")
     parser.add_argument("--experiments", nargs="+", choices=EXPERIMENTS, default=list(EXPERIMENTS))
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="one process for each is quicker")
+    parser.add_argument("--steps", type=int, default=2000, help="of a training from fresh weights")
     parser.add_argument("--scenes", type=int, default=4000, help="to train on, others for each seed")
     parser.add_argument("--test", type=int, default=300, help="unseen scenes to measure on")
     parser.add_argument("--summary", action="store_true", help="train nothing")

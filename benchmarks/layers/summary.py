@@ -7,14 +7,13 @@ import numpy as np
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.rates.bd import RateCurve, bd_metric, bd_rate
 
-DRAWS = 1000
-
 
 def write_summary(rows, made, out):
     """results.json, and a plot for each experiment."""
     out.mkdir(parents=True, exist_ok=True)
     summary = {name: of_experiment(some) for name, some in by(rows, "experiment").items()}
-    content = {"made": made, "summary": summary, "estimate": of_estimate(rows), "rows": rows}
+    kept = [{key: value for key, value in row.items() if key != "drawn"} for row in rows]
+    content = {"made": made, "summary": summary, "estimate": of_estimate(rows), "rows": kept}
     (out / "results.json").write_text(json.dumps(content, indent=1) + "\n")
     for name, some in by(rows, "experiment").items():
         plot(name, some, out / f"{name}.png")
@@ -54,46 +53,67 @@ def compared(anchor, test, of=bd_rate):
     return {"value": found.value, "overlap_percent": found.overlap_percent, "doubts": list(found.warnings)}
 
 
-def over_seeds(found):
-    """Mean and spread of one figure over the seeds that have it."""
-    values = [each["value"] for each in found if each is not None and each["value"] is not None]
-    doubts = sorted({doubt for each in found if each is not None for doubt in each["doubts"]})
-    if not values:
-        return {"seeds": 0, "doubts": doubts}
-    rng = np.random.default_rng(0)
-    drawn = np.mean(rng.choice(values, (DRAWS, len(values))), axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    mean = float(np.mean(values))
-    return {
-        "mean": mean,
-        "low": float(low),
-        "high": float(high),
-        "seeds": len(values),
-        "each": values,
-        "doubts": doubts,
-    }
-
-
 def of_experiment(rows):
-    """Each figure over the seeds; BD by PCHIP.
+    """Each figure's mean over the seeds; BD by PCHIP, with doubts.
 
     conditional_percent: bits of the conditional top against those of the unconditional one, at equal quality.
     total_percent: base and conditional top against base and unconditional top (simulcast).
     scalability_percent: base and conditional top against the unconditional top alone (standalone).
     reward_*: with reward against the baseline without: base at equal task, preview in dB at equal bits of the base,
     enhancement, and both together.
+
+    low, high: of scenes drawn at random, the same for all codecs; as the draws' spread about their own mean, since
+    what is averaged over classes is biased in a draw. each: of the seeds.
     """
+    measured, drawn = figures_of(rows), [figures_of(at(rows, draw)) for draw in range(draws_of(rows))]
+    return {name: told(found, [other[name] for other in drawn]) for name, found in measured.items()}
+
+
+def told(found, drawn):
+    """One figure in all: its mean over the seeds that have it, and an interval from the same mean of each draw."""
+    doubts = sorted({doubt for each in found if each is not None for doubt in each["doubts"]})
+    values = of_seeds(found)
+    if not values:
+        return {"seeds": 0, "doubts": doubts}
+    mean = float(np.mean(values))
+    means = [np.mean(each) for each in map(of_seeds, drawn) if each]
+    low, high = np.quantile(means, [0.025, 0.975]) - np.mean(means) + mean
+    figure = {"mean": mean, "low": float(low), "high": float(high), "seeds": len(values), "each": values}
+    overlap = min(each["overlap_percent"] for each in found if each is not None and each["value"] is not None)
+    return {**figure, "least_overlap_percent": overlap, "doubts": doubts}
+
+
+def of_seeds(found):
+    return [each["value"] for each in found if each is not None and each["value"] is not None]
+
+
+def draws_of(rows):
+    return min(len(row["drawn"]["value"]) for row in rows)
+
+
+def at(rows, draw):
+    """The rows as they would be, had these scenes been drawn."""
+    changed = []
+    for row in rows:
+        figures = {name: values[draw] for name, values in row["drawn"].items()}
+        bits = {name: figures.pop(f"bits {name}") for name in row["bits"]}
+        changed.append({**row, **figures, "bits": bits})
+    return changed
+
+
+def figures_of(rows):
+    """Each figure of each seed: lists of what `compared` gives."""
     figures, seeds = {}, by(rows, "seed").values()
     rewards = sorted({row["reward"] for row in rows})
     for reward in rewards:
-        told = {"conditional_percent": [], "total_percent": [], "scalability_percent": []}
+        found = {"conditional_percent": [], "total_percent": [], "scalability_percent": []}
         for some in seeds:
             tops, free = chosen(some, "top", reward), chosen(some, "free")
             both = [{**row, "bits": {"base": base_bits(some, reward), **row["bits"]}} for row in free]
-            told["conditional_percent"].append(compared(curve(free, own), curve(tops, own)))
-            told["total_percent"].append(compared(curve(both, total), curve(tops, total)))
-            told["scalability_percent"].append(compared(curve(free, own), curve(tops, total)))
-        figures |= {f"{name}, reward {reward:g}": over_seeds(found) for name, found in told.items()}
+            found["conditional_percent"].append(compared(curve(free, own), curve(tops, own)))
+            found["total_percent"].append(compared(curve(both, total), curve(tops, total)))
+            found["scalability_percent"].append(compared(curve(free, own), curve(tops, total)))
+        figures |= {f"{name}, reward {reward:g}": each for name, each in found.items()}
     for reward in rewards[1:]:
         for name, (kind, bits, value, of) in {
             "reward_base_percent": ("base", own, "value", bd_rate),
@@ -102,7 +122,7 @@ def of_experiment(rows):
             "reward_total_percent": ("top", total, "value", bd_rate),
         }.items():
             pairs = [[curve(chosen(some, kind, r), bits, value) for r in (0.0, reward)] for some in seeds]
-            figures[f"{name}, reward {reward:g}"] = over_seeds([compared(*pair, of) for pair in pairs])
+            figures[f"{name}, reward {reward:g}"] = [compared(*pair, of) for pair in pairs]
     return figures
 
 

@@ -34,6 +34,7 @@ from taskcodec.samples import are_images, as_features, batch_of, preprocessed, s
 from taskcodec.stack.checks import check_layers
 from taskcodec.stack.pictures import DecodedPicture, PictureStack, decoding_half, pixels_of
 from taskcodec.stack.rows import by_layer, code_length_of, costs_of, packets_of, symbols_of
+from taskcodec.stack.values import ValueStack
 from taskcodec.symbol_choice.usual import usual
 from taskcodec.transforms.chain import Chain
 from taskcodec.transforms.networks.carried import Network, Networks
@@ -62,8 +63,8 @@ class Codec:
     def __post_init__(self) -> None:
         if self.domain not in DOMAINS:
             raise CorruptFileError(f"samples of no known kind: {self.domain!r}")
-        check_layers(self.layers, self.of_pictures)
-        if self.of_pictures:
+        check_layers(self.layers, self.domain)
+        if self.of_pictures or self.lossless:
             return
         if self.backbone is not None and self.backbone.dimension != self.inputs:
             raise CorruptFileError(f"the backbone gives {self.backbone.dimension} features, not {self.inputs}")
@@ -81,13 +82,13 @@ class Codec:
 
     def __repr__(self) -> str:
         if self.of_pictures:
-            names = ", ".join(layer.name for layer in self.layers)
-            return f"<taskcodec codec {self.fingerprint[:12]}: pictures in {names}>"
-        backbone = "no backbone" if self.backbone is None else f"backbone {self.backbone.name}"
-        return (
-            f"<taskcodec codec {self.fingerprint[:12]}: {self.dimension} features, {self.columns} columns, "
-            f"step {self.base.quantizer.step:.4g}, {backbone}>"
-        )
+            what = f"pictures in {', '.join(layer.name for layer in self.layers)}"
+        elif self.lossless:
+            what = f"lossless, {self.values.transform.words}"
+        else:
+            backbone = "no backbone" if self.backbone is None else f"backbone {self.backbone.name}"
+            what = f"{self.dimension} features, {self.columns} columns, step {self.base.quantizer.step:.4g}, {backbone}"
+        return f"<taskcodec codec {self.fingerprint[:12]}: {what}>"
 
     @property
     def base(self) -> Layer:
@@ -102,6 +103,16 @@ class Codec:
     def of_pictures(self) -> bool:
         """Whether samples are pictures that come back as such, and not as features."""
         return self.domain == "pictures"
+
+    @property
+    def lossless(self) -> bool:
+        """Whether samples are values that come back as they were."""
+        return self.domain == "values"
+
+    @property
+    def values(self) -> ValueStack:
+        """What codes values, and gives them back as they were. Raises UsageError where samples are others."""
+        return ValueStack(self.layers)
 
     @cached_property
     def pictures(self) -> PictureStack:
@@ -152,6 +163,8 @@ class Codec:
         Of a codec without g_a vectors are features (n, d), in any form that `compress` takes many in. `choose` is how
         symbols are chosen, layer by layer. Raises MismatchError on another dimension or on NaN or infinity.
         """
+        if self.lossless:
+            return self.values.encode(samples)
         _, given = self.rows, settled(samples)
         images = self.g_a is not None or are_images(given, self.domain == "images")
         return self.encode_features(self.analyse(self._batch(given) or [given]) if images else given, choose)
@@ -169,12 +182,14 @@ class Codec:
                 decoded[layer.name] = layer.decode(symbols[layer.name], below)
         return side_by_side(symbols)
 
-    def decode(self, symbols: npt.ArrayLike, upto: str | None = None) -> Floats:
-        """(n, columns) symbols -> (n, d) features, float32, of the layer `upto`, or of the highest.
+    def decode(self, symbols: npt.ArrayLike, upto: str | None = None) -> npt.NDArray[Any]:
+        """(n, columns) symbols -> (n, d) features, float32, of the layer `upto`, or of the highest; or values.
 
         Symbols are those of all layers, or of those alone that this one needs, side by side.
         """
         s, needed = _whole(symbols), needed_of(self.rows, upto)
+        if self.lossless:
+            return np.asarray(self.values.decode(s))
         given = needed if s.ndim == 2 and s.shape[1] == columns_of(needed) else self.rows
         parts, decoded = self.by_layer(s, given), dict[str, Floats]()
         for layer in needed:
@@ -214,6 +229,8 @@ class Codec:
         what is no sample of this codec, SourceError on an image that cannot be read, UsageError where a package that
         images need is missing.
         """
+        if self.lossless:
+            return self.values.compress(sample)
         given = settled(sample)
         batch = self._batch(given)
         if batch is None:
@@ -222,16 +239,21 @@ class Codec:
             return [self.pictures.pack(pixels_of(item)) for item in batch]
         return self.packets(self.encode_features(self.analyse(batch)))
 
-    def decompress(self, data: Any, upto: str | None = None) -> Any:
+    def decompress(self, data: Any, upto: str | None = None, realism: float = 0.0) -> Any:
         """Invert `compress`: bytes -> (d,) features, or a list of bytes -> (n, d), up to a layer.
 
         What was cut off behind the bytes of that layer, and of those it needs, may be missing. A codec of pictures
-        gives (H, W, 3) uint8, or a list of such arrays.
+        gives (H, W, 3) uint8, or a list of such arrays; where it carries a second synthesis, `realism` goes from
+        faithful (0) to realistic (1).
         """
         if isinstance(data, bytes | bytearray | memoryview):
-            return self.decompress([data], upto)[0]
+            return self.decompress([data], upto, realism)[0]
+        if realism and not self.of_pictures:
+            raise UsageError("realism is of pictures: what others decode to is what predictors read, or exact")
+        if self.lossless:
+            return self.values.decompress(_packets(data))
         if self.of_pictures:
-            return [self.pictures.pixels(self.begin(packet, upto), upto) for packet in _packets(data)]
+            return [self.pictures.pixels(self.begin(packet, upto), upto, realism) for packet in _packets(data)]
         needed = self.needed(upto)
         symbols = [symbols_of(packet, self.layers, needed) for packet in _packets(data)]
         return self.decode(np.concatenate(symbols) if symbols else np.empty((0, columns_of(needed)), np.int32), upto)
@@ -286,6 +308,8 @@ class Codec:
 
     def for_store(self, name: str) -> "Codec":
         """The copy that a store keeps: without g_a, which decoding never needs; `name` says where to find it."""
+        if self.lossless:
+            return self
         if self.of_pictures:
             layers, analyses = decoding_half(self.layers, name)
             return self if analyses is None else replace(self, layers=layers, backbone=analyses)

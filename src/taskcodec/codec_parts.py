@@ -2,8 +2,9 @@
 
 AffineTransform   <-> centre, scale, axes or matrices          Residual, Chain   <-> the same, and networks
 PictureTransform  <-> networks
+ValuesTransform   <-> what its own kind has
 model             <-> tables, and of tables that columns share their numbers
-quantizer         <-> points, and their runs where these are not the tables'; of a dependent one nothing
+quantizer         <-> points, and their runs where these are not the tables'; of a dependent one, or of none, nothing
 sketch            <-> sketch
 """
 
@@ -20,6 +21,7 @@ from taskcodec.errors import CorruptFileError
 from taskcodec.layer import BASE, Floats, Layer, Quantizer, Transform
 from taskcodec.quantization.dependent import DependentQuantizer
 from taskcodec.quantization.uniform import Runs, UniformQuantizer
+from taskcodec.quantization.whole import WholeNumbers
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.axes import Axes
 from taskcodec.transforms.chain import Chain
@@ -27,14 +29,19 @@ from taskcodec.transforms.networks.carried import Networks
 from taskcodec.transforms.picture import PictureTransform
 from taskcodec.transforms.residual import Residual
 from taskcodec.transforms.spec import BackboneSpec
+from taskcodec.transforms.values.kinds import VALUES, read_values
+from taskcodec.transforms.values.transform import ValuesTransform
 
-Domain = Literal["vectors", "images", "pictures"]
-"""What a sample is: a vector of features; an image, of which features are made; a picture, which is coded itself."""
-DOMAINS = ("vectors", "images", "pictures")
+Domain = Literal["vectors", "images", "pictures", "values"]
+"""What a sample is: a vector of features; an image, of which features are made; a picture, which is coded
+itself; values that come back as they were."""
+DOMAINS = ("vectors", "images", "pictures", "values")
 COMPACT = 3
 """The version from which on files leave out scales of 1, and keep a centre in 16 bits where they hold it."""
 DEPENDENT = 6
 """The version from which on quantizers may be dependent."""
+LOSSLESS = 7
+"""The version from which on samples may be values that come back as they were."""
 
 
 def usual_domain(base: Layer, backbone: BackboneSpec | None) -> Domain:
@@ -47,6 +54,8 @@ def usual_domain(base: Layer, backbone: BackboneSpec | None) -> Domain:
 def oldest_version(domain: Domain, layers: Sequence[Layer], backbone: BackboneSpec | None) -> int:
     """The oldest version of the format that can express a codec."""
     base = layers[0]
+    if domain == "values":
+        return LOSSLESS
     if any(isinstance(layer.quantizer, DependentQuantizer) for layer in layers):
         return DEPENDENT
     transform = base.transform
@@ -128,6 +137,8 @@ def layer_tensors(layer: Layer, version: int) -> Tensors:
     """What the file holds of it. Raises MismatchError where columns that share a table have other points."""
     tensors, quantizer, model = transform_tensors(layer.transform, version), layer.quantizer, layer.model
     tensors.update(model.tensors())
+    if isinstance(quantizer, WholeNumbers):
+        return tensors
     if isinstance(quantizer, DependentQuantizer):
         return {**tensors, "sketch": layer.sketch.astype("<f2")}
     gathered = model.gathered(quantizer.points, layer.sketch)
@@ -139,13 +150,15 @@ def layer_tensors(layer: Layer, version: int) -> Tensors:
 
 def has_own_runs(quantizer: Quantizer, layer: Layer) -> bool:
     """Whether the runs of a layer's reconstruction points do not follow from its model."""
-    if isinstance(quantizer, DependentQuantizer):
+    if not isinstance(quantizer, UniformQuantizer):
         return False
     return not quantizer.runs.are(Runs.of(layer.model.plain, layer.transform.columns))
 
 
 def quantizer_manifest(quantizer: Quantizer) -> dict[str, Any]:
     """Plain JSON for the manifest."""
+    if isinstance(quantizer, WholeNumbers):
+        return {"kind": "whole"}
     if isinstance(quantizer, DependentQuantizer):
         states, slope = quantizer.trellis.states, float(quantizer.slope)
         return {"kind": "dependent", "step": float(quantizer.step), "slope": slope, "states": states}
@@ -172,12 +185,15 @@ def read_quantizer(
     described: Mapping[str, Any], tensors: Tensors, model: SymbolModel, columns: int
 ) -> tuple[Quantizer, Floats]:
     """A layer's quantizer and its sketch. Raises as `read_layer` does."""
-    kind, step, sketch = described.get("kind", "uniform"), float(described["step"]), finite_tensor(tensors, "sketch", 2)
+    kind = described.get("kind", "uniform")
+    if kind == "whole":
+        return WholeNumbers(columns), np.empty((0, columns), np.float32)
+    step, sketch = float(described["step"]), finite_tensor(tensors, "sketch", 2)
     if kind == "dependent":
         trellis = Trellis(int(described["states"]))
         return DependentQuantizer(step, float(described["slope"]), trellis, columns), sketch
     if kind != "uniform":
-        raise CorruptFileError(f"a quantizer of the kind {kind!r} is none of uniform, dependent")
+        raise CorruptFileError(f"a quantizer of the kind {kind!r} is none of uniform, dependent, whole")
     coded = model.spread(finite_tensor(tensors, "points", 1), sketch)
     runs = Runs(*tensors["point_runs"].astype(np.int32)) if "point_runs" in tensors else Runs.of(model.plain, columns)
     rounding, slope = float(described["rounding"]), float(described.get("slope", 0.0))
@@ -192,7 +208,7 @@ def _text(value: object) -> str:
 
 def transform_manifest(transform: Transform, version: int) -> dict[str, Any]:
     """Plain JSON for the manifest."""
-    if isinstance(transform, PictureTransform):
+    if isinstance(transform, PictureTransform | ValuesTransform):
         return transform.manifest()
     affine = transform.affine
     marks = {"unit_norm": affine.unit_norm, "unit_scale": _unit_scale(affine, version)}
@@ -207,6 +223,8 @@ def transform_tensors(transform: Transform, version: int) -> Tensors:
     """What the file holds of it. A centre that 16 bits hold takes 16 from COMPACT on."""
     if isinstance(transform, PictureTransform):
         return dict(transform.networks.tensors())
+    if isinstance(transform, ValuesTransform):
+        return transform.tensors()
     affine = transform.affine
     tensors: Tensors = {"centre": affine.centre.astype("<f4")}
     if version >= COMPACT:
@@ -238,8 +256,11 @@ def read_transform(described: Mapping[str, Any], tensors: Tensors) -> Transform:
         return Residual(_read_affine(json_object(described["of"]), tensors))
     if kind == "picture":
         return PictureTransform.read(described, tensors)
+    if kind in VALUES:
+        return read_values(described, tensors)
     if kind != "affine":
-        raise CorruptFileError(f"a transform of the kind {kind!r} is none of affine, chain, picture, residual")
+        known = ", ".join(["affine", "chain", "picture", "residual", *VALUES])
+        raise CorruptFileError(f"a transform of the kind {kind!r} is none of {known}")
     return _read_affine(described, tensors)
 
 

@@ -4,7 +4,8 @@
     features (n, d) <-synthesise- latent (n, k) <-dequantize- symbols (n, k) <--model-- bits
 
 Of pictures the latent has places, (1, k, h, w), and so have its symbols; pixels (1, 3, H, W) stand for features, and
-what lies below is what layers below dequantize to, side by side.
+what lies below is what layers below dequantize to, side by side. Of lossless codecs values stand for features, and
+symbols follow from them without a latent in between: `taskcodec.stack.values`.
 
 An enhancement layer may look at the symbols of layers below (its model does) and at what they decode to (its transform
 does); it names them, and is decoded after them.
@@ -21,15 +22,17 @@ from taskcodec.coding.symbol_model import Given, SymbolModel, Symbols
 from taskcodec.errors import CorruptFileError, UsageError
 from taskcodec.quantization.dependent import DependentQuantizer
 from taskcodec.quantization.uniform import UniformQuantizer
+from taskcodec.quantization.whole import WholeNumbers
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.chain import Chain
 from taskcodec.transforms.picture import PictureTransform
 from taskcodec.transforms.residual import Residual
+from taskcodec.transforms.values.transform import ValuesTransform
 
 Floats = npt.NDArray[np.float32]
 OfVectors: TypeAlias = AffineTransform | Residual | Chain
-Transform: TypeAlias = OfVectors | PictureTransform
-Quantizer: TypeAlias = UniformQuantizer | DependentQuantizer
+Transform: TypeAlias = OfVectors | PictureTransform | ValuesTransform
+Quantizer: TypeAlias = UniformQuantizer | DependentQuantizer | WholeNumbers
 BASE = "base"
 """The name of the lowest layer, and of the only one."""
 

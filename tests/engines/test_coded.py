@@ -52,9 +52,9 @@ def test_rows_at_the_limit_and_rows_of_another_norm_are_told():
 
 @pytest.mark.parametrize("effort", [1, 2])
 def test_symbols_do_not_depend_on_the_number_of_threads(tmp_path, effort):
-    x = low_rank(3000, d=300)
+    x = low_rank(1200, d=200)
     np.save(tmp_path / "x.npy", x)
-    codec = with_effort(taskcodec.fit(x[:2000], bits=400), x[:500], effort)
+    codec = with_effort(taskcodec.fit(x[:800], bits=300), x[:300], effort)
     assert isinstance(codec.base.quantizer, DependentQuantizer if effort > 1 else UniformQuantizer)
     options = EncodeOptions(codec=codec, refit=False)
     for threads in (1, 3):

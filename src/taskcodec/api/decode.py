@@ -1,35 +1,47 @@
 """`taskcodec decode`: the features of a store as a file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from taskcodec.api.stores import there
 from taskcodec.atomic import replacing
 from taskcodec.engines.encode.local import Progress
-from taskcodec.engines.encode.npy import write_npy
+from taskcodec.engines.encode.npy import write_npy, write_rows
 from taskcodec.engines.encode.places import finished_store
 from taskcodec.engines.layers.files import Written, write_files
 from taskcodec.engines.outputs import check_output
 from taskcodec.errors import UsageError
 from taskcodec.store import Store
+from taskcodec.store.pictures.layer import PictureLayer
 
 
 def decode_to_folder(
-    place: Any, layer: str, output: Path, progress: Progress | None = None, elsewhere: str | Sequence[str] = ()
+    place: Any,
+    layer: str,
+    output: Path,
+    progress: Progress | None = None,
+    elsewhere: str | Sequence[str] = (),
+    realism: float = 0.0,
 ) -> Written:
     """Write the pictures or originals of a store into a new or empty folder, as FOLDER/ID with a suffix.
 
     A layer that the store says lies at another place is read where `elsewhere` names that place, or one around it.
 
-    Raises UsageError where there is no such layer or the folder is not to be written to, StorageError where it cannot
-    be, and what `taskcodec.decode` raises.
+    `realism` goes from faithful (0) to realistic (1), where the layer's codec has a second synthesis.
+
+    Raises UsageError where there is no such layer, it has no such synthesis or the folder is not to be written to,
+    StorageError where it cannot be, and what `taskcodec.decode` raises.
     """
     store = finished_store(there(place))
-    return write_files(store, store.layer(layer, elsewhere), output, progress)
+    found = store.layer(layer, elsewhere)
+    if realism:
+        if not isinstance(found, PictureLayer):
+            raise UsageError(f"{place}: layer {layer} holds files, which come back as they are: leave realism out")
+        found = found.realistic(realism)
+    return write_files(store, found, output, progress)
 
 
 def decode_to_file(place: Any, output: Path, progress: Progress | None = None) -> Store:
@@ -45,16 +57,36 @@ def decode_to_file(place: Any, output: Path, progress: Progress | None = None) -
     check_output(str(place), output, kind)
     if kind == "npy":
         with replacing(output) as temporary:
-            write_npy(temporary, _reported(store, progress), store.manifest.dimension)
+            write_npy(temporary, _reported(store.batches(), len(store), progress), store.manifest.dimension)
     else:
         store.to_parquet(output)
     return store
 
 
-def _reported(store: Store, progress: Progress | None) -> Iterator[npt.NDArray[np.float32]]:
+def holds_values(place: Any) -> bool:
+    """Whether a store's codec is lossless. Raises what opening it does."""
+    return finished_store(there(place)).manifest.of_values
+
+
+def decode_values(place: Any, output: Path, progress: Progress | None = None) -> Store:
+    """Write the values of a store of a lossless codec to a .npy file, as they were; the store.
+
+    Raises UsageError or StorageError where the file is not to be written, and what `taskcodec.decode` raises.
+    """
+    store = finished_store(there(place))
+    values = store.values
+    if output.suffix.lower() != ".npy":
+        raise UsageError(f"{output}: values are written to a .npy file, or with --layer base to a folder of pictures")
+    check_output(str(place), output, "npy")
+    with replacing(output) as temporary:
+        write_rows(temporary, _reported(values.batches(), len(values), progress), values[:0])
+    return store
+
+
+def _reported(batches: Iterable[npt.NDArray[Any]], total: int, progress: Progress | None) -> Iterator[npt.NDArray[Any]]:
     done = 0
-    for batch in store.batches():
+    for batch in batches:
         yield batch
         done += len(batch)
         if progress is not None:
-            progress(done, len(store))
+            progress(done, total)

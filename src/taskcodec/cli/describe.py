@@ -1,6 +1,10 @@
 """What a store or a codec is, in words for people and in plain values for machines."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from taskcodec.cli.output import times_smaller
@@ -9,6 +13,9 @@ from taskcodec.words import human_bytes
 if TYPE_CHECKING:
     from taskcodec.codec import Codec
     from taskcodec.store import StoreInfo
+
+
+NO_COSTS: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
 
 def is_codec(place: str) -> bool:
@@ -35,14 +42,35 @@ def codec_info(place: str, codec: "Codec") -> dict[str, Any]:
         "step": codec.base.quantizer.step,
         "bytes": len(codec.to_bytes()),
         "backbone": None if codec.backbone is None else codec.backbone.name,
+        **({"macs_per_pixel": costs} if (costs := decoding_costs(codec)) else {}),
         "provenance": dict(codec.provenance),
     }
+
+
+def decoding_costs(codec: "Codec") -> dict[str, dict[str, float]]:
+    """Multiplications with addition a pixel that each layer of pictures is decoded by; none where torch is missing."""
+    if not codec.of_pictures or find_spec("torch") is None:
+        return {}
+    from taskcodec.stack.cost import decoding_cost
+
+    found = {layer.name: decoding_cost(codec.layers, layer.name) for layer in codec.layers}
+    return {name: {**asdict(cost), "total": cost.total} for name, cost in found.items()}
+
+
+def _cost_words(costs: Mapping[str, Mapping[str, float]], name: str) -> str:
+    if name not in costs:
+        return ""
+    own = costs[name]
+    parts = f"{own['synthesis']:,.0f} of its synthesis, {own['entropy']:,.0f} of entropy models"
+    return f"{own['total']:,.0f} multiply-accumulates a pixel to decode: {parts}"
 
 
 def codec_lines(place: str, codec: "Codec") -> list[str]:
     content = codec_info(place, codec)
     if codec.of_pictures:
         return _codec_lines_of_pictures(place, codec, content)
+    if codec.lossless:
+        return _codec_lines_of_values(place, codec, content)
     g_a = codec.g_a
     own = None if g_a is None else f"its own {g_a.name}, of {'images' if codec.inputs is None else 'vectors'}"
     backbone = ", then ".join(filter(None, (content["backbone"], own))) or "none (features are given)"
@@ -60,7 +88,18 @@ def _codec_lines_of_pictures(place: str, codec: "Codec", content: dict[str, Any]
     for layer in codec.layers:
         given = f", given {' and '.join(layer.given)}" if layer.given else ""
         lines.append(f"  {layer.name:<12} {layer.columns} symbols a place, step {layer.quantizer.step:.4g}{given}")
+        if words := _cost_words(content.get("macs_per_pixel", {}), layer.name):
+            lines.append(f"  {'':<12} {words}")
     lines += [
+        f"  size         {human_bytes(content['bytes'])}",
+        f"  fingerprint  {codec.fingerprint}",
+    ]
+    return lines + [f"  {key:<12} {_plain(value)}" for key, value in codec.provenance.items()]
+
+
+def _codec_lines_of_values(place: str, codec: "Codec", content: dict[str, Any]) -> list[str]:
+    lines = [
+        f"codec {place}: lossless, {codec.values.transform.words}",
         f"  size         {human_bytes(content['bytes'])}",
         f"  fingerprint  {codec.fingerprint}",
     ]
@@ -74,23 +113,24 @@ def _plain(value: Any) -> str:
     return "; ".join(map(_plain, value)) if isinstance(value, list) else str(value)
 
 
-def info_lines(place: str, info: "StoreInfo") -> list[str]:
+def info_lines(place: str, info: "StoreInfo", costs: Mapping[str, Mapping[str, float]] = NO_COSTS) -> list[str]:
     rate = ", ".join(filter(None, (f"{info.bits_per_sample:.1f} bits a sample", times_smaller(info.ratio))))
     return [
         f"{place}: {info.samples} samples, {info.failures} not coded" + (" (unfinished)" * (info.state != "complete")),
         f"  source   {human_bytes(info.source_bytes):>10}",
         f"  codes    {human_bytes(info.code_bytes):>10}   {rate}",
         f"  codec    {human_bytes(info.codec_bytes):>10}   {_codec_words(info)}",
-        *_layer_lines(info),
+        *_layer_lines(info, costs),
         f"  store    {human_bytes(info.store_bytes):>10}   {times_smaller(info.store_ratio)}",
     ]
 
 
-def _layer_lines(info: "StoreInfo") -> list[str]:
+def _layer_lines(info: "StoreInfo", costs: Mapping[str, Mapping[str, float]]) -> list[str]:
     """A line for each layer beside the features."""
     return [
         f"  {name:<8} {human_bytes(layer.bytes):>10}   {layer.bits_per_sample / 8:,.0f} bytes a sample"
         + ("" if layer.elsewhere is None else f", kept at {layer.elsewhere}")
+        + (f", {_cost_words(costs, name)}" if name in costs else "")
         for name, layer in info.layers.items()
         if name != "features"
     ]

@@ -37,7 +37,7 @@ class Coded:
 def code(records: Sequence[SampleRecord], features: npt.NDArray[Any], codec: Codec, next_index: int) -> Coded:
     """Code a batch: its records, and (m, d) features of those that are ok; of samples from `next_index` on.
 
-    Of pictures these are the items that their coder made.
+    Of pictures these are the items that their coder made, of values their symbols.
     """
     wanted = np.array([record.source_index >= next_index for record in records if record.status == OK], bool)
     kept = [record for record in records if record.source_index >= next_index]
@@ -45,6 +45,8 @@ def code(records: Sequence[SampleRecord], features: npt.NDArray[Any], codec: Cod
         return Coded(kept, features[wanted] if len(features) else np.empty((0, len(codec.layers)), object), [], 0)
     if not len(features):
         return Coded(kept, np.empty((0, codec.columns), np.int32), [], 0)
+    if codec.lossless:
+        return Coded(kept, features[wanted], [], 0)
     symbols = codec.encode_features(features)[wanted]
     stretched = 0
     if codec.base.transform.affine.unit_norm:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -12,8 +13,8 @@ import numpy.typing as npt
 from taskcodec.codec import Codec
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.loading import load_codec
-from taskcodec.stack.pictures import Pixels, decoding_half
-from taskcodec.transforms.spec import NAME_IT, BackboneSpec, recorded_file
+from taskcodec.stack.pictures import Pixels, decoding_half, with_analyses
+from taskcodec.transforms.spec import NAME_IT, recorded_file
 
 LARGE_PIXELS = 2**21
 """Pictures with more pixels than this are coded one at a time, so that memory stays bounded."""
@@ -54,11 +55,14 @@ class PictureCoder:
         return found
 
 
-def coder_of(spec: BackboneSpec | None, named: Codec | None, name: str) -> PictureCoder:
-    """The analyses that a store of pictures was made with, of the codec that is named or the file that is recorded.
+def coder_of(own: Codec, named: Codec | None, name: str) -> PictureCoder:
+    """What goes on coding as a store's own codec does: its layers, and the analyses that it was made with.
+
+    They are those of the codec that is named, or of the file that is recorded.
 
     Raises BackboneError where that is not there any more, MismatchError where it is another codec.
     """
+    spec = own.backbone
     if named is None:
         if spec is None:
             raise UsageError(f"the codec of this store has no analyses: {NAME_IT}")
@@ -66,4 +70,4 @@ def coder_of(spec: BackboneSpec | None, named: Codec | None, name: str) -> Pictu
     found = PictureCoder(named, name) if named.of_pictures else None
     if found is None or (spec is not None and found.spec.weights_sha256 != spec.weights_sha256):
         raise MismatchError(f"{name}: not the codec that the store was made with: {NAME_IT}")
-    return found
+    return PictureCoder(replace(own, layers=with_analyses(own.layers, found.codec.layers)), name)

@@ -56,12 +56,20 @@ class TrainableNetwork(nn.Module):
         hidden: widths of the inner layers, may be none: then the network is linear.
         outputs: width of the result.
         generator: draws the initial weights.
+        input_bits: integer inputs are multiples of 2**-input_bits of what the network is trained on, at most
+            INNER_BITS.
     """
 
     def __init__(
-        self, inputs: int, hidden: Sequence[int], outputs: int, generator: torch.Generator | None = None
+        self,
+        inputs: int,
+        hidden: Sequence[int],
+        outputs: int,
+        generator: torch.Generator | None = None,
+        input_bits: int = 0,
     ) -> None:
         super().__init__()
+        self.input_bits = input_bits
         self.hidden, width = nn.ModuleList(), inputs
         for size in hidden:
             self.hidden.append(RoundedLinear(width, size, 1.0, generator))
@@ -72,7 +80,8 @@ class TrainableNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, inputs) numbers near integers -> (n, outputs)."""
-        x = x.clamp(-CLIP, CLIP)
+        largest = CLIP * 2.0**-self.input_bits
+        x = x.clamp(-largest, largest)
         h = x
         for layer in self.hidden:
             h = layer(h)
@@ -85,11 +94,11 @@ class TrainableNetwork(nn.Module):
         """The network that computes round(2**gain_bits * (out(x + offset) + added)) from integers x.
 
         Args:
-            offset: (inputs,) what stands between an integer input and the number that this network was trained on.
+            offset: (inputs,) what stands between an integer input, in its units, and what the network was trained on.
             gain_bits: (outputs,) units of the results.
             added: (outputs,) added to the results.
         """
-        hidden, fraction = [], 0
+        hidden, fraction = [], self.input_bits
         for index, layer in enumerate(self.hidden):
             weights, bias = _exact(layer)
             if index == 0:
@@ -103,7 +112,7 @@ class TrainableNetwork(nn.Module):
         bias = bias + of_inputs @ _double(offset) * 2.0**-WEIGHT_BITS + _double(added)
         shift = fraction + WEIGHT_BITS
         units = np.full(weights.shape[1], 1, np.int64)
-        units[weights.shape[1] - self.inputs :] <<= fraction  # inputs are whole, inner values have a fraction
+        units[weights.shape[1] - self.inputs :] <<= fraction - self.input_bits  # which inner values have besides
         gains = np.left_shift(1, np.asarray(gain_bits, dtype=np.int64))
         whole = np.rint(bias * 2.0**shift).astype(np.int64) * gains + (1 << (shift - 1))
         output = Linear(weights.astype(np.int64) * units * gains[:, None], whole, shift)

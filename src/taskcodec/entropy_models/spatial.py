@@ -11,6 +11,7 @@ rate that is lowered is the rate of files; means keep their fractions, since wha
 """
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -102,17 +103,19 @@ class _Group(nn.Module):
         with torch.no_grad():
             last.bias[:columns] = -np.log(SCALE_FLOOR)  # sigma starts at 1
 
-    def forward(self, features: Tensor, before: Tensor, own: Tensor) -> Tensor:
-        """(n, f, h, w) features, symbols of the groups before and of this one -> (n, m, h, w) bits."""
+    def forward(self, features: Tensor, before: Tensor, own: Tensor, factor: float = 1.0) -> Tensor:
+        """(n, f, h, w) features, symbols of the groups before and of this one, in steps -> (n, m, h, w) bits."""
         if self.before is not None:
-            features = torch.cat([features, inner(self.before(before))], dim=1)
+            features = torch.cat([features, inner(self.before(before * factor))], dim=1)
         out = self.mix(features)
         if self.context is not None:
-            out = out + self.context(own)
+            out = out + self.context(own * factor)
         for layer in self.rest:
             out = layer(inner(out))
-        index = scale_index(out[:, : self.columns], self.options.levels)
-        mean = nearest_mean(out[:, self.columns :], parts_of(self.options.phases)) if self.options.inside else 0.0
+        index = scale_index(out[:, : self.columns] - math.log(factor), self.options.levels)
+        mean: Tensor | float = 0.0
+        if self.options.inside:
+            mean = nearest_mean(out[:, self.columns :] / factor, parts_of(self.options.phases))
         return table_bits(own, index, mean)
 
     def export(self) -> SpatialGroup:
@@ -164,20 +167,24 @@ class SpatialEntropy(nn.Module):
             self.groups.append(_Group(size, width * (1 + bool(given)), before, options))
             before += size
 
-    def forward(self, y: Tensor, given: Sequence[Tensor] = ()) -> Rated:
+    def forward(self, y: Tensor, given: Sequence[Tensor] = (), factor: float = 1.0) -> Rated:
         """(n, c, h, w) latent, and (n, c_i, h, w) symbols of layers below -> the latent as decoded, and (n,) bits.
+
+        With a `factor` y is rounded to whole steps of it, as tables will that `over_space.other_step` makes of these;
+        means are to come from inside the coder then.
 
         Never in halves, whatever autocast is about: what is counted here has 16 bits.
         """
         own = next(self.parameters()).dtype
         with torch.autocast(y.device.type, enabled=False):
-            return self._rated(y.to(own), [part.to(own) for part in given])
+            return self._rated(y.to(own), [part.to(own) for part in given], factor)
 
-    def _rated(self, y: Tensor, given: Sequence[Tensor]) -> Rated:
-        symbols = y_hat = round_through(y)
+    def _rated(self, y: Tensor, given: Sequence[Tensor], factor: float) -> Rated:
+        symbols = round_through(y / factor)
+        y_hat = symbols * factor
         if self.outside is not None:
             symbols, y_hat = self.outside.quantize(y, given)
-        z_hat = round_through(self.h_a(symbols))
+        z_hat = round_through(self.h_a(symbols * factor))
         likelihood = self.density.likelihood(z_hat.movedim(1, 3).flatten(0, 2))
         bits = -torch.log2(likelihood + 2.0**-TABLE_BITS).reshape(len(y), -1).sum(dim=1)  # no count is below 1
         features = self.features(z_hat, given, y.shape[2:])
@@ -185,9 +192,20 @@ class SpatialEntropy(nn.Module):
         for group in self.groups:
             assert isinstance(group, _Group)
             own = symbols[:, start : start + group.columns]
-            bits = bits + group(features, symbols[:, :start], own).sum(dim=(1, 2, 3))
+            bits = bits + group(features, symbols[:, :start], own, factor).sum(dim=(1, 2, 3))
             start += group.columns
         return Rated(y_hat, bits)
+
+    @torch.no_grad()
+    def start(self, log_scales: Tensor) -> None:
+        """Begin with these (c,) natural logarithms of standard deviations, and not with those of 1."""
+        first = 0
+        for group in self.groups:
+            assert isinstance(group, _Group)
+            last = group.rest[-1]
+            assert isinstance(last, RoundedConvolution)
+            last.bias[: group.columns] = log_scales[first : first + group.columns] - np.log(SCALE_FLOOR)
+            first += group.columns
 
     def features(self, z_hat: Tensor, given: Sequence[Tensor], size: Sequence[int]) -> Tensor:
         """Side information and symbols of layers below -> (n, f, h, w) what every group reads."""

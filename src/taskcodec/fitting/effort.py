@@ -178,7 +178,9 @@ def _error_of_others(base: Layer, latent: Floats, symbols: Symbols) -> float:
     """
     quantizer = base.quantizer
     own = _squares(quantizer.dequantize(symbols) - latent)
-    if isinstance(quantizer, DependentQuantizer) or base.model.sharing is not None or not quantizer.points.any():
+    if not isinstance(quantizer, UniformQuantizer) or base.model.sharing is not None:
+        return own
+    if not quantizer.points.any():
         return own
     halves = [(latent[start::2], symbols[start::2]) for start in (0, 1)]
     fitted = [

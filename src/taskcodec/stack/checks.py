@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from taskcodec.errors import CorruptFileError
 from taskcodec.layer import Layer, columns_of
 from taskcodec.quantization.uniform import UniformQuantizer
+from taskcodec.stack.values import check_values
 from taskcodec.transforms.picture import PictureTransform
+from taskcodec.transforms.values.transform import ValuesTransform
 
 
-def check_layers(layers: Sequence[Layer], pictures: bool) -> None:
-    """Raise CorruptFileError unless these layers go together, as layers of `pictures` or of vectors."""
+def check_layers(layers: Sequence[Layer], domain: str) -> None:
+    """Raise CorruptFileError unless these layers go together, as layers of such samples."""
     names = [layer.name for layer in layers]
     if not names or len(set(names)) < len(names):
         raise CorruptFileError("a codec without layers, or with two of one name")
@@ -17,10 +19,12 @@ def check_layers(layers: Sequence[Layer], pictures: bool) -> None:
         below = [layers[names.index(name)] for name in layer.given if name in names[:place]]
         if len(below) < len(layer.given) or layer.model.given_columns not in (0, columns_of(below)):
             raise CorruptFileError(f"layer {layer.name}: the layers that condition it are not below it, or not these")
-        if pictures:
+        if domain == "pictures":
             _check_picture(layer, below)
-        elif isinstance(layer.transform, PictureTransform):
-            raise CorruptFileError(f"layer {layer.name}: a transform of pictures in a codec of others")
+        elif domain == "values":
+            check_values(layers)
+        elif isinstance(layer.transform, PictureTransform | ValuesTransform):
+            raise CorruptFileError(f"layer {layer.name}: a transform of values or of pictures in a codec of others")
         elif layer.transform.dimension != (found := layers[0].transform.dimension):
             raise CorruptFileError(f"layer {layer.name}: {layer.transform.dimension} features, not {found}")
 

@@ -7,6 +7,7 @@ Pictures are coded one by one: so their packets do not depend on what is coded w
 """
 
 import hashlib
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -164,12 +165,32 @@ class PictureStack:
     def values(self, decoded: DecodedPicture, upto: str | None = None) -> Floats:
         """(outputs, H, W) float32 that g_s of a layer gives, in [0, 1] about where that is a picture. Needs torch."""
         layer = self._decoded(decoded, upto)
-        below, transform = None, transform_of(layer)
-        if transform.given_columns:
-            named = {each.name: each for each in self.layers}
-            below = np.concatenate([self.latent(named[name], decoded.symbols) for name in layer.given], axis=1)
         height, width = decoded.size
-        return transform.synthesise(self.latent(layer, decoded.symbols), below)[0, :, :height, :width]
+        below = self._latents_below(layer, decoded)
+        return transform_of(layer).synthesise(self.latent(layer, decoded.symbols), below)[0, :, :height, :width]
+
+    def _latents_below(self, layer: Layer, decoded: DecodedPicture) -> Floats | None:
+        """(1, c', h, w) that a layer's synthesis sees of those below; None where it sees nothing."""
+        if not transform_of(layer).given_columns:
+            return None
+        named = {each.name: each for each in self.layers}
+        return np.concatenate([self.latent(named[name], decoded.symbols) for name in layer.given], axis=1)
+
+    def real_values(self, decoded: DecodedPicture, upto: str | None = None) -> Floats:
+        """(3, H, W) float32 that g_r of a layer gives, from noise that follows from the layer's symbols. Needs torch.
+
+        Raises MismatchError where the layer has no g_r.
+        """
+        layer = self._decoded(decoded, upto)
+        transform, symbols = transform_of(layer), decoded.symbols[layer.name]
+        if not transform.noise_columns:
+            raise MismatchError(f"layer {layer.name} has no second synthesis, which makes what is decoded look real")
+        seed = zlib.crc32(symbols.astype("<i4").tobytes())
+        shape = (1, transform.noise_columns, *symbols.shape[2:])
+        noise = np.random.Generator(np.random.PCG64(seed)).standard_normal(shape, dtype=np.float32)
+        height, width = decoded.size
+        latent, below = self.latent(layer, decoded.symbols), self._latents_below(layer, decoded)
+        return transform.realise(latent, below, noise)[0, :, :height, :width]
 
     def _decoded(self, decoded: DecodedPicture, upto: str | None) -> Layer:
         layer = needed_of(self.layers, upto)[-1]
@@ -179,11 +200,13 @@ class PictureStack:
             )
         return layer
 
-    def pixels(self, decoded: DecodedPicture, upto: str | None = None) -> Pixels:
+    def pixels(self, decoded: DecodedPicture, upto: str | None = None, realism: float = 0.0) -> Pixels:
         """(H, W, 3) uint8 for people: of a layer or of the highest, the preview of one that is for a task. Needs torch.
 
-        Raises MismatchError where that is no picture.
+        `realism` goes from faithful (0) to what g_r makes look real (1), along a straight line. Raises MismatchError
+        where that is no picture or there is no g_r, UsageError where realism is not from 0 to 1.
         """
+        check_realism(realism)
         layer = self._decoded(decoded, upto)
         transform = transform_of(layer)
         if transform.networks.g_p is not None:
@@ -193,9 +216,17 @@ class PictureStack:
             values = self.values(decoded, upto)
         else:
             raise MismatchError(f"layer {layer.name} gives {transform.outputs} channels, which are no picture")
+        if realism:
+            values = values + np.float32(realism) * (self.real_values(decoded, upto) - values)
         np.clip(values, 0, 1, out=values)
         values *= np.float32(255)
         return np.ascontiguousarray(np.moveaxis(np.rint(values, out=values).astype(np.uint8), 0, 2))
+
+
+def check_realism(realism: float) -> None:
+    """Raise UsageError unless a picture can be decoded so."""
+    if not 0 <= realism <= 1:
+        raise UsageError(f"realism is from 0, faithful, to 1, realistic; found {realism:g}")
 
 
 def _below(layer: Layer, symbols: Mapping[str, Symbols]) -> list[Symbols]:
@@ -222,6 +253,16 @@ def decoding_half(layers: Sequence[Layer], name: str) -> tuple[tuple[Layer, ...]
         return tuple(layers), None
     found = digest.hexdigest()
     return tuple(kept), BackboneSpec(f"{CARRIED}{found[:12]}", found, 0, {}, placed(name))
+
+
+def with_analyses(layers: Sequence[Layer], whole: Sequence[Layer]) -> tuple[Layer, ...]:
+    """Layers as a store has them, in its steps, with the analyses of a codec that it was made with."""
+    found = {layer.name: transform_of(layer).networks.g_a for layer in whole}
+    kept = [(layer, transform_of(layer)) for layer in layers]
+    return tuple(
+        replace(layer, transform=replace(own, networks=replace(own.networks, g_a=found[layer.name])))
+        for layer, own in kept
+    )
 
 
 def pixels_of(sample: Any) -> Pixels:

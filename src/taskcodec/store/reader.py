@@ -103,7 +103,8 @@ class Store(WithPictures):
         raise TypeError(_NO_ARRAY)
 
     def __repr__(self) -> str:
-        what = "pictures" if self.manifest.of_pictures else f"samples of {self.manifest.dimension} features"
+        of_values = "values" if self.manifest.of_values else "features"
+        what = "pictures" if self.manifest.of_pictures else f"samples of {self.manifest.dimension} {of_values}"
         return f"<taskcodec store {self._blobs.name}: {len(self)} {what}>"
 
     @cached_property
@@ -218,7 +219,7 @@ class Store(WithPictures):
         return self._rows(False, self._columns, np.int32)
 
     def _rows(self, features: bool, width: int, dtype: Any) -> Rows:
-        self.check_features()
+        (self.check_features if features else self.check_rows)()
         return Rows(partial(self._gather, features), (len(self), width), dtype, self.manifest.chunk_rows)
 
     def batches(self) -> Iterator[npt.NDArray[np.float32]]:

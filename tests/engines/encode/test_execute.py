@@ -165,7 +165,7 @@ def test_pictures_of_a_bucket_give_the_store_that_those_of_a_folder_give(tmp_pat
 
 def test_an_encode_into_a_bucket_that_is_killed_goes_on(tmp_path, s3):
     """On this machine the next one need not wait for the lock, and writes what one that was never killed writes."""
-    x = np.random.default_rng(0).normal(size=(6000, 8)).astype("f4")
+    x = np.random.default_rng(0).normal(size=(3000, 8)).astype("f4")
     np.save(tmp_path / "x.npy", x)
     s3.put("x.npy", (tmp_path / "x.npy").read_bytes())
     command = [sys.executable, "-m", "taskcodec", "encode", s3.url("x.npy"), s3.url("x.tcz"), "--chunk", "64"]

@@ -46,10 +46,15 @@ def both(folder, source, *options):
     return taskcodec.open(cluster)
 
 
-def test_vectors_and_an_append_to_them(tmp_path):
+def test_vectors(tmp_path):
     store = both(tmp_path, vectors(tmp_path / "x.npy"), "--chunk", "512", "--quality", "small", "--effort", "3")
     assert len(store) == 4996
     assert store.verify() == []
+
+
+@pytest.mark.slow
+def test_an_append_to_vectors(tmp_path):
+    both(tmp_path, vectors(tmp_path / "x.npy"), "--chunk", "512")
     store = both(tmp_path, vectors(tmp_path / "y.npy", 2000, seed=1), "--append")
     assert len(store) == 4996 + 1996
     assert store.verify() == []
@@ -173,6 +178,7 @@ class Blind(Eyes):
         raise BackboneError("blind: sees nothing")
 
 
+@pytest.mark.slow
 def test_what_a_worker_says_comes_through_as_one_line(tmp_path, photos):
     codec = taskcodec.fit(np.random.default_rng(0).uniform(0, 255, (300, 4)).astype("f4"), bits=20)
     options = EncodeOptions(codec=codec, backbone=Blind(), refit=False)

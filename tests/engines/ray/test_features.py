@@ -19,7 +19,8 @@ class Blind(Eyes):
         raise BackboneError("blind: sees nothing")
 
 
-@pytest.mark.parametrize("views", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("views", [False, True])
 def test_the_codec_is_that_of_one_process(tmp_path, photos, views):
     (tmp_path / "labels.csv").write_text(
         "path,label\n" + "".join(f"{path.relative_to(photos)},{len(path.name)}\n" for path in photos.rglob("*.*"))

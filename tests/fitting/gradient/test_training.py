@@ -1,5 +1,6 @@
 """Gradient training: what it gives, and that a killed one takes the path it would have taken."""
 
+import csv
 import re
 import signal
 import subprocess
@@ -40,6 +41,17 @@ def test_every_entropy_model_trains_to_a_codec_whose_files_keep_the_estimate(ent
     bits = 8 * len(encode_block(symbols, codec.base.model)) / len(X)
     assert bits == pytest.approx(codec.provenance["trained_bits"], rel=0.01)
     assert np.abs(codec.decode(symbols) - codec.analyse(list(X.numpy()))).max() < 0.51
+
+
+def test_the_price_of_a_bit_rises_in_the_loss_that_is_lowered(tmp_path):
+    train(TrainingSet(X), VC, Schedule(60, 64, rate_rise=40), Work(tmp_path))
+    rows = list(csv.DictReader((tmp_path / "metrics.csv").read_text().splitlines()))
+    loss, distortion, bits, step = (
+        np.array([float(row[key]) for row in rows]) for key in ("loss", "distortion", "rate_bits", "step")
+    )
+    share = (loss - distortion) / (VC.beta * bits)
+    assert share == pytest.approx([1e-3 ** max(0, 1 - each / 40) for each in step], rel=1e-2, abs=1e-5)
+    assert share[0] < 0.1 < 0.9 < share[-1]
 
 
 def test_it_learns_what_beta_asks_for():

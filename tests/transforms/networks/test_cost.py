@@ -11,6 +11,7 @@ CASES = [
     ("elic_synthesis", {"widths": [96] * 3, "latent": 128, "attention": False}, 51),
     ("elic_synthesis", {"widths": [64] * 3, "latent": 96, "attention": False}, 23),
     ("light_synthesis", {}, 38),
+    ("blocks_synthesis", {"latent": 320, "kernel": 18}, 1.2),  # the JPEG-like synthesis of Yang and Mandt
 ]
 
 

@@ -14,9 +14,13 @@ SIZES = {"widths": [3, 4, 4], "latent": 5, "blocks": 1}
 STRIDE = 16
 
 
+def sizes_of(name):
+    return {"latent": 5, "stride": STRIDE, "kernel": 44, "inner": 3} if name == "blocks_synthesis" else SIZES
+
+
 def packed(name, **more):
     torch.manual_seed(0)
-    sizes = {**SIZES, **more}
+    sizes = {**sizes_of(name), **more}
     network = make(name, sizes)
     for parameter in network.parameters():
         parameter.data *= 2  # what lies far must weigh enough to be seen
@@ -24,7 +28,7 @@ def packed(name, **more):
 
 
 @pytest.mark.parametrize("size", [(16, 16), (32, 496), (432, 368), (64, 1008)])
-@pytest.mark.parametrize("kind", ["light", "elic"])
+@pytest.mark.parametrize("kind", ["light", "elic", "blocks"])
 def test_tiles_give_what_the_whole_gives(kind, size, monkeypatch):
     x = np.random.default_rng(0).random((1, 3, *size)).astype("f4")
     g_a = on_places(packed(kind), Steps(1, STRIDE))
@@ -38,11 +42,11 @@ def test_tiles_give_what_the_whole_gives(kind, size, monkeypatch):
     np.testing.assert_allclose(g_s(y, below), decoded, rtol=1e-4, atol=1e-5 * np.abs(decoded).max())
 
 
-@pytest.mark.parametrize("name", ["light", "elic", "light_synthesis", "elic_synthesis"])
+@pytest.mark.parametrize("name", ["light", "elic", "blocks", "light_synthesis", "elic_synthesis", "blocks_synthesis"])
 def test_nothing_beyond_the_reach_is_seen(name):
     """A change of one place changes what lies within the reach, and nothing beyond."""
     synthesis = name.endswith("_synthesis")
-    network = make(name, SIZES).eval()
+    network = make(name, sizes_of(name)).eval()
     jump = STRIDE if synthesis else 1
     reach = reach_of(network, jump)
     side = 2 * STRIDE * (reach // STRIDE + 2)

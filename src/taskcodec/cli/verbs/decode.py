@@ -7,6 +7,7 @@ import typer
 
 from taskcodec.cli.options import ElsewhereOption, StoreArgument
 from taskcodec.cli.output import JsonOption, few, progress_bar, show
+from taskcodec.errors import UsageError
 
 EXAMPLE = "Example: taskcodec decode photos.tcz -o photos.npy"
 
@@ -17,19 +18,28 @@ def decode(
     layer: Annotated[
         str, typer.Option("--layer", help="features, picture, original, or a layer of a codec of pictures")
     ] = "features",
+    realism: Annotated[
+        float, typer.Option("--realism", help="0 to 1: of pictures, from faithful to what looks real")
+    ] = 0.0,
     elsewhere: ElsewhereOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Decode a store: its features to a file, its pictures or originals to a folder."""
-    from taskcodec.api.decode import decode_to_file, decode_to_folder
+    from taskcodec.api.decode import decode_to_file, decode_to_folder, decode_values, holds_values
 
+    if realism and layer == "features":
+        raise UsageError("--realism: of pictures alone; name a layer of a codec of pictures (--layer)")
     with progress_bar("decoding") as report:
-        if layer == "features":
+        if layer == "features" and holds_values(store):
+            opened = decode_values(store, output, report)
+            found = {"samples": len(opened), "dimension": opened.manifest.dimension, "output": str(output)}
+            lines = [f"{output}: {len(opened)} {opened.codec.values.transform.words}"]
+        elif layer == "features":
             opened = decode_to_file(store, output, report)
             found = {"samples": len(opened), "dimension": opened.manifest.dimension, "output": str(output)}
             lines = [f"{output}: {len(opened)} x {opened.manifest.dimension} features"]
         else:
-            written = decode_to_folder(store, layer, output, report, elsewhere or ())
+            written = decode_to_folder(store, layer, output, report, elsewhere or (), realism)
             found = {
                 "files": written.files,
                 "without": len(written.without),

@@ -8,7 +8,6 @@ import typer
 from taskcodec.cli.describe import info_lines
 from taskcodec.cli.options import (
     BackboneOption,
-    BitsOption,
     CodecOption,
     DeviceOption,
     EffortOption,
@@ -29,7 +28,9 @@ def encode(
     store: StoreArgument,
     codec: CodecOption = None,
     backbone: BackboneOption = None,
-    bits: BitsOption = None,
+    bits: Annotated[
+        str | None, typer.Option("--bits", help="Rate to meet, in bits per sample; layers of pictures: NAME=BITS,...")
+    ] = None,
     quality: Annotated[
         str | None, typer.Option("--quality", help="small, usual or safe, instead of a rate; default: usual")
     ] = None,
@@ -58,10 +59,12 @@ def encode(
     """Encode images or features into a store; run the same command again to resume."""
     from taskcodec.engines.choose import encode_with
     from taskcodec.engines.encode.decide import EncodeOptions
+    from taskcodec.engines.encode.sources import rates_in
 
     options = EncodeOptions(
-        codec, backbone, bits, labels, quality, fit, refit, append, overwrite, chunk, device, truncated, layers, effort
-    )
+        codec, backbone, rates_in(bits), labels, quality, fit, refit, append, overwrite,
+        chunk, device, truncated, layers, effort,
+    )  # fmt: skip
     with progress_bar("encoding") as report:
         found = encode_with(engine, workers, source, store, options, report)
     info, shift = found.store.info(), found.shift

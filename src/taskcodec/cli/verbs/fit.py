@@ -18,6 +18,7 @@ from taskcodec.cli.options import (
     WorkersOption,
 )
 from taskcodec.cli.output import JsonOption, progress_bar, show, tell
+from taskcodec.errors import UsageError
 
 EXAMPLE = "Example: taskcodec fit photos/ -o photos.codec --bits 500"
 
@@ -46,6 +47,10 @@ def fit(
         str | None,
         typer.Option("--probe", help="FILE.npy of (features, outputs) weights: keep what this linear probe says"),
     ] = None,
+    lossless: Annotated[
+        bool, typer.Option("--lossless", help="A codec that gives back the very pixels, of small pictures of one size")
+    ] = False,
+    model: Annotated[str | None, typer.Option("--model", help="Of --lossless: how values are modelled")] = None,
     truncated: TruncatedOption = "keep",
     effort: EffortOption = 1,
     device: DeviceOption = None,
@@ -53,14 +58,22 @@ def fit(
     workers: WorkersOption = None,
     json_: JsonOption = False,
 ) -> None:
-    """Fit a codec to a collection, without labels, in closed form."""
+    """Fit a codec to a collection, without labels, in closed form; or a lossless one."""
     from taskcodec.api.fit import FitOptions, fit_source
+    from taskcodec.api.lossless import LosslessOptions, fit_source_lossless
     from taskcodec.engines.outputs import check_output
 
     check_output(source, output, "codec")
     options = FitOptions(backbone, bits, step, tolerance, labels, kind, method, views, truncated, device, effort, probe)
+    if model is not None and not lossless:
+        raise UsageError("--model goes with --lossless: give both")
+    if lossless and (options, engine, workers) != (FitOptions(), "local", None):
+        raise UsageError("--lossless goes with --model alone: its rate is what the values take")
     with progress_bar("fitting") as report:
-        found = fit_source(source, options, engine=engine, workers=workers, progress=report)
+        if lossless:
+            found = fit_source_lossless(source, LosslessOptions(model), report)
+        else:
+            found = fit_source(source, options, engine=engine, workers=workers, progress=report)
     tell(found.notes)
     found.codec.save(output)
     show(codec_info(str(output), found.codec), json_, codec_lines(str(output), found.codec))

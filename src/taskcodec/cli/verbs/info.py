@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from taskcodec.cli.describe import codec_info, codec_lines, info_lines, is_codec
+from taskcodec.cli.describe import codec_info, codec_lines, decoding_costs, info_lines, is_codec
 from taskcodec.cli.options import ElsewhereOption
 from taskcodec.cli.output import JsonOption, show
 from taskcodec.errors import UsageError
@@ -34,7 +34,10 @@ def info(
     store = open_store(place)
     found = store.info(elsewhere or ())
     content: dict[str, Any] = {"kind": "store", **asdict(found), "codec_fingerprint": found.fingerprint}
-    lines = info_lines(place, found)
+    costs = decoding_costs(store.codec) if store.manifest.of_pictures else {}
+    if costs:
+        content["macs_per_pixel"] = costs
+    lines = info_lines(place, found, costs)
     if failures:
         rows = store.failures.select(["id", "status"]).to_pylist()
         content["failed"] = rows

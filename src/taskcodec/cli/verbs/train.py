@@ -52,13 +52,15 @@ def train(
         print(printable(f"taskcodec: {words}"), file=sys.stderr)
     lines = []
     for point in points:
-        words = f"{point.codec}: beta {point.beta:g}"
-        if point.trained_bits is None:
+        words = point.codec if point.beta is None else f"{point.codec}: beta {point.beta:g}"
+        if point.fingerprint is None:
             lines.append(f"{words}, stopped after {point.step} of {point.steps} steps: --resume goes on")
+        elif point.beta is None:
+            lines.append(f"{words}: the codec with a second synthesis; its pictures take the bytes that they took")
         else:
             lines.append(
                 f"{words}, {point.trained_bits:.2f} bits a sample by its entropy model, on the samples as they are"
             )
     show([asdict(point) for point in points], json_, lines)
-    if any(point.trained_bits is None for point in points):
+    if any(point.fingerprint is None for point in points):
         raise typer.Exit(UNFINISHED)

@@ -1,7 +1,7 @@
 """What an `encode` comes to: new, resumed, appended, replaced or nothing, settled before anything is written."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,16 +15,20 @@ from taskcodec.engines.encode.places import is_zipped, place_of_the_new, settled
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.engines.encode.sources import (
     NO_BACKBONE,
+    Rates,
     backbone_for,
     check_bits,
     check_device,
     check_effort,
+    check_layer_rates,
     check_no_backbone,
     labelled,
+    one_rate,
 )
 from taskcodec.engines.layers.plan import check_layers, check_places
 from taskcodec.engines.layers.wanted import Wanted, wanted_layers
 from taskcodec.engines.picture_coder import PictureCoder, coder_of
+from taskcodec.engines.value_coder import value_coder
 from taskcodec.errors import MismatchError, StorageError, TaskcodecError, UsageError, check_kind
 from taskcodec.fitting import default_bits
 from taskcodec.fitting.closed_form.default import QUALITIES
@@ -47,7 +51,7 @@ class EncodeOptions:
 
     codec: str | Codec | None = None
     backbone: str | BackboneLike | None = None
-    bits: float | None = None
+    bits: Rates | None = None
     labels: str | None = None
     quality: str | None = None
     fit: bool = True
@@ -126,11 +130,12 @@ class Request:
         """
         options, codec = self.options, self.options.codec
         ships = not options.fit or (isinstance(codec, str) and codec in BUNDLED and not os.path.exists(codec))
+        rates = dict(options.bits) if isinstance(options.bits, Mapping) else options.bits
         request = {
             **self.source.descriptor(),
             "codec": None if self.codec is None else self.codec.fingerprint,
             "named": self.codec is not None,
-            "bits": default_bits(dimension) if ships and options.bits is None else options.bits,
+            "bits": default_bits(dimension) if ships and rates is None else rates,
             "refit": options.refit,
             "chunk_rows": options.rows_of(self.codec),
         }
@@ -159,7 +164,8 @@ class Decision:
         request: what was asked for.
         action: "new"; "resume" where a stopped run stopped; "append" as a new source; "nothing", where all is there.
         place: where to write; elsewhere than `request.store`, it is put there once it is whole.
-        bits: the rate to meet; None for the codec's own, or one that follows from the number of samples.
+        bits: the rate to meet, or rates by layer; None for the codec's own, or one that follows from how many samples
+            there are.
         backbone: what makes features of images; None where there are none, or nothing to do.
         found: the store at `place` that goes on, with its own codec; None for a new one.
         stale: whether what lies at `place` is removed, when the first chunk could be written.
@@ -171,7 +177,7 @@ class Decision:
     request: Request
     action: Action
     place: Any
-    bits: float | None
+    bits: Rates | None
     backbone: BackboneLike | None
     found: Store | None = None
     stale: bool = False
@@ -239,6 +245,10 @@ def _codec_and_backbone(asked: Request) -> tuple[Codec | None, Any]:
     if named is not None and named.of_pictures:
         _check_pictures(asked, named)
         return named, PictureCoder(named, options.analysis_name)
+    if named is not None and named.lossless:
+        _check_pictures(asked, named)
+        return named, value_coder(named)
+    one_rate(options.bits)
     if named is not None:
         if vectors:
             return named, None
@@ -276,7 +286,10 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
     if found.codec.of_pictures:
         _check_pictures(asked, found.codec)
         if action != "nothing":
-            backbone = coder_of(found.codec.backbone, asked.codec, options.analysis_name)
+            backbone = coder_of(found.codec, asked.codec, options.analysis_name)
+    elif found.codec.lossless:
+        _check_pictures(asked, found.codec)
+        backbone = None if action == "nothing" else value_coder(found.codec)
     elif isinstance(source, ImageSource):
         spec = found.codec.backbone
         if spec is None and options.own_backbone is None:
@@ -289,16 +302,22 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
 
 
 def _check_pictures(asked: Request, codec: Codec) -> None:
-    """Raise unless what is asked for can be done with a codec of pictures."""
+    """Raise unless what is asked for can be done with a codec of pictures, or a lossless one."""
     options, source = asked.options, asked.source
+    what = "a codec of pictures"
+    if codec.lossless:
+        what = "a lossless codec"
+        if options.effort > 1:
+            raise UsageError("--effort: a lossless codec has nothing to choose; leave it out")
     for clash in {each.name for each in options.wanted} & {layer.name for layer in codec.layers}:
         raise UsageError(f"--layers {clash}: the codec has a layer of that name; leave it out")
     if isinstance(source, FeatureSource):
-        raise MismatchError(f"{source.name}: vectors, where a codec of pictures takes images")
+        raise MismatchError(f"{source.name}: vectors, where {what} takes images")
     if options.backbone is not None:
-        raise UsageError("--backbone: a codec of pictures codes pixels, and takes none; leave it out")
-    if options.bits is not None:
-        raise UsageError("--bits: a codec of pictures has the rate that it was trained for; leave it out")
+        raise UsageError(f"--backbone: {what} codes pixels, and takes none; leave it out")
+    if options.bits is not None and codec.lossless:
+        raise UsageError(f"--bits: {what} has the rate that its samples take; leave it out")
+    check_layer_rates(options.bits, [layer.name for layer in codec.layers])
     if options.device is not None and str(options.device) != "cpu":
         raise UsageError(
             f"--device {options.device}: pictures are coded on the processors of this machine; leave it out"

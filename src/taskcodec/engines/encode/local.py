@@ -27,6 +27,7 @@ from taskcodec.engines.encode.notes import left_out, noted
 from taskcodec.engines.encode.npy import write_npy
 from taskcodec.engines.encode.records import BackboneLike, read_item, records_of
 from taskcodec.engines.picture_coder import PictureCoder
+from taskcodec.engines.value_coder import ValueCoder
 from taskcodec.errors import MismatchError, SourceError, UsageError
 from taskcodec.samples import spread_rows
 from taskcodec.store import OK, SampleRecord
@@ -147,6 +148,8 @@ class Batches:
             except MismatchError as error:  # larger than the codec takes: recorded, as what cannot be read is
                 failed = [replace(record, status=str(error)) for record in records]
                 return Batch(number, failed, np.empty((0, 0), object))
+        if isinstance(self.backbone, ValueCoder):
+            return Batch(number, records, self.backbone(np.stack(pixels)))
         return Batch(number, records, np.asarray(self.backbone(np.stack(pixels)), dtype=np.float32))
 
 

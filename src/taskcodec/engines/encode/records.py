@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.data.sources import FeatureSource, Item
+from taskcodec.engines.value_coder import PixelReader
 from taskcodec.errors import SourceError
 from taskcodec.fitting.closed_form.inputs import LARGEST
 from taskcodec.store import OK, SampleRecord
@@ -45,6 +46,9 @@ def read_item(
         return record(item.fault), None
     try:
         found = item.read()
+        if isinstance(backbone.preprocess, PixelReader):
+            exact = backbone.preprocess.read(found)
+            return record(OK, exact.size), exact.pixels
         image, size, note = read_image(found, backbone.preprocess.resize, keep_truncated=keep_truncated)
         return record(OK, size, note), backbone.preprocess(image)
     except SourceError as error:

@@ -13,6 +13,7 @@ from taskcodec.store.file_layers.layer import StoreLayer
 from taskcodec.store.format.manifest import CODEC_KEY, GROUP_KEY
 from taskcodec.store.format.records import in_pieces
 from taskcodec.store.pictures.layer import PictureLayer
+from taskcodec.store.values.layer import ValueLayer
 
 Progress = Callable[[int, int], None]
 _MOST_BYTES = 240
@@ -62,7 +63,7 @@ class FileNames:
 
 
 def write_files(
-    store: Store, layer: StoreLayer | PictureLayer, folder: Path, progress: Progress | None = None
+    store: Store, layer: StoreLayer | PictureLayer | ValueLayer, folder: Path, progress: Progress | None = None
 ) -> Written:
     """Write the files of a layer of a store into a new or empty folder, also of samples that could not be coded.
 

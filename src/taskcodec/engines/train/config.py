@@ -8,7 +8,8 @@
     training:       how                     steps, batch, learning_rate, ...
 
 A wrong key, shape or path gives one line that names file and key. A file with the section `layers` is of layers of
-pictures: `taskcodec.engines.train.pictures.config`.
+pictures: `taskcodec.engines.train.pictures.config`; with `realism` of a second synthesis on a codec of pictures that
+is finished: `taskcodec.engines.train.pictures.realism`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ from taskcodec.engines.train.keys import (
     said_of,
 )
 from taskcodec.engines.train.pictures.config import LayersConfig, read_layers
+from taskcodec.engines.train.pictures.realism import RealismConfig, read_realism
 from taskcodec.errors import UsageError, check_one_of
 from taskcodec.fitting.gradient.recipe import LARGEST_NUMBER, NetworkChoice, Objective, Recipe, Relaxation, Schedule
 
@@ -106,8 +108,10 @@ class TrainConfig:
             raise UsageError(f"{self.name}: jitter: expected a number of at least 0, found {self.jitter}")
 
 
-def read_config(path: str | Path, betas: Sequence[float] = (), seed: int | None = None) -> TrainConfig | LayersConfig:
-    """Read and check a configuration: of layers of pictures where it has the section `layers`.
+def read_config(
+    path: str | Path, betas: Sequence[float] = (), seed: int | None = None
+) -> TrainConfig | LayersConfig | RealismConfig:
+    """Read and check a configuration: of layers of pictures where it has the section `layers`, or `realism`.
 
     Args:
         path: of the YAML file.
@@ -126,6 +130,8 @@ def read_config(path: str | Path, betas: Sequence[float] = (), seed: int | None 
         content = {**content, "beta": list(betas)}
     if "layers" in content:
         return read_layers(name, content, seed)
+    if "realism" in content:
+        return read_realism(name, content, seed)
     check_keys(name, "", content, _TOP, needed=("data", "model", "beta", "training"))
     data, model, training = content["data"], content["model"], dict(content["training"])
     if seed is not None:

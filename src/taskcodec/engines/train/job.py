@@ -13,13 +13,14 @@ from taskcodec.engines.outputs import check_output, held
 from taskcodec.engines.train.config import TrainConfig
 from taskcodec.engines.train.left_out import LeftOut
 from taskcodec.engines.train.pictures.config import LayersConfig
+from taskcodec.engines.train.pictures.realism import RealismConfig
 from taskcodec.errors import StorageError, UsageError
 from taskcodec.fitting.gradient.recipe import LAST
 
 if TYPE_CHECKING:
     from taskcodec.fitting.gradient.training import Trained, Work
 
-Config: TypeAlias = TrainConfig | LayersConfig
+Config: TypeAlias = TrainConfig | LayersConfig | RealismConfig
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,16 @@ class Point:
     """What became of one beta.
 
     Attributes:
-        beta: as in the recipe.
+        beta: as in the recipe; None of a second synthesis, which takes no bits.
         codec: file that was written, or would have been.
         step, steps: gradient steps done, and in all.
-        trained_bits: the entropy model's bits for rounded latents; None where the training was stopped.
+        trained_bits: the entropy model's bits for rounded latents; None where the training was stopped, or where a
+            codec that is finished did not say.
         fingerprint: of the codec, likewise.
         left_out: samples that could not be read, where there were any.
     """
 
-    beta: float
+    beta: float | None
     codec: str
     step: int
     steps: int
@@ -61,7 +63,7 @@ class Point:
     left_out: LeftOut | None = None
 
 
-def output_of(output: Path, beta: float, several: bool) -> Path:
+def output_of(output: Path, beta: float | None, several: bool) -> Path:
     """my.codec for one beta; my-beta0.1.codec for each of several."""
     return output.with_name(f"{output.stem}-beta{beta:g}{output.suffix}") if several else output
 
@@ -118,7 +120,7 @@ def train_all(
 
 def _place_of(config: Config) -> str:
     """Where what is trained on lies."""
-    return config.data.place if isinstance(config, LayersConfig) else config.data.source
+    return config.data.source if isinstance(config, TrainConfig) else config.data.place
 
 
 def _check_place(output: Path, source: str, resume: bool, overwrite: bool) -> None:
@@ -149,7 +151,7 @@ def _one(config: Config, number: int, output: Path, options: TrainOptions, progr
 
 def _section(message: str) -> str:
     """Where in the configuration to look for what training found wrong."""
-    if message.startswith(("diverged", "training.", "views:", "layers.", "below:")):
+    if message.startswith(("diverged", "training.", "views:", "layers.", "realism.", "below:")):
         return ""
     return "training." if message.startswith(("accelerator:", "strategy:", "devices:")) else "model: "
 
@@ -159,10 +161,10 @@ def _trained(config: Config, number: int, output: Path, options: TrainOptions, p
 
     work = Work(work_of(output), options.resume, options.seconds, config.log)
     try:
-        if isinstance(config, LayersConfig):
-            from taskcodec.engines.train.pictures.run import run_layers
+        if not isinstance(config, TrainConfig):
+            from taskcodec.engines.train.pictures.run import run_pictures
 
-            trained, left_out = run_layers(config, number, work, progress)
+            trained, left_out = run_pictures(config, number, work, progress)
         else:
             trained, left_out = _of_recipe(config, number, work, progress)
     except UsageError as error:
@@ -174,8 +176,8 @@ def _trained(config: Config, number: int, output: Path, options: TrainOptions, p
         return point
     with replacing(output) as temporary:
         temporary.write_bytes(trained.codec.to_bytes())
-    bits = float(trained.codec.provenance["trained_bits"])
-    return replace(point, trained_bits=bits, fingerprint=trained.codec.fingerprint)
+    bits = trained.codec.provenance.get("trained_bits")
+    return replace(point, trained_bits=None if bits is None else float(bits), fingerprint=trained.codec.fingerprint)
 
 
 def _of_recipe(

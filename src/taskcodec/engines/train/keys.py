@@ -11,8 +11,9 @@ from typing import Any
 
 from taskcodec.errors import SourceError, TaskcodecError, UsageError, unreadable
 
-WHOLE, NUMBER, WORD, FLAG, WIDTHS, NUMBERS, WORDS, SECTION = (
+WHOLE, WHOLES, NUMBER, WORD, FLAG, WIDTHS, NUMBERS, WORDS, SECTION = (
     "a whole number",
+    "a list of whole numbers",
     "a number",
     "a word",
     "true or false",
@@ -64,6 +65,8 @@ def _is(value: Any, kind: str) -> bool:
         return bool(value) and all(_is(item, NUMBER) for item in value)
     if kind == WORDS:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if kind == WHOLES:
+        return isinstance(value, list) and bool(value) and all(_is(item, WHOLE) for item in value)
     if kind == WIDTHS:
         return isinstance(value, list) and len(value) == 2 and all(_is(item, WHOLE) for item in value)
     return {

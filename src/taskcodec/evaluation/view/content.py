@@ -18,10 +18,12 @@ from taskcodec.errors import SourceError, UsageError
 from taskcodec.samples import spread_rows
 from taskcodec.stack.pictures import transform_of
 from taskcodec.store import Store
+from taskcodec.transforms.values.pixels import PixelValues
 
 if TYPE_CHECKING:
     from taskcodec.store.file_layers.layer import StoreLayer
     from taskcodec.store.pictures.layer import PictureLayer
+    from taskcodec.store.values.layer import ValueLayer
 
 PICTURES, ORIGINALS = "picture", "original"
 SHOWN = 600
@@ -114,9 +116,9 @@ def gather(store: Store, elsewhere: str | Sequence[str] = ()) -> ViewContent:
 def nearest_of(store: Store, rows: npt.NDArray[np.intp]) -> list[Neighbours]:
     """The rows nearest to some, among all others, by the cosine of decoded features about their mean.
 
-    None of pictures, which have no features.
+    None of pictures or values, which have no features.
     """
-    if len(store) < 2 or store.manifest.of_pictures:
+    if len(store) < 2 or store.manifest.of_pictures or store.manifest.of_values:
         return []
     features = store.features[rows]
     centre = features.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -144,13 +146,15 @@ class _Camera:
     """
 
     def __init__(self, store: Store, elsewhere: str | Sequence[str]) -> None:
-        self._layer: StoreLayer | PictureLayer | None = None
+        self._layer: StoreLayer | PictureLayer | ValueLayer | None = None
         for name in (each for each in (PICTURES, ORIGINALS) if each in store.layers):
             with suppress(UsageError):  # at a place that is not named
                 self._layer = self._layer or store.file_layer(name, elsewhere)
         if self._layer is None and store.manifest.of_pictures:
             seen = [each.name for each in store.codec.layers if transform_of(each).is_seen]
             self._layer = store.layer(seen[-1]) if seen else None
+        if self._layer is None and store.manifest.of_values:
+            self._layer = store.values if isinstance(store.codec.values.transform, PixelValues) else None
         self._left = PICTURE_BUDGET
 
     def affords(self) -> bool:

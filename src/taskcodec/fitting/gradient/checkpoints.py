@@ -31,7 +31,7 @@ def described(
     data: TrainingSet, recipe: Recipe, schedule: Schedule, provenance: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """All that settles where a training goes, as a flat dict: every sample and label counts."""
-    parts = {"model": asdict(recipe), "training": asdict(schedule), **(provenance or {})}
+    parts = {"model": asdict(recipe), "training": schedule.described(), **(provenance or {})}
     parts["data"] = {
         "shape": list(data.samples.shape),
         "sha256": _hash(data),
@@ -53,15 +53,11 @@ def read_step(path: Path, expected: Mapping[str, Any], weights: Mapping[str, tor
         MismatchError: it is one of another training than the one described; the first key that differs is named.
         CorruptFileError: it cannot be read.
     """
+    content = _content(path, "begin anew (--overwrite)")
     try:
-        with zipfile.ZipFile(path) as archive:  # torch.load itself checks no sums
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise CorruptFileError(f"{path}: damaged ({damaged}): begin anew (--overwrite)")
-        content = torch.load(path, map_location="cpu", weights_only=True)
         found, step = dict(content[KEY]), int(content["global_step"])
         shapes = {name: tensor.shape for name, tensor in content["state_dict"].items()}
-    except _UNREADABLE as error:  # torch's own words advise to load it with pickle
+    except _UNREADABLE as error:
         raise CorruptFileError(f"{path}: not a checkpoint that can be read: begin anew (--overwrite)") from error
     for key in [*expected, *found]:
         there, here = (values.get(key, _MISSING) for values in (found, expected))
@@ -75,6 +71,30 @@ def read_step(path: Path, expected: Mapping[str, Any], weights: Mapping[str, tor
             f"{path}: a checkpoint with other weights than this training has: begin anew (--overwrite)"
         )
     return step
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """All weights of a checkpoint, by name. Raises CorruptFileError where it cannot be read."""
+    what = "name the last.ckpt of a training"
+    weights = _content(path, what).get("state_dict")
+    if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
+        raise CorruptFileError(f"{path}: a checkpoint without weights: {what}")
+    return weights
+
+
+def _content(path: Path, what: str) -> dict[str, Any]:
+    """All of a checkpoint. Raises CorruptFileError, which ends with what to do."""
+    try:
+        with zipfile.ZipFile(path) as archive:  # torch.load itself checks no sums
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise CorruptFileError(f"{path}: damaged ({damaged}): {what}")
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except _UNREADABLE as error:  # torch's own words advise to load it with pickle
+        raise CorruptFileError(f"{path}: not a checkpoint that can be read: {what}") from error
+    if not isinstance(content, dict):
+        raise CorruptFileError(f"{path}: not a checkpoint that can be read: {what}")
+    return content
 
 
 def _hash(data: TrainingSet) -> str:

@@ -121,7 +121,7 @@ class Compressor(Trainable):
         y_hat, bits = self._coded(torch.cat(views))
         distortion = self.objective.distortion(y_hat.chunk(len(views)), Seen(views, x, labels, ids))
         mean, rate = distortion.mean(), bits.mean()
-        return Losses(mean, rate, mean + self.recipe.beta * rate)
+        return Losses(mean, rate, mean + self.price * self.recipe.beta * rate)
 
     def entropy_parameters(self) -> Iterable[nn.Parameter]:
         """Of the whole entropy model."""

@@ -3,7 +3,7 @@
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from taskcodec.errors import UsageError, check_one_of, shortened
@@ -21,6 +21,8 @@ LAST = "last.ckpt"
 PRECISIONS = ("32-true", "bf16-mixed")
 STRATEGIES = ("auto", "ddp", "single_device")
 """Of Lightning's, those whose first process has the whole weights at the end: forks and spawns keep what they learn."""
+FIRST_PRICE = 1e-3
+"""Of beta, where its rise begins. It is not nothing: the entropy model has to follow the latent from the start."""
 LARGEST_NUMBER = sys.float_info.max
 """What no float holds, which whole numbers may be, is refused like infinity."""
 LARGEST_QUEUE = 1 << 20
@@ -93,6 +95,8 @@ class Schedule:
         learning_rate: of the networks (Adam); rises over `warmup` steps, then falls along a cosine to nothing.
         entropy_learning_rate: of the entropy model, likewise.
         warmup: steps.
+        rate_rise: steps over which the price of a bit rises from a thousandth of beta to beta, evenly in its logarithm;
+            0 asks the whole price from the first step on, and a column that is given up early seldom comes back.
         clip: the gradient's norm is cut to this; 0 leaves it.
         precision: "32-true" or "bf16-mixed" (networks only: rates are always float32).
         checkpoint_every: steps between checkpoints; what a kill can cost.
@@ -108,6 +112,7 @@ class Schedule:
     learning_rate: float = 1e-3
     entropy_learning_rate: float = 1e-2
     warmup: int = 100
+    rate_rise: int = 0
     clip: float = 1.0
     precision: str = "32-true"
     checkpoint_every: int = 200
@@ -123,7 +128,7 @@ class Schedule:
         for name in ("learning_rate", "entropy_learning_rate"):
             if not 0 < getattr(self, name) <= LARGEST_NUMBER:
                 raise UsageError(f"{name} must be a positive number, found {shortened(getattr(self, name))}")
-        for name in ("warmup", "clip", "seed"):
+        for name in ("warmup", "rate_rise", "clip", "seed"):
             if not 0 <= getattr(self, name) <= LARGEST_NUMBER:
                 raise UsageError(f"{name} must be a number of at least 0, found {shortened(getattr(self, name))}")
         check_one_of("precision", self.precision, PRECISIONS)
@@ -132,6 +137,15 @@ class Schedule:
             raise UsageError(f"strategy single_device is for one device, and devices is {self.devices}: take ddp")
         if self.batch % self.devices:
             raise UsageError(f"batch {self.batch} is not a multiple of the {self.devices} devices")
+
+    def described(self) -> dict[str, Any]:
+        """Its fields, as checkpoints and codecs record them: one that came later is left out where it asks nothing, so
+        that a training of before goes on."""
+        return {key: value for key, value in asdict(self).items() if key != "rate_rise" or value}
+
+    def price(self, step: int) -> float:
+        """The share of beta that a bit costs at a step."""
+        return FIRST_PRICE ** max(0.0, 1 - step / self.rate_rise) if self.rate_rise else 1.0
 
     def factor(self, step: int) -> float:
         """The share of the full learning rate at a step."""

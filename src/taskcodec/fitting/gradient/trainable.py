@@ -18,7 +18,13 @@ class Losses(NamedTuple):
 
 
 class Trainable(nn.Module, ABC):
-    """All that is trained, with its losses."""
+    """All that is trained, with its losses.
+
+    Attributes:
+        price: the share of beta that a bit costs at this step; the training sets it.
+    """
+
+    price = 1.0
 
     @abstractmethod
     def forward(self, *batch: Any) -> Losses:

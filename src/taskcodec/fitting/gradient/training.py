@@ -21,7 +21,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,7 @@ class _Module(pl.LightningModule):
         self.compressor, self.schedule, self.described = compressor, schedule, described
 
     def training_step(self, batch: Any, index: int) -> torch.Tensor:
+        self.compressor.price = self.schedule.price(self.global_step)
         with seeded(self.schedule.seed, self.global_step, self.global_rank):
             losses = self.compressor(*batch)
         # Of all processes: where one alone left, the others would wait for it.
@@ -236,7 +237,7 @@ def train(
         "loss": "distortion + beta * rate_bits",
         "entropy_model": recipe.entropy_model,
         "samples": len(data.samples),
-        "schedule": asdict(schedule),
+        "schedule": schedule.described(),
     }
     samples = Samples(len(data.samples), partial(loader, data.samples, data.labels), identity)
     return run(compressor, samples, schedule, work, {**record, **(provenance or {})}, progress)

@@ -15,15 +15,21 @@ from taskcodec.errors import MismatchError
 from taskcodec.layer import Layer
 from taskcodec.store.backend import Blobs
 from taskcodec.store.format.layer_chunks import CodedLayer
-from taskcodec.store.format.manifest import PACKETS, PICTURES, ROWS, Manifest, checked_codes
+from taskcodec.store.format.manifest import BLOCKS, PACKETS, PICTURES, ROWS, Manifest, checked_codes
 from taskcodec.store.format.packets import PacketCodec
 from taskcodec.store.format.zarr_codec import AnsCodec
 from taskcodec.store.places.zarr_object import ZarrBlobs
 from taskcodec.transforms.picture import PictureTransform
+from taskcodec.transforms.values.transform import ValuesTransform
 
 
 def layout_of(layer: Layer) -> str:
-    """What codes alone is an array of rows; pictures, and what needs other layers, are an item for each sample."""
+    """What codes alone is an array of rows; pictures, and what needs other layers, are an item for each sample.
+
+    Of values each chunk is an item: what codes them may be longer than they are, and lies in the codec once.
+    """
+    if isinstance(layer.transform, ValuesTransform):
+        return BLOCKS
     if isinstance(layer.transform, PictureTransform):
         return PICTURES
     return PACKETS if layer.model.given_columns else ROWS
@@ -51,15 +57,16 @@ def codes_metadata(layout: str, model: SymbolModel, chunk_rows: int, samples: in
     else:
         own = {"dtype": "int32", "serializer": AnsCodec(model), "fill_value": 0}
     columns = () if layout != ROWS else (model.columns,)
+    shape, rows = (-(-samples // chunk_rows), 1) if layout == BLOCKS else (samples, chunk_rows)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnstableSpecificationWarning)
         zarr.create_array(
             memory,
-            shape=(samples, *columns),
-            chunks=(chunk_rows, *columns),
+            shape=(shape, *columns),
+            chunks=(rows, *columns),
             compressors=(Crc32cCodec(),),
             filters=(),
-            dimension_names=("sample", "symbol")[: 1 + len(columns)],
+            dimension_names=("chunk",) if layout == BLOCKS else ("sample", "symbol")[: 1 + len(columns)],
             **own,
         )
     return ZarrBlobs(memory).get("zarr.json") or b""

@@ -12,12 +12,12 @@ import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding import SymbolModel
+from taskcodec.coding import SymbolModel, block_shape, decode_block, encode_block
 from taskcodec.coding.symbol_model import Given
 from taskcodec.errors import CorruptFileError
 from taskcodec.store.backend import Blobs
 from taskcodec.store.format.entries import Entry
-from taskcodec.store.format.manifest import PACKETS, PICTURES, Manifest, StoredLayer
+from taskcodec.store.format.manifest import BLOCKS, PACKETS, PICTURES, Manifest, StoredLayer
 
 Rows = npt.NDArray[Any]
 """(rows, columns) int32 symbols; of pictures (rows, layers) items, as objects."""
@@ -67,8 +67,12 @@ def write_chunk(blobs: Blobs, key: str, layer: CodedLayer, symbols: Rows, given:
         block = join_items(symbols.tolist())
         put_block(blobs, key, block)
         return int(google_crc32c.value(block))
-    packets = layer.stored.layout == PACKETS
-    block = encode_packets(symbols, layer.model, given) if packets else encode_rows(symbols, layer.model)
+    if layer.stored.layout == PACKETS:
+        block = encode_packets(symbols, layer.model, given)
+    elif layer.stored.layout == BLOCKS:
+        block = join_items([encode_block(symbols, layer.model)])
+    else:
+        block = encode_rows(symbols, layer.model)
     put_block(blobs, key, block)
     return symbols_crc32c(symbols)
 
@@ -88,6 +92,8 @@ def read_chunk(
     try:
         if stored.layout == PACKETS:
             found = decode_packets(block, layer.model, manifest.chunk_rows, given)[:rows]
+        elif stored.layout == BLOCKS:
+            found = _decode_item(block, layer.model, manifest.chunk_rows)[:rows]
         else:
             found = decode_rows(block, layer.model, manifest.chunk_rows)[:rows]
     except CorruptFileError as error:
@@ -98,6 +104,16 @@ def read_chunk(
         found = padded
     _check(symbols_crc32c(found), manifest, stored, counted, place)
     return found
+
+
+def _decode_item(block: bytes, model: SymbolModel, chunk_rows: int) -> npt.NDArray[np.int32]:
+    """The symbols of a chunk of values: one item, a block. Raises CorruptFileError."""
+    from taskcodec.store.format.packets import split_items
+
+    items = split_items(block, 1)
+    if not items or (found := block_shape(items[0])[0]) > chunk_rows:
+        raise CorruptFileError(f"a chunk of {chunk_rows} rows that holds no block, or a longer one, was damaged")
+    return decode_block(items[0], found, model)
 
 
 def read_items(blobs: Blobs, manifest: Manifest, index: int, stored: StoredLayer, counted: Entry) -> list[bytes]:

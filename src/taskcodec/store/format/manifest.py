@@ -23,14 +23,14 @@ from taskcodec.store.format.entries import Entry, entries_from_bytes, entries_to
 from taskcodec.store.format.ids import ORDERS
 
 FORMAT = "taskcodec.store"
-VERSION = 4
+VERSION = 5
 """The newest version that is read. Version 1 has one layer, in rows, version 2 several; stores of more than one chunk
-are written as version 3, which has segments, and stores of pictures as version 4."""
+are written as version 3, which has segments, stores of pictures as version 4, of values as version 5."""
 GROUP_KEY = "zarr.json"
 CODEC_KEY = "codec.safetensors"
-ROWS, PACKETS, PICTURES = "rows", "packets", "pictures"
+ROWS, PACKETS, PICTURES, BLOCKS = "rows", "packets", "pictures", "blocks"
 """How the symbols of a layer lie: an array of them, or an item of bytes for each sample, whose symbols are a row or
-have places."""
+have places, or an item for each chunk, whose model the codec alone holds."""
 ONLY = "codes"
 """Where the array of a store's one layer lies, if it is of rows."""
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -88,7 +88,7 @@ class StoredLayer:
     Attributes:
         name: of the codec's layer.
         columns: its symbols a sample.
-        layout: ROWS, PACKETS or PICTURES.
+        layout: ROWS, PACKETS, PICTURES or BLOCKS.
         codes_sha256: of its array's metadata without the shape.
     """
 
@@ -122,6 +122,8 @@ class Manifest:
     @property
     def oldest(self) -> int:
         """The oldest version of the format that has its layers."""
+        if self.of_values:
+            return 5
         if self.of_pictures:
             return 4
         return 1 if [(layer.name, layer.layout) for layer in self.layers] == [(BASE, ROWS)] else 2
@@ -130,6 +132,11 @@ class Manifest:
     def of_pictures(self) -> bool:
         """Whether its samples are pictures, and no rows of symbols."""
         return any(layer.layout == PICTURES for layer in self.layers)
+
+    @property
+    def of_values(self) -> bool:
+        """Whether its samples are values that come back as they were, and not features."""
+        return any(layer.layout == BLOCKS for layer in self.layers)
 
     @property
     def failures(self) -> int:
@@ -347,7 +354,7 @@ def _check(manifest: Manifest, version: int, place: str) -> None:
     ):
         raise CorruptFileError(f"{place}: an invalid segment")
     names = [layer.name for layer in manifest.layers]
-    layouts = [PICTURES] if manifest.of_pictures else [ROWS, PACKETS]
+    layouts = [PICTURES] if manifest.of_pictures else [BLOCKS] if manifest.of_values else [ROWS, PACKETS]
     if (
         not all(name.isidentifier() for name in names)
         or len(set(names)) != len(names)

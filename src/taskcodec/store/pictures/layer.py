@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING
 
-from taskcodec.errors import CorruptFileError, needing_packages
+from taskcodec.errors import CorruptFileError, UsageError, needing_packages
 from taskcodec.store.file_layers.ranges import ItemRanges
 from taskcodec.store.format.layer_chunks import get_block
 from taskcodec.store.format.packets import split_items
@@ -51,6 +52,7 @@ class PictureLayer:
     ) -> None:
         self._blobs, self._manifest, self._codec, self.name, self._places = blobs, manifest, codec, name, places
         stored = {layer.name: layer for layer in manifest.layers}
+        self._realism = 0.0
         self._last, self._held = -1, dict[str, tuple[int, list[bytes]]]()
         self._ranges: Mapping[str, ItemRanges] = {
             layer.name: ItemRanges(blobs, partial(manifest.chunk_key, stored[layer.name]), manifest.chunk_rows)
@@ -65,7 +67,21 @@ class PictureLayer:
 
     def __getitem__(self, row: int) -> npt.NDArray[np.uint8]:
         """The picture of a row, (H, W, 3) uint8. Raises CorruptFileError, and UsageError where torch is missing."""
-        return self._codec.pictures.pixels(self.decoded(row), self.name)
+        return self._codec.pictures.pixels(self.decoded(row), self.name, self._realism)
+
+    def realistic(self, realism: float) -> PictureLayer:
+        """The same layer, whose pictures go from faithful (0) to realistic (1), by its codec's second synthesis.
+
+        Raises UsageError where there is none, or realism is not from 0 to 1.
+        """
+        from taskcodec.stack.pictures import check_realism, transform_of
+
+        check_realism(realism)
+        if realism and not transform_of(self._codec.needed(self.name)[-1]).noise_columns:
+            raise UsageError(f"{self._blobs.name}: layer {self.name}: its codec has no second synthesis, for realism")
+        found = copy(self)
+        found._realism, found._held = realism, {}
+        return found
 
     def __iter__(self) -> Iterator[npt.NDArray[np.uint8]]:
         return (self[row] for row in range(len(self)))

@@ -6,23 +6,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from taskcodec.errors import UsageError
-from taskcodec.store.file_layers.of_store import WithLayers
 from taskcodec.store.format.layer_chunks import read_items
+from taskcodec.store.values.of_store import WithValues
 
 if TYPE_CHECKING:
-    from taskcodec.codec import Codec
     from taskcodec.store.catalogue import Catalogue
     from taskcodec.store.file_layers.layer import StoreLayer
     from taskcodec.store.pictures.layer import PictureLayer
+    from taskcodec.store.values.layer import ValueLayer
 
 
-class WithPictures(WithLayers):
+class WithPictures(WithValues):
     """A store's layers, of which those of its codec may give pictures."""
-
-    @property
-    def codec(self) -> Codec:
-        """The codec the samples were coded with."""
-        raise NotImplementedError
 
     @property
     def _catalogue(self) -> Catalogue:
@@ -30,16 +25,17 @@ class WithPictures(WithLayers):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """What there is: "features", or the layers of a codec of pictures; then "picture" and "original", if kept."""
-        if not self.manifest.of_pictures:
+        """What there is: "features" or, where there are none, the codec's layers; then "picture" and "original"."""
+        if not (self.manifest.of_pictures or self.manifest.of_values):
             return super().layers
         return (*(layer.name for layer in self.manifest.layers), *super().layers[1:])
 
-    def layer(self, name: str, elsewhere: str | Sequence[str] = ()) -> StoreLayer | PictureLayer:
+    def layer(self, name: str, elsewhere: str | Sequence[str] = ()) -> StoreLayer | PictureLayer | ValueLayer:
         """Pictures or originals by row: `store.layer("picture")[7]` is a file, as bytes.
 
-        A layer of a codec of pictures gives (H, W, 3) uint8 arrays. One of files may lie at another place, which is
-        read only where `elsewhere` names it, or a folder or bucket around it: a store may come from anyone.
+        A layer of a codec of pictures gives (H, W, 3) uint8 arrays, a lossless one its values. One of files may lie at
+        another place, which is read only where `elsewhere` names it, or a folder or bucket around it: a store may come
+        from anyone.
 
         Raises UsageError where there is no such layer, or where it lies at a place that is not named, SourceError where
         it is not there.
@@ -48,9 +44,16 @@ class WithPictures(WithLayers):
             from taskcodec.store.pictures.layer import PictureLayer
 
             return PictureLayer(self._blobs, self.manifest, self.codec, name, lambda: self._source_indices)
+        if self.manifest.of_values and name in (layer.name for layer in self.manifest.layers):
+            return self.values
         return self.file_layer(name, elsewhere)
 
     def check_features(self) -> None:
+        """Raise UsageError where samples are pictures or values."""
+        self.check_rows()
+        super().check_features()
+
+    def check_rows(self) -> None:
         """Raise UsageError where samples are pictures."""
         if self.manifest.of_pictures:
             names = ", ".join(layer.name for layer in self.manifest.layers)

@@ -14,6 +14,12 @@ from taskcodec.transforms.networks.carried import Network, check_size
 from taskcodec.transforms.networks.deconv import Deconv
 from taskcodec.transforms.networks.head import Head
 from taskcodec.transforms.networks.mlp import MLP
+from taskcodec.transforms.networks.pictures.block_transform import (
+    BLOCKS,
+    BLOCKS_SYNTHESIS,
+    BlockAnalysis,
+    BlockSynthesis,
+)
 from taskcodec.transforms.networks.pictures.stacks import ELIC, LIGHT, PictureAnalysis, PictureSynthesis
 from taskcodec.transforms.networks.resnet import ResNet
 from taskcodec.transforms.networks.resnet_small import ResNetSmall
@@ -27,8 +33,10 @@ _MAKERS: Mapping[str, Callable[..., nn.Module]] = {
     "deconv": Deconv,
     "light": partial(PictureAnalysis, **LIGHT),
     "elic": partial(PictureAnalysis, **ELIC),
+    "blocks": partial(BlockAnalysis, **BLOCKS),
     "light_synthesis": partial(PictureSynthesis, **LIGHT),
     "elic_synthesis": partial(PictureSynthesis, **ELIC),
+    "blocks_synthesis": partial(BlockSynthesis, **BLOCKS_SYNTHESIS),
 }
 
 

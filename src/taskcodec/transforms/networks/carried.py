@@ -21,8 +21,8 @@ from taskcodec.errors import CorruptFileError, UsageError, check_one_of, shorten
 Weights = Mapping[str, npt.NDArray[np.float32]]
 ANALYSES = ("mlp", "head", "resnet_small", "resnet18", "resnet50")
 SYNTHESES = ("mlp", "deconv")
-PICTURE_ANALYSES = ("light", "elic")
-PICTURE_SYNTHESES = ("light_synthesis", "elic_synthesis")
+PICTURE_ANALYSES = ("light", "elic", "blocks")
+PICTURE_SYNTHESES = ("light_synthesis", "elic_synthesis", "blocks_synthesis")
 """Of pictures of any size, whose latents have places: in codecs of pictures; those above in codecs of features."""
 OF_VECTORS = ("mlp", "head")
 """Analyses that take vectors; the others take images."""
@@ -95,6 +95,7 @@ class Networks:
         preprocessing: what is done to an image before g_a, as JSON; empty where g_a takes vectors.
         g_p: of pictures, a synthesis that shows people what a layer alone keeps, where its g_s is for a task.
         means: of pictures, what shifts symbols outside the entropy coder, where integers choose scales alone.
+        g_r: of pictures, a second synthesis that is fed noise beside what g_s sees, so that what it gives looks real.
     """
 
     g_a: Network | None = None
@@ -102,6 +103,7 @@ class Networks:
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
     g_p: Network | None = None
     means: Network | None = None
+    g_r: Network | None = None
 
     @property
     def takes_images(self) -> bool:
@@ -149,7 +151,7 @@ class Networks:
         known: dict[str, tuple[str, ...]] = {"g_a": ANALYSES, "g_s": SYNTHESES}
         if pictures:
             known = {"g_a": PICTURE_ANALYSES, "g_s": PICTURE_SYNTHESES, "g_p": PICTURE_SYNTHESES}
-            known["means"] = (OUTSIDE_MEANS,)
+            known |= {"means": (OUTSIDE_MEANS,), "g_r": PICTURE_SYNTHESES}
         for role, names in known.items():
             if role in manifest:
                 entry, prefix = manifest[role], f"{before}{role}/"
@@ -169,5 +171,5 @@ class Networks:
         return cls.read(transform["networks"], tensors, "0/") if "networks" in transform else None
 
     def _by_role(self) -> dict[str, Network]:
-        pairs = (("g_a", self.g_a), ("g_s", self.g_s), ("g_p", self.g_p), ("means", self.means))
-        return {role: network for role, network in pairs if network is not None}
+        roles = ("g_a", "g_s", "g_p", "means", "g_r")
+        return {role: network for role in roles if (network := getattr(self, role)) is not None}

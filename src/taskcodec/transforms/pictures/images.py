@@ -177,7 +177,7 @@ def read_image(
 
 
 def _decoded(stream: Any, least_side: int | None, max_pixels: int, cut: bool = False) -> Picture:
-    image = _identify(stream)
+    image = identified(stream)
     size, low_bytes = image.size, low_bytes_mode(image)
     large = _shrink(image, stream, least_side, max_pixels)
     with _one_large_image if large else nullcontext():
@@ -186,7 +186,7 @@ def _decoded(stream: Any, least_side: int | None, max_pixels: int, cut: bool = F
             found, note = shallow(image)
         else:
             image.info.pop("transparency", None)  # of 16 bits, which the high bytes are not compared with
-            found, note = shallow_colours(image, low_bytes, lambda: _identify(stream))
+            found, note = shallow_colours(image, low_bytes, lambda: identified(stream))
         if cut:
             if (share := share_there(image)) < MOST:
                 raise SourceError(f"damaged image (its end is missing: {share:.0%} of its rows are there)")
@@ -221,7 +221,7 @@ def image_size(source: Any) -> tuple[int, int]:
     if isinstance(source, Image.Image):
         return source.size
     with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as stream:
-        return _identify(stream).size
+        return identified(stream).size
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -242,7 +242,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return white
 
 
-def _identify(stream: Any) -> ImageFile.ImageFile:
+def identified(stream: Any) -> ImageFile.ImageFile:
     """What `PIL.Image.open` does, but only for _FORMATS, and without refusing by a size that may yet be reduced."""
     stream.seek(0)
     head = stream.read(HEAD_BYTES)

@@ -44,6 +44,13 @@ def test_the_loss_is_what_the_recipe_says():
     assert losses.rate_bits.item() == pytest.approx(256 * rate.item(), rel=1e-5)
     price = 0.1 * told["base_bits_per_pixel"] + 0.5 * told["b_bits_per_pixel"] + 0.25 * told["base_preview_mse"]
     assert losses.loss.item() == pytest.approx((distortion + price).item(), rel=1e-5)
+    model.price = 0.25  # of the bits alone: previews and tasks count in full
+    bits = 0.1 * told["base_bits_per_pixel"] + 0.5 * told["b_bits_per_pixel"]
+    torch.manual_seed(3)
+    dear = model(*BATCH).loss.item()
+    model.price = 0.5
+    torch.manual_seed(3)
+    assert model(*BATCH).loss.item() - dear == pytest.approx(0.25 * bits.item(), rel=0.05)
 
 
 @pytest.mark.parametrize(("preview", "rewarded"), [(0.1, True), (0.0, False)])

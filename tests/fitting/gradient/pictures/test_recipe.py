@@ -8,11 +8,11 @@ pytest.importorskip("torch")
 
 from taskcodec.entropy_models.spatial import SpatialOptions
 from taskcodec.errors import UsageError
-from taskcodec.fitting.gradient.pictures.recipe import ENTROPY_SIZES, NETWORK_SIZES, LayersRecipe
+from taskcodec.fitting.gradient.pictures.layers import USUAL
+from taskcodec.fitting.gradient.pictures.recipe import ENTROPY_SIZES, NETWORK_SIZES, SETTLED, LayersRecipe
 from taskcodec.fitting.gradient.recipe import NetworkChoice
 from taskcodec.transforms.networks.build import size_names
 from taskcodec.transforms.networks.carried import PICTURE_ANALYSES
-from taskcodec.transforms.networks.pictures.stacks import PUBLISHED
 from tests.fitting.gradient.pictures.tiny import SYNTHESIS, layer
 
 
@@ -23,9 +23,9 @@ def test_the_sizes_of_entropy_models_are_all_known():
 @pytest.mark.parametrize("kind", PICTURE_ANALYSES)
 def test_the_sizes_of_networks_are_all_known(kind):
     needed, given = size_names(kind)
-    assert set(needed) | set(given) == set(NETWORK_SIZES) == set(PUBLISHED[kind])
+    assert set(needed) | set(given) == set(NETWORK_SIZES[kind]) == set(USUAL[kind])
     needed, given = size_names(f"{kind}_synthesis")
-    assert set(needed) | set(given) == {*NETWORK_SIZES, "given", "outputs"}
+    assert (set(needed) | set(given)) - set(SETTLED) == set(NETWORK_SIZES[f"{kind}_synthesis"]) - set(SETTLED)
 
 
 def test_layers_are_trained_alone_or_together():
@@ -56,6 +56,8 @@ def test_what_sees_the_layers_below(changes, sees):
         ({"analysis": NetworkChoice("mlp")}, "analysis.name must be one of light, elic"),
         ({"synthesis": NetworkChoice("deconv")}, "synthesis.name must be one of light_synthesis"),
         ({"synthesis": NetworkChoice("light_synthesis", {"given": [3]})}, "synthesis.given: follows from the layers"),
+        ({"synthesis": NetworkChoice("blocks_synthesis", {"stride": 8})}, "synthesis.stride: follows from the layers"),
+        ({"synthesis": NetworkChoice("blocks_synthesis", {"widths": [8]})}, "size of synthesis must be one of kernel"),
         ({"entropy": {"width": 3}}, "entropy must be one of side"),
         ({"preview": -1.0}, "preview must be a number of at least 0"),
         ({"beta": 0.0}, "beta must be a positive number"),

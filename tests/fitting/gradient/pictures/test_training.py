@@ -86,3 +86,20 @@ def test_tasks_learn():
 def test_what_several_processes_cannot_do():
     with pytest.raises(UsageError, match="one after the other take 1"):
         train_layers(plain(), TWO, replace(SHORT, devices=2))
+
+
+def test_a_layer_that_is_trained_for_a_range_of_steps_is_coded_in_the_finest(tmp_path):
+    recipe = LayersRecipe((layer(steps=4.0),), 0.01, crop=8)
+    found, fixed = (train_layers(plain(), each, SHORT).codec for each in (recipe, replace(recipe, layers=(layer(),))))
+    assert found.base.quantizer.step == 1.0
+    assert found.base.transform.networks.g_a.sha256 != fixed.base.transform.networks.g_a.sha256
+    stopped = train_layers(plain(), recipe, SHORT, Work(tmp_path, seconds=0))
+    assert stopped.codec is None
+    assert train_layers(plain(), recipe, SHORT, Work(tmp_path, resume=True)).codec.fingerprint == found.fingerprint
+
+
+def test_a_range_of_steps_that_is_none():
+    with pytest.raises(UsageError, match="steps must be a number from 1 to 16"):
+        layer(steps=0.5)
+    with pytest.raises(UsageError, match="steps: of a layer whose means come from outside"):
+        layer(steps=2.0, entropy={"means": "outside"})

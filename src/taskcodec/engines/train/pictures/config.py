@@ -1,7 +1,7 @@
 """The configuration of layers of pictures.
 
 data:      what to train on           source, samples, side, crop, seed
-layers:    NAME: {analysis, synthesis, task, predictor, given, conditional, preview, beta, weight, entropy}, ...
+layers:    NAME: {analysis, synthesis, task, predictor, given, ...}, ...: the keys of `_LAYER`
 joint:     true: train all of them together; else each on those that are finished
 below:     a codec whose layers lie below all of these, and stay as they are
 beta:      what a bit a pixel costs; one number, or a list: a codec for each
@@ -49,7 +49,9 @@ _LAYER = {
     "preview": NUMBER,
     "beta": NUMBER,
     "weight": NUMBER,
+    "steps": NUMBER,
     "entropy": SECTION,
+    "begin": WORD,
 }
 _KINDS: Mapping[Any, str] = {int: WHOLE, float: NUMBER, str: WORD}
 SCENES = "scenes"
@@ -113,17 +115,8 @@ class LayersConfig:
 def read_layers(name: str, content: Mapping[str, Any], seed: int | None) -> LayersConfig:
     """Check the content of a file. Raises as `taskcodec.engines.train.config.read_config`."""
     check_keys(name, "", content, _TOP, needed=("data", "layers", "beta", "training"))
-    data, training = content["data"], {"batch": BATCH, **content["training"]}
-    if seed is not None:
-        training["seed"] = seed
-    check_fields(name, "data", data, PicturesChoice, _KINDS)
-    check_fields(name, "training", training, Schedule, _KINDS)
+    choice, schedule = read_pictures(name, content, seed)
     layers = tuple(_layer(name, str(key), section) for key, section in content["layers"].items())
-    with said_of(f"{name}: data."):
-        choice = PicturesChoice(**data)
-        _check_used(data, choice)
-        if choice.place:
-            check_source("source", choice.place)
     betas = content["beta"] if isinstance(content["beta"], list) else [content["beta"]]
     with said_of(f"{name}: "):
         joint = content.get("joint", False)
@@ -136,11 +129,26 @@ def read_layers(name: str, content: Mapping[str, Any], seed: int | None) -> Laye
             raise UsageError("beta: a list has no effect where every layer has its own")
         if "below" in content:
             check_source("below", content["below"])
+    return LayersConfig(name, choice, recipes, schedule, log, content.get("below"))
+
+
+def read_pictures(name: str, content: Mapping[str, Any], seed: int | None) -> tuple[PicturesChoice, Schedule]:
+    """The sections `data` and `training`. Raises as `read_layers`."""
+    data, training = content["data"], {"batch": BATCH, **content["training"]}
+    if seed is not None:
+        training["seed"] = seed
+    check_fields(name, "data", data, PicturesChoice, _KINDS)
+    check_fields(name, "training", training, Schedule, _KINDS)
+    with said_of(f"{name}: data."):
+        choice = PicturesChoice(**data)
+        _check_used(data, choice)
+        if choice.place:
+            check_source("source", choice.place)
     with said_of(f"{name}: training: "):
         schedule = Schedule(**training)
     if choice.kind == SCENES and schedule.batch > choice.samples:
         raise UsageError(f"{name}: training.batch: {schedule.batch} is more than the {choice.samples} samples")
-    return LayersConfig(name, choice, recipes, schedule, log, content.get("below"))
+    return choice, schedule
 
 
 def _check_used(data: Mapping[str, Any], choice: PicturesChoice) -> None:
@@ -156,8 +164,8 @@ def _layer(name: str, key: str, section: Any) -> LayerChoice:
     if not isinstance(section, dict):
         raise UsageError(f"{name}: {where}: expected {SECTION}")
     check_keys(name, where, section, _LAYER, needed=("analysis",))
-    analysis = _network(name, f"{where}.analysis", section["analysis"])
-    back = _network(name, f"{where}.synthesis", section.get("synthesis", {"name": f"{analysis.name}_synthesis"}))
+    analysis = network_of(name, f"{where}.analysis", section["analysis"])
+    back = network_of(name, f"{where}.synthesis", section.get("synthesis", {"name": f"{analysis.name}_synthesis"}))
     plain = {k: value for k, value in section.items() if k not in ("analysis", "synthesis", "given")}
     with said_of(f"{name}: {where}."):
         found = LayerChoice(key, analysis, back, given=tuple(section.get("given", ())), **plain)
@@ -165,10 +173,13 @@ def _layer(name: str, key: str, section: Any) -> LayerChoice:
             kind, _, rest = found.predictor.partition(":")
             known = PREDICTORS if rest else (*SHIPPED, *(f"{each}:..." for each in PREDICTORS))
             check_one_of("predictor", kind if rest else found.predictor, known)
+        if found.begin is not None:
+            check_source("begin", found.begin)
     return found
 
 
-def _network(name: str, where: str, section: Mapping[str, Any]) -> NetworkChoice:
+def network_of(name: str, where: str, section: Mapping[str, Any]) -> NetworkChoice:
+    """A section that names a network and its sizes. Raises UsageError where it does not."""
     if not isinstance(section.get("name"), str):
         raise UsageError(f"{name}: {where}.name: missing: the architecture's name")
     with said_of(f"{name}: {where}."):

@@ -16,6 +16,7 @@ from taskcodec.data.items import ImageSource
 from taskcodec.data.sources import open_source
 from taskcodec.engines.train.left_out import LeftOut
 from taskcodec.engines.train.pictures.config import SCENES, LayersConfig, PicturesChoice
+from taskcodec.engines.train.pictures.realism import RealismConfig
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
 from taskcodec.fitting.gradient.pictures.compressor import Fixed
 from taskcodec.fitting.gradient.pictures.data import KnownPicture, PictureSet
@@ -32,7 +33,7 @@ _READ: dict[str, Callable[[str], DensePictures]] = {
 }
 
 
-def picture_set(config: LayersConfig) -> tuple[PictureSet, LeftOut | None]:
+def picture_set(config: LayersConfig | RealismConfig) -> tuple[PictureSet, LeftOut | None]:
     """The pictures of a configuration, and what was left out. Errors name the configuration's file and the key."""
     choice, faults = config.data, Faults()
     try:
@@ -53,13 +54,26 @@ def fixed_of(config: LayersConfig) -> Fixed:
     below: Codec | None = None
     try:
         if config.below is not None:
-            below = load_codec(config.below)
-            if not below.of_pictures:
-                raise UsageError(f"{config.below}: a codec of {below.domain}, not of pictures")
+            below = _codec_of_pictures(config.below)
         names = {layer.predictor for layer in config.recipes[0].layers if layer.predictor is not None}
         return Fixed(below, {name: load_predictor(name) for name in sorted(names)})
     except TaskcodecError as error:
         raise type(error)(f"{config.name}: {error}") from error
+
+
+def finished_of(config: RealismConfig) -> Codec:
+    """The codec that gets a second synthesis. Errors name the configuration's file."""
+    try:
+        return _codec_of_pictures(config.codec)
+    except TaskcodecError as error:
+        raise type(error)(f"{config.name}: {error}") from error
+
+
+def _codec_of_pictures(place: str) -> Codec:
+    codec = load_codec(place)
+    if not codec.of_pictures:
+        raise UsageError(f"{place}: a codec of {codec.domain}, not of pictures")
+    return codec
 
 
 def known(picture: DensePicture) -> KnownPicture:

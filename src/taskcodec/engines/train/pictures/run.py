@@ -1,21 +1,28 @@
-"""One training of layers of pictures, from its configuration."""
+"""One training of layers of pictures, or of a second synthesis, from its configuration."""
 
 from pathlib import Path
 from typing import Any
 
 from taskcodec.engines.train.left_out import LeftOut
 from taskcodec.engines.train.pictures.config import LayersConfig
-from taskcodec.engines.train.pictures.data import fixed_of, picture_set
+from taskcodec.engines.train.pictures.data import finished_of, fixed_of, picture_set
+from taskcodec.engines.train.pictures.realism import RealismConfig
+from taskcodec.fitting.gradient.pictures.realism import train_realism
 from taskcodec.fitting.gradient.pictures.training import train_layers
 from taskcodec.fitting.gradient.training import Progress, Trained, Work
 
 
-def run_layers(
-    config: LayersConfig, number: int, work: Work, progress: Progress | None
+def run_pictures(
+    config: LayersConfig | RealismConfig, number: int, work: Work, progress: Progress | None
 ) -> tuple[Trained, LeftOut | None]:
     """Train the recipe of this number; and what was left out. Raises as `train_layers` does, or names what it reads."""
     data, left_out = picture_set(config)
     provenance: dict[str, Any] = {"source": Path(config.data.place).name or config.data.source}
+    if isinstance(config, RealismConfig):
+        codec, real = finished_of(config), config.recipes[number]
+        return train_realism(
+            data, codec, real, config.schedule, work, provenance=provenance, progress=progress
+        ), left_out
     fixed, recipe = fixed_of(config), config.recipes[number]
     trained = train_layers(data, recipe, config.schedule, work, fixed, provenance=provenance, progress=progress)
     return trained, left_out

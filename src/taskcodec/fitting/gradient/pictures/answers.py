@@ -2,7 +2,6 @@
 
 import math
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
@@ -73,18 +72,3 @@ def check_known(choice: LayerChoice, data: PictureSet) -> None:
     if what is not None and getattr(data.pictures[0], what) is None:
         words = {"whole": "classes", "corners": "boxes"}.get(what, what)
         raise UsageError(f"layers.{choice.name}.task: {choice.task} needs {words}, which these pictures lack")
-
-
-@torch.no_grad()
-def first_scale(network: nn.Module, x: Tensor, spread: float) -> None:
-    """Scale g_a's last step so that the latent of these pictures has about this standard deviation.
-
-    What is rounded to whole numbers must reach them: with the usual initial weights all of it would be 0.
-    """
-    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
-    last = [module for module in convolutions if module.stride == (2, 2)][-1]
-    for _ in range(3):  # attention after it is nearly proportional to it, and no more
-        factor = spread / float(network(x).std().clamp_min(1e-6))
-        last.weight.mul_(factor)
-        if last.bias is not None:
-            last.bias.mul_(factor)

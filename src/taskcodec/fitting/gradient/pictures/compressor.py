@@ -14,16 +14,18 @@ from torch import Tensor, nn
 from taskcodec.codec import Codec
 from taskcodec.distortions.tasks import Task, Truth
 from taskcodec.errors import UsageError
-from taskcodec.fitting.gradient.pictures.answers import check_known, first_scale, outputs_of, task_of
+from taskcodec.fitting.gradient.pictures.answers import check_known, outputs_of, task_of
+from taskcodec.fitting.gradient.pictures.begun import begin_layer
 from taskcodec.fitting.gradient.pictures.data import Batch, PictureSet, batch_of, crop_of
 from taskcodec.fitting.gradient.pictures.layers import FrozenLayer, Known, Seen, TrainedLayer
 from taskcodec.fitting.gradient.pictures.recipe import LayerChoice, LayersRecipe
+from taskcodec.fitting.gradient.pictures.start import start_layer
 from taskcodec.fitting.gradient.trainable import Losses, Trainable
 
 MEASURED = 64
 """Bits are estimated on at most so many whole pictures."""
-FIRST_SPREAD = 4.0
-"""Standard deviation of a latent before training, in steps."""
+STARTED, STARTED_SIDE = 256, 128
+"""Pictures that first weights follow from, and pixels of their sides, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,13 +74,17 @@ class LayersCompressor(Trainable):
                 self.tasks[choice.name] = task
             columns[choice.name], strides[choice.name] = own.sizes.columns, own.sizes.stride
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a tenth quicker on a processor
-        self._scale_latents()
+        self._start()
         self._last: dict[str, Tensor] = {}
 
-    def _scale_latents(self) -> None:
-        some = batch_of([crop_of(picture, 0, 0, self.recipe.crop) for picture in self.data.pictures[:8]])
+    def _start(self) -> None:
+        some = self.data.pictures[:: max(1, len(self.data.pictures) // STARTED)]
+        side = min(self.recipe.crop, STARTED_SIDE)
+        crops = batch_of([crop_of(picture, 0, 0, side) for picture in some]).truth.pictures
         for layer in self._trained():
-            first_scale(layer.g_a, some.truth.pictures, FIRST_SPREAD)
+            start_layer(layer, crops, self.recipe.beta_of(layer.choice))
+            if layer.choice.begin is not None:
+                begin_layer(layer, layer.choice.begin)
 
     def _frozen(self) -> dict[str, FrozenLayer]:
         return {name: layer for name, layer in self.under.items() if isinstance(layer, FrozenLayer)}
@@ -111,7 +117,9 @@ class LayersCompressor(Trainable):
             assert isinstance(layer, TrainedLayer)
             own, bits = self._distortion(layer.choice, seen, truth), seen.bits.mean()
             distortion, rate = distortion + own, rate + bits
-            loss = loss + own + self.recipe.beta_of(layer.choice) * bits / pixels
+            # In coarser steps errors are larger by the square: weighed so, no step outweighs the others.
+            price = self.price * self.recipe.beta_of(layer.choice)
+            loss = loss + own / seen.step + price * seen.step * bits / pixels
             self._last[f"{name}_bits_per_pixel"] = bits.detach() / pixels
             if seen.preview is not None:
                 error = (seen.preview - truth.pictures).square().mean()

@@ -21,9 +21,13 @@ from taskcodec.quantization.uniform import UniformQuantizer
 from taskcodec.stack.outside import packed_means, unpacked_means
 from taskcodec.transforms.networks.build import make, pack, unpack
 from taskcodec.transforms.networks.carried import Network, Networks
+from taskcodec.transforms.networks.pictures.block_transform import BLOCKS, usual_kernel
 from taskcodec.transforms.networks.pictures.places import padded
 from taskcodec.transforms.networks.pictures.stacks import PUBLISHED
 from taskcodec.transforms.picture import PictureTransform
+
+USUAL: Mapping[str, Mapping[str, Any]] = {**PUBLISHED, "blocks": BLOCKS}
+"""Sizes of analyses where a choice names no others."""
 
 
 class Known(NamedTuple):
@@ -41,12 +45,14 @@ class Seen(NamedTuple):
         bits: (n,) bits a picture.
         decoded: (n, outputs, H, W) what g_s gives; of a layer without a task, its preview.
         preview: (n, 3, H, W), None where it has none.
+        step: that it was rounded to, in those it is coded with at first.
     """
 
     known: Known
     bits: Tensor
     decoded: Tensor
     preview: Tensor | None
+    step: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -70,17 +76,29 @@ class Sizes:
 
 def sizes_of(choice: LayerChoice, below: Mapping[str, int], outputs: int) -> Sizes:
     """The sizes of a layer on top of layers with so many columns each, by name."""
-    own = {**PUBLISHED[choice.analysis.name], **choice.analysis.sizes}
-    kind = choice.synthesis.name.removesuffix("_synthesis")
-    mirrored = own if kind == choice.analysis.name else PUBLISHED[kind]
+    own = {**USUAL[choice.analysis.name], **choice.analysis.sizes}
+    stride = 2 ** (len(own["widths"]) + 1)
+    if "kernel" in own and "kernel" not in choice.analysis.sizes:
+        own["kernel"] = usual_kernel(stride)
+    given = {"given": [below[name] for name in choice.given]} if choice.sees[1] else {}
+    back = _back(choice, own, stride)
+    # A preview is what simple readers can make of a layer: one block, no attention, nothing of other layers.
+    simple = {"blocks": 1, "attention": False} if "blocks" in back else {}
+    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in own.items()}
+    return Sizes(plain, {**back, **given, "outputs": outputs}, {**back, **simple, "outputs": 3})
+
+
+def _back(choice: LayerChoice, own: Mapping[str, Any], stride: int) -> dict[str, Any]:
+    """The sizes of a layer's synthesis that its own analysis and the choice settle."""
+    kind = choice.synthesis.name
+    if kind == "blocks_synthesis":
+        kernel = own.get("kernel", usual_kernel(stride))
+        return {"kernel": kernel, **choice.synthesis.sizes, "latent": own["latent"], "stride": stride}
+    mirrored = own if kind == f"{choice.analysis.name}_synthesis" else PUBLISHED[kind.removesuffix("_synthesis")]
     back = {**mirrored, **choice.synthesis.sizes, "latent": own["latent"]}
     if len(back["widths"]) != len(own["widths"]):
         raise UsageError(f"layers.{choice.name}.synthesis.widths: as many as the analysis has")
-    given = {"given": [below[name] for name in choice.given]} if choice.sees[1] else {}
-    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in own.items()}
-    back = {key: list(value) if isinstance(value, tuple) else value for key, value in back.items()}
-    # A preview is what simple readers can make of a layer: one block, no attention, nothing of other layers.
-    return Sizes(plain, {**back, **given, "outputs": outputs}, {**back, "blocks": 1, "attention": False, "outputs": 3})
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in back.items()}
 
 
 class TrainedLayer(nn.Module):
@@ -113,7 +131,8 @@ class TrainedLayer(nn.Module):
         below = [known[name] for name in self.choice.given]
         given = [each.symbols for each in below] if self.choice.sees[0] else []
         with torch.autocast(x.device.type, enabled=False):
-            latent, bits = self.entropy(y.float(), given)
+            step = self._step()
+            latent, bits = self.entropy(y.float(), given, step)
             outside = self.entropy.outside
             known_now = Known(latent if outside is None else outside.quantize(y.float(), given)[0], latent)
         preview = None
@@ -122,9 +141,14 @@ class TrainedLayer(nn.Module):
             preview = self.g_p(latent if self.choice.preview else latent.detach())[..., :height, :width].float()
         if self.g_s is None:
             assert preview is not None
-            return Seen(known_now, bits, preview, preview)
+            return Seen(known_now, bits, preview, preview, step)
         decoded = self.g_s(latent, [each.values for each in below] if self.choice.sees[1] else ())
-        return Seen(known_now, bits, decoded[..., :height, :width].float(), preview)
+        return Seen(known_now, bits, decoded[..., :height, :width].float(), preview, step)
+
+    def _step(self) -> float:
+        """Of this batch, even in its logarithm."""
+        most = self.choice.steps
+        return float(most ** torch.rand(()).item()) if self.training and most > 1 else 1.0
 
     def frozen(self) -> Layer:
         """The layer of a codec."""

@@ -17,13 +17,24 @@ from taskcodec.errors import UsageError, check_one_of, shortened
 from taskcodec.fitting.gradient.recipe import LARGEST_NUMBER, NetworkChoice
 from taskcodec.transforms.networks.carried import PICTURE_ANALYSES, PICTURE_SYNTHESES
 
+LARGEST_STEPS = 16.0
 Conditional = Literal["both", "entropy", "synthesis"]
 CONDITIONALS: tuple[Conditional, ...] = ("both", "entropy", "synthesis")
 TASKS = ("mse", "ms_ssim", "classification", "segmentation", "depth", "detection", "none")
 """What a layer may be for; "none" keeps only what layers above make use of."""
 RECONSTRUCTIONS = ("mse", "ms_ssim")
-NETWORK_SIZES = ("widths", "latent", "blocks", "narrow", "attention")
+_STACK = ("widths", "latent", "blocks", "narrow", "attention")
+NETWORK_SIZES: Mapping[str, tuple[str, ...]] = {
+    "light": _STACK,
+    "elic": _STACK,
+    "blocks": (*_STACK, "kernel"),
+    "light_synthesis": _STACK,
+    "elic_synthesis": _STACK,
+    "blocks_synthesis": ("kernel", "inner"),
+}
 """Sizes of networks of pictures that the layers leave open (a test compares them with the networks' own)."""
+SETTLED = ("latent", "stride", "given", "outputs")
+"""Sizes of a synthesis that follow from the layers."""
 ENTROPY_SIZES = ("side", "hyper", "groups", "checkerboard", "context", "levels", "phases", "means")
 """Those of `taskcodec.entropy_models.spatial.SpatialOptions`, which imports torch (a test compares them)."""
 
@@ -34,7 +45,7 @@ class LayerChoice:
 
     Attributes:
         name: what it is called in files.
-        analysis, synthesis: g_a and g_s. g_s mirrors g_a: sizes that it does not name are g_a's.
+        analysis, synthesis: g_a and g_s. A g_s of the kind of g_a mirrors it: sizes that it does not name are g_a's.
         task: one of TASKS.
         predictor: a frozen predictor that reads what g_s gives as a picture, by its name or its file; without one g_s
             answers itself: scores of classes or depth at each pixel, or their mean over all.
@@ -45,6 +56,10 @@ class LayerChoice:
         beta: what a bit a pixel costs, in units of the distortion; None for the recipe's.
         weight: of its distortion among those of layers trained together.
         entropy: sizes of the entropy model.
+        steps: its step is drawn, batch by batch, from 1 to so many times the one it is coded with at first, so that
+            coarser ones can be chosen later; a bit costs the square of it, as squared errors do.
+        begin: the checkpoint of another training, or its folder, whose layer of this name (or the only one) it begins
+            with; None: fresh weights.
     """
 
     name: str
@@ -58,6 +73,8 @@ class LayerChoice:
     beta: float | None = None
     weight: float = 1.0
     entropy: Mapping[str, Any] = field(default_factory=dict)
+    steps: float = 1.0
+    begin: str | None = None
 
     def __post_init__(self) -> None:
         if not self.name or not self.name.replace("_", "").replace("-", "").isalnum() or not self.name.isascii():
@@ -67,11 +84,11 @@ class LayerChoice:
         check_one_of("task", self.task, TASKS)
         check_one_of("conditional", self.conditional, CONDITIONALS)
         for key in self.analysis.sizes:
-            check_one_of("size of analysis", key, NETWORK_SIZES)
+            check_one_of("size of analysis", key, NETWORK_SIZES[self.analysis.name])
         for key in self.synthesis.sizes:
-            if key in ("latent", "given", "outputs"):
+            if key in SETTLED:
                 raise UsageError(f"synthesis.{key}: follows from the layers; leave it out")
-            check_one_of("size of synthesis", key, NETWORK_SIZES)
+            check_one_of("size of synthesis", key, NETWORK_SIZES[self.synthesis.name])
         for key in self.entropy:
             check_one_of("entropy", key, ENTROPY_SIZES)
         for key in ("preview", "weight"):
@@ -80,6 +97,8 @@ class LayerChoice:
                 raise UsageError(f"{key} must be a number of at least 0, found {shortened(value)}")
         if self.beta is not None:
             check_beta(self.beta)
+        if not 1 <= self.steps <= LARGEST_STEPS:
+            raise UsageError(f"steps must be a number from 1 to {LARGEST_STEPS:g}, found {shortened(self.steps)}")
         self._check_used()
 
     def _check_used(self) -> None:
@@ -90,6 +109,8 @@ class LayerChoice:
             raise UsageError("predictor: missing: detection needs a detector")
         if self.task == "none" and self.preview is None:
             raise UsageError("preview: missing: without a task a layer's synthesis is its preview, at 0 without reward")
+        if self.steps > 1 and self.entropy.get("means") == "outside":
+            raise UsageError("steps: of a layer whose means come from outside the coder there is one; leave it out")
         if self.conditional != "both" and not self.given:
             raise UsageError("conditional: has no effect without given; leave it out")
 

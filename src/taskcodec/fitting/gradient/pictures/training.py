@@ -93,7 +93,7 @@ class _Job:
             "joint": self.recipe.joint,
             "crop": self.recipe.crop,
             "below": None if fixed.below is None else fixed.below.fingerprint,
-            "schedule": asdict(self.schedule),
+            "schedule": self.schedule.described(),
         }
         identity: dict[str, Any] = {}
         if work is not None:

@@ -2,7 +2,11 @@
 
 from torch import nn
 
+from taskcodec.transforms.networks.pictures.block_transform import BlockAnalysis, BlockSynthesis
 from taskcodec.transforms.networks.pictures.blocks import Attention
+
+SIDE_BY_SIDE = (Attention, BlockAnalysis, BlockSynthesis)
+"""Those whose parts all look at the same."""
 
 
 def reach_of(network: nn.Module, jump: int) -> int:
@@ -20,8 +24,8 @@ def _reach(module: nn.Module, jump: int) -> tuple[int, int]:
     if isinstance(module, nn.ConvTranspose2d):
         stride = module.stride[0]
         return -(-(module.kernel_size[0] // 2) // stride) * jump, jump // stride
-    if isinstance(module, Attention):
-        return max(_reach(child, jump)[0] for child in module.children()), jump
+    if isinstance(module, SIDE_BY_SIDE):
+        return max(_reach(child, jump) for child in module.children())
     total = 0
     for child in module.children():
         reach, jump = _reach(child, jump)

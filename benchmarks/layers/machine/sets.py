@@ -1,0 +1,132 @@
+"""The pictures that codecs are measured on, and who reads them: predictors they were trained for, and unseen ones.
+
+A reader is a `taskcodec.evaluation.dense.run.DenseTask` without files: it examines each decoded picture and scores all.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from taskcodec.data.dense.folder import FolderLayout, read_folder
+from taskcodec.data.dense.scenes import Scenes
+from taskcodec.data.dense.views import Chosen, Relabelled, spread
+from taskcodec.distortions.tasks import Depth, Detection, Segmentation, SquaredError
+from taskcodec.errors import SourceError
+from taskcodec.evaluation.dense.detection import coco256_task
+from taskcodec.evaluation.dense.frozen import load_detector, load_segmenter
+from taskcodec.evaluation.dense.of_task import PictureTask
+from taskcodec.evaluation.dense.segmentation import CAMVID_CLASSES, CITYSCAPES_TO_CAMVID
+from taskcodec.evaluation.dense.unseen import UnseenSegmenter
+from taskcodec.transforms.predictors.load import load_predictor
+from taskcodec.transforms.predictors.saved import load_small
+
+DRIVING, TABLES = 48, 62
+"""Frames of camvid12 to measure on, spread over its test part."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredSet:
+    """Pictures, and who reads them.
+
+    Attributes:
+        name: of the set.
+        pictures: RGB images, as they are stored.
+        stored: mean bytes of a stored file; None where pictures are made.
+        trained: readers that codecs are trained for, by name; the first is the set's task.
+        unseen: readers that no codec was trained for.
+    """
+
+    name: str
+    pictures: list
+    stored: float | None
+    trained: dict
+    unseen: dict
+
+    @property
+    def readers(self):
+        return {**self.trained, **self.unseen}
+
+
+def photographs(data):
+    """coco256's validation part: objects for a detector that gave gradients, and for another."""
+    folder, predictors = data / "coco256_multitask", data / "frozen_predictors"
+    yolox = coco256_task(folder, load_detector(predictors / "yolox_nano_416.onnx"))
+    pictures = read_folder(folder / "val2017", FolderLayout("images", None, None))
+    assert pictures.files == yolox.files
+    return MeasuredSet(
+        "coco256",
+        [opened(file) for file in yolox.files],
+        float(np.mean([file.stat().st_size for file in yolox.files])),
+        {"YOLOX-nano": yolox, "PSNR": PictureTask(pictures, SquaredError(), "PSNR")},
+        {"FastestDet": coco256_task(folder, load_detector(predictors / "FastestDet.onnx"))},
+    )
+
+
+def scenes_of_tables(data):
+    """osd_rgbd's test part: depth."""
+    pictures = tables(data, "test")
+    return of_dense("osd_rgbd", pictures, {"osd_depth": Depth(load_predictor("osd_depth")), "PSNR": SquaredError()}, {})
+
+
+def frames(data, work):
+    """Frames of camvid12's test part: classes of pixels."""
+    pictures = spread(driving(data, "test"), DRIVING)
+    deeplab = load_segmenter(data / "frozen_predictors" / "deeplab_mobilenet_edgetpu_slim_cityscapes_quant.tflite")
+    trained = {"PSNR": SquaredError()}
+    if (work / "camvid.safetensors").exists():
+        trained = {"small segmenter": Segmentation(load_small(work / "camvid.safetensors")[0]), **trained}
+    unseen = {"DeepLab Cityscapes": Segmentation(UnseenSegmenter(deeplab, CITYSCAPES_TO_CAMVID, len(CAMVID_CLASSES)))}
+    return of_dense("camvid12", pictures, trained, unseen)
+
+
+def made_scenes(count, layers, work):
+    """Procedural scenes. layers: where `run.py` keeps its predictors; work: where unseen ones are."""
+    tasks = {"detection": Detection, "depth": Depth, "segmentation": Segmentation}
+    trained = {
+        kind: of(load_small(layers / f"{kind}.safetensors")[0])
+        for kind, of in tasks.items()
+        if (layers / f"{kind}.safetensors").exists()
+    }
+    unseen = {
+        f"unseen {kind}": of(load_small(work / f"unseen-{kind}.safetensors")[0])
+        for kind, of in tasks.items()
+        if (work / f"unseen-{kind}.safetensors").exists()
+    }
+    return of_dense("scenes", Scenes(count, 64, 64, seed=3), {**trained, "PSNR": SquaredError()}, unseen)
+
+
+def of_dense(name, pictures, trained, unseen):
+    """Of pictures with their truth, and tasks by their readers' names."""
+    files = getattr(pictures, "files", None)
+    return MeasuredSet(
+        name,
+        [Image.fromarray(pictures[place].pixels) for place in range(len(pictures))],
+        None if files is None else float(np.mean([file.stat().st_size for file in files])),
+        *({key: PictureTask(pictures, task, key) for key, task in tasks.items()} for tasks in (trained, unseen)),
+    )
+
+
+def tables(data, part):
+    """The scenes of osd_rgbd's part ("train" or "test") whose maps are of their pictures' size."""
+    pictures = read_folder(data / "osd_rgbd_seg" / part, FolderLayout("rgb", "depth_mm", None))
+    return Chosen(pictures, tuple(place for place in range(len(pictures)) if readable(pictures, place)))
+
+
+def readable(pictures, place):
+    try:
+        return pictures[place] is not None
+    except SourceError:
+        return False
+
+
+def driving(data, part):
+    """The frames of camvid12's part, with their classes."""
+    pictures = read_folder(data / "camvid12", FolderLayout(part, None, f"{part}_label"))
+    return Relabelled(pictures, (), pictures.label_classes[: len(CAMVID_CLASSES)])  # the last one is of no class
+
+
+def opened(file: Path):
+    with Image.open(file) as image:
+        return image.convert("RGB")

@@ -1,0 +1,27 @@
+"""A latent tree's probabilities as tables of integers, once and for all."""
+
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.coding.models.latent.tree import LatentTree
+from taskcodec.coding.models.tables import freeze_pmf
+from taskcodec.entropy_models.latent_trees.em import Tree
+
+ESCAPE = 2.0**-20
+"""What is left to symbols outside a column's run: each table gives them at least one count in 2**16."""
+
+
+def freeze(tree: Tree, first: npt.NDArray[np.int32], sizes: npt.NDArray[np.int32]) -> LatentTree:
+    """The tables of a tree.
+
+    Args:
+        tree: its probabilities.
+        first: (c,) the smallest symbol of each column, which slot 0 stands for.
+        sizes: (c,) how many symbols of each column its tables hold, from the first on.
+    """
+    forest, k = tree.forest, tree.prior.shape[1]
+    latent = [*tree.prior, *tree.transition.reshape(-1, k)]
+    emitted = [tree.emission[column, : sizes[column], state] for column in range(forest.columns) for state in range(k)]
+    pmfs = [np.asarray(pmf, np.float64) for pmf in (*latent, *emitted)]
+    firsts = np.concatenate([np.zeros(len(latent), np.int32), np.repeat(first, k)])
+    return LatentTree(forest, k, freeze_pmf(firsts, pmfs, ESCAPE))

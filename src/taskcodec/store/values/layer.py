@@ -1,0 +1,69 @@
+"""`ValueLayer`: the values that a lossless codec gives back, by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from taskcodec.errors import needing_packages
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from taskcodec.codec import Codec
+    from taskcodec.store.rows import Rows
+
+
+class ValueLayer:
+    """The values of a store's samples, as they were; `store.values[7]` is sample 7, `store.values[:]` are all of them.
+
+    A chunk is decoded whole, and the last few of them are kept.
+
+    Attributes:
+        kind: "values".
+        suffix: of the files that pictures become: ".png".
+    """
+
+    kind, suffix = "values", ".png"
+
+    def __init__(
+        self, symbols: Rows, codec: Codec, chunk_rows: int, places: Callable[[], npt.NDArray[np.int64]]
+    ) -> None:
+        self._symbols, self._codec, self._chunk_rows, self._places = symbols, codec, chunk_rows, places
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} {self._codec.values.transform.words}, decoded when indexed>"
+
+    def __len__(self) -> int:
+        return len(self._symbols)
+
+    def __getitem__(self, rows: Any) -> Any:
+        """The values of a row, or of the rows that a slice, an array or a mask picks. Raises as `Rows` does."""
+        found = self._symbols[rows]
+        values = self._codec.values.decode(found.reshape(-1, found.shape[-1]))
+        return values[0] if found.ndim == 1 else values
+
+    def has(self, row: int) -> bool:
+        """Whether there are values of a row: of every one."""
+        return True
+
+    def batches(self) -> Iterator[Any]:
+        """All of them, chunk by chunk, in constant memory."""
+        for start in range(0, len(self), self._chunk_rows):
+            yield self[start : start + self._chunk_rows]
+
+    def of_source(self, index: int) -> bytes | None:
+        """A PNG file of the picture by its `source_index`; None of one that could not be coded. Needs Pillow."""
+        places = self._places()
+        row = int(places.searchsorted(index))
+        if row >= len(places) or places[row] != index:
+            return None
+        with needing_packages():
+            from taskcodec.transforms.pictures.png import png_of
+
+        return png_of(self[row])
+
+    def of_sources(self, indices: Iterable[int]) -> Iterator[bytes | None]:
+        """What `of_source` gives of each."""
+        return map(self.of_source, indices)
