@@ -50,14 +50,17 @@ def probabilities(tree):
 def sampled(tree, count, seed=0):
     """(count, c) symbols and (count, m) states drawn from it."""
     rng, (prior, transition, emission) = np.random.default_rng(seed), probabilities(tree)
+
+    def drawn(chances):
+        ends = np.cumsum(chances / chances.sum(axis=-1, keepdims=True), axis=-1)
+        found = (rng.random((count, 1)) > np.broadcast_to(ends, (count, ends.shape[-1]))).sum(axis=1)
+        return np.minimum(found, ends.shape[-1] - 1)
+
     z, x = np.empty((count, tree.forest.latents), np.int32), np.empty((count, tree.columns), np.int32)
-    for row in range(count):
-        for place, parent in enumerate(tree.forest.parents):
-            own = prior[place] if parent < 0 else transition[place - len(prior), z[row, parent]]
-            z[row, place] = rng.choice(tree.states, p=own / own.sum())
-        for column, owner in enumerate(tree.forest.owners):
-            own = emission[column, z[row, owner]]
-            x[row, column] = rng.choice(len(own), p=own / own.sum()) - 1
+    for place, parent in enumerate(tree.forest.parents):
+        z[:, place] = drawn(prior[place] if parent < 0 else transition[place - len(prior), z[:, parent]])
+    for column, owner in enumerate(tree.forest.owners):
+        x[:, column] = drawn(emission[column, z[:, owner]]) - 1
     return x, z
 
 

@@ -5,6 +5,7 @@ import torch
 
 from taskcodec.codec import Codec
 from taskcodec.coding import tables_from_symbols
+from taskcodec.entropy_models.spatial import SpatialEntropy, SpatialOptions
 from taskcodec.layer import Layer
 from taskcodec.quantization.uniform import UniformQuantizer
 from taskcodec.transforms.networks.build import make, pack
@@ -55,3 +56,15 @@ def layered():
     own = transform(DETAIL, given=(BASE,), seed=1)
     detail = layer("detail", own, 0.01, conditional_on(DETAIL, BASE), given=("base",))
     return Codec("pictures", (*alone().layers, detail))
+
+
+def over_space():
+    """The same with tables over space, of networks as they are before training: their steps can be chosen."""
+    sizes = SpatialOptions(side=2, hyper=4, context=4, levels=40, phases=2)
+    layers = list[Layer]()
+    for name, columns, below in (("base", BASE, ()), ("detail", DETAIL, (BASE,))):
+        own = transform(columns, below, seed=len(layers))
+        step = float(own.analyse(np.moveaxis(picture(64, 64, seed=9), 2, 0)[None] / np.float32(255)).std())
+        model = SpatialEntropy(columns, sizes, below).freeze()
+        layers.append(layer(name, own, step, model, tuple(each.name for each in layers)))
+    return Codec("pictures", tuple(layers))

@@ -88,6 +88,7 @@ TORCH_ALLOWED = {
     "entropy_models/over_space/mirrored_gaussian.py",
     "entropy_models/model.py",
     "entropy_models/over_space/outside_means.py",
+    "entropy_models/over_space/thawed.py",
     "entropy_models/spatial.py",
     "fitting/gradient/checkpoints.py",
     "fitting/gradient/compressor.py",
@@ -101,6 +102,7 @@ TORCH_ALLOWED = {
     "fitting/gradient/pictures/start.py",
     "fitting/gradient/pictures/training.py",
     "fitting/gradient/processes.py",
+    "fitting/lossless/context.py",
     "fitting/gradient/trainable.py",
     "fitting/gradient/training.py",
     "fitting/gradient/data.py",
@@ -108,6 +110,9 @@ TORCH_ALLOWED = {
     "stack/cost.py",
     "stack/outside.py",
     "quantization/straight_through.py",
+    "symbol_choice/pictures/annealing.py",
+    "symbol_choice/pictures/search.py",
+    "symbol_choice/pictures/windows.py",
 }
 PANDAS_ALLOWED = {"store/views/frame.py"}
 

@@ -9,8 +9,9 @@ trained codec gives further rates without further training, at coarser steps (CE
 test images too, predictors see one view of each training image, or VIEWS of them.
 
 Resumable: --minutes stops at a checkpoint, and the same command goes on; --only lets several cores share the settings
-of one WORK. results.json is rewritten after each setting, and beside it what was trained (configuration.json) and how
-it went (logs/).
+of one WORK. --choose measures on training images that are kept aside, so that what is chosen there has not seen a test
+image: give it a WORK and an --out of its own. results.json is rewritten after each setting, and beside it what was
+trained (configuration.json) and how it went (logs/).
 """
 
 import argparse
@@ -29,6 +30,7 @@ from measuring import (
     MOVED,
     STD,
     VIEWS,
+    Digits,
     measure,
     pixel_rows,
     read_digits,
@@ -53,19 +55,25 @@ class Setting:
     blocks: int = 1
     learning_rate: float = 2e-3
     precision: str = "32-true"
+    batch: int = 128
+    rise: float = 0.0
+    """Share of the steps over which the price of a bit rises to beta."""
 
 
+RISING = Setting(20_000, precision="bf16-mixed", batch=512, rise=0.6)
 LARGER = Setting(25_000, (32, 64, 128), blocks=2, learning_rate=3e-3, precision="bf16-mixed")
 SETTINGS = {
     ("VIC", 0.03): Setting(12_000), ("VC", 0.006): Setting(12_000), ("BINCE", 0.003): Setting(6000),
     ("VIC", 0.06): Setting(12_000), ("VC", 0.012): Setting(24_000), ("VIC", 0.1): Setting(24_000),
     ("VIC", 0.008): LARGER, ("VC", 0.0015): LARGER,
+    ("BINCE", 0.03): RISING, ("BINCE", 0.1): RISING, ("BINCE", 0.3): RISING,
 }  # fmt: skip
 """(objective, beta) -> how; in the order in which they are trained."""
 FIRST = 3
-"""So many of them are all that a subset is trained on."""
-BATCH = 128
-"""On one idle core 12,000 steps took 6 to 25 minutes, the larger networks' 25,000 steps 40."""
+"""So many of them are all that a subset is trained on. On one idle core 12,000 steps took 6 to 25 minutes, the larger
+networks' 25,000 steps 40."""
+KEPT_ASIDE = 6
+"""One in so many training images, the last of them, is what --choose measures on, trained on the rest."""
 LOGGED_STEPS = 500
 """A line of the log is kept for every so many steps."""
 
@@ -78,8 +86,8 @@ def planned(objective, beta, seed, steps=None):
     synthesis = None if objective == "BINCE" else NetworkChoice("deconv", {"width": 16})
     steps = steps or setting.steps
     schedule = Schedule(
-        steps, BATCH, learning_rate=setting.learning_rate, precision=setting.precision,
-        checkpoint_every=min(100, steps), accelerator="cpu", seed=seed,
+        steps, setting.batch, learning_rate=setting.learning_rate, precision=setting.precision,
+        rate_rise=int(setting.rise * steps), checkpoint_every=min(100, steps), accelerator="cpu", seed=seed,
     )  # fmt: skip
     return Recipe(objective, beta, COLUMNS, analysis, synthesis), schedule
 
@@ -89,6 +97,13 @@ def settings(seeds, subset):
     stopped says most."""
     chosen = list(SETTINGS)[: FIRST if subset < 60_000 else None]
     return {f"{name}-beta{beta:g}-seed{seed}": (name, beta, seed) for name, beta in chosen for seed in seeds}
+
+
+def kept_aside(digits):
+    """Digits whose last training images are tested on."""
+    first = len(digits.train) - len(digits.train) // KEPT_ASIDE
+    tasks = {name: (classes[:first], classes[first:]) for name, (classes, _) in digits.tasks.items()}
+    return Digits(digits.train[:first], digits.train[first:], tasks)
 
 
 def curves(rows):
@@ -151,10 +166,12 @@ def main():
     parser.add_argument("--subset", type=int, default=60_000, help="fewer training images: a test that it works")
     parser.add_argument("--steps", type=int, default=None, help="instead of the usual number")
     parser.add_argument("--only", nargs="+", default=None, help="train these alone, such as VIC-beta0.03-seed0")
+    parser.add_argument("--choose", action="store_true", help="measure on training images kept aside")
     options = parser.parse_args()
     torch.set_num_threads(1)
     end = None if options.minutes is None else time.monotonic() + 60 * options.minutes
     digits, epochs = read_digits(options.data, options.subset), 12 if options.subset == 60_000 else 4
+    digits = kept_aside(digits) if options.choose else digits
     options.out.mkdir(parents=True, exist_ok=True)
     options.work.mkdir(parents=True, exist_ok=True)
     versions = {name: version(name) for name in ("torch", "lightning", "kornia", "numpy")}
@@ -214,7 +231,7 @@ def record(options):
         if not any(options.work.glob(f"{objective}-beta{beta:g}-seed*.json")):
             continue
         recipe, schedule = planned(objective, beta, 0, options.steps)
-        content.append({"recipe": asdict(recipe), "schedule": asdict(schedule), "augmentations": "mnist"})
+        content.append({"recipe": asdict(recipe), "schedule": schedule.described(), "augmentations": "mnist"})
     (options.out / "configuration.json").write_text(json.dumps(content, indent=1) + "\n")
     logs = options.out / "logs"
     logs.mkdir(exist_ok=True)

@@ -31,10 +31,12 @@ from taskcodec.container import file as codec_file
 from taskcodec.errors import CorruptFileError, MismatchError, UsageError, needing_packages
 from taskcodec.layer import Choose, Floats, Layer, columns_of, given_of, needed_of, side_by_side
 from taskcodec.samples import are_images, as_features, batch_of, preprocessed, settled, stacked
-from taskcodec.stack.checks import check_layers
+from taskcodec.stack.checks import check_layers, whole_packets, whole_symbols
 from taskcodec.stack.pictures import DecodedPicture, PictureStack, decoding_half, pixels_of
 from taskcodec.stack.rows import by_layer, code_length_of, costs_of, packets_of, symbols_of
 from taskcodec.stack.values import ValueStack
+from taskcodec.symbol_choice.pictures.by_effort import searches_at
+from taskcodec.symbol_choice.pictures.seen import Search
 from taskcodec.symbol_choice.usual import usual
 from taskcodec.transforms.chain import Chain
 from taskcodec.transforms.networks.carried import Network, Networks
@@ -182,14 +184,14 @@ class Codec:
                 decoded[layer.name] = layer.decode(symbols[layer.name], below)
         return side_by_side(symbols)
 
-    def decode(self, symbols: npt.ArrayLike, upto: str | None = None) -> npt.NDArray[Any]:
+    def decode(self, symbols: npt.ArrayLike, upto: str | None = None) -> Any:
         """(n, columns) symbols -> (n, d) features, float32, of the layer `upto`, or of the highest; or values.
 
         Symbols are those of all layers, or of those alone that this one needs, side by side.
         """
-        s, needed = _whole(symbols), needed_of(self.rows, upto)
+        s, needed = whole_symbols(symbols), needed_of(self.rows, upto)
         if self.lossless:
-            return np.asarray(self.values.decode(s))
+            return self.values.decode(s)
         given = needed if s.ndim == 2 and s.shape[1] == columns_of(needed) else self.rows
         parts, decoded = self.by_layer(s, given), dict[str, Floats]()
         for layer in needed:
@@ -202,17 +204,24 @@ class Codec:
 
     def costs(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """(n, columns) symbols -> bits of an ideal coder for each of them."""
-        return costs_of(_whole(symbols), self.rows)
+        return costs_of(whole_symbols(symbols), self.rows)
 
     def code_length(self, symbols: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """(n, columns) symbols -> (n,) bits a sample of an ideal coder."""
-        return code_length_of(_whole(symbols), self.rows)
+        return code_length_of(whole_symbols(symbols), self.rows)
 
     def rate_of(self, features: Any) -> float:
         """Bits that an ideal coder takes of (n, d) features, n >= 1, a sample in the mean. Raises as `encode` does."""
         return float(self.code_length(self.encode_features(features)).mean())
 
-    def compress(self, sample: Any) -> Any:
+    def searches(self, effort: int) -> dict[str, Search]:
+        """Of a codec of pictures what searches its layers' symbols at an effort of 1, where nothing does, to 9.
+
+        They go with `pictures.pack`, `items` and `search`. Raises UsageError where no symbols can be searched.
+        """
+        return searches_at(effort, self.layers, self.provenance, self.of_pictures)
+
+    def compress(self, sample: Any, effort: int = 1) -> Any:
         """One sample -> bytes, or many samples -> a list of bytes.
 
         A sample is a feature vector (d,): an array or tensor of any library; of a codec with a backbone also an image:
@@ -222,7 +231,8 @@ class Codec:
         or tensor is a batch of images; a 2-d one of uint8 is one grey image where the codec takes images.
 
         Of a codec of pictures a sample is an image, and each result a packet of its layers, which may be cut behind
-        any of them.
+        any of them; with `effort` from 2 to 9 its symbols are searched for, which takes the encoder time, and
+        errs less for its bytes (docs/effort.md).
 
         Each result is a stand-alone bitstream with its own check value, one for each layer: it takes about 24 bits
         more than the rate (16 of them the check), a sample in a store next to nothing more. Raises MismatchError on
@@ -234,28 +244,29 @@ class Codec:
         given = settled(sample)
         batch = self._batch(given)
         if batch is None:
-            return self.compress([given])[0]
+            return self.compress([given], effort)[0]
+        searches = self.searches(effort)
         if self.of_pictures:
-            return [self.pictures.pack(pixels_of(item)) for item in batch]
+            return [self.pictures.pack(pixels_of(item), searches) for item in batch]
         return self.packets(self.encode_features(self.analyse(batch)))
 
     def decompress(self, data: Any, upto: str | None = None, realism: float = 0.0) -> Any:
         """Invert `compress`: bytes -> (d,) features, or a list of bytes -> (n, d), up to a layer.
 
         What was cut off behind the bytes of that layer, and of those it needs, may be missing. A codec of pictures
-        gives (H, W, 3) uint8, or a list of such arrays; where it carries a second synthesis, `realism` goes from
-        faithful (0) to realistic (1).
+        gives (H, W, 3) uint8, or a list; where it has a second synthesis, `realism` goes from 0, faithful, to 1.
         """
         if isinstance(data, bytes | bytearray | memoryview):
-            return self.decompress([data], upto, realism)[0]
+            found = self.decompress([data], upto, realism)
+            return self.values.transform.one(found) if self.lossless else found[0]
         if realism and not self.of_pictures:
             raise UsageError("realism is of pictures: what others decode to is what predictors read, or exact")
         if self.lossless:
-            return self.values.decompress(_packets(data))
+            return self.values.decompress(whole_packets(data))
         if self.of_pictures:
-            return [self.pictures.pixels(self.begin(packet, upto), upto, realism) for packet in _packets(data)]
+            return [self.pictures.pixels(self.begin(packet, upto), upto, realism) for packet in whole_packets(data)]
         needed = self.needed(upto)
-        symbols = [symbols_of(packet, self.layers, needed) for packet in _packets(data)]
+        symbols = [symbols_of(packet, self.layers, needed) for packet in whole_packets(data)]
         return self.decode(np.concatenate(symbols) if symbols else np.empty((0, columns_of(needed)), np.int32), upto)
 
     def begin(self, packet: bytes, upto: str | None = None) -> DecodedPicture:
@@ -376,24 +387,3 @@ class Codec:
             raise CorruptFileError(f"{name}: the codec lacks or mangles {error}") from error
         except CorruptFileError as error:
             raise CorruptFileError(f"{name}: {error}") from error
-
-
-def _whole(symbols: npt.ArrayLike) -> Symbols:
-    """Raises MismatchError on what is no array of numbers."""
-    try:
-        return np.asarray(symbols, dtype=np.int32)
-    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-        raise MismatchError(f"symbols should be an (n, columns) array of integers: {error}") from error
-
-
-def _packets(data: Any) -> list[bytes]:
-    """Raises MismatchError on what is no sequence of packets."""
-    item: Any = data
-    try:
-        found = list[bytes]()
-        for item in data:
-            found.append(bytes(memoryview(item)))
-        return found
-    except TypeError as error:
-        words = "a packet is bytes, and many are a sequence of them"
-        raise MismatchError(f"{words}: found {type(item).__name__}") from error

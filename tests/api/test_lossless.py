@@ -1,8 +1,14 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
 
 import taskcodec
+from taskcodec.fitting.lossless.fit import MODELS, fit_lossless
+from taskcodec.transforms.values.pixels import PixelValues
 from tests.cli.commands import run
 from tests.lossless import strokes, write_folder, write_idx
 
@@ -67,3 +73,23 @@ def test_options_that_do_not_go_with_it(tmp_path):
     np.save(tmp_path / "v.npy", np.zeros((5, 42), np.float32))
     assert "takes images" in run("encode", tmp_path / "v.npy", store, "--codec", codec, code=1).stderr
     assert "vectors of floats" in run("fit", tmp_path / "v.npy", "-o", codec, "--lossless", code=1).stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODELS)
+def test_another_process_with_other_threads_gives_the_same_values(tmp_path, model):
+    pictures = strokes(400, 12, 12)
+    codec = fit_lossless(pictures[:300], PixelValues((12, 12)), model)
+    codec.save(tmp_path / "a.codec")
+    source, store = write_idx(tmp_path / "source", pictures), tmp_path / "a.zip"
+    for threads, command in (
+        ("1", ["encode", source, store, "--codec", tmp_path / "a.codec"]),
+        ("4", ["decode", store]),
+    ):
+        count = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads)
+        output = ["-o", tmp_path / "a.npy"] * (command[0] == "decode")
+        call = [sys.executable, "-m", "taskcodec", *map(str, [*command, *output])]
+        subprocess.run(call, check=True, capture_output=True, env={**os.environ, **count})
+    assert np.array_equal(np.load(tmp_path / "a.npy"), pictures)
+    bits = taskcodec.open(store).info().code_bytes * 8
+    assert bits == pytest.approx(codec.code_length(codec.encode(pictures)).sum(), rel=0.02)

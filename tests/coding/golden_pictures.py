@@ -64,6 +64,28 @@ def golden_preview_codec(symbols, tables):
     return Codec("pictures", (replace(base, transform=transform),), provenance=provenance)
 
 
+def blocks(outputs, symbols, seed):
+    """A sum of blocks between the base's channels and three colours, as part of a network; its weights are 32nds."""
+    shape = (COLUMNS["base"], 3, 6, 6)
+    weight = (symbols(1, int(np.prod(shape)), seed)[0].astype(np.int64) % 15 - 7) / np.float32(32)
+    bias, gain = np.zeros((outputs, 1, 1), np.float32), np.full(1, 0.5, np.float32)
+    return {"linear.map.weight": weight.reshape(shape).astype("f4"), "linear.bias": bias, "linear.gain": gain}
+
+
+def golden_blocks_codec(symbols, tables):
+    """The base alone, of blocks that overlap, with a second synthesis that reads a channel of noise."""
+    (base, *_), columns = golden_picture_codec(symbols, tables).layers, COLUMNS["base"]
+    deep = base.transform.networks.g_a
+    own = {f"deep.{key}": value for key, value in deep.weights.items()}
+    g_a = Network("blocks", {**deep.sizes, "kernel": 6}, {**own, **blocks(columns, symbols, 901)})
+    sizes = {"latent": columns, "stride": STRIDE, "kernel": 6}
+    g_s = Network("blocks_synthesis", sizes, blocks(3, symbols, 902))
+    g_r = network("light_synthesis", columns, (1,), symbols, 11)
+    networks = replace(base.transform.networks, g_a=g_a, g_s=g_s, g_r=g_r)
+    provenance = {"made by": "tests/coding/make_golden.py"}
+    return Codec("pictures", (replace(base, transform=replace(base.transform, networks=networks)),), None, provenance)
+
+
 def golden_picture_symbols(symbols, number):
     """(1, c, h, w) of each layer, of the picture of this number."""
     places = [-(-side // STRIDE) for side in SIZES[number]]

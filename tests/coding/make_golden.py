@@ -30,6 +30,7 @@ from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.axes import Axes
 from taskcodec.transforms.residual import Residual
 from tests.coding.golden_pictures import (
+    golden_blocks_codec,
     golden_picture_codec,
     golden_picture_packet,
     golden_preview_codec,
@@ -252,6 +253,8 @@ def golden_kinds():
 
 
 def main():
+    from tests.coding.golden_lossless import PICTURES, golden_lossless, write_lossless  # which use what is here
+
     FOLDER.mkdir(exist_ok=True)
     tables, conditional = golden_tables(40), golden_conditional()
     symbols = conditional.with_side(golden_symbols(300, 36, 6))
@@ -277,7 +280,10 @@ def main():
     pictures = golden_picture_codec(golden_symbols, golden_tables)
     wanted["pictures.codec"] = pictures.to_bytes()
     wanted["preview.codec"] = golden_preview_codec(golden_symbols, golden_tables).to_bytes()
+    wanted["blocks.codec"] = golden_blocks_codec(golden_symbols, golden_tables).to_bytes()
     wanted["pictures_packet.bin"] = golden_picture_packet(pictures, golden_symbols, 2)
+    for name in PICTURES:
+        wanted[f"lossless_{name}.codec"] = golden_lossless(name)[0].to_bytes()
     for name, data in wanted.items():
         if not (FOLDER / name).exists():
             (FOLDER / name).write_bytes(data)
@@ -286,6 +292,9 @@ def main():
             write_store(FOLDER / name, codec, own)
     if not (FOLDER / "pictures.tcz").exists():
         write_pictures(FOLDER / "pictures.tcz", pictures, golden_symbols, golden_records)
+    for name in PICTURES:
+        if not (FOLDER / f"lossless_{name}.tcz").exists():
+            write_lossless(FOLDER / f"lossless_{name}.tcz", name)
     if not (FOLDER / "unfinished.tcz").exists():
         write_unfinished(FOLDER / "unfinished.tcz", golden_codec(40), golden_symbols(300, 40, 1))
 

@@ -24,8 +24,10 @@ from taskcodec.coding import (
 )
 from taskcodec.coding.picture import decode_layer, encode_layer
 from taskcodec.store import Store, StoreWriter
+from tests.coding.golden_lossless import PICTURES, golden_lossless, write_lossless
 from tests.coding.golden_pictures import (
     SIZES,
+    golden_blocks_codec,
     golden_picture_codec,
     golden_picture_packet,
     golden_picture_symbols,
@@ -130,6 +132,26 @@ def test_pictures(tmp_path):
         assert (tmp_path / "s.tcz" / file.relative_to(FOLDER / "pictures.tcz")).read_bytes() == file.read_bytes()
 
 
+@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_lossless(tmp_path, name, threads):
+    data, (made, values) = (FOLDER / f"lossless_{name}.codec").read_bytes(), golden_lossless(name)
+    codec, store = Codec.from_bytes(data), Store(FOLDER / f"lossless_{name}.tcz", threads)
+    assert codec.to_bytes() == data
+    assert codec.fingerprint == made.fingerprint == store.codec.fingerprint
+    assert store.manifest.version == 5
+    assert store.verify() == []
+    assert np.array_equal(store.values[:], values)
+    for written in (codec, made):
+        assert np.array_equal(codec.decompress(written.compress(values[:3])), values[:3])
+    write_lossless(tmp_path / "s.tcz", name)
+    for file in (FOLDER / f"lossless_{name}.tcz" / "layers").rglob("*"):
+        if file.is_file():
+            assert (
+                tmp_path / "s.tcz" / file.relative_to(FOLDER / f"lossless_{name}.tcz")
+            ).read_bytes() == file.read_bytes()
+
+
 def test_previews():
     data, codec = (FOLDER / "preview.codec").read_bytes(), taskcodec.load_codec(FOLDER / "preview.codec")
     assert codec.to_bytes() == data
@@ -139,6 +161,19 @@ def test_previews():
     # It is part of what the codec is, and a store's copy keeps it.
     assert codec.fingerprint != taskcodec.load_codec(FOLDER / "pictures.codec").fingerprint
     assert codec.for_store("codec").base.transform.networks.g_p.sha256 == networks.g_p.sha256
+
+
+def test_blocks_and_what_is_fed_noise():
+    data, codec = (FOLDER / "blocks.codec").read_bytes(), taskcodec.load_codec(FOLDER / "blocks.codec")
+    assert codec.to_bytes() == data
+    assert codec.fingerprint == golden_blocks_codec(golden_symbols, golden_tables).fingerprint
+    transform = codec.base.transform
+    assert (transform.networks.g_a.name, transform.g_s.name, transform.noise_columns) == (
+        "blocks",
+        "blocks_synthesis",
+        1,
+    )
+    assert codec.for_store("codec").base.transform.networks.g_r.sha256 == transform.networks.g_r.sha256
 
 
 def test_codec():

@@ -16,9 +16,10 @@ import taskcodec
 from taskcodec.cli.main import main
 from taskcodec.engines.encode.decide import EncodeOptions
 from taskcodec.engines.encode.execute import encode_job
-from tests.cli.commands import contents, run
+from tests.cli.commands import contents, refused, run
 from tests.engines.encode.kills import killed_at
 from tests.pictured import SIZES, alone, layered, picture
+from tests.symbol_choice.pictures.trained import cost, trained
 
 CODEC = layered()
 
@@ -44,6 +45,39 @@ def folder(tmp_path_factory):
 
 def expected(path, name):
     return CODEC.decompress(CODEC.compress(str(path)), name)
+
+
+def test_effort_is_refused_where_no_layer_can_be_searched(folder, tmp_path):
+    command = ("encode", folder / "in", tmp_path / "s.tcz", "--codec", folder / "p.codec", "--effort", 2)
+    refused(tmp_path, *command, code=2, says=["layer base is not searched, since its codec does not say"])
+
+
+@pytest.mark.slow
+def test_effort_writes_fewer_bytes_that_any_reader_reads(folder, tmp_path):
+    codec = trained()
+    codec.save(tmp_path / "t.codec")
+    for effort in (1, 5):
+        command = ("encode", folder / "in", tmp_path / f"{effort}.tcz", "--codec", tmp_path / "t.codec")
+        run(*command, "--effort", effort)
+        assert "nothing was done" in run(*command, "--effort", effort).stderr
+    usual, searched = (taskcodec.open(tmp_path / f"{effort}.tcz") for effort in (1, 5))
+    assert searched.verify() == []
+    x, id_ = picture(33, 20), f"{SIZES.index((33, 20))}.png"
+    assert cost(codec, codec.compress(x, effort=5), x) < cost(codec, codec.compress(x), x)
+    found = searched.layer("picture")[searched.find(id_)]
+    assert np.array_equal(found, codec.decompress(codec.compress(x, effort=5)))
+    run("encode", folder / "more", tmp_path / "1.tcz", "--append", "--effort", 2)
+    assert len(taskcodec.open(tmp_path / "1.tcz")) > len(usual)
+
+
+@pytest.mark.slow
+def test_layers_that_are_not_searched_are_told(folder, tmp_path):
+    codec = trained(("base", "detail"))
+    stage = codec.provenance["trained"][0]
+    layers = {**stage["layers"], "base": {**stage["layers"]["base"], "task": "detection"}}
+    replace(codec, provenance={"trained": [{**stage, "layers": layers}]}).save(tmp_path / "t.codec")
+    told = run("encode", folder / "in", tmp_path / "s.tcz", "--codec", tmp_path / "t.codec", "--effort", 2).stderr
+    assert "layer base is not searched, since it was trained for detection" in told
 
 
 def test_a_folder_comes_back_layer_by_layer(folder, tmp_path):
@@ -129,7 +163,12 @@ def test_a_layer_beside_them_of_the_name_of_one_of_theirs_is_refused(folder, tmp
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (["--bits", 100], "--bits: a codec of pictures"),
+        (["--bits", 100], "--bits base=BITS,detail=BITS, or some of these"),
+        (["--bits", "base=100,top=9"], "--bits top=: the codec has no such layer; its layers are base, detail"),
+        (["--bits", "base=100,base=9"], "base is named twice"),
+        (["--bits", "base=many"], "LAYER=NUMBER"),
+        (["--bits", "base=0"], "must be positive"),
+        (["--bits", "base=100"], "layer base has tables that follow from no network"),
         (["--backbone", "lite0"], "--backbone: a codec of pictures"),
         (["--device", "meta"], "--device"),
         (["--engine", "ray"], "--engine"),

@@ -15,6 +15,7 @@ from taskcodec.engines.choose import encode_with
 from taskcodec.engines.encode.decide import EncodeOptions
 from taskcodec.engines.encode.local import Progress
 from taskcodec.engines.encode.records import BackboneLike
+from taskcodec.engines.encode.sources import Rates
 from taskcodec.errors import EncodeWarning, MismatchError, UsageError
 from taskcodec.samples import as_features
 from taskcodec.store import Store
@@ -25,7 +26,7 @@ def encode(
     place: Any,
     *,
     codec: str | Path | Codec | None = None,
-    bits: float | None = None,
+    bits: Rates | None = None,
     quality: str | None = None,
     fit: bool = True,
     refit: bool = True,
@@ -57,7 +58,8 @@ def encode(
             `taskcodec.fit` takes.
         place: folder, .zip or URL of the store, or a Zarr store object.
         codec: file, store, or name of a bundled codec, or a codec; without it one is fitted to the source.
-        bits: the rate to meet, in bits a sample, instead of one that follows from the number of samples.
+        bits: the rate to meet, in bits a sample, instead of one that follows from the number of samples; of a codec of
+            pictures bits by layer, {"base": 200, "picture": 8000}, in place of those it was trained for.
         quality: "small", "usual" or "safe", instead of a rate.
         fit: False takes the codec that ships with the backbone.
         refit: whether a codec that is named, or ships, is refitted to the source, without labels.

@@ -1,7 +1,7 @@
 """`taskcodec fit` from Python: a codec for a source by name; `taskcodec.fit` fits one to an array."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,22 +11,26 @@ import numpy.typing as npt
 
 from taskcodec.codec import Codec
 from taskcodec.data import ImageSource, Source
+from taskcodec.data.arrays import open_npy
 from taskcodec.engines.choose import computing_with
 from taskcodec.engines.computing import Asked
 from taskcodec.engines.encode.local import Progress, sample_features
 from taskcodec.engines.encode.notes import left_out, noted
 from taskcodec.engines.encode.records import BackboneLike
-from taskcodec.engines.encode.sources import check_bits, check_effort, missed, unmatched
+from taskcodec.engines.encode.sources import check_bits, missed, unmatched
 from taskcodec.errors import SourceError, UsageError, check_kind, check_number
 from taskcodec.evaluation.tasks.holdout import LABELLED_SOURCE
 from taskcodec.fitting import fit as fit_codec
 from taskcodec.fitting.closed_form.default import axes_bits
 from taskcodec.fitting.closed_form.fit import FEW_SAMPLES
 from taskcodec.fitting.effort import with_effort
+from taskcodec.fitting.probe import keeping
 from taskcodec.store import OK, SampleRecord
+from taskcodec.symbol_choice.efforts import check_effort
 
 FIT_SAMPLES = 20_000
 METHODS = ("bottleneck", "dimensionwise")
+_Fit = Callable[..., Codec]
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class FitOptions:
         truncated: "keep" or "skip" JPEG files that lack their end.
         device: where the backbone runs.
         effort: 1 to 9: from 2 on a dependent quantizer, which takes fewer bits for the same error.
+        probe: a .npy file of (d, m) weights: the encoder keeps what this linear probe says of features.
     """
 
     backbone: str | BackboneLike | None = None
@@ -58,6 +63,7 @@ class FitOptions:
     truncated: str = "keep"
     device: str | None = None
     effort: int = 1
+    probe: str | Path | None = None
 
     def check(self) -> None:
         """Raise UsageError on options that are none, or do not go together."""
@@ -71,6 +77,8 @@ class FitOptions:
             raise UsageError(f"--step must be a positive number, found {self.step:g}")
         if self.method not in (None, *METHODS):
             raise UsageError(f"--method must be one of {', '.join(METHODS)}, found {self.method}")
+        if self.probe is not None and self.step is not None:
+            raise UsageError("--probe meets a rate at another step: it goes without --step")
         if self.kind is not None and self.tolerance is None:
             raise UsageError("--kind says what the labels of --tolerance are: give both")
 
@@ -118,6 +126,7 @@ def fit_source(
         if not len(features):
             raise SourceError(f"{given}: a fit needs a sample that can be read, found none{batches.fault()}")
         how: dict[str, Any] = {"method": options.method, "backbone": None if backbone is None else backbone.spec}
+        made = _fit_of(options, how)
         if options.views:
             if options.method == "dimensionwise" or not isinstance(source, ImageSource):
                 raise UsageError("--views needs a folder of images, and the bottleneck method")
@@ -129,19 +138,33 @@ def fit_source(
         failed = {record.id for record in records if record.status != OK}
         notes.append(unmatched(options.labels, table, source, failed))
     if options.tolerance is None:
-        codec, doubts = _at_rate(features, len(source), options, how)
+        codec, doubts = _at_rate(features, len(source), options, made)
     else:
-        codec, doubts = _within(features, ok, source, options, how)
+        codec, doubts = _within(features, ok, source, options, made)
     return Fitted(codec, tuple(note for note in (*notes, *doubts) if note is not None))
 
 
+def _fit_of(options: FitOptions, how: dict[str, Any]) -> _Fit:
+    """How a codec is fitted to (n, d) features, at a rate or a step, effort apart."""
+    weights = None
+    if options.probe is not None:
+        opened = open_npy(Path(options.probe))
+        weights = opened.block(0, len(opened))
+
+    def made(features: npt.NDArray[np.float32], bits: float | None = None, step: float | None = None) -> Codec:
+        codec = fit_codec(features, bits=bits, step=step, **how)
+        return codec if weights is None else keeping(codec, features, weights)
+
+    return made
+
+
 def _at_rate(
-    features: npt.NDArray[np.float32], samples: int, options: FitOptions, how: dict[str, Any]
+    features: npt.NDArray[np.float32], samples: int, options: FitOptions, made: _Fit
 ) -> tuple[Codec, Sequence[str | None]]:
     """The codec at the rate or step that is asked for, or at the usual rate of so many samples."""
     usual = axes_bits(samples, features.shape[1]) if options.bits is options.step is None else None
     bits = options.bits or usual
-    codec = fit_codec(features, bits=bits, step=options.step, **how)
+    codec = made(features, bits=bits, step=options.step)
     codec = with_effort(codec, features, options.effort, options.bits)
     reached = codec.rate_of(features)
     few = codec.base.transform.columns < codec.dimension and reached > FEW_SAMPLES * len(features)
@@ -158,7 +181,7 @@ def _within(
     records: Sequence[SampleRecord],
     source: Source,
     options: FitOptions,
-    how: dict[str, Any],
+    made: _Fit,
 ) -> tuple[Codec, Sequence[str | None]]:
     """The cheapest codec within the tolerance; `records` are those of the features."""
     from taskcodec.evaluation.survival.tolerance import cheapest_within  # which needs scikit-learn
@@ -173,7 +196,7 @@ def _within(
         features[known],
         targets[known],
         options.tolerance,
-        lambda rate: with_effort(fit_codec(features, bits=rate, **how), features, options.effort, rate),
+        lambda rate: with_effort(made(features, bits=rate), features, options.effort, rate),
         options.kind or ("classification" if by_folders else None),
     )
     measured = {"points": options.tolerance, "metric": found.metric, "raw": found.raw, "kept": found.kept}

@@ -13,6 +13,7 @@ from taskcodec.store.format.manifest import CODEC_KEY, GROUP_KEY
 KINDS: dict[str, tuple[str, Callable[[bytes], bool]]] = {
     "npy": ("a .npy file", lambda start: start.startswith(b"\x93NUMPY")),
     "parquet": ("a Parquet file", lambda start: start.startswith(b"PAR1")),
+    "csv": ("a CSV file", lambda start: b"\0" not in start),
     "codec": ("a codec", lambda start: CODEC_FORMAT.encode() in start),
 }
 """How a file of each kind that is written is known by its first SNIFFED bytes."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -12,11 +13,12 @@ import numpy.typing as npt
 from taskcodec.codec import Codec
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.loading import load_codec
-from taskcodec.stack.pictures import Pixels, decoding_half
-from taskcodec.transforms.spec import NAME_IT, BackboneSpec, recorded_file
+from taskcodec.stack.pictures import Pixels, decoding_half, with_analyses
+from taskcodec.symbol_choice.pictures.goals import goals_of, reasons
+from taskcodec.transforms.spec import NAME_IT, recorded_file
 
 LARGE_PIXELS = 2**21
-"""Pictures with more pixels than this are coded one at a time, so that memory stays bounded."""
+"""Pictures with more pixels than this are coded one at a time, and all that are searched for: so memory is bounded."""
 
 
 class _Whole:
@@ -34,36 +36,42 @@ class PictureCoder:
     Args:
         codec: with its analyses.
         name: where these are to be found again, as stores record it.
+        effort: from 2 on symbols are searched for. Raises UsageError where no layer can be searched.
     """
 
     preprocess: Any = _Whole()
 
-    def __init__(self, codec: Codec, name: str) -> None:
+    def __init__(self, codec: Codec, name: str, effort: int = 1) -> None:
         _, found = decoding_half(codec.layers, name)
         if found is None:
             raise UsageError("the codec of a store can only decode: name the file it was made from (--codec FILE)")
-        self.codec, self.spec = codec, found
+        self.codec, self.spec, self.searches = codec, found, codec.searches(effort)
+        self.unsearched = reasons(goals_of(codec.layers, codec.provenance)) if self.searches else []
         self._large = Lock()
 
     def __call__(self, pictures: Sequence[Pixels]) -> Any:
         """Pictures (H, W, 3) uint8 -> (m, layers) items, as a store takes them."""
         found: npt.NDArray[Any] = np.empty((len(pictures), len(self.codec.layers)), object)
         for row, pixels in enumerate(pictures):
-            with self._large if pixels.shape[0] * pixels.shape[1] > LARGE_PIXELS else nullcontext():
-                found[row] = self.codec.pictures.items(pixels)
+            large = bool(self.searches) or pixels.shape[0] * pixels.shape[1] > LARGE_PIXELS
+            with self._large if large else nullcontext():
+                found[row] = self.codec.pictures.items(pixels, self.searches)
         return found
 
 
-def coder_of(spec: BackboneSpec | None, named: Codec | None, name: str) -> PictureCoder:
-    """The analyses that a store of pictures was made with, of the codec that is named or the file that is recorded.
+def coder_of(own: Codec, named: Codec | None, name: str, effort: int = 1) -> PictureCoder:
+    """What goes on coding as a store's own codec does: its layers, and the analyses that it was made with.
+
+    They are those of the codec that is named, or of the file that is recorded.
 
     Raises BackboneError where that is not there any more, MismatchError where it is another codec.
     """
+    spec = own.backbone
     if named is None:
         if spec is None:
             raise UsageError(f"the codec of this store has no analyses: {NAME_IT}")
         name, named = spec.loadable, load_codec(Path(recorded_file(spec)))
-    found = PictureCoder(named, name) if named.of_pictures else None
+    found = PictureCoder(named, name, effort) if named.of_pictures else None
     if found is None or (spec is not None and found.spec.weights_sha256 != spec.weights_sha256):
         raise MismatchError(f"{name}: not the codec that the store was made with: {NAME_IT}")
-    return found
+    return PictureCoder(replace(own, layers=with_analyses(own.layers, found.codec.layers)), name, effort)

@@ -11,12 +11,20 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from taskcodec.coding.models.context.model import MAX_POWER, VALUES, ContextModel
+from taskcodec.coding.models.context.neighbours import Neighbours
+from taskcodec.coding.models.tables import TOTAL
 from taskcodec.entropy_models.integer_network import TrainableNetwork
 
-VALUES = 256
 INPUT_BITS = 6
 CENTRE = 64
 """Inputs 0 to 255 are moved by so much, towards what networks start well from."""
+LOGIT_BITS = 5
+"""Logits are multiples of 2**-LOGIT_BITS."""
+LONGEST = 14.0
+"""What lies so far below the largest logit has no weight."""
+FLOOR = 0.05
+"""Of the first table, which any value may need."""
 
 
 class ContextMixture(nn.Module):
@@ -55,3 +63,27 @@ def _start(components: int, share: npt.NDArray[np.float64]) -> npt.NDArray[np.fl
     width = np.maximum(np.gradient(centres.astype(np.float64)) if len(centres) > 1 else np.array([64.0]), 2.0)
     bumps = -0.5 * ((values[None] - centres[:, None]) / width[:, None]) ** 2
     return np.concatenate([found, np.maximum(bumps, -12.0)])
+
+
+@torch.no_grad()
+def freeze(mixture: ContextMixture, near: Neighbours) -> ContextModel:
+    """Weights, powers and tables as whole numbers, once and for all."""
+    network = mixture.network
+    components = len(mixture.tables)
+    offset = torch.full((network.inputs,), -CENTRE * 2.0**-INPUT_BITS)
+    exported = network.export(offset, [LOGIT_BITS] * components, torch.zeros(components))
+    steps = np.arange(int(LONGEST * 2**LOGIT_BITS))
+    powers = np.rint(MAX_POWER * np.exp(-steps * 2.0**-LOGIT_BITS)).astype(np.int64)
+    shares = torch.softmax(mixture.tables.double(), dim=1).numpy()
+    shares[0] = (1 - FLOOR) * shares[0] + FLOOR / VALUES
+    tables = np.stack([_whole(share, least=int(place == 0)) for place, share in enumerate(shares)])
+    return ContextModel(near, exported, np.append(powers, 0), tables)
+
+
+def _whole(share: npt.NDArray[np.float64], least: int) -> npt.NDArray[np.int64]:
+    """Shares -> counts of a sum of 2**16, each at least so many: by the largest remainder."""
+    exact = share * (TOTAL - least * share.size)
+    counts = np.floor(exact).astype(np.int64)
+    order = np.argsort(counts - exact, kind="stable")
+    counts[order[: TOTAL - least * share.size - int(counts.sum())]] += 1
+    return counts + least

@@ -94,7 +94,7 @@ class TrainableNetwork(nn.Module):
         """The network that computes round(2**gain_bits * (out(x + offset) + added)) from integers x.
 
         Args:
-            offset: (inputs,) what stands between an integer input, in its units, and what the network was trained on.
+            offset: (inputs,) what is added to an integer input, in the units that this network was trained in.
             gain_bits: (outputs,) units of the results.
             added: (outputs,) added to the results.
         """

@@ -190,14 +190,20 @@ class SpatialEntropy(nn.Module):
         return Rated(y_hat, bits)
 
     @torch.no_grad()
-    def start(self, log_scales: Tensor) -> None:
-        """Begin with these (c,) natural logarithms of standard deviations, and not with those of 1."""
+    def start(self, deviations: Tensor) -> None:
+        """Begin with these (c,) standard deviations of symbols, and not with 1; what reads symbols, in such units."""
+        _first(self.h_a).measure(deviations)
         first = 0
         for group in self.groups:
             assert isinstance(group, _Group)
+            own = deviations[first : first + group.columns]
+            if group.before is not None:
+                _first(group.before).measure(deviations[:first])
+            if group.context is not None:
+                group.context.convolution.measure(own)
             last = group.rest[-1]
             assert isinstance(last, RoundedConvolution)
-            last.bias[: group.columns] = log_scales[first : first + group.columns] - np.log(SCALE_FLOOR)
+            last.bias[: group.columns] = torch.log(own.clamp_min(SCALE_FLOOR) / SCALE_FLOOR)
             first += group.columns
 
     def features(self, z_hat: Tensor, given: Sequence[Tensor], size: Sequence[int]) -> Tensor:
@@ -221,3 +227,9 @@ class SpatialEntropy(nn.Module):
             phases=phases,
             below=None if self.below is None else self.below.export(),
         )
+
+
+def _first(stack: RoundedStack) -> RoundedConvolution:
+    found = stack.layers[0]
+    assert isinstance(found, RoundedConvolution)
+    return found

@@ -29,13 +29,13 @@ from taskcodec.layer import Floats, Layer
 from taskcodec.quantization.dependent import DependentQuantizer, nearest_points, points
 from taskcodec.quantization.uniform import UniformQuantizer
 from taskcodec.samples import as_features, spread_rows
+from taskcodec.symbol_choice.efforts import EFFORTS
 from taskcodec.symbol_choice.rdo import rdo
 from taskcodec.symbol_choice.trellis import search
 
-EFFORTS = range(1, 10)
-"""What may be asked for: 1 is the uniform quantizer as it was fitted, each more takes twice the states, up to ..."""
 MOST_STATES, MORE_ROUNDS = 256, 8
-"""... so many; the highest has them too, and so many rounds."""
+"""Effort 1 is the uniform quantizer as it was fitted, each more takes twice the states, up to so many; the highest has
+them too, and so many rounds."""
 SLOPE = 0.33
 """What a bit is worth along a trellis, in squared steps. At high rates the error is about a quarter of a squared step,
 and 2 ln 2 times that is the slope of R(D); measured from .5 to 3 bits a column, bits at equal error are the fewest

@@ -1,8 +1,13 @@
-"""Which layers make a codec: names, what conditions what, and that all are of one kind of sample."""
+"""Which layers make a codec, and whether what it is given is whole."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from taskcodec.errors import CorruptFileError
+import numpy as np
+import numpy.typing as npt
+
+from taskcodec.coding.symbol_model import Symbols
+from taskcodec.errors import CorruptFileError, MismatchError
 from taskcodec.layer import Layer, columns_of
 from taskcodec.quantization.uniform import UniformQuantizer
 from taskcodec.stack.values import check_values
@@ -27,6 +32,27 @@ def check_layers(layers: Sequence[Layer], domain: str) -> None:
             raise CorruptFileError(f"layer {layer.name}: a transform of values or of pictures in a codec of others")
         elif layer.transform.dimension != (found := layers[0].transform.dimension):
             raise CorruptFileError(f"layer {layer.name}: {layer.transform.dimension} features, not {found}")
+
+
+def whole_symbols(symbols: npt.ArrayLike) -> Symbols:
+    """Raises MismatchError on what is no array of numbers."""
+    try:
+        return np.asarray(symbols, dtype=np.int32)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise MismatchError(f"symbols should be an (n, columns) array of integers: {error}") from error
+
+
+def whole_packets(data: Any) -> list[bytes]:
+    """Raises MismatchError on what is no sequence of packets."""
+    item: Any = data
+    try:
+        found = list[bytes]()
+        for item in data:
+            found.append(bytes(memoryview(item)))
+        return found
+    except TypeError as error:
+        words = "a packet is bytes, and many are a sequence of them"
+        raise MismatchError(f"{words}: found {type(item).__name__}") from error
 
 
 def _check_picture(layer: Layer, below: Sequence[Layer]) -> None:

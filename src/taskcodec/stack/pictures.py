@@ -9,13 +9,14 @@ Pictures are coded one by one: so their packets do not depend on what is coded w
 import hashlib
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from taskcodec.coding import SpatialTables
 from taskcodec.coding.picture import (
     OVERHEAD_BITS,
     Size,
@@ -32,6 +33,7 @@ from taskcodec.errors import CorruptFileError, MismatchError, UsageError, needin
 from taskcodec.layer import Choose, Floats, Layer, given_of, needed_of
 from taskcodec.samples import preprocessed
 from taskcodec.symbol_choice.nearest import nearest
+from taskcodec.symbol_choice.pictures.seen import Search, Seen
 from taskcodec.transforms.picture import PictureTransform
 from taskcodec.transforms.spec import CARRIED, BackboneSpec, placed
 
@@ -57,6 +59,19 @@ class DecodedPicture:
 
 
 @dataclass(frozen=True, eq=False)
+class ChosenPicture:
+    """What is to be coded of a picture.
+
+    Attributes:
+        symbols: (1, c, h, w) of each layer, by name.
+        sides: (1, h', w', channels) side information of those layers whose own is not to be sent.
+    """
+
+    symbols: Mapping[str, Symbols]
+    sides: Mapping[str, Symbols] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class PictureStack:
     """The layers of a codec of pictures; see the module.
 
@@ -68,18 +83,37 @@ class PictureStack:
 
     def encode(self, pixels: Pixels, choose: Choose = nearest) -> dict[str, Symbols]:
         """(H, W, 3) uint8 -> (1, c, h, w) symbols of each layer by its name. Needs torch."""
+        return dict(self._chosen(pixels, choose, {}).symbols)
+
+    def search(self, pixels: Pixels, searches: Mapping[str, Search]) -> ChosenPicture:
+        """The same, and side information; symbols of layers that have a search are those that it finds. Needs torch."""
+        return self._chosen(pixels, nearest, searches)
+
+    def _chosen(self, pixels: Pixels, choose: Choose, searches: Mapping[str, Search]) -> ChosenPicture:
         check_size(pixels.shape[:2])
         x = np.moveaxis(pixels, 2, 0)[None].astype(np.float32)
         x /= np.float32(255)
-        symbols = dict[str, Symbols]()
+        symbols, sides = dict[str, Symbols](), dict[str, Symbols]()
         for layer in self.layers:
             given = given_of(layer, symbols)
-            if (means := self._means(layer)) is None:
+            if (search := searches.get(layer.name)) is not None:
+                found = search(Seen(x, transform_of(layer).analyse(x), given, self._values_below(layer, symbols)))
+                symbols[layer.name] = found.symbols
+                if found.side is not None:
+                    sides[layer.name] = found.side
+            elif (means := self._means(layer)) is None:
                 symbols[layer.name] = layer.encode(x, None, given, choose)
             else:
                 latent = transform_of(layer).analyse(x) / np.float32(layer.quantizer.step)
                 symbols[layer.name] = means.quantize(latent, given)
-        return symbols
+        return ChosenPicture(symbols, sides)
+
+    def _values_below(self, layer: Layer, symbols: Mapping[str, Symbols]) -> Floats | None:
+        """(1, c', h, w) what the layers that a synthesis looks at dequantize to, side by side."""
+        if not transform_of(layer).given_columns:
+            return None
+        named = {each.name: each for each in self.layers}
+        return np.concatenate([self.latent(named[name], symbols) for name in layer.given], axis=1)
 
     def latent(self, layer: Layer, symbols: Mapping[str, Symbols]) -> Floats:
         """(1, c, h, w) that a layer's symbols stand for, by those of the layers below where means follow from them."""
@@ -102,9 +136,17 @@ class PictureStack:
     def _running(self) -> dict[str, "RunningMeans"]:
         return {}
 
-    def bitstreams(self, size: Size, symbols: Mapping[str, Symbols]) -> list[bytes]:
-        """The bytes of each layer of a picture of this size (H, W)."""
-        return [encode_layer(symbols[own.name], own.model, _below(own, symbols), size) for own in self.layers]
+    def bitstreams(
+        self, size: Size, symbols: Mapping[str, Symbols], sides: Mapping[str, Symbols] | None = None
+    ) -> list[bytes]:
+        """The bytes of each layer of a picture of this size (H, W); `sides` as of a `ChosenPicture`."""
+        found = list[bytes]()
+        for own in self.layers:
+            model, side = own.model, (sides or {}).get(own.name)
+            if side is not None and isinstance(model, SpatialTables):
+                model = model.sending(side)
+            found.append(encode_layer(symbols[own.name], model, _below(own, symbols), size))
+        return found
 
     def code_length(self, symbols: Mapping[str, Symbols]) -> dict[str, float]:
         """Bits that each layer of a picture takes, by an ideal coder and what `encode_layer` adds in the mean."""
@@ -113,15 +155,15 @@ class PictureStack:
             for own in self.layers
         }
 
-    def pack(self, pixels: Pixels) -> bytes:
-        """(H, W, 3) uint8 -> a packet. Needs torch."""
-        size = (pixels.shape[0], pixels.shape[1])
-        return join_picture(size, self.bitstreams(size, self.encode(pixels)))
+    def pack(self, pixels: Pixels, searches: Mapping[str, Search] | None = None) -> bytes:
+        """(H, W, 3) uint8 -> a packet; `searches` as in `search`. Needs torch."""
+        size, chosen = (pixels.shape[0], pixels.shape[1]), self.search(pixels, searches or {})
+        return join_picture(size, self.bitstreams(size, chosen.symbols, chosen.sides))
 
-    def items(self, pixels: Pixels) -> list[bytes]:
+    def items(self, pixels: Pixels, searches: Mapping[str, Search] | None = None) -> list[bytes]:
         """(H, W, 3) uint8 -> the bytes of each layer with the size before it, as they lie alone. Needs torch."""
-        size = (pixels.shape[0], pixels.shape[1])
-        return [write_size(size) + found for found in self.bitstreams(size, self.encode(pixels))]
+        size, chosen = (pixels.shape[0], pixels.shape[1]), self.search(pixels, searches or {})
+        return [write_size(size) + found for found in self.bitstreams(size, chosen.symbols, chosen.sides)]
 
     def from_items(self, item_of: Callable[[str], bytes], upto: str | None = None) -> DecodedPicture:
         """Invert `items` up to a layer; `item_of` gives those that are asked for, by name. Raises CorruptFileError."""
@@ -166,15 +208,8 @@ class PictureStack:
         """(outputs, H, W) float32 that g_s of a layer gives, in [0, 1] about where that is a picture. Needs torch."""
         layer = self._decoded(decoded, upto)
         height, width = decoded.size
-        below = self._latents_below(layer, decoded)
+        below = self._values_below(layer, decoded.symbols)
         return transform_of(layer).synthesise(self.latent(layer, decoded.symbols), below)[0, :, :height, :width]
-
-    def _latents_below(self, layer: Layer, decoded: DecodedPicture) -> Floats | None:
-        """(1, c', h, w) that a layer's synthesis sees of those below; None where it sees nothing."""
-        if not transform_of(layer).given_columns:
-            return None
-        named = {each.name: each for each in self.layers}
-        return np.concatenate([self.latent(named[name], decoded.symbols) for name in layer.given], axis=1)
 
     def real_values(self, decoded: DecodedPicture, upto: str | None = None) -> Floats:
         """(3, H, W) float32 that g_r of a layer gives, from noise that follows from the layer's symbols. Needs torch.
@@ -189,7 +224,7 @@ class PictureStack:
         shape = (1, transform.noise_columns, *symbols.shape[2:])
         noise = np.random.Generator(np.random.PCG64(seed)).standard_normal(shape, dtype=np.float32)
         height, width = decoded.size
-        latent, below = self.latent(layer, decoded.symbols), self._latents_below(layer, decoded)
+        latent, below = self.latent(layer, decoded.symbols), self._values_below(layer, decoded.symbols)
         return transform.realise(latent, below, noise)[0, :, :height, :width]
 
     def _decoded(self, decoded: DecodedPicture, upto: str | None) -> Layer:
@@ -253,6 +288,16 @@ def decoding_half(layers: Sequence[Layer], name: str) -> tuple[tuple[Layer, ...]
         return tuple(layers), None
     found = digest.hexdigest()
     return tuple(kept), BackboneSpec(f"{CARRIED}{found[:12]}", found, 0, {}, placed(name))
+
+
+def with_analyses(layers: Sequence[Layer], whole: Sequence[Layer]) -> tuple[Layer, ...]:
+    """Layers as a store has them, in its steps, with the analyses of a codec that it was made with."""
+    found = {layer.name: transform_of(layer).networks.g_a for layer in whole}
+    kept = [(layer, transform_of(layer)) for layer in layers]
+    return tuple(
+        replace(layer, transform=replace(own, networks=replace(own.networks, g_a=found[layer.name])))
+        for layer, own in kept
+    )
 
 
 def pixels_of(sample: Any) -> Pixels:

@@ -14,6 +14,7 @@ pytest.importorskip("torch")
 
 from taskcodec.evaluation.predictors.probing import probe_accuracy
 from taskcodec.evaluation.survival.tolerance import GRID_BITS
+from taskcodec.fitting.effort import with_effort
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +108,24 @@ def test_a_tolerance_with_a_file_of_labels(scenes):
     assert taskcodec.load_codec(scenes / "n.codec").provenance["tolerance"]["metric"] == "r2"
     run("fit", scenes / "photos", "-o", scenes / "n.codec", *numbers, "--kind", "classification", code=2)
     run("fit", scenes / "photos", "-o", scenes / "n.codec", "--kind", "classification", code=2)
+
+
+def test_a_probe_is_kept(tmp_path):
+    rng = np.random.default_rng(0)
+    x, weights = rng.normal(size=(300, 40)).astype("f4") / np.arange(1, 41, dtype="f4"), rng.normal(size=(40, 2))
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "w.npy", weights)
+    np.save(tmp_path / "other.npy", weights[1:])
+    fit = ("fit", tmp_path / "x.npy", "-o", tmp_path / "x.codec", "--bits", "20", "--probe")
+    run(*fit, tmp_path / "w.npy", "--effort", "2")
+    codec = taskcodec.load_codec(tmp_path / "x.codec")
+    assert codec.provenance["probe"] == 2
+    plain = with_effort(taskcodec.fit(x, bits=20), x, 2, 20)
+    off = [np.square((each.decode(each.encode(x)) - x) @ weights).mean() for each in (codec, plain)]
+    assert off[0] < off[1]
+    assert "expected finite weights of shape (40, outputs)" in run(*fit, tmp_path / "other.npy", code=1).stderr
+    assert "none.npy" in run(*fit, tmp_path / "none.npy", code=1).stderr
+    assert "without --step" in run(*fit[:4], "--step", "1", "--probe", tmp_path / "w.npy", code=2).stderr
 
 
 def test_a_tolerance_gives_what_a_fit_at_its_rate_gives(tmp_path):

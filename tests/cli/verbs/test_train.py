@@ -156,6 +156,24 @@ def test_the_digits_benchmark_runs_on_a_part(tmp_path, data_dir):
 
 
 @pytest.mark.slow
+def test_the_diagnosis_of_bince_runs_and_goes_on_where_it_was(tmp_path, data_dir):
+    pytest.importorskip("matplotlib")
+    script = ROOT / "benchmarks" / "augmented_mnist" / "bince_diagnosis.py"
+    command = [sys.executable, script, data_dir / "mnist", "--work", tmp_path / "work", "--out", tmp_path]
+    only = ("beta rises to .03", "4,096 more candidates", "VIC, beta .03", "VICReg", "SwAV")
+    found = subprocess.run([*command, "--steps", "12", "--only", *only], check=True, capture_output=True, text=True)
+    assert found.stdout.count(" bits, ") == len(only)
+    again = subprocess.run([*command, "--steps", "12", "--only", *only], check=True, capture_output=True, text=True)
+    assert not again.stdout
+    rows = json.loads((tmp_path / "bince_diagnosis.json").read_text())["rows"]
+    assert sorted(row["name"] for row in rows) == sorted(only)
+    for row in rows:
+        assert 0 <= row["accuracy"] <= 1
+        assert row["sample_bits"] <= 13.3  # log2 of 10,000
+    assert (tmp_path / "bince_diagnosis.png").exists()
+
+
+@pytest.mark.slow
 def test_the_experiments_with_layers_go_on_where_they_were(tmp_path):
     pytest.importorskip("matplotlib")
     script = ROOT / "benchmarks" / "layers" / "run.py"
@@ -196,3 +214,19 @@ def test_the_committed_results_of_the_digits_hold_what_the_documents_say():
     for row in rows:
         if row["bits_model"] is not None:
             assert row["bits_file"] == pytest.approx(row["bits_model"], rel=0.01)
+
+
+def test_the_committed_diagnosis_of_bince_holds_what_its_page_says():
+    rows = json.loads((ROOT / "benchmarks" / "results" / "bince_diagnosis.json").read_text())["rows"]
+    found = {row["name"]: row for row in rows}
+    at_once, rises, was = (
+        found[name] for name in ("beta .03 from the start", "beta rises to .03", "as it was: beta .003")
+    )
+    assert at_once["lowered"] > rises["lowered"] + 0.5
+    assert at_once["bits"] < 13
+    assert at_once["accuracy"] < 0.5 < 0.85 < rises["accuracy"]
+    for row in (was, rises):
+        assert row["pose_bits"] > 1.8 * row["class_bits_augmented"]
+    page = (ROOT / "docs" / "bince.md").read_text()
+    for row in rows:
+        assert f"| {row['name']} | {row['bits']:.1f} | {row['bits_of_all_columns']:.1f} |" in page

@@ -29,7 +29,6 @@ from tests.engines.encode.vectors import low_rank
         ("v10.npy", ["--quality", "usual", "--append"], "--quality is of a codec fitted here"),
         ("v10.npy", ["--no-refit"], "--no-refit is of a codec that is named or ships"),
         ("photos", ["--effort", "2", "--no-fit", "--no-refit"], "--effort fits a quantizer to what is encoded"),
-        ("v10.npy", ["--effort", "2", "--append"], "--effort goes with a new store"),
         ("v10.npy", ["--no-refit", "--bits", "20"], "--no-refit is of a codec that is named or ships"),
     ],
 )
@@ -67,6 +66,13 @@ def test_other_options_for_the_same_source_are_told(collection, tmp_path, first,
     run(*command, *first)
     assert "nothing was done" in run(*command, *first).stderr
     refused(tmp_path, *command, *then, code=1, says=[says, "--overwrite"])
+
+
+def test_what_is_appended_has_the_effort_of_its_store(tmp_path):
+    np.save(tmp_path / "x.npy", low_rank(100))
+    run("encode", tmp_path / "x.npy", tmp_path / "s.tcz")
+    command = ("encode", tmp_path / "x.npy", tmp_path / "s.tcz", "--append", "--effort", 2)
+    refused(tmp_path, *command, code=2, says=["--effort goes with a new store"])
 
 
 def test_a_codec_from_elsewhere_is_not_said_to_be_fitted_here(collection, tmp_path):

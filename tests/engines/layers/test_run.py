@@ -10,7 +10,7 @@ from PIL import Image
 import taskcodec
 from taskcodec.engines.encode.decide import EncodeOptions
 from taskcodec.engines.encode.execute import encode_job
-from taskcodec.errors import UsageError
+from taskcodec.errors import StorageError, UsageError
 from taskcodec.store import Store
 from tests.data.pictures import Eyes
 from tests.engines.encode.kills import killed_at
@@ -85,6 +85,16 @@ def test_a_finished_store_gets_what_it_lacks(few, tmp_path):
         notes = encode_job(str(photos), str(place), options(layers)).notes
         assert layers is None or notes[0].endswith(says)
     assert contents(place) == contents(whole)
+
+
+def test_a_store_in_other_chunks_gets_a_layer_without_being_told_them(few, tmp_path):
+    source, place = str(few[0]), tmp_path / "s.tcz"
+    encode_job(source, str(place), EncodeOptions(backbone=Eyes(), chunk_rows=4))
+    found = encode_job(source, str(place), EncodeOptions(backbone=Eyes(), layers="original"))
+    assert found.notes[0].endswith("added to it: original")
+    assert Store(place).manifest.chunk_rows == 4
+    with pytest.raises(StorageError, match="encoded with --chunk 4"):
+        encode_job(source, str(place), EncodeOptions(backbone=Eyes(), layers="original", chunk_rows=8))
 
 
 def test_a_run_stopped_anywhere_goes_on_to_the_same_store(few, tmp_path, monkeypatch):

@@ -113,6 +113,8 @@ def test_a_good_one_gives_a_recipe_for_each_beta(tmp_path):
         ("[0.1, 0.2]", LARGE, f"beta: expected a number or a list of numbers, {TOO_LARGE}"),
         ("1.0e-3", LARGE, f"training.learning_rate: expected a number, {TOO_LARGE}"),
         ("steps: 4", f"steps: 4, warmup: {LARGE}", f"training.warmup: expected a whole number, {TOO_LARGE}"),
+        ("steps: 4", "steps: 4, rate_rise: -1", "training: rate_rise must be a number of at least 0, found -1"),
+        ("steps: 4", "steps: 4, rate_rise: 0.5", "training.rate_rise: expected a whole number, found '0.5'"),
         ("steps: 4", f"steps: 4, seed: -{LARGE}", f"training.seed: expected a whole number, {TOO_LARGE}"),
         ("steps: 4", f"steps: 0x{'f' * 9999}", f"training.steps: expected a whole number, {TOO_LARGE}"),
         ("steps: 4", f"steps: {'9' * 9999}", "not YAML"),
@@ -197,7 +199,7 @@ def test_a_recipe_out_of_range_is_refused_in_python_too(changed, says):
     assert len(str(found.value)) < 100
 
 
-@pytest.mark.parametrize("key", ["learning_rate", "entropy_learning_rate", "warmup", "clip", "seed"])
+@pytest.mark.parametrize("key", ["learning_rate", "entropy_learning_rate", "warmup", "rate_rise", "clip", "seed"])
 def test_a_number_that_no_float_holds_is_refused_in_python_too(key):
     with pytest.raises(UsageError, match=f"{key} must be a .*number.*, found 1000"):
         Schedule(steps=1, **{key: 10**400})

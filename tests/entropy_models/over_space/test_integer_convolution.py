@@ -58,3 +58,26 @@ def test_the_checkerboard_is_of_the_other_colour_and_nothing_at_anchors():
     places = np.flatnonzero(odd.numpy())
     sums = whole(last(x).astype(np.int32), places) * 2.0 ** -(INNER_BITS + WEIGHT_BITS)
     assert np.array_equal(sums, last(out).reshape(1, 30, 3)[:, places])
+
+
+def test_inputs_in_units_of_their_own_are_exported_as_they_are():
+    """Powers of two leave weights exact: wide inputs weigh less, rare ones at most twice as much."""
+    x = torch.randint(-9, 10, (1, 3, 6, 5)).double()
+    own, deviations = filled(RoundedConvolution(3, 4, 3)), torch.tensor([8.0, 1.0, 0.01]).double()
+    own.weight.data = torch.round(own.weight.data * 2**8) * 2.0**-8  # an eighth of them is still exact
+    plain = own(x * torch.tensor([1 / 8, 1.0, 2.0]).double()[:, None, None])
+    own.measure(deviations)
+    assert torch.allclose(own(x), plain)
+    whole = RoundedStack(own).export([2**10] * 4)(last(x).astype(np.int32))
+    assert np.array_equal(whole, np.floor(last(plain * 2**10) + 0.5))
+
+
+def test_a_checkerboard_reads_symbols_in_their_units():
+    taps, x = filled(RoundedCheckerboard(2, 3, 5)), torch.randint(-9, 10, (1, 2, 5, 6)).double()
+    taps.convolution.weight.data = torch.round(taps.convolution.weight.data * 2**8) * 2.0**-8
+    taps.convolution.measure(torch.tensor([4.0, 0.5]).double())
+    out, odd = taps(x), np.flatnonzero((others(x) > 0).numpy())
+    sums = taps.export(INNER_BITS)(last(x).astype(np.int32), odd) * 2.0 ** -(INNER_BITS + WEIGHT_BITS)
+    assert np.array_equal(sums, last(out).reshape(1, 30, 3)[:, odd])
+    taps.convolution.units = None
+    assert torch.allclose(out, taps(x * torch.tensor([0.25, 2.0]).double()[:, None, None]))

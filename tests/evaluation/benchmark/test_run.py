@@ -82,16 +82,12 @@ def test_rows_hold_every_set_task_and_the_mean(measured):
     assert all(found["hash"] and found["split"] == "3 folds, seed 0" for found in record["sets"])
 
 
-@pytest.mark.slow
-def test_the_bytes_do_not_depend_on_the_jobs(measured, tmp_path):
-    places, out, _ = measured
-    benchmark(places, tmp_path, CHEAP, jobs=2)
-    assert (tmp_path / "results.json").read_bytes() == (out / "results.json").read_bytes()
-
-
-def test_points_are_read_again(measured):
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_the_bytes_do_not_depend_on_the_jobs_and_points_are_read_again(measured, jobs):
     places, out, _ = measured
     whole = (out / "results.json").read_bytes()
+    benchmark(places, out.parent / f"jobs{jobs}", CHEAP, jobs=jobs)
+    assert (out.parent / f"jobs{jobs}" / "results.json").read_bytes() == whole
     points = {file: file.stat().st_mtime_ns for file in (out / "points").iterdir()}
     benchmark(places, out, CHEAP)
     assert points == {file: file.stat().st_mtime_ns for file in (out / "points").iterdir()}

@@ -10,6 +10,7 @@ import taskcodec
 from taskcodec.evaluation.usable.of_store import UsablePlan, usable
 from taskcodec.evaluation.usable.pooled import GRID, pooled, pooled_layer
 from tests.pictured import BASE, DETAIL, layered, picture
+from tests.stack.test_outside import outside
 
 
 def test_cells_are_means_of_their_places():
@@ -43,6 +44,17 @@ def test_a_layer_is_read_with_those_below_it(place):
     assert base.shape == (24, BASE * GRID**2)
     assert detail.shape == (24, (BASE + DETAIL) * GRID**2)
     assert np.array_equal(detail[:, : base.shape[1]], base)
+
+
+def test_means_from_outside_the_coder_are_in_it(place):
+    codec = outside()
+    codec.save(place / "m.codec")
+    taskcodec.encode(str(place / "photos"), str(place / "m.tcz"), codec=str(place / "m.codec"))
+    store = taskcodec.open(place / "m.tcz")
+    symbols = store.layer("detail").decoded(3).symbols
+    expected = pooled(codec.pictures.latent(codec.layers[1], symbols)[0])
+    assert np.allclose(pooled_layer(store, "detail")[3, BASE * GRID**2 :], expected)
+    assert not np.allclose(pooled(codec.layers[1].quantizer.dequantize(symbols["detail"])[0]), expected)
 
 
 def test_what_can_be_used_of_a_store_or_codec_of_pictures(place):

@@ -1,12 +1,22 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from taskcodec.errors import MismatchError, UsageError
-from taskcodec.fitting.lossless.fit import MODELS, fit_lossless
+from taskcodec.fitting.lossless import context
+from taskcodec.fitting.lossless.context import ContextRecipe, fit_context
+from taskcodec.fitting.lossless.fit import MANY, MODELS, fit_lossless, usual_model
 from taskcodec.transforms.values.pixels import PixelValues
 from tests.lossless import strokes
 
 TRANSFORM = PixelValues((7, 6))
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    small = partial(ContextRecipe, steps=20, batch=64, reach=2, hidden=(8,), components=8)
+    monkeypatch.setattr(context, "ContextRecipe", small)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -16,6 +26,23 @@ def test_any_values_come_back(model):
     assert np.array_equal(codec.decompress(codec.compress(foreign)), foreign)
     assert codec.provenance["model"] == model
     assert codec.provenance["samples"] == 100
+
+
+def test_numbers_say_which_model_suits():
+    assert usual_model(np.empty((MANY // 42, 42)), TRANSFORM) == "columns"
+    assert usual_model(np.empty((MANY // 42 + 1, 42)), TRANSFORM) == "context"
+
+
+def test_a_context_says_more_than_columns_alone():
+    """Rows whose numbers repeat those above them."""
+    rng = np.random.default_rng(0)
+    pictures = np.repeat(rng.integers(0, 256, (400, 1, 6, 1), dtype=np.uint8), 7, axis=1)
+    symbols = PixelValues((7, 6, 2)).to_symbols(np.concatenate([pictures, pictures], axis=3))
+    recipe = ContextRecipe(steps=200, batch=256, reach=1, hidden=(24,), components=16, rate=1e-2)
+    told = []
+    model = fit_context(symbols, (7, 6, 2), recipe, lambda *done: told.append(done))
+    assert told[-1] == (200, 200)
+    assert model.code_length(symbols).mean() < 0.85 * 8 * symbols.shape[1]
 
 
 def test_what_is_no_fit_is_refused():

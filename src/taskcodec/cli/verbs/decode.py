@@ -14,7 +14,10 @@ EXAMPLE = "Example: taskcodec decode photos.tcz -o photos.npy"
 
 def decode(
     store: StoreArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", help="A .npy or .parquet file; of other layers a folder")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="A .npy, .parquet or (of tables) .csv file; of layers a folder"),
+    ],
     layer: Annotated[
         str, typer.Option("--layer", help="features, picture, original, or a layer of a codec of pictures")
     ] = "features",
@@ -26,11 +29,16 @@ def decode(
 ) -> None:
     """Decode a store: its features to a file, its pictures or originals to a folder."""
     from taskcodec.api.decode import decode_to_file, decode_to_folder, decode_values, holds_values
+    from taskcodec.api.tables import decode_table, holds_table
 
     if realism and layer == "features":
         raise UsageError("--realism: of pictures alone; name a layer of a codec of pictures (--layer)")
     with progress_bar("decoding") as report:
-        if layer == "features" and holds_values(store):
+        if layer == "features" and holds_table(store):
+            opened = decode_table(store, output)
+            found = {"samples": len(opened), "dimension": opened.manifest.dimension, "output": str(output)}
+            lines = [f"{output}: {len(opened)} {opened.codec.values.transform.words}"]
+        elif layer == "features" and holds_values(store):
             opened = decode_values(store, output, report)
             found = {"samples": len(opened), "dimension": opened.manifest.dimension, "output": str(output)}
             lines = [f"{output}: {len(opened)} {opened.codec.values.transform.words}"]

@@ -8,7 +8,6 @@ import typer
 from taskcodec.cli.describe import info_lines
 from taskcodec.cli.options import (
     BackboneOption,
-    BitsOption,
     CodecOption,
     DeviceOption,
     EffortOption,
@@ -20,6 +19,7 @@ from taskcodec.cli.options import (
     WorkersOption,
 )
 from taskcodec.cli.output import JsonOption, progress_bar, show, tell
+from taskcodec.errors import UsageError
 
 EXAMPLE = "Example: taskcodec encode photos/ photos.tcz"
 
@@ -29,7 +29,9 @@ def encode(
     store: StoreArgument,
     codec: CodecOption = None,
     backbone: BackboneOption = None,
-    bits: BitsOption = None,
+    bits: Annotated[
+        str | None, typer.Option("--bits", help="Rate to meet, in bits per sample; layers of pictures: NAME=BITS,...")
+    ] = None,
     quality: Annotated[
         str | None, typer.Option("--quality", help="small, usual or safe, instead of a rate; default: usual")
     ] = None,
@@ -56,12 +58,23 @@ def encode(
     json_: JsonOption = False,
 ) -> None:
     """Encode images or features into a store; run the same command again to resume."""
+    from taskcodec.api.tables import encode_table, is_table, is_table_codec
     from taskcodec.engines.choose import encode_with
     from taskcodec.engines.encode.decide import EncodeOptions
+    from taskcodec.engines.encode.sources import rates_in
+    from taskcodec.loading import load_codec
 
     options = EncodeOptions(
-        codec, backbone, bits, labels, quality, fit, refit, append, overwrite, chunk, device, truncated, layers, effort
-    )
+        codec, backbone, rates_in(bits), labels, quality, fit, refit, append, overwrite,
+        chunk, device, truncated, layers, effort,
+    )  # fmt: skip
+    if is_table(source) and codec is not None and is_table_codec(named := load_codec(codec)):
+        if options != EncodeOptions(codec, chunk_rows=chunk) or (engine, workers) != ("local", None):
+            raise UsageError("a table takes --codec and --chunk alone: its rows come back as they are")
+        written = encode_table(source, store, named, *(() if chunk is None else (chunk,)))
+        info = written.info()
+        show(asdict(info), json_, info_lines(store, info))
+        return
     with progress_bar("encoding") as report:
         found = encode_with(engine, workers, source, store, options, report)
     info, shift = found.store.info(), found.shift

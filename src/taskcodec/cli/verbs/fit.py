@@ -44,9 +44,14 @@ def fit(
         bool, typer.Option("--views", help="Spend few bits on what crops, mirroring and colours change in these images")
     ] = False,
     lossless: Annotated[
-        bool, typer.Option("--lossless", help="A codec that gives back the very pixels, of small pictures of one size")
+        bool,
+        typer.Option("--lossless", help="A codec that gives back the very values, of small pictures or tables"),
     ] = False,
     model: Annotated[str | None, typer.Option("--model", help="Of --lossless: how values are modelled")] = None,
+    probe: Annotated[
+        str | None,
+        typer.Option("--probe", help="FILE.npy of (features, outputs) weights: keep what this linear probe says"),
+    ] = None,
     truncated: TruncatedOption = "keep",
     effort: EffortOption = 1,
     device: DeviceOption = None,
@@ -57,16 +62,21 @@ def fit(
     """Fit a codec to a collection, without labels, in closed form; or a lossless one."""
     from taskcodec.api.fit import FitOptions, fit_source
     from taskcodec.api.lossless import LosslessOptions, fit_source_lossless
+    from taskcodec.api.tables import fit_table_file, is_table
     from taskcodec.engines.outputs import check_output
 
     check_output(source, output, "codec")
-    options = FitOptions(backbone, bits, step, tolerance, labels, kind, method, views, truncated, device, effort)
+    options = FitOptions(backbone, bits, step, tolerance, labels, kind, method, views, truncated, device, effort, probe)
     if model is not None and not lossless:
         raise UsageError("--model goes with --lossless: give both")
     if lossless and (options, engine, workers) != (FitOptions(), "local", None):
         raise UsageError("--lossless goes with --model alone: its rate is what the values take")
     with progress_bar("fitting") as report:
-        if lossless:
+        if lossless and is_table(source):
+            if model is not None:
+                raise UsageError("--model: rows of a table have one model; leave it out")
+            found = fit_table_file(source, report)
+        elif lossless:
             found = fit_source_lossless(source, LosslessOptions(model), report)
         else:
             found = fit_source(source, options, engine=engine, workers=workers, progress=report)

@@ -15,23 +15,30 @@ EXAMPLE = "Example: taskcodec report measured/ --out page/"
 def report(
     place: Annotated[str, typer.Argument(help="results.json, or the folder that `taskcodec benchmark` left it in")],
     out: Annotated[str | None, typer.Option("--out", "-o", help="Folder; default: where the results are")] = None,
+    limits: Annotated[
+        list[str] | None,
+        typer.Option("--limits", help="What `taskcodec limits -o` left, by default where the results are; repeat"),
+    ] = None,
     title: Annotated[str, typer.Option("--title", help="Of the page")] = "Rate and accuracy",
     json_: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
 ) -> None:
     """Draw measured results: one self-contained HTML page, plots and a table. Measures nothing."""
     from taskcodec.evaluation.rates.curves import read_rows
     from taskcodec.evaluation.report.diagnosis import Extras
+    from taskcodec.evaluation.report.limits import FILE, read_limits
     from taskcodec.evaluation.report.write import write_report
 
     file = Path(place) / "results.json" if Path(place).is_dir() else Path(place)
     rows, record = read_rows(file), _record(file.with_name("run.json"))
+    beside = file.with_name(FILE)
+    places = [Path(one) for one in limits or ()] or ([beside] if beside.exists() else [])
     page = write_report(
         rows,
         file.parent if out is None else Path(out),
         title=title,
         command=record.get("command", ()),
         versions=record.get("versions", {}),
-        extras=Extras(notes=tuple(record.get("notes", ()))),
+        extras=Extras(notes=tuple(record.get("notes", ())), limits=tuple(map(read_limits, places))),
     )
     show({"rows": len(rows), "report": str(page)}, json_, [f"{page}: {len(rows):,} rows"])
 

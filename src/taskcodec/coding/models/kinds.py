@@ -6,10 +6,10 @@ from typing import Any
 import numpy.typing as npt
 
 from taskcodec.coding.models.conditional import MAGIC, ConditionalTables
+from taskcodec.coding.models.context.model import ContextModel
 from taskcodec.coding.models.dependent import MAGIC as DEPENDENT
 from taskcodec.coding.models.dependent import DependentTables
 from taskcodec.coding.models.latent.tree import LatentTree
-from taskcodec.coding.models.mixing.form import MAGIC as MIXED
 from taskcodec.coding.models.mixing.model import MixedContexts
 from taskcodec.coding.models.shared import SharedTables
 from taskcodec.coding.models.spatial.tables import SpatialTables
@@ -26,6 +26,7 @@ KINDS: dict[str, type[SymbolModel]] = {
         SpatialTables,
         DependentTables,
         LatentTree,
+        ContextModel,
         MixedContexts,
     )
 }
@@ -44,10 +45,8 @@ def kind_of(tensors: Mapping[str, npt.NDArray[Any]]) -> str:
     return SharedTables.kind if "shares" in tensors else ConditionalTables.kind if conditional else Tables.kind
 
 
-def read_tables(data: bytes) -> Tables | ConditionalTables | DependentTables | MixedContexts:
+def read_tables(data: bytes) -> Tables | ConditionalTables | DependentTables:
     """Invert `to_bytes` of any kind. Raises CorruptFileError on anything else."""
     if data[: len(DEPENDENT)] == DEPENDENT:
         return DependentTables.from_bytes(data)
-    if data[: len(MIXED)] == MIXED:
-        return MixedContexts.from_bytes(data)
     return ConditionalTables.from_bytes(data) if data[: len(MAGIC)] == MAGIC else Tables.from_bytes(data)

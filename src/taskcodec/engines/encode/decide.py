@@ -1,7 +1,7 @@
 """What an `encode` comes to: new, resumed, appended, replaced or nothing, settled before anything is written."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +15,14 @@ from taskcodec.engines.encode.places import is_zipped, place_of_the_new, settled
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.engines.encode.sources import (
     NO_BACKBONE,
+    Rates,
     backbone_for,
     check_bits,
     check_device,
-    check_effort,
+    check_layer_rates,
     check_no_backbone,
     labelled,
+    one_rate,
 )
 from taskcodec.engines.layers.plan import check_layers, check_places
 from taskcodec.engines.layers.wanted import Wanted, wanted_layers
@@ -32,6 +34,7 @@ from taskcodec.fitting.closed_form.default import QUALITIES
 from taskcodec.fitting.effort import check_plain
 from taskcodec.loading import BUNDLED, load_codec
 from taskcodec.store import CHUNK_ROWS, Store
+from taskcodec.symbol_choice.efforts import check_effort
 from taskcodec.transforms.spec import CARRIED, BackboneSpec, check_name, placed
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
 
@@ -48,7 +51,7 @@ class EncodeOptions:
 
     codec: str | Codec | None = None
     backbone: str | BackboneLike | None = None
-    bits: float | None = None
+    bits: Rates | None = None
     labels: str | None = None
     quality: str | None = None
     fit: bool = True
@@ -127,11 +130,12 @@ class Request:
         """
         options, codec = self.options, self.options.codec
         ships = not options.fit or (isinstance(codec, str) and codec in BUNDLED and not os.path.exists(codec))
+        rates = dict(options.bits) if isinstance(options.bits, Mapping) else options.bits
         request = {
             **self.source.descriptor(),
             "codec": None if self.codec is None else self.codec.fingerprint,
             "named": self.codec is not None,
-            "bits": default_bits(dimension) if ships and options.bits is None else options.bits,
+            "bits": default_bits(dimension) if ships and rates is None else rates,
             "refit": options.refit,
             "chunk_rows": options.rows_of(self.codec),
         }
@@ -142,9 +146,14 @@ class Request:
         quality = {} if options.bits is not None else {"quality": options.quality or "usual"}
         return {**request, "fit": True, **quality}
 
+    def entry_in(self, found: Store) -> dict[str, Any]:
+        """The same in a store that is there: its chunks are as long as they are, unless others are asked for."""
+        entry = self.entry(found.manifest.dimension)
+        return entry if self.options.chunk_rows else {**entry, "chunk_rows": found.manifest.source.get("chunk_rows")}
+
     def began(self, found: Store) -> bool:
         """Whether a store was begun with this very command."""
-        if not is_same(found.manifest, self.entry(found.manifest.dimension)):
+        if not is_same(found.manifest, self.entry_in(found)):
             return False
         if self.codec is not None or isinstance(self.source, FeatureSource):
             return True
@@ -160,7 +169,8 @@ class Decision:
         request: what was asked for.
         action: "new"; "resume" where a stopped run stopped; "append" as a new source; "nothing", where all is there.
         place: where to write; elsewhere than `request.store`, it is put there once it is whole.
-        bits: the rate to meet; None for the codec's own, or one that follows from the number of samples.
+        bits: the rate to meet, or rates by layer; None for the codec's own, or one that follows from how many samples
+            there are.
         backbone: what makes features of images; None where there are none, or nothing to do.
         found: the store at `place` that goes on, with its own codec; None for a new one.
         stale: whether what lies at `place` is removed, when the first chunk could be written.
@@ -172,7 +182,7 @@ class Decision:
     request: Request
     action: Action
     place: Any
-    bits: float | None
+    bits: Rates | None
     backbone: BackboneLike | None
     found: Store | None = None
     stale: bool = False
@@ -224,7 +234,7 @@ def _new(asked: Request, place: Any, stale: bool) -> Decision:
         raise StorageError(f"{place}: no store to append to")
     check_layers(None, source, options.wanted, 0)
     codec, backbone = _codec_and_backbone(asked)
-    if codec is not None and options.effort > 1:
+    if codec is not None and options.effort > 1 and not codec.of_pictures:
         check_plain(codec)
     if codec is not None and isinstance(source, FeatureSource) and source.dimension != codec.dimension:
         raise MismatchError(f"{source.name}: features of {source.dimension} numbers, a codec for {codec.dimension}")
@@ -239,10 +249,11 @@ def _codec_and_backbone(asked: Request) -> tuple[Codec | None, Any]:
     named, options, vectors = asked.codec, asked.options, isinstance(asked.source, FeatureSource)
     if named is not None and named.of_pictures:
         _check_pictures(asked, named)
-        return named, PictureCoder(named, options.analysis_name)
+        return named, PictureCoder(named, options.analysis_name, options.effort)
     if named is not None and named.lossless:
         _check_pictures(asked, named)
         return named, value_coder(named)
+    one_rate(options.bits)
     if named is not None:
         if vectors:
             return named, None
@@ -271,7 +282,9 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
     options, source = asked.options, asked.source
     if options.append:
         check_fits(found, place, source, asked.codec, options.codec_words)
-    entry = asked.entry(found.manifest.dimension)
+        if options.effort > 1 and not found.codec.of_pictures:
+            raise UsageError("--effort goes with a new store: what is appended is coded as the store's codec says")
+    entry = asked.entry_in(found)
     action, first_index = plan(found, place, source, entry, options.append)
     if not options.append and not asked.began(found):
         raise StorageError(f"{place}: begun with another backbone; replace it (--overwrite) or name another place")
@@ -280,7 +293,7 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
     if found.codec.of_pictures:
         _check_pictures(asked, found.codec)
         if action != "nothing":
-            backbone = coder_of(found.codec.backbone, asked.codec, options.analysis_name)
+            backbone = coder_of(found.codec, asked.codec, options.analysis_name, options.effort)
     elif found.codec.lossless:
         _check_pictures(asked, found.codec)
         backbone = None if action == "nothing" else value_coder(found.codec)
@@ -298,9 +311,9 @@ def _going_on(asked: Request, place: Any, found: Store) -> Decision:
 def _check_pictures(asked: Request, codec: Codec) -> None:
     """Raise unless what is asked for can be done with a codec of pictures, or a lossless one."""
     options, source = asked.options, asked.source
-    what, rate = "a codec of pictures", "that it was trained for"
+    what = "a codec of pictures"
     if codec.lossless:
-        what, rate = "a lossless codec", "that its samples take"
+        what = "a lossless codec"
         if options.effort > 1:
             raise UsageError("--effort: a lossless codec has nothing to choose; leave it out")
     for clash in {each.name for each in options.wanted} & {layer.name for layer in codec.layers}:
@@ -309,8 +322,9 @@ def _check_pictures(asked: Request, codec: Codec) -> None:
         raise MismatchError(f"{source.name}: vectors, where {what} takes images")
     if options.backbone is not None:
         raise UsageError(f"--backbone: {what} codes pixels, and takes none; leave it out")
-    if options.bits is not None:
-        raise UsageError(f"--bits: {what} has the rate {rate}; leave it out")
+    if options.bits is not None and codec.lossless:
+        raise UsageError(f"--bits: {what} has the rate that its samples take; leave it out")
+    check_layer_rates(options.bits, [layer.name for layer in codec.layers])
     if options.device is not None and str(options.device) != "cpu":
         raise UsageError(
             f"--device {options.device}: pictures are coded on the processors of this machine; leave it out"
@@ -360,8 +374,6 @@ def _check(store: Any, options: EncodeOptions) -> None:
         raise UsageError("--no-refit is of a codec that is named or ships: give --codec or --no-fit, or leave it out")
     if options.effort > 1 and not options.refit:
         raise UsageError("--effort fits a quantizer to what is encoded: it goes without --no-refit")
-    if options.effort > 1 and options.append:
-        raise UsageError("--effort goes with a new store: what is appended is coded as the store's codec says")
     if options.append and options.overwrite:
         raise UsageError("--append adds to a store and --overwrite replaces it: give one of them")
     if options.append and not (options.fit and options.refit):

@@ -1,6 +1,7 @@
 """Doing what was decided: the codec, the symbols chunk by chunk, and the store in its place."""
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,15 +15,17 @@ from taskcodec.codec import Codec
 from taskcodec.data.sources import FeatureSource, ImageSource, Source
 from taskcodec.engines.coded import Coded, code, one_blas_thread
 from taskcodec.engines.encode.decide import Decision, EncodeOptions, decide
+from taskcodec.engines.encode.learned import in_steps_for
 from taskcodec.engines.encode.ledger import Names, names_for
 from taskcodec.engines.encode.local import BATCH, Batch, Batches, Progress, sample_features
 from taskcodec.engines.encode.notes import left_out, noted_in
 from taskcodec.engines.encode.places import is_zipped, put_in_place, remove_store, stored_at
 from taskcodec.engines.encode.records import BackboneLike
-from taskcodec.engines.encode.sources import missed, unmatched
+from taskcodec.engines.encode.sources import missed, one_rate, unmatched
 from taskcodec.engines.kept_fit import KeptFit
 from taskcodec.engines.layers.plan import LayerPlan, plan_going_on, plan_new
 from taskcodec.engines.layers.run import LayersInStep, fill
+from taskcodec.engines.picture_coder import PictureCoder
 from taskcodec.engines.shift import Shift, ShiftWatch
 from taskcodec.errors import SourceError, StorageError
 from taskcodec.fitting import adapt, at_bits
@@ -268,10 +271,16 @@ def _take_kept(kept: KeptFit, batches: Batches, source: ImageSource) -> None:
 
 def _codec_of_new(decision: Decision, batches: Batches, kept: KeptFit, progress: Progress | None) -> Codec:
     """The codec of a new store, fitted or refitted to batches spread over the source where it should be."""
-    source, options = decision.request.source, decision.request.options
-    codec, bits = decision.codec, decision.bits
-    if codec is not None and (codec.of_pictures or codec.lossless):
+    source, options, codec = decision.request.source, decision.request.options, decision.codec
+    if codec is not None and isinstance(source, ImageSource) and codec.of_pictures:
+        if decision.bits is not None:
+            codec = in_steps_for(decision.bits, codec, source)
+            coder: Any = PictureCoder(codec, options.analysis_name)
+            batches.backbone = coder
         return codec
+    if codec is not None and codec.lossless:
+        return codec
+    bits = one_rate(decision.bits)
     if codec is not None and not options.refit:
         return codec if bits is None else at_bits(codec, bits)
     count = FIT_BATCHES if isinstance(source, ImageSource) else FIT_FEATURE_BATCHES
@@ -279,7 +288,8 @@ def _codec_of_new(decision: Decision, batches: Batches, kept: KeptFit, progress:
     if codec is not None:
         if not len(features):
             return codec
-        asked = options.bits if options.effort > 1 else None  # then the search meets it, not the uniform step
+        # With an effort the search meets it, not the uniform step.
+        asked = one_rate(options.bits) if options.effort > 1 else None
         adapted = adapt(codec, features, bits if asked is None else None)
         return with_effort(adapted, features, options.effort, asked)
     if not len(features):
@@ -299,13 +309,18 @@ def _doubts(decision: Decision, written: Store) -> list[str]:
     finished_before = decision.action == "nothing" and decision.place == asked.store
     if not options.append and not finished_before:
         info = written.info()
-        if decision.bits is not None and (options.bits is not None or options.effort == 1):
+        if isinstance(decision.bits, Mapping):
+            for name, rate in decision.bits.items():
+                notes.append(missed(rate, info.layers[name].bits_per_sample, layer=name))
+        elif decision.bits is not None and (options.bits is not None or options.effort == 1):
             notes.append(missed(decision.bits, info.bits_per_sample, asked=options.bits is not None))
         if info.variance_kept is not None and info.variance_kept < LITTLE_KEPT:
             notes.append(
                 "warning: of samples like these that it was not fitted to the codec keeps "
                 f"{max(info.variance_kept, 0):.0%} of the variance: leave --bits out, or give more samples"
             )
+    if isinstance(decision.backbone, PictureCoder):
+        notes += [f"--effort: {each}" for each in decision.backbone.unsearched]
     if isinstance(asked.store, str) and asked.store.startswith("memory://"):
         notes.append(
             f"warning: {asked.store} lies in the memory of this command, and is gone when it ends; name a folder "

@@ -1,17 +1,29 @@
-"""Sources of vectors seen through the analysis network of a learned codec.
+"""Sources of vectors seen through the analysis network of a learned codec, and such a codec in steps for a source.
 
 vectors (n, inputs) --g_a--> features (n, d), which the codec quantizes and a store decodes to
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from taskcodec.codec import Codec
-from taskcodec.data.sources import FeatureSource, Source
-from taskcodec.errors import MismatchError
+from taskcodec.data.sources import FeatureSource, ImageSource, Source
+from taskcodec.engines.encode.records import read_item
+from taskcodec.engines.encode.sources import Rates
+from taskcodec.engines.picture_coder import PictureCoder
+from taskcodec.errors import MismatchError, needing_packages
 from taskcodec.loading import load_codec
+from taskcodec.samples import spread_rows
+from taskcodec.stack.pictures import Pixels
 from taskcodec.store import Store
 from taskcodec.transforms.spec import CARRIED, NAME_IT, BackboneSpec, recorded_file
+
+RATED, RATED_PIXELS = 32, 2**24
+"""A step is chosen by at most so many pictures of a source, and so many pixels."""
 
 
 def through(source: Source, codec: Codec | None) -> Source:
@@ -54,3 +66,25 @@ def through_recorded(source: Source, spec: BackboneSpec | None) -> Source:
     if codec.g_a is None or codec.g_a.sha256 != spec.weights_sha256:
         raise MismatchError(f"{spec.loadable}: not the codec that the store was made with: {NAME_IT}")
     return through(source, codec)
+
+
+def in_steps_for(bits: Rates, codec: Codec, source: ImageSource) -> Codec:
+    """A codec of pictures in the steps at which pictures of this source take so many bits, by layer.
+
+    Raises UsageError as `taskcodec.fitting.picture_rate.at_rates`. Where nothing can be read, the codec is as it was.
+    """
+    with needing_packages():
+        from taskcodec.fitting.picture_rate import at_rates
+
+    coder: Any = PictureCoder(codec, "")
+    found, pixels = list[Pixels](), 0
+    spread = np.random.default_rng(0).permutation(spread_rows(len(source), min(len(source), RATED), nearest=True))
+    for number in spread.tolist():
+        read = read_item(source.items[number], number, coder, source.keeps_truncated)[1]
+        if read is not None:
+            found.append(read)
+            pixels += read.shape[0] * read.shape[1]
+        if pixels > RATED_PIXELS:
+            break
+    rates = bits if isinstance(bits, Mapping) else {codec.base.name: bits}
+    return at_rates(codec, found, rates) if found else codec

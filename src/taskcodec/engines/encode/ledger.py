@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from taskcodec.codec import Codec
 from taskcodec.data.sources import FeatureSource, ImageSource, Source
+from taskcodec.engines.encode.sources import said_rates
 from taskcodec.errors import MismatchError, StorageError
 from taskcodec.store import Store
 from taskcodec.store.format.manifest import Manifest
@@ -213,7 +214,7 @@ def _options(stored: Entry, request: Entry) -> str:
     fit = "a fit" if stored.get("fit") else "--no-fit (or by an older version)"
     words = {
         "codec": codec if named or request["named"] else "",  # one that was not named is no difference
-        "bits": f"{bits:g} bits" if isinstance(bits, int | float) else "no --bits",
+        "bits": f"{said_rates(bits)} bits" if isinstance(bits, int | float | dict) else "no --bits",
         "quality": f"--quality {quality}" if quality and (request.get("quality") or quality != "usual") else "",
         "fit": "" if named or request["named"] else fit,
         "effort": f"--effort {stored['effort']}" if "effort" in stored else "no --effort",

@@ -1,6 +1,6 @@
 """Sources as verbs take them: with labels, a backbone and a device, each checked before anything is computed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -8,7 +8,6 @@ from taskcodec.data import FeatureSource, ImageSource, Source, read_labels
 from taskcodec.data.labels import LabelTable
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.errors import UsageError, check_kind, check_number
-from taskcodec.fitting.effort import EFFORTS
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
 
 NO_BACKBONE = "none"
@@ -17,16 +16,60 @@ MISSED_SHARE = 0.05
 """A rate this far from the one asked for is worth a word; usual collections come within 0.02."""
 
 
-def missed(bits: float | None, reached: float, asked: bool = True) -> str | None:
+Rates = float | Mapping[str, float]
+"""Bits a sample; of a codec of pictures also by layer."""
+
+
+def rates_in(text: str | None) -> Rates | None:
+    """What stands behind --bits: 200, or base=200,picture=8000. Raises UsageError on anything else."""
+    if text is None:
+        return None
+    named = dict[str, float]()
+    try:
+        if "=" not in text:
+            return float(text)
+        for part in text.split(","):
+            name, _, bits = part.partition("=")
+            if name.strip() in named:
+                raise UsageError(f"--bits: {name.strip()} is named twice")
+            named[name.strip()] = float(bits)
+    except ValueError as error:
+        raise UsageError(f"--bits: expected a number, or LAYER=NUMBER with commas between, found {text}") from error
+    return named
+
+
+def said_rates(bits: Rates) -> str:
+    """Invert it."""
+    return ",".join(f"{name}={rate:g}" for name, rate in bits.items()) if isinstance(bits, Mapping) else f"{bits:g}"
+
+
+def one_rate(bits: Rates | None) -> float | None:
+    """The rate of what has no layers of pictures. Raises UsageError where layers are named."""
+    if isinstance(bits, Mapping):
+        raise UsageError(f"--bits {said_rates(bits)}: layers are those of a codec of pictures; give one number")
+    return bits
+
+
+def check_layer_rates(bits: Rates | None, names: Sequence[str]) -> None:
+    """Raise UsageError unless these are rates of the layers of a codec of pictures, or of the only one."""
+    if isinstance(bits, Mapping):
+        for unknown in sorted(bits.keys() - set(names)):
+            raise UsageError(f"--bits {unknown}=: the codec has no such layer; its layers are {', '.join(names)}")
+    elif bits is not None and len(names) > 1:
+        every = ",".join(f"{name}=BITS" for name in names)
+        raise UsageError(f"--bits: each layer of this codec has a rate of its own: --bits {every}, or some of these")
+
+
+def missed(bits: float | None, reached: float, asked: bool = True, layer: str = "") -> str | None:
     """What to say where another rate came out than the one to meet, or next to none; None where all is well.
 
-    `asked`: whether the user asked for that rate, or it is the usual one.
+    `asked`: whether the user asked for that rate, or it is the usual one; `layer`: which one has it, of several.
     """
     if bits is None:
         return f"warning: {reached:.2f} bits a sample: such a step keeps next to nothing" if reached < 1 else None
     if abs(reached - bits) <= MISSED_SHARE * bits:
         return None
-    rate = f"--bits {bits:g}" if asked else f"the usual rate of {bits:g} bits"
+    rate = f"--bits {layer}{'=' * bool(layer)}{bits:g}" if asked else f"the usual rate of {bits:g} bits"
     return f"warning: {rate} was not met: {reached:.1f} bits a sample (too few samples, or too much alike)"
 
 
@@ -100,15 +143,14 @@ def check_device(device: str | None) -> None:
         raise UsageError(f"--device {device}: cannot be used here ({reason})") from error
 
 
-def check_effort(effort: int) -> None:
-    """Raise UsageError on an effort that is none."""
-    check_kind("--effort", effort, int, "a whole number from 1 to 9")
-    if isinstance(effort, bool) or effort not in EFFORTS:
-        raise UsageError(f"--effort must be from {EFFORTS[0]} to {EFFORTS[-1]}, found {effort}")
-
-
-def check_bits(bits: float | None) -> None:
+def check_bits(bits: Rates | None) -> None:
     """Raise UsageError on a rate that is none."""
+    if isinstance(bits, Mapping):
+        if not bits:
+            raise UsageError("--bits: no layer is named; leave it out")
+        for each in bits.values():
+            check_bits(each)
+        return
     check_number("--bits", bits)
     if bits is not None and not (np.isfinite(bits) and bits > 0):
         raise UsageError(f"--bits must be positive, found {bits:g}")

@@ -20,6 +20,8 @@ from taskcodec.coding.models.spatial.group import Checkerboard
 from taskcodec.entropy_models.integer_network import CAP, CLIP, INNER_BITS, LARGEST_WEIGHT, WEIGHT_BITS
 from taskcodec.quantization.straight_through import pass_through
 
+LEAST_UNIT = 0.5
+"""Of symbols that are rarely anything but 0."""
 OUTPUT_GAIN = 0.1
 """What is small at first lets a conditional model start as an unconditional one."""
 
@@ -41,6 +43,8 @@ class RoundedConvolution(nn.Module):
         gain: see above.
     """
 
+    units: Tensor | None
+
     def __init__(
         self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, grow: int = 1, gain: float = 1.0
     ) -> None:
@@ -49,14 +53,24 @@ class RoundedConvolution(nn.Module):
         self.weight = nn.Parameter(gain * start / math.sqrt(max(1, inputs) * kernel**2))
         self.bias = nn.Parameter(torch.zeros(outputs * grow**2))
         self.stride, self.grow = stride, grow
+        self.register_buffer("units", None)
+
+    def measure(self, deviations: Tensor) -> None:
+        """Take (inputs,) standard deviations as the units of what it reads: so wide inputs do not drown narrow ones."""
+        self.units = (1 / deviations.clamp_min(LEAST_UNIT))[:, None, None]
+
+    @property
+    def weights(self) -> Tensor:
+        """Of inputs as they are."""
+        return self.weight if self.units is None else self.weight * self.units
 
     def integers(self) -> Tensor:
         """The weights in units of 2**-WEIGHT_BITS."""
-        return torch.round(self.weight.clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT) * 2**WEIGHT_BITS)
+        return torch.round(self.weights.clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT) * 2**WEIGHT_BITS)
 
     def forward(self, x: Tensor, size: Sequence[int] | None = None) -> Tensor:
         """(n, inputs, h, w) -> (n, outputs, h', w')."""
-        weight = pass_through(self.integers() * 2.0**-WEIGHT_BITS, self.weight)
+        weight = pass_through(self.integers() * 2.0**-WEIGHT_BITS, self.weights)
         out: Tensor = nn.functional.conv2d(x, weight, self.bias, self.stride, self.weight.shape[2] // 2)
         if self.grow == 1:
             return out
@@ -102,7 +116,7 @@ class RoundedCheckerboard(nn.Module):
     def forward(self, symbols: Tensor) -> Tensor:
         """(n, inputs, h, w) -> (n, outputs, h, w) sums, zero at anchors."""
         own = self.convolution
-        weight = pass_through(own.integers() * 2.0**-WEIGHT_BITS, own.weight) * self.odd
+        weight = pass_through(own.integers() * 2.0**-WEIGHT_BITS, own.weights) * self.odd
         pad = weight.shape[2] // 2
         out = nn.functional.conv2d(symbols.clamp(-CLIP, CLIP), weight, own.bias, padding=pad)
         return out * others(symbols)

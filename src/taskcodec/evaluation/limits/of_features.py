@@ -13,13 +13,13 @@ from functools import partial
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
-from taskcodec.engines.encode.sources import check_effort
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.limits.measured import Measured, measured, measured_peer, peers_of
 from taskcodec.evaluation.limits.parts import Parts, split
 from taskcodec.fitting.closed_form.fit import EMPHASIS, fit
 from taskcodec.fitting.closed_form.inputs import checked
 from taskcodec.fitting.effort import with_effort
+from taskcodec.symbol_choice.efforts import check_effort
 from taskcodec.theory.limits.dual import MOST_DIMENSIONS, fit_dual, lower_point, tells
 from taskcodec.theory.limits.laws import BITS, Law, Scores, at_distortion, upper_point
 from taskcodec.theory.limits.upper import FEW_DIMENSIONS, UpperBound

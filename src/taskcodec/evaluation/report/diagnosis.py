@@ -13,6 +13,7 @@ import numpy.typing as npt
 from taskcodec.codec import Codec
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.predictors.linear import unit_length
+from taskcodec.evaluation.report.limits import LimitsPicture
 from taskcodec.samples import spread_rows
 
 THUMBNAIL_PIXELS = 96
@@ -78,6 +79,7 @@ class Extras:
     neighbours: tuple[NeighbourStrip, ...] = ()
     rebuilt: tuple[RebuiltStrip, ...] = ()
     classes: tuple[ClassChange, ...] = ()
+    limits: tuple[LimitsPicture, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -11,6 +11,7 @@ from taskcodec.evaluation.rates.curves import Row
 from taskcodec.evaluation.rates.matched import RATE_SLACK
 from taskcodec.evaluation.report.diagnosis import ClassChange, Extras, Thumbnail
 from taskcodec.evaluation.report.document import document
+from taskcodec.evaluation.report.limits import limits_section
 from taskcodec.evaluation.report.panels import (
     CURVE_FAMILIES,
     HEADLINE_LOSS,
@@ -63,6 +64,7 @@ def page(
         _matched_value(main),
         _matched_bytes(main),
         _storage(main),
+        limits_section(extras.limits),
         _extras(extras),
         _method(rows, main, extras),
         _rows(rows),

@@ -24,12 +24,12 @@ def pooled(values: npt.NDArray[np.floating]) -> Floats:
 
 def pooled_layer(store: Store, name: str) -> Floats:
     """(n, d) of a layer and those it depends on, of every row of a store of pictures. Raises CorruptFileError."""
-    layer, needed = store.layer(name), store.codec.needed(name)
+    layer, needed, pictures = store.layer(name), store.codec.needed(name), store.codec.pictures
     assert isinstance(layer, PictureLayer)
     found = []
     for row in range(len(store)):
         symbols = layer.decoded(row).symbols
-        found.append(np.concatenate([pooled(each.quantizer.dequantize(symbols[each.name])[0]) for each in needed]))
+        found.append(np.concatenate([pooled(pictures.latent(each, symbols)[0]) for each in needed]))
     return np.stack(found)
 
 

@@ -64,4 +64,4 @@ class FeatureCodec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """(n, k) symbols -> (n, d) features."""
         check_is_fitted(self)
         symbols: Any = check_array(X, dtype=np.int32)
-        return self.codec_.decode(symbols)
+        return np.asarray(self.codec_.decode(symbols))

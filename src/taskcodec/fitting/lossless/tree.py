@@ -43,4 +43,4 @@ def fit_tree(symbols: Symbols, progress: Progress | None = None) -> LatentTree:
             progress(min(step, steps), steps)
 
     tree = started(hidden_tree(symbols), slots, states, int(sizes.max()), how.seed)
-    return freeze(improve(tree, slots, how, told), first.astype(np.int32), sizes.astype(np.int32))
+    return freeze(improve(tree, slots, how, told), first.astype(np.int32), sizes.astype(np.int32), symbols)

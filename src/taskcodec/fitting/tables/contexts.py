@@ -13,7 +13,7 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding.models.mixing.columns import Column, Context, Parent, Raw
+from taskcodec.coding.models.mixing.columns import CHANGED, Column, Context, Parent, Raw
 from taskcodec.coding.models.mixing.contexts import numbered
 from taskcodec.coding.symbol_model import Symbols
 
@@ -21,6 +21,8 @@ COARSE = (16, 5)
 """Levels that columns of more symbols are cut down to, beside all of their symbols."""
 FEW_ROWS = 2_000
 """Up to so many rows a codec says little: what more contexts, or counts, would save is less than they take."""
+MORE_ALIKE = 0.1
+"""How much more often symbols should equal those before than those far away, to be asked whether they do."""
 _CANDIDATES, _EXTENDED = 6, 3
 
 
@@ -37,7 +39,7 @@ def chosen_contexts(
     """
     judge = _Judge(rows, target, columns, alone)
     most_singles, most_pairs, most_triples = (2, 1, 1) if len(rows) <= FEW_ROWS else (4, 3, 2)
-    singles = judge.ranked((parent,) for parent in _parents(columns))
+    singles = judge.ranked((parent,) for parent in _parents(rows, columns))
     if not singles:
         return ((),)
     best = [context[0] for context in singles[:_CANDIDATES]]
@@ -51,11 +53,19 @@ def chosen_contexts(
     return ((), *singles[:most_singles], *pairs[:most_pairs], *triples[:most_triples])
 
 
-def _parents(columns: Sequence[Column]) -> Iterator[Parent]:
+def _parents(rows: Symbols, columns: Sequence[Column]) -> Iterator[Parent]:
     for place, column in enumerate(columns):
         if not isinstance(column, Raw) and column.size > 1:
             yield Parent(place)
             yield from (Parent(place, levels) for levels in COARSE if column.size > 2 * levels)
+            if _lasts(rows[:, place]):
+                yield Parent(place, CHANGED)
+
+
+def _lasts(symbols: Symbols) -> bool:
+    """Whether rows that follow one another are alike more often than others."""
+    after, far = np.roll(symbols, 1), np.roll(symbols, len(symbols) // 2)
+    return len(symbols) > 2 and bool((symbols == after).mean() > (symbols == far).mean() + MORE_ALIKE)
 
 
 class _Judge:

@@ -66,6 +66,8 @@ def _regression(
     for k in range(contexts):
         design[np.arange(m), k * BUCKETS + buckets[k]] = odds[k] * (np.log(2) / ONE)
     used = np.flatnonzero(design.any(axis=0))
+    if not used.size:
+        return usual
     design, start = design[:, used], usual.ravel()[used]
     weights = start.copy()
     for _ in range(_ROUNDS):

@@ -3,8 +3,9 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from taskcodec.errors import SourceError, StorageError
 from taskcodec.store.places.blobs import LOCK_KEY
@@ -40,8 +41,7 @@ class FolderBlobs:
         # A name of its own: a worker that is thought to be lost may put the same chunk at the same time.
         temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.partial")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with open(temporary, "wb") as file:
+            with _new_file(temporary) as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -58,9 +58,32 @@ class FolderBlobs:
         return {p.relative_to(self.root).as_posix(): p.stat().st_size for p in files}
 
     def delete(self, key: str) -> None:
-        (self.root / key).unlink(missing_ok=True)
+        """Remove it, and the folders that held nothing else."""
+        path = self.root / key
+        path.unlink(missing_ok=True)
+        for folder in path.parents:
+            if folder == self.root or not _removed(folder):
+                return
 
     def close(self) -> None: ...
+
+
+def _new_file(path: Path) -> BinaryIO:
+    """A file in a folder that is made where it is not there, also where it is being removed as an empty one."""
+    for _ in range(9):
+        with suppress(FileNotFoundError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return open(path, "wb")
+    return open(path, "wb")
+
+
+def _removed(folder: Path) -> bool:
+    """Whether a folder was empty, and is no more."""
+    try:
+        folder.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

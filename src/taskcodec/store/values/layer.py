@@ -42,7 +42,7 @@ class ValueLayer:
         """The values of a row, or of the rows that a slice, an array or a mask picks. Raises as `Rows` does."""
         found = self._symbols[rows]
         values = self._codec.values.decode(found.reshape(-1, found.shape[-1]))
-        return values[0] if found.ndim == 1 else values
+        return self._codec.values.transform.one(values) if found.ndim == 1 else values
 
     def has(self, row: int) -> bool:
         """Whether there are values of a row: of every one."""

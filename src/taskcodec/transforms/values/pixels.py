@@ -47,6 +47,12 @@ class PixelValues(ValuesTransform):
         return int(np.prod(self.shape))
 
     @property
+    def byte_shape(self) -> tuple[int, int, int]:
+        """(H, W, bytes of a pixel): the symbols of a picture in that shape."""
+        height, width, *channels = self.shape
+        return height, width, (channels[0] if channels else 1) * self.depth // 8
+
+    @property
     def words(self) -> str:
         """Such as "pictures of 28x28 pixels, grey of 8 bits"."""
         height, width, *channels = self.shape

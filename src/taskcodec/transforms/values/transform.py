@@ -50,6 +50,10 @@ class ValuesTransform(ABC):
     def to_values(self, symbols: Symbols) -> Any:
         """Invert `to_symbols`. Raises CorruptFileError on symbols that no values have."""
 
+    def one(self, values: Any) -> Any:
+        """The first of many values, by itself."""
+        return values[0]
+
     @property
     @abstractmethod
     def words(self) -> str:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import constriction
 import numpy as np
 import pytest
@@ -41,7 +43,8 @@ def test_net_bits_of_each_row_are_those_of_the_model_whatever_the_states():
 def test_any_number_of_rows_comes_back_from_any_coder(rows):
     tree = tree_of(TREE)
     x = np.random.default_rng(rows).integers(-3, 9, (rows, 8)).astype(np.int32)
-    for words in ([], [7], [1, 2, 3, 4]):
+    for words, growth in (([], 64), ([7], 64), ([1, 2, 3, 4], 64), ([], 20), ([], 1)):
+        tree = replace(tree, growth=growth)
         coder = constriction.stream.stack.AnsCoder(np.array(words, np.uint32))
         before = coder.get_compressed().copy()
         push_chain(coder, x, tree.bits_back)

@@ -63,7 +63,7 @@ def test_a_block_takes_what_the_model_says():
 
 
 def test_its_bytes_give_it_back():
-    tree = tree_of(TREE)
+    tree = replace(tree_of(TREE), growth=30)
     again = read_model("latent_tree", tree.tensors())
     assert isinstance(again, LatentTree)
     assert again.to_bytes() == tree.to_bytes()
@@ -94,6 +94,8 @@ def test_tables_that_are_not_a_trees_are_refused():
     for change in (
         {"states": 3},
         {"forest": CHAIN},
+        {"growth": 0},
+        {"growth": 65},
         {"bank": bank.take(np.arange(last))},
         {"bank": bank.take(np.append(np.arange(last), 0))},
         {"bank": bank.take(np.append(last, np.arange(1, bank.columns)))},

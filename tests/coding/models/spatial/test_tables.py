@@ -43,6 +43,20 @@ def test_what_is_pushed_is_popped_at_what_it_costs(model, below, size):
 
 
 @EACH
+def test_other_side_information_decodes_too(model, below):
+    y, given = latents(2, model.columns, 9, 13), given_of(below, 2, 9, 13)
+    own = model.side_of(y)
+    sent = (own + np.random.default_rng(0).integers(-3, 4, own.shape)).astype(np.int32)
+    coder = constriction.stream.stack.AnsCoder()
+    model.sending(sent).push(coder, y, given)
+    assert coder.num_bits() == pytest.approx(model.sending(sent).code_length(y, given).sum(), rel=0.01, abs=64)
+    assert np.array_equal(model.pop(coder, y.shape, given), y)
+    assert np.array_equal(model.sending(own).costs(y, given), model.costs(y, given))
+    with pytest.raises(MismatchError, match="side information of shape"):
+        model.sending(sent[:, 1:]).push(coder, y, given)
+
+
+@EACH
 def test_files_keep_a_model(model, below):
     again = read_model(model.kind, model.tensors())
     y, given = latents(2, model.columns, 3, 4), given_of(below, 2, 3, 4)

@@ -31,6 +31,9 @@ class Posterior(Part, Protocol):
     def best(self, given: Given) -> Symbols: ...
 
 
+MOST_GROWTH = 64
+
+
 @dataclass(frozen=True, eq=False)
 class BitsBack:
     """See the module. Several rows are coded at once: then all of their z are popped before one row is pushed.
@@ -40,12 +43,14 @@ class BitsBack:
         likelihood: of x given z.
         posterior: of z given x; both coders must compute the same, so it is integers. It need not be exact.
         latents: m, how many there are.
+        growth: of a chain, how many rows may follow for each 64 before them: 1 to 64.
     """
 
     prior: Part
     likelihood: Part
     posterior: Posterior
     latents: int
+    growth: int = MOST_GROWTH
 
     def push(self, coder: Any, x: Symbols) -> None:
         """Push (n, c) symbols."""
@@ -78,13 +83,13 @@ class BitsBack:
 
 
 def push_chain(coder: Any, x: Symbols, model: BitsBack) -> None:
-    """Push (n, c) symbols, n of any size: the first row gives bits to the second, both to the next two, and so on.
+    """Push (n, c) symbols, n of any size: the first rows give bits to the next, all of these to more, and so on.
 
-    So no bits are needed from elsewhere but what the first row takes beyond -log p: they are in what is written. Rows
-    that take less net than their z give back (a posterior that knows little, of rows that say little) run into the
-    coder's start: then some z are not drawn, but follow from zeros, and cost what they cost.
+    So no bits are needed from elsewhere but what the first rows take beyond -log p: they are in what is written. How
+    many rows z can be popped for at once depends on what a row leaves net for what its z take: `growth`. Where that is
+    too large the coder runs into its start: then some z are not drawn, but follow from zeros, and cost what they cost.
     """
-    first, *later = _runs(len(x)) or [slice(0, 0)]
+    first, *later = _runs(len(x), model.growth) or [slice(0, 0)]
     model.push_first(coder, x[first])
     for rows in later:
         model.push(coder, x[rows])
@@ -92,7 +97,7 @@ def push_chain(coder: Any, x: Symbols, model: BitsBack) -> None:
 
 def pop_chain(coder: Any, shape: Sequence[int], model: BitsBack) -> Symbols:
     """Invert `push_chain`."""
-    first, *later = _runs(shape[0]) or [slice(0, 0)]
+    first, *later = _runs(shape[0], model.growth) or [slice(0, 0)]
     found = np.empty(tuple(shape), np.int32)
     for rows in reversed(later):
         found[rows] = model.pop(coder, (rows.stop - rows.start, *shape[1:]))
@@ -100,9 +105,9 @@ def pop_chain(coder: Any, shape: Sequence[int], model: BitsBack) -> Symbols:
     return found
 
 
-def _runs(count: int) -> list[slice]:
-    """Rows 0, 1, 2 to 3, 4 to 7, ...: as many as all before them."""
-    ends = [0]
+def _runs(count: int, growth: int) -> list[slice]:
+    """The first row, or two where others cannot follow as fast, and then as many for all before as growth says."""
+    ends = [0, min(1 if growth == MOST_GROWTH else 2, count)] if count else [0]
     while ends[-1] < count:
-        ends.append(min(max(2 * ends[-1], 1), count))
+        ends.append(min(ends[-1] + max(ends[-1] * growth // MOST_GROWTH, 1), count))
     return [slice(a, b) for a, b in pairwise(ends)]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding.models.latent.bits_back import BitsBack, pop_chain, push_chain
+from taskcodec.coding.models.latent.bits_back import MOST_GROWTH, BitsBack, pop_chain, push_chain
 from taskcodec.coding.models.latent.forest import Forest, Indices
 from taskcodec.coding.models.latent.parts import TreeLikelihood, TreePosterior, TreePrior, evidence_bits
 from taskcodec.coding.models.tables import Tables
@@ -36,6 +36,7 @@ class LatentTree(SymbolModel):
         states: K.
         bank: the tables: of each root, of each other variable given each state of its parent, of each column given
             each state of its owner. Those of a variable have the run 0 ... K - 1, those of a column all the same run.
+        growth: see `BitsBack`.
         read_from: the bytes that they were read from, where they were.
     """
 
@@ -44,6 +45,7 @@ class LatentTree(SymbolModel):
     forest: Forest
     states: int
     bank: Tables
+    growth: int = MOST_GROWTH
     read_from: bytes | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -58,6 +60,8 @@ class LatentTree(SymbolModel):
             raise CorruptFileError("latent tree: its tables are not those of its variables and columns")
         if (bank.first[:latent] != 0).any() or (bank.sizes[:latent] != k).any():
             raise CorruptFileError("latent tree: a table of states that are none")
+        if not 1 <= self.growth <= MOST_GROWTH:
+            raise CorruptFileError(f"latent tree: a growth of {self.growth}")
         for of_column in (bank.first[latent:].reshape(-1, k), bank.sizes[latent:].reshape(-1, k)):
             if (of_column != of_column[:, :1]).any():
                 raise CorruptFileError("latent tree: tables of a column that have other symbols")
@@ -80,9 +84,8 @@ class LatentTree(SymbolModel):
     def bits_back(self) -> BitsBack:
         """What codes a row."""
         forest, k, bank = self.forest, self.states, self.bank
-        return BitsBack(
-            TreePrior(forest, k, bank), TreeLikelihood(forest, k, bank), TreePosterior(forest, k, bank), forest.latents
-        )
+        prior, likelihood = TreePrior(forest, k, bank), TreeLikelihood(forest, k, bank)
+        return BitsBack(prior, likelihood, TreePosterior(forest, k, bank), forest.latents, self.growth)
 
     def push(self, coder: Any, symbols: Symbols, given: Given = ()) -> None:
         """Push (n, c) symbols onto an ANS coder, chained: see `push_chain`."""
@@ -111,7 +114,7 @@ class LatentTree(SymbolModel):
     @cached_property
     def _encoded(self) -> bytes:
         forest = self.forest
-        sizes = np.array([forest.latents, forest.columns, self.states])
+        sizes = np.array([forest.latents, forest.columns, self.states, self.growth])
         head = np.concatenate([sizes, forest.parents + 1, forest.owners]).astype(np.uint64)
         return framed(MAGIC, pack_numbers(head)) + self.bank.to_bytes()
 
@@ -120,11 +123,11 @@ class LatentTree(SymbolModel):
         """Invert `to_bytes`. Raises CorruptFileError on anything else; allocates no more than the data warrant."""
         head, bank = unframed(data, MAGIC, "latent tree")
         numbers = unpack_numbers(head, "latent tree")
-        if numbers.size < 3 or (numbers > MAX_TABLES).any() or numbers.size != 3 + int(numbers[0]) + int(numbers[1]):
+        if numbers.size < 4 or (numbers > MAX_TABLES).any() or numbers.size != 4 + int(numbers[0]) + int(numbers[1]):
             raise CorruptFileError("latent tree: damaged or truncated")
-        m, _, states = numbers[:3].tolist()
-        places: Indices = numbers[3:].astype(np.int32)
-        found = cls(Forest(places[:m] - 1, places[m:]), states, Tables.from_bytes(bank))
+        m, _, states, growth = numbers[:4].tolist()
+        places: Indices = numbers[4:].astype(np.int32)
+        found = cls(Forest(places[:m] - 1, places[m:]), states, Tables.from_bytes(bank), growth)
         object.__setattr__(found, "read_from", bytes(data))
         return found
 

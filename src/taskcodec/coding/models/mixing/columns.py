@@ -17,6 +17,7 @@ MAX_PARENTS = 6
 MAX_LEVELS = 1 << 12
 MAX_EXPONENT = 30
 MAX_CUTS = 255
+CHANGED = 1
 BUCKETS = 20
 """Ten by how often a context was met, once for contexts that saw both outcomes and once for those that did not."""
 WEIGHT_BITS = 6
@@ -31,7 +32,8 @@ class Parent:
 
     Attributes:
         column: which.
-        levels: what its symbols are cut down to, neighbours of like weight together; 0 where they stay apart.
+        levels: what its symbols are cut down to, neighbours of like weight together; 0 where they stay apart, and with
+            CHANGED all that counts is whether a row's symbol is another than that of the row before.
     """
 
     column: int

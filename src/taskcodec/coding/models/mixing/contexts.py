@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding.models.mixing.columns import Column, Context, Modelled, Raw
+from taskcodec.coding.models.mixing.columns import CHANGED, Column, Context, Modelled, Raw
 from taskcodec.coding.symbol_model import Symbols
 
 MAX_COUNTS = 1 << 20
@@ -48,6 +48,11 @@ def numbered(context: Context, columns: Sequence[Column], symbols: Symbols) -> t
         of = columns[parent.column]
         assert not isinstance(of, Raw)
         # Wraps around where many columns of many symbols meet: then some contexts share counts, on every machine alike.
-        key = key * np.uint64(of.size) + of.levels(symbols[:, parent.column], parent.levels).astype(np.uint64)
+        column = symbols[:, parent.column]
+        if parent.levels == CHANGED:
+            level = np.concatenate([np.ones(min(n, 1), np.int64), column[1:] != column[:-1]])
+        else:
+            level = of.levels(column, parent.levels)
+        key = key * np.uint64(max(of.size, 2)) + level.astype(np.uint64)
     values, ids = np.unique(key, return_inverse=True)
     return np.asarray(ids.reshape(n), np.int64), len(values)

@@ -11,7 +11,7 @@ for the order of the symbols: pass by pass, in a pass table by table, for all pi
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -50,6 +50,7 @@ class SpatialTables(SymbolModel):
         levels: indices are clipped to 0 ... levels - 1.
         phases: tables of a scale, see `choice`.
         below: features of the symbols of layers below; None where they are not looked at.
+        sent: see `sending`.
         read_from: the bytes that they were read from, where they were.
     """
 
@@ -62,6 +63,7 @@ class SpatialTables(SymbolModel):
     levels: int
     phases: int
     below: Stack | None = None
+    sent: Symbols | None = None
     read_from: bytes | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -71,7 +73,7 @@ class SpatialTables(SymbolModel):
             raise CorruptFileError("spatial tables: the bank does not hold what may be chosen")
         if self.side.inputs != self.columns or self.hyper.inputs != self.side.outputs or self.columns > MAX_COLUMNS:
             raise CorruptFileError("spatial tables: the networks of the side information do not fit")
-        halvings = sum(layer.stride == 2 for layer in self.side.layers)
+        halvings = self.halvings
         doublings = sum(layer.grow == 2 for layer in self.hyper.layers)
         odd = [layer.grow != 1 for layer in self.side.layers] + [layer.stride != 1 for layer in self.hyper.layers]
         below = [] if self.below is None else [layer.grow * layer.stride != 1 for layer in self.below.layers]
@@ -96,6 +98,18 @@ class SpatialTables(SymbolModel):
     def given_columns(self) -> int:
         """Channels of the layers below that it looks at."""
         return 0 if self.below is None else self.below.inputs
+
+    @property
+    def halvings(self) -> int:
+        """Side information has a place for 2**halvings of the latent, along either side."""
+        return sum(layer.stride == 2 for layer in self.side.layers)
+
+    def sending(self, side: Symbols) -> "SpatialTables":
+        """The same tables for one batch: with this side information (n, h', w', channels of z), not with its own.
+
+        What is sent decodes whatever it is; an encoder may search for what costs less.
+        """
+        return replace(self, sent=side)
 
     @property
     def choices(self) -> Tables:
@@ -157,7 +171,11 @@ class SpatialTables(SymbolModel):
 
     def side_of(self, symbols: Symbols) -> Symbols:
         """(n, c, h, w) symbols -> (n, h', w', channels of z) side information."""
-        self._checked(symbols.shape)
+        n, h, w = self._checked(symbols.shape)
+        if self.sent is not None:
+            if self.sent.shape != (n, *self._sizes(h, w)[-1], self.side.outputs):
+                raise MismatchError(f"side information of shape {self.sent.shape} for a latent of {h} x {w} places")
+            return self.sent
         return np.clip(self.side(np.moveaxis(symbols, 1, 3)), -MAX_INPUT, MAX_INPUT).astype(np.int32)
 
     def to_bytes(self) -> bytes:
@@ -242,8 +260,7 @@ class SpatialTables(SymbolModel):
 
     def _sizes(self, h: int, w: int) -> list[tuple[int, int]]:
         """(h, w) of the latent, of every second place, and so on to those of z."""
-        halvings = sum(layer.stride == 2 for layer in self.side.layers)
-        return [(-(-h // 2**i), -(-w // 2**i)) for i in range(halvings + 1)]
+        return [(-(-h // 2**i), -(-w // 2**i)) for i in range(self.halvings + 1)]
 
     def _checked(self, shape: Sequence[int]) -> tuple[int, int, int]:
         """(n, h, w) of a shape. Raises MismatchError where it is none of this model's, or larger than any of ours."""

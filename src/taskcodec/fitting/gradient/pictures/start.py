@@ -5,7 +5,6 @@ import math
 import torch
 from torch import Tensor, nn
 
-from taskcodec.entropy_models.gaussian import SCALE_FLOOR
 from taskcodec.fitting.gradient.pictures.layers import TrainedLayer
 from taskcodec.transforms.networks.pictures.block_transform import BlockAnalysis, BlockSynthesis
 from taskcodec.transforms.networks.pictures.places import padded
@@ -30,7 +29,7 @@ def start_layer(layer: TrainedLayer, pictures: Tensor, beta: float) -> None:
         layer.g_s.linear.set(basis, step, mean)
         if layer.g_s.second is not None:
             _silence(layer.g_s.second)
-    layer.entropy.start(torch.log((deviations / step).clamp_min(SCALE_FLOOR)))
+    layer.entropy.start(deviations / step)
 
 
 def usual_step(beta: float) -> float:

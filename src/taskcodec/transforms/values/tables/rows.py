@@ -119,6 +119,11 @@ class TableRows(ValuesTransform):
             start += each.columns
         return pa.Table.from_arrays(arrays, schema=self.schema)
 
+    def one(self, values: Any) -> dict[str, Any]:
+        """The first row, as a dict."""
+        row: dict[str, Any] = values.slice(0, 1).to_pylist()[0]
+        return row
+
     def manifest(self) -> dict[str, Any]:
         """Plain JSON for the codec's manifest."""
         return {"kind": self.kind}

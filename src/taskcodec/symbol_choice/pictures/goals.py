@@ -1,0 +1,67 @@
+"""What a layer of pictures was trained for, as its codec records it: that is what its symbols are searched for.
+
+least    distortion * pixels + bit * bits        distortion as in training, per unit of its weight
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from taskcodec.coding import SpatialTables, Tables
+from taskcodec.layer import Layer
+from taskcodec.transforms.picture import PictureTransform
+
+SEARCHED = ("mse", "ms_ssim")
+"""Tasks whose distortion needs nothing but the picture."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """See the module.
+
+    Attributes:
+        task: one of SEARCHED.
+        bit: what a bit costs, in units of the distortion times pixels.
+    """
+
+    task: str
+    bit: float
+
+
+def goals_of(layers: tuple[Layer, ...], provenance: Mapping[str, Any]) -> dict[str, Goal | str]:
+    """By layer what it is searched for, or in words why its symbols are not searched for."""
+    trained = _trained(provenance)
+    return {layer.name: _goal_of(layer, trained.get(layer.name)) for layer in layers}
+
+
+def reasons(goals: Mapping[str, Goal | str]) -> list[str]:
+    """Of the layers whose symbols are not searched for, why, in words."""
+    return [f"layer {name} is not searched, since {why}" for name, why in goals.items() if isinstance(why, str)]
+
+
+def _trained(provenance: Mapping[str, Any]) -> dict[str, tuple[Mapping[str, Any], Any]]:
+    """Of each layer that a codec says was trained, its choices and the beta of its training."""
+    found, stages = dict[str, tuple[Mapping[str, Any], Any]](), provenance.get("trained")
+    for stage in stages if isinstance(stages, list | tuple) else []:
+        choices = stage.get("layers") if isinstance(stage, Mapping) else None
+        if isinstance(choices, Mapping):
+            found |= {name: (own, stage.get("beta")) for name, own in choices.items() if isinstance(own, Mapping)}
+    return found
+
+
+def _goal_of(layer: Layer, trained: tuple[Mapping[str, Any], Any] | None) -> Goal | str:
+    if trained is None:
+        return "its codec does not say what it was trained for"
+    own, beta = trained
+    task, bit, weight = own.get("task"), own.get("beta") or beta, own.get("weight", 1.0)
+    if task not in SEARCHED:
+        return f"it was trained for {task}, of which the codec holds no predictor"
+    if own.get("preview"):
+        return "its training rewarded a preview, too"
+    if not all(isinstance(each, int | float) and 0 < each < float("inf") for each in (bit, weight)):
+        return "its codec does not say what a bit costs"
+    if not isinstance(layer.model, Tables | SpatialTables):
+        return "its tables follow from symbols at the same place"
+    if not isinstance(layer.transform, PictureTransform) or layer.transform.networks.means is not None:
+        return "its means come from outside its tables"
+    return Goal(task, bit / weight)

@@ -1,0 +1,124 @@
+"""Symbols of a layer of pictures, and its side information, by annealing under its frozen tables.
+
+pixels, latent of g_a --part by part: anneal distortion(g_s(y)) * pixels + bit * bits(y, z)--> y, z
+"""
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taskcodec.coding import SpatialTables, Tables
+from taskcodec.distortions.tasks import SquaredError, StructuralSimilarity, Truth
+from taskcodec.entropy_models.over_space.thawed import ThawedTables
+from taskcodec.layer import Layer
+from taskcodec.quantization.uniform import MAX_SYMBOL, UniformQuantizer
+from taskcodec.symbol_choice.pictures.annealing import Schedule, anneal
+from taskcodec.symbol_choice.pictures.goals import Goal
+from taskcodec.symbol_choice.pictures.seen import Found, Seen
+from taskcodec.symbol_choice.pictures.windows import Window, windows
+from taskcodec.transforms.networks.build import unpack
+from taskcodec.transforms.networks.pictures.reach import reach_of
+from taskcodec.transforms.picture import PictureTransform
+
+TABLES_REACH = 8
+"""Places that what a symbol costs looks at: neighbours, channels before, side information."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    """What stays as it is while a picture's symbols are searched."""
+
+    pixels: Tensor
+    given: list[Tensor]
+    below: list[Tensor]
+
+
+class LayerSearch:
+    """A `Search` of a layer's symbols; never for such as cost more than the nearest.
+
+    Args:
+        layer: with tables that can be thawed.
+        goal: what is lowered.
+        schedule: how long it takes.
+    """
+
+    def __init__(self, layer: Layer, goal: Goal, schedule: Schedule) -> None:
+        transform, model = layer.transform, layer.model
+        assert isinstance(transform, PictureTransform)
+        assert isinstance(model, Tables | SpatialTables)
+        self._layer, self._goal, self._schedule = layer, goal, schedule
+        self._side = model if isinstance(model, SpatialTables) else None
+        assert isinstance(layer.quantizer, UniformQuantizer)
+        self._quantizer, self._step, self._stride = layer.quantizer, float(layer.quantizer.step), transform.stride
+        with torch.inference_mode(False):
+            self._tables, self._g_s = ThawedTables(model), unpack(transform.g_s)
+            self._g_s.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as quick
+        self._border = max(TABLES_REACH, -(-reach_of(self._g_s, transform.stride) // transform.stride))
+        self._task = SquaredError() if goal.task == "mse" else StructuralSimilarity()
+
+    def __call__(self, seen: Seen) -> Found:
+        """What is to be sent of a picture."""
+        with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
+            return self._found(seen)
+
+    def _found(self, seen: Seen) -> Found:
+        below = [] if seen.below is None else [_tensor(seen.below)]
+        picture = _Picture(_tensor(seen.pixels), [_tensor(each) for each in seen.given], below)
+        nearest = self._quantizer.quantize(seen.latent)
+        start, symbols = [_tensor(seen.latent) / self._step], [_tensor(nearest)]
+        if self._side is not None:
+            with torch.no_grad():
+                own = self._tables.side(start[0])
+            assert own is not None
+            start.append(own)
+            symbols.append(_tensor(np.moveaxis(self._side.side_of(nearest), 3, 1)))
+        seed = zlib.crc32(np.ascontiguousarray(seen.pixels).tobytes(), zlib.crc32(self._layer.name.encode()))
+        coarse = 1 if self._side is None else 2**self._side.halvings
+        places = (int(nearest.shape[2]), int(nearest.shape[3]))
+        for number, window in enumerate(windows(places, self._stride, self._border, coarse)):
+            self._search(picture, window, start, symbols, seed + number)
+        found = [each.numpy().astype(np.int32) for each in symbols]
+        return Found(found[0], None if self._side is None else np.ascontiguousarray(np.moveaxis(found[1], 1, 3)))
+
+    def _search(self, picture: _Picture, window: Window, start: list[Tensor], symbols: list[Tensor], seed: int) -> None:
+        """Better symbols of a part, in their place."""
+        factors = (1, window.coarse)[: len(symbols)]
+        at = [window.at(factor) for factor in factors]
+        fixed = [each[place].clone() for each, place in zip(symbols, at, strict=True)]
+        inside = [window.inside(each.shape, factor) for each, factor in zip(fixed, factors, strict=True)]
+        x = picture.pixels[..., *window.pixels(self._stride)]
+        seen = _Picture(x, [each[at[0]] for each in picture.given], [each[at[0]] for each in picture.below])
+
+        def put(points: list[Tensor]) -> list[Tensor]:
+            return [torch.where(own, new, old) for own, new, old in zip(inside, points, fixed, strict=True)]
+
+        found = put(
+            anneal(
+                [each[place] for each, place in zip(start, at, strict=True)],
+                lambda points: self._cost(seen, put(points)),
+                self._schedule,
+                seed,
+            )
+        )
+        with torch.no_grad():
+            if self._cost(seen, found) >= self._cost(seen, fixed):
+                return
+        for each, place, better in zip(symbols, at, found, strict=True):
+            each[place] = better.clamp(-MAX_SYMBOL, MAX_SYMBOL)
+
+    def _cost(self, seen: _Picture, points: list[Tensor]) -> Tensor:
+        """What y, and z where there is one, cost: numbers near integers, or integers."""
+        y, *z = points
+        bits = self._tables.bits(y, z[0] if z else None, seen.given)
+        values = (y * self._step).contiguous(memory_format=torch.channels_last)
+        height, width = seen.pixels.shape[2:]
+        decoded = self._g_s(values, *([seen.below] if seen.below else []))[..., :height, :width].clamp(0, 1)
+        lost = self._task.loss(decoded, Truth(seen.pixels))
+        return (lost * (height * width) + self._goal.bit * bits).sum()
+
+
+def _tensor(values: "np.ndarray[tuple[int, ...], np.dtype[np.generic]]") -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
