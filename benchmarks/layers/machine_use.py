@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from machine.coders import ours, peers
-from machine.least import LOSS, line, told
+from machine.least import LOSS, front, line, told
 from machine.plots import plot_least, plot_matrix
 from machine.reading import read
 from machine.sets import frames, made_scenes, photographs, scenes_of_tables
@@ -131,8 +131,8 @@ def rows_of(measured, reader, lines):
 def matrix_of(measured, lines):
     """What every reader loses by every codec at about equal bytes: those of our codecs in the geometric middle.
 
-    Between two settings the loss is linear in the logarithm of bytes; beyond the settings it is that of the nearest,
-    whose bytes are told.
+    Between two settings that no cheaper one equals the loss is linear in the logarithm of bytes; beyond them it is that
+    of the nearest, whose bytes are told.
     """
     first = next(iter(lines.values()))
     middles = [np.log(each.sizes[:, 0]).mean() for name, each in first.items() if name in REAL]
@@ -142,7 +142,7 @@ def matrix_of(measured, lines):
     found = {}
     for reader, of_codec in lines.items():
         for name, each in of_codec.items():
-            order = np.argsort(each.sizes[:, 0])
+            order = front(each.sizes[:, 0], each.losses[:, 0])
             sizes, losses = np.log(each.sizes[order, 0]), each.losses[order]
             at = float(np.clip(middle, sizes[0], sizes[-1]))
             loss = np.array([np.interp(at, sizes, column) for column in losses.T])

@@ -59,17 +59,25 @@ def in_draws(scores, weights):
 
 def crossing(sizes, losses, limit):
     """Bytes at which a line comes within the limit; those of its cheapest setting where that is within."""
-    before, lowest = None, np.inf
-    for size, loss in sorted(zip(sizes, losses, strict=True)):
-        if loss >= lowest:
-            continue
-        if loss <= limit:
-            if before is None:
-                return size
-            share = (before[1] - limit) / (before[1] - loss)
-            return float(np.exp((1 - share) * np.log(before[0]) + share * np.log(size)))
-        before, lowest = (size, loss), loss
+    places = front(sizes, losses)
+    for number, place in enumerate(places):
+        if losses[place] <= limit:
+            if number == 0:
+                return sizes[place]
+            before = places[number - 1]
+            share = (losses[before] - limit) / (losses[before] - losses[place])
+            return float(np.exp((1 - share) * np.log(sizes[before]) + share * np.log(sizes[place])))
     return np.inf
+
+
+def front(sizes, losses):
+    """Places of the settings that no cheaper one equals, the cheapest first."""
+    kept, lowest = [], np.inf
+    for place in np.lexsort((losses, sizes)):
+        if losses[place] < lowest:
+            kept.append(int(place))
+            lowest = losses[place]
+    return kept
 
 
 def told(values):

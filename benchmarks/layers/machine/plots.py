@@ -2,6 +2,7 @@
 
 import matplotlib
 import numpy as np
+from machine.least import front
 
 from taskcodec.evaluation.report.colours import COLOURS, MARKERS
 
@@ -22,15 +23,18 @@ def plot_least(contents, file):
     for axis, (content, panel) in zip(axes.flat, panels, strict=False):
         rows = [row for row in content["rows"] if (row["set"], row["reader"]) == (panel["set"], panel["reader"])]
         for place, name in enumerate(CODECS):
-            some = sorted((row["bytes"], 100 * row["loss"]["value"]) for row in rows if row["codec"] == name)
+            some = [(row["bytes"], 100 * row["loss"]["value"]) for row in rows if row["codec"] == name]
             if some:
+                some = [some[place] for place in front(*zip(*some, strict=True))]
                 style = "-" if name in CODECS[:4] else ":"
                 axis.plot(
-                    *zip(*best(some), strict=True), style, marker=MARKERS[place % len(MARKERS)], markersize=4,
+                    *zip(*some, strict=True), style, marker=MARKERS[place % len(MARKERS)], markersize=4,
                     color=COLOURS[place % len(COLOURS)], label=name,
                 )  # fmt: skip
         axis.axhline(100 * content["loss"], color="#444444", linestyle="--", linewidth=1)
         axis.set_xscale("log")
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axis.xaxis.set_minor_formatter("")
         axis.set_yscale("symlog", linthresh=2)
         seen = "" if panel["seen in training"] else ", unseen"
         axis.set_title(f"{panel['set']}: {panel['reader']}{seen}", fontsize=9)
@@ -41,16 +45,6 @@ def plot_least(contents, file):
     figure.tight_layout()
     figure.savefig(file, dpi=110)
     pyplot.close(figure)
-
-
-def best(points):
-    """Those that no cheaper one equals."""
-    kept, lowest = [], np.inf
-    for size, loss in points:
-        if loss < lowest:
-            kept.append((size, loss))
-            lowest = loss
-    return kept
 
 
 def plot_matrix(contents, file):

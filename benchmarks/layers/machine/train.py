@@ -50,6 +50,7 @@ class Kind:
         steps: of the first one, and of each other.
         batch: crops of a step.
         crop: their side.
+        rate: of learning, where weights are begun with.
     """
 
     pictures: Callable
@@ -59,6 +60,7 @@ class Kind:
     steps: tuple
     batch: int
     crop: int
+    rate: float = 1e-3
 
 
 def trainings(options):
@@ -70,7 +72,7 @@ def trainings(options):
             schedule = Schedule(
                 max(2, round(options.times * kind.steps[min(number, 1)])),
                 kind.batch,
-                1.5e-3 if fresh else 6e-4,
+                1.5e-3 if fresh else kind.rate,
                 warmup=25,
                 checkpoint_every=50,
             )
@@ -156,7 +158,7 @@ def driving_predictor(data, work):
 KINDS = {
     "mse": Kind(of_photographs, lambda data, work: None, (0.00035, 0.001, 0.003), (1, 2, 0), (1200, 300), 4, 128),
     "detection": Kind(of_photographs_and_coco, detection, (2.0, 5.0, 12.0), (1, 0, 2), (250, 100), 2, CROP),
-    "depth": Kind(of_tables, depth, (0.03, 0.1, 0.3, 1.0), (1, 2, 3, 0), (300, 100), 3, 120),
+    "depth": Kind(of_tables, depth, (0.03, 0.1, 0.3, 1.0), (1, 2, 3, 0), (300, 100), 3, 120, 2e-3),
     "segmentation": Kind(of_drives, segmentation, (0.2, 0.5, 1.5), (1, 2, 0), (200, 80), 4, 180),
 }
 
