@@ -37,11 +37,14 @@ START = np.array([1 << 16], np.uint32)
 RATE = 3e-3
 
 
+PARTS = {"scales": gaussian, "networks": integer_convolution, "means": mirrored_gaussian}
+
+
 @contextlib.contextmanager
-def in_floats():
-    """Every rounding but that of symbols passes its input on."""
+def in_floats(parts=tuple(PARTS)):
+    """Every rounding but that of symbols passes its input on, or that of some parts."""
     with contextlib.ExitStack() as stack:
-        for module in (gaussian, integer_convolution, mirrored_gaussian):
+        for module in map(PARTS.get, parts):
             stack.enter_context(mock.patch.object(module, "pass_through", lambda value, gradient_of: gradient_of))
         yield
 
@@ -90,6 +93,10 @@ def measured(y, test, options, steps, seed):
         estimate, tables = model(test).bits, model.freeze()
         with in_floats():
             unrounded = model(test).bits
+        saved = {}
+        for part in PARTS:
+            with in_floats([part]):
+                saved[part] = float(100 * (estimate.mean() / model(test).bits.mean() - 1))
     symbols, sizes, seconds = torch.round(test).numpy().astype(np.int32), [], 0.0
     for picture in symbols:
         coder = constriction.stream.stack.AnsCoder(START)
@@ -109,6 +116,7 @@ def measured(y, test, options, steps, seed):
         "model_bytes": len(tables.to_bytes()),
         "decode_ms": 1000 * seconds / len(symbols),
     }
+    found["rounding_parts_percent"] = saved
     found["rounding_costs_percent"] = 100 * (found["code_length_bits"] / found["unrounded_bits"] - 1)
     found["integers_cost_percent"] = 100 * (found["code_length_bits"] / found["float_bits"] - 1)
     found["bytes_over_estimate_percent"] = 100 * (8 * found["bytes"] / found["estimate_bits"] - 1)

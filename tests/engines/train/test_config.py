@@ -298,8 +298,9 @@ def test_the_configuration_in_the_guide_is_good_as_printed(tmp_path, monkeypatch
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.name)
 def test_the_ready_ones_are_good(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("mnist", "coco", "cityscapes"):
+    for name in ("mnist", "coco", "cityscapes", "photos"):
         (tmp_path / name).mkdir()
+    (tmp_path / "small-beta0.0024.codec").touch()
     assert read_config(path).recipes
 
 

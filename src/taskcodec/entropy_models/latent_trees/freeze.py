@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-import constriction
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding.models.latent.bits_back import MOST_GROWTH
+from taskcodec.coding.models.latent.growth import growth_of
 from taskcodec.coding.models.latent.tree import LatentTree
 from taskcodec.coding.models.tables import freeze_pmf
 from taskcodec.coding.symbol_model import Symbols
@@ -15,12 +14,8 @@ from taskcodec.samples import spread_rows
 
 ESCAPE = 2.0**-20
 """What is left to symbols outside a column's run: each table gives them at least one count in 2**16."""
-
-
 LOOKED_AT = 128
 """Samples by which is judged how fast a chain of rows may grow."""
-SAFE = 0.75
-"""Rows differ: so much of what they could give is counted on."""
 
 
 def freeze(
@@ -40,14 +35,8 @@ def freeze(
     pmfs = [np.asarray(pmf, np.float64) for pmf in (*latent, *emitted)]
     firsts = np.concatenate([np.zeros(len(latent), np.int32), np.repeat(first, k)])
     frozen = LatentTree(forest, k, freeze_pmf(firsts, pmfs, ESCAPE))
-    return frozen if symbols is None else replace(frozen, growth=growth_of(frozen, symbols))
-
-
-def growth_of(tree: LatentTree, symbols: Symbols) -> int:
-    """How many rows may follow for each 64: by what rows leave net, and what their states take from it."""
-    x = symbols[spread_rows(len(symbols), LOOKED_AT)]
-    words = np.random.default_rng(0).integers(1, 2**32, 1 << 20, dtype=np.uint32)
-    posterior = tree.bits_back.posterior
-    z = posterior.pop(constriction.stream.stack.AnsCoder(words), (len(x), tree.forest.latents), [x])
-    taken, net = posterior.code_length(z, [x]).sum(), tree.code_length(x).sum()
-    return int(np.clip(MOST_GROWTH * SAFE * net / max(taken, 1e-9), 1, MOST_GROWTH))
+    return (
+        frozen
+        if symbols is None
+        else replace(frozen, growth=growth_of(frozen, symbols[spread_rows(len(symbols), LOOKED_AT)]))
+    )
