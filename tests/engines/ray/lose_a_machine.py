@@ -26,7 +26,7 @@ def main(source, store):
         encode_on_ray(
             source, store, EncodeOptions(codec=f"{source}.codec", refit=False, chunk_rows=256), lose, workers=2
         )
-        print(len(machines))
+        print(f"machines left: {len(machines)}")  # Ray writes here, too
     finally:
         ray.shutdown()
         cluster.shutdown()
