@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING
 
-from taskcodec.errors import CorruptFileError, UsageError, needing_packages
+from taskcodec.errors import CorruptFileError, UsageError
+from taskcodec.store.file_layers.as_png import AsPng
 from taskcodec.store.file_layers.ranges import ItemRanges
 from taskcodec.store.format.layer_chunks import get_block
 from taskcodec.store.format.packets import split_items
@@ -23,12 +24,11 @@ if TYPE_CHECKING:
     from taskcodec.store.backend import Blobs
     from taskcodec.store.format.manifest import Manifest
 
-SUFFIX = ".png"
 HELD_BYTES = 2**25
 """Of a chunk that is read whole, at most."""
 
 
-class PictureLayer:
+class PictureLayer(AsPng):
     """A layer of a codec of pictures; `store.layer("base")[7]` is the picture of row 7, (H, W, 3) uint8.
 
     Reading one reads its own bytes in this layer and in those it depends on, and once for each chunk where its items
@@ -37,10 +37,9 @@ class PictureLayer:
     Attributes:
         name: of the layer.
         kind: "pictures".
-        suffix: of the files it becomes: ".png".
     """
 
-    kind, suffix = "pictures", SUFFIX
+    kind = "pictures"
 
     def __init__(
         self,
@@ -116,25 +115,6 @@ class PictureLayer:
         """(c, h, w) int32 of this layer alone. Raises CorruptFileError."""
         found: Symbols = self.decoded(row).symbols[self.name][0]
         return found
-
-    def has(self, row: int) -> bool:
-        """Whether there is a picture of a row: of every one."""
-        return True
-
-    def of_source(self, index: int) -> bytes | None:
-        """A PNG file of the picture by its `source_index`; None of one that could not be coded. Needs torch, Pillow."""
-        places = self._places()
-        row = int(places.searchsorted(index))
-        if row >= len(places) or places[row] != index:
-            return None
-        with needing_packages():
-            from taskcodec.transforms.pictures.png import png_of
-
-        return png_of(self[row])
-
-    def of_sources(self, indices: Iterable[int]) -> Iterator[bytes | None]:
-        """What `of_source` gives of each."""
-        return map(self.of_source, indices)
 
 
 def check_items(codec: Codec, columns: Sequence[Sequence[bytes]], name: str) -> None:

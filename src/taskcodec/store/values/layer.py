@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from taskcodec.errors import needing_packages
+from taskcodec.store.file_layers.as_png import AsPng
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,17 +15,16 @@ if TYPE_CHECKING:
     from taskcodec.store.rows import Rows
 
 
-class ValueLayer:
+class ValueLayer(AsPng):
     """The values of a store's samples, as they were; `store.values[7]` is sample 7, `store.values[:]` are all of them.
 
     A chunk is decoded whole, and the last few of them are kept.
 
     Attributes:
         kind: "values".
-        suffix: of the files that pictures become: ".png".
     """
 
-    kind, suffix = "values", ".png"
+    kind = "values"
 
     def __init__(
         self, symbols: Rows, codec: Codec, chunk_rows: int, places: Callable[[], npt.NDArray[np.int64]]
@@ -44,26 +43,7 @@ class ValueLayer:
         values = self._codec.values.decode(found.reshape(-1, found.shape[-1]))
         return self._codec.values.transform.one(values) if found.ndim == 1 else values
 
-    def has(self, row: int) -> bool:
-        """Whether there are values of a row: of every one."""
-        return True
-
     def batches(self) -> Iterator[Any]:
         """All of them, chunk by chunk, in constant memory."""
         for start in range(0, len(self), self._chunk_rows):
             yield self[start : start + self._chunk_rows]
-
-    def of_source(self, index: int) -> bytes | None:
-        """A PNG file of the picture by its `source_index`; None of one that could not be coded. Needs Pillow."""
-        places = self._places()
-        row = int(places.searchsorted(index))
-        if row >= len(places) or places[row] != index:
-            return None
-        with needing_packages():
-            from taskcodec.transforms.pictures.png import png_of
-
-        return png_of(self[row])
-
-    def of_sources(self, indices: Iterable[int]) -> Iterator[bytes | None]:
-        """What `of_source` gives of each."""
-        return map(self.of_source, indices)
