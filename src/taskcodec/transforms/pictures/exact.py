@@ -13,7 +13,7 @@ from PIL import Image
 
 from taskcodec.errors import SourceError
 from taskcodec.transforms.pictures.depth import low_bytes_mode
-from taskcodec.transforms.pictures.images import identified
+from taskcodec.transforms.pictures.images import identified, telling_faults
 from taskcodec.transforms.values.pixels import MAX_COLUMNS
 
 _AS_THEY_ARE = ("L", "LA", "RGB", "RGBA", "I;16", "I;16L", "I;16B")
@@ -33,25 +33,16 @@ class ExactPixels(NamedTuple):
 
 def read_exact(source: Any) -> ExactPixels:
     """Read an image file, by path or bytes. Raises SourceError with a short reason."""
-    try:
-        with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as stream:
-            image = identified(stream)
-            if image.width * image.height > MAX_COLUMNS:
-                raise SourceError(
-                    f"{image.width}x{image.height} pixels, where lossless codecs take {MAX_COLUMNS:,} at most"
-                )
-            if low_bytes_mode(image) is not None or any(tile.codec_name == "ppm" for tile in image.tile):
-                raise SourceError("colours of other than 8 bits, of which only 8 would come back")
-            image.load()
-            return ExactPixels(pixels_of(image), image.size)
-    except SourceError:
-        raise
-    except MemoryError as error:
-        raise SourceError("too large for the memory") from error
-    except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
-        if isinstance(error, OSError) and error.errno is not None:
-            raise SourceError((error.strerror or str(error)).lower()) from error
-        raise SourceError(f"damaged image ({type(error).__name__}: {error})"[:200].replace("\n", " ")) from error
+    with telling_faults(), io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as stream:
+        image = identified(stream)
+        if image.width * image.height > MAX_COLUMNS:
+            raise SourceError(
+                f"{image.width}x{image.height} pixels, where lossless codecs take {MAX_COLUMNS:,} at most"
+            )
+        if low_bytes_mode(image) is not None or any(tile.codec_name == "ppm" for tile in image.tile):
+            raise SourceError("colours of other than 8 bits, of which only 8 would come back")
+        image.load()
+        return ExactPixels(pixels_of(image), image.size)
 
 
 def pixels_of(image: Image.Image) -> npt.NDArray[Any]:

@@ -3,7 +3,8 @@
 import io
 import struct
 import threading
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -150,7 +151,7 @@ def read_image(
         if source.dtype != np.uint8 or not known or 0 in source.shape:
             raise SourceError(f"an image array must be uint8 (H, W, 3) or (H, W), found {source.dtype} {source.shape}")
         source = Image.fromarray(source[..., 0] if source.shape[2:] == (1,) else source)
-    try:
+    with telling_faults():
         if isinstance(source, Image.Image):
             return Picture(_upright(to_rgb(source), source), source.size)
         with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as stream:
@@ -166,6 +167,13 @@ def read_image(
             raise SourceError("damaged image (its end is missing)")
         with io.BytesIO(whole) as stream:
             return _decoded(stream, least_side, max_pixels, cut=True)
+
+
+@contextmanager
+def telling_faults() -> Iterator[None]:
+    """Raise SourceError, with a short reason, for whatever goes wrong where an image is read."""
+    try:
+        yield
     except SourceError:
         raise
     except MemoryError as error:
