@@ -26,7 +26,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from summary import write_summary
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -37,7 +36,7 @@ from taskcodec.coding.picture import split_picture
 from taskcodec.data.dense.scenes import Scenes
 from taskcodec.distortions.tasks import Depth, Detection, Segmentation, SquaredError
 from taskcodec.engines.train.pictures.data import known
-from taskcodec.evaluation.dense.of_task import PictureTask
+from taskcodec.evaluation.dense.of_task import PictureTask, score_pictures
 from taskcodec.fitting.gradient.pictures.compressor import Fixed
 from taskcodec.fitting.gradient.pictures.data import PictureSet
 from taskcodec.fitting.gradient.pictures.recipe import LayerChoice, LayersRecipe
@@ -197,7 +196,7 @@ def measure(piece, codec, options):
     task = SquaredError()
     if piece.task in TASKS:
         task = TASKS[piece.task](load_small(predictor_of(piece.task, options))[0])
-    scores = scored(scenes, task, decoded)
+    scores = score_pictures(PictureTask(scenes, task, "small"), decoded)
     drawn = np.random.default_rng(0).multinomial(len(scenes), np.full(len(scenes), 1 / len(scenes)), DRAWS)
     each = {"value": scores.values(drawn)} | {f"bits {name}": drawn @ told / len(scenes) for name, told in bits.items()}
     row = {
@@ -215,15 +214,9 @@ def measure(piece, codec, options):
         "fingerprint": codec.fingerprint[:12],
     }
     if previews:
-        scores = scored(scenes, SquaredError(), previews)
+        scores = score_pictures(PictureTask(scenes, SquaredError(), "small"), previews)
         row["preview_psnr"], each["preview_psnr"] = scores.value, scores.values(drawn)
     return row | {"drawn": {name: np.round(values, 5).tolist() for name, values in each.items()}}
-
-
-def scored(scenes, task, decoded):
-    """The scores of decoded scenes, which can be weighted."""
-    of = PictureTask(scenes, task, "small")
-    return of.score([of.examine(place, Image.fromarray(pixels)) for place, pixels in enumerate(decoded)])
 
 
 def main():
