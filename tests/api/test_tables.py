@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 import taskcodec
-from taskcodec.api.tables import decode_table, encode_table, fit_table_file
+from taskcodec.api.decode import decode_to_file
+from taskcodec.api.tables import encode_table, fit_table_file
 from taskcodec.cli.main import app
 from taskcodec.errors import CorruptFileError, MismatchError, StorageError, UsageError
 
@@ -80,7 +81,7 @@ def test_faults_are_named(stored, tmp_path):
     with pytest.raises(MismatchError, match="columns"):
         encode_table(tmp_path / "other.parquet", tmp_path / "o.tcz", codec)
     with pytest.raises(UsageError, match=r"\.parquet, \.csv or \.npy"):
-        decode_table(place / "t.tcz", tmp_path / "x.txt")
+        decode_to_file(place / "t.tcz", tmp_path / "x.txt")
 
 
 def test_damage_is_named(stored, tmp_path):

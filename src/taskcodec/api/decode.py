@@ -1,4 +1,4 @@
-"""`taskcodec decode`: the features of a store as a file."""
+"""`taskcodec decode`: what a store holds as a file, or as a folder of files."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -45,42 +45,43 @@ def decode_to_folder(
 
 
 def decode_to_file(place: Any, output: Path, progress: Progress | None = None) -> Store:
-    """Write a store's features to a .npy file, in constant memory, or to a .parquet file; the store.
+    """Write what a store holds to a file, in constant memory but for tables; the store.
 
-    Raises UsageError or StorageError where the file is not to be written, and what `taskcodec.decode` raises.
+    Features go to a .npy or a .parquet file, values that a lossless codec gives back to a .npy file, rows of a table to
+    a .parquet, .csv or .npy file. Raises UsageError or StorageError where the file is not to be written, and what
+    `taskcodec.decode` raises.
     """
     store = finished_store(there(place))
+    to_file = _values_to_file if store.manifest.of_values else _features_to_file
+    to_file(store, str(place), output, progress)
+    return store
+
+
+def _features_to_file(store: Store, place: str, output: Path, progress: Progress | None) -> None:
     store.check_features()
     kind = output.suffix[1:].lower()
     if kind not in ("npy", "parquet"):
         raise UsageError(f"{output}: features are written to a .npy or a .parquet file")
-    check_output(str(place), output, kind)
+    check_output(place, output, kind)
     if kind == "npy":
         with replacing(output) as temporary:
             write_npy(temporary, _reported(store.batches(), len(store), progress), store.manifest.dimension)
     else:
         store.to_parquet(output)
-    return store
 
 
-def holds_values(place: Any) -> bool:
-    """Whether a store's codec is lossless. Raises what opening it does."""
-    return finished_store(there(place)).manifest.of_values
+def _values_to_file(store: Store, place: str, output: Path, progress: Progress | None) -> None:
+    from taskcodec.api.tables import is_table_codec, rows_to_file  # which stores of features have no use for
 
-
-def decode_values(place: Any, output: Path, progress: Progress | None = None) -> Store:
-    """Write the values of a store of a lossless codec to a .npy file, as they were; the store.
-
-    Raises UsageError or StorageError where the file is not to be written, and what `taskcodec.decode` raises.
-    """
-    store = finished_store(there(place))
     values = store.values
+    if is_table_codec(store.codec):
+        rows_to_file(store, place, output)
+        return
     if output.suffix.lower() != ".npy":
         raise UsageError(f"{output}: values are written to a .npy file, or with --layer base to a folder of pictures")
-    check_output(str(place), output, "npy")
+    check_output(place, output, "npy")
     with replacing(output) as temporary:
         write_rows(temporary, _reported(values.batches(), len(values), progress), values[:0])
-    return store
 
 
 def _reported(batches: Iterable[npt.NDArray[Any]], total: int, progress: Progress | None) -> Iterator[npt.NDArray[Any]]:

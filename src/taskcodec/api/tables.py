@@ -4,12 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from taskcodec.api.fit import Fitted
-from taskcodec.api.stores import there
 from taskcodec.atomic import replacing
 from taskcodec.codec import Codec
-from taskcodec.data.tabular.files import holds_pictures, kind_of, read_table, write_table
+from taskcodec.data.tabular.files import kind_of, read_table, write_table
 from taskcodec.engines.encode.local import Progress
-from taskcodec.engines.encode.places import finished_store
 from taskcodec.engines.outputs import check_output
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.fitting.tables.table import fit_table
@@ -21,22 +19,9 @@ CHUNK_ROWS = 1 << 16
 """Rows of a chunk: a model learns along in each, so long ones take less, and a row is read with its chunk."""
 
 
-def is_table(source: object) -> bool:
-    """Whether a source is a file of rows and columns: by its name, and of Parquet as it holds no pictures."""
-    if not isinstance(source, str | Path) or not (path := Path(source)).is_file():
-        return False
-    return kind_of(path) is not None and not holds_pictures(path)
-
-
 def is_table_codec(codec: Codec) -> bool:
     """Whether a codec gives back rows of a table."""
     return codec.lossless and isinstance(codec.values.transform, TableRows)
-
-
-def holds_table(place: Any) -> bool:
-    """Whether a store holds rows of a table. Raises what opening it does."""
-    store = finished_store(there(place))
-    return store.manifest.of_values and is_table_codec(store.codec)
 
 
 def fit_table_file(source: str | Path, progress: Progress | None = None) -> Fitted:
@@ -70,15 +55,14 @@ def encode_table(source: str | Path, place: Any, codec: Codec | str | Path, chun
     return Store(place)
 
 
-def decode_table(place: Any, output: Path) -> Store:
-    """Write the rows of a store to a .parquet, .csv or .npy file; the store.
+def rows_to_file(store: Store, place: str, output: Path) -> None:
+    """Write the rows of a finished store of a table, which lies at this place, to a .parquet, .csv or .npy file.
 
-    Raises UsageError where the file is not to be written, and what `taskcodec.decode` raises.
+    Raises UsageError or StorageError where the file is not to be written.
     """
-    store, kind = finished_store(there(place)), kind_of(output)
+    kind = kind_of(output)
     if kind is None or output.name.lower().endswith(".gz"):
         raise UsageError(f"{output}: rows of a table are written to a .parquet, .csv or .npy file")
-    check_output(str(place), output, kind)
+    check_output(place, output, kind)
     with replacing(output) as temporary:
         write_table(temporary, store.values[:], kind)
-    return store

@@ -28,24 +28,17 @@ def decode(
     json_: JsonOption = False,
 ) -> None:
     """Decode a store: its features to a file, its pictures or originals to a folder."""
-    from taskcodec.api.decode import decode_to_file, decode_to_folder, decode_values, holds_values
-    from taskcodec.api.tables import decode_table, holds_table
+    from taskcodec.api.decode import decode_to_file, decode_to_folder
 
     if realism and layer == "features":
         raise UsageError("--realism: of pictures alone; name a layer of a codec of pictures (--layer)")
     with progress_bar("decoding") as report:
-        if layer == "features" and holds_table(store):
-            opened = decode_table(store, output)
-            found = {"samples": len(opened), "dimension": opened.manifest.dimension, "output": str(output)}
-            lines = [f"{output}: {len(opened)} {opened.codec.values.transform.words}"]
-        elif layer == "features" and holds_values(store):
-            opened = decode_values(store, output, report)
-            found = {"samples": len(opened), "dimension": opened.manifest.dimension, "output": str(output)}
-            lines = [f"{output}: {len(opened)} {opened.codec.values.transform.words}"]
-        elif layer == "features":
+        if layer == "features":
             opened = decode_to_file(store, output, report)
             found = {"samples": len(opened), "dimension": opened.manifest.dimension, "output": str(output)}
-            lines = [f"{output}: {len(opened)} x {opened.manifest.dimension} features"]
+            of_values = opened.manifest.of_values
+            what = opened.codec.values.transform.words if of_values else f"x {opened.manifest.dimension} features"
+            lines = [f"{output}: {len(opened)} {what}"]
         else:
             written = decode_to_folder(store, layer, output, report, elsewhere or (), realism)
             found = {

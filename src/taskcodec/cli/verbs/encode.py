@@ -58,23 +58,25 @@ def encode(
     json_: JsonOption = False,
 ) -> None:
     """Encode images or features into a store; run the same command again to resume."""
-    from taskcodec.api.tables import encode_table, is_table, is_table_codec
+    from taskcodec.data.tabular.files import is_table
     from taskcodec.engines.choose import encode_with
     from taskcodec.engines.encode.decide import EncodeOptions
     from taskcodec.engines.encode.sources import rates_in
-    from taskcodec.loading import load_codec
 
     options = EncodeOptions(
         codec, backbone, rates_in(bits), labels, quality, fit, refit, append, overwrite,
         chunk, device, truncated, layers, effort,
     )  # fmt: skip
-    if is_table(source) and codec is not None and is_table_codec(named := load_codec(codec)):
-        if options != EncodeOptions(codec, chunk_rows=chunk) or (engine, workers) != ("local", None):
-            raise UsageError("a table takes --codec and --chunk alone: its rows come back as they are")
-        written = encode_table(source, store, named, *(() if chunk is None else (chunk,)))
-        info = written.info()
-        show(asdict(info), json_, info_lines(store, info))
-        return
+    if codec is not None and is_table(source):
+        from taskcodec.api.tables import encode_table, is_table_codec
+        from taskcodec.loading import load_codec
+
+        if is_table_codec(named := load_codec(codec)):
+            if options != EncodeOptions(codec, chunk_rows=chunk) or (engine, workers) != ("local", None):
+                raise UsageError("a table takes --codec and --chunk alone: its rows come back as they are")
+            info = encode_table(source, store, named, *(() if chunk is None else (chunk,))).info()
+            show(asdict(info), json_, info_lines(store, info))
+            return
     with progress_bar("encoding") as report:
         found = encode_with(engine, workers, source, store, options, report)
     info, shift = found.store.info(), found.shift

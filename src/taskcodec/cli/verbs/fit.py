@@ -62,7 +62,7 @@ def fit(
     """Fit a codec to a collection, without labels, in closed form; or a lossless one."""
     from taskcodec.api.fit import FitOptions, fit_source
     from taskcodec.api.lossless import LosslessOptions, fit_source_lossless
-    from taskcodec.api.tables import fit_table_file, is_table
+    from taskcodec.data.tabular.files import is_table
     from taskcodec.engines.outputs import check_output
 
     check_output(source, output, "codec")
@@ -75,6 +75,8 @@ def fit(
         if lossless and is_table(source):
             if model is not None:
                 raise UsageError("--model: rows of a table have one model; leave it out")
+            from taskcodec.api.tables import fit_table_file
+
             found = fit_table_file(source, report)
         elif lossless:
             found = fit_source_lossless(source, LosslessOptions(model), report)

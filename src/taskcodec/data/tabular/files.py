@@ -32,6 +32,13 @@ def holds_pictures(path: Path) -> bool:
         return False
 
 
+def is_table(source: object) -> bool:
+    """Whether a source is a file of rows and columns: by its name, and of Parquet as it holds no pictures."""
+    if not isinstance(source, str | Path) or not (path := Path(source)).is_file():
+        return False
+    return kind_of(path) is not None and not holds_pictures(path)
+
+
 def read_table(path: Path, schema: pa.Schema | None = None) -> pa.Table:
     """All rows of a file. Text of CSV is read as the types of `schema`, or as those that pyarrow finds.
 
