@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from taskcodec.distortions.tasks import Depth, Truth
+from taskcodec.distortions.tasks import Depth, Metres, Truth
 
 PICTURES = torch.full((1, 3, 4, 4), 0.5)
 
@@ -45,3 +45,10 @@ def test_pixels_of_unknown_depth_count_for_nothing():
 def test_depth_at_the_picture_s_size():
     predicted = Depth(nn.Sequential(nn.AvgPool2d(2), Says(4.0))).predict(PICTURES)
     torch.testing.assert_close(predicted, torch.full((1, 4, 4), 2.0))
+
+
+def test_an_answer_is_above_nothing_and_usual_where_it_says_0():
+    said = Metres()(torch.tensor([-100.0, 0.0, 100.0]).reshape(1, 1, 1, 3))
+    assert said[0, 0, 0] > 0
+    assert said[0, 0, 1].item() == pytest.approx(3.0, abs=0.01)
+    assert said[0, 0, 2] > 50

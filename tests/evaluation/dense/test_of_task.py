@@ -130,3 +130,11 @@ def test_behind_pixel_codecs(tmp_path):
     assert rows[0].value == pytest.approx(58.92, abs=0.01)
     assert rows[1].difference_high < -20
     assert (rows[0].task, rows[0].metric, rows[0].probe) == ("reconstruction", "psnr", "eyes")
+
+
+@needs_torchmetrics
+def test_answers_of_a_layer_are_scored_as_those_of_a_predictor():
+    task = PictureTask(SCENES, Segmentation(nn.Identity()), "its own")
+    scores = np.stack([np.eye(len(SCENES.label_classes), dtype=np.float32)[SCENES[i].labels] for i in range(4)])
+    found = [task.examine_values(i, scores[i].transpose(2, 0, 1)) for i in range(4)]
+    assert task.score(found).value == 1

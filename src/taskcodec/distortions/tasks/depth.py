@@ -4,14 +4,26 @@ Loss: the scale-invariant error of log depth (Eigen, Puhrsch, Fergus, "Depth map
 multi-scale deep network", 2014, arXiv:1406.2283, equation 4) with half of the scale's own error kept.
 """
 
+import math
+
 import torch
-from torch import Tensor
-from torch.nn.functional import interpolate
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, softplus
 
 from taskcodec.distortions.tasks.task import Task, Truth
 
 SCALE_FREE = 0.5
 """The paper's lambda: 1 would not care about scale at all."""
+
+
+LEAST_METRES, USUAL_METRES = 1e-3, 3.0
+
+
+class Metres(nn.Module):
+    """The "predictor" of a layer that answers itself: (n, 1, H, W) -> (n, H, W); USUAL_METRES where it says 0."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        return softplus(values[:, 0] + math.log(math.expm1(USUAL_METRES))) + LEAST_METRES
 
 
 class Depth(Task):

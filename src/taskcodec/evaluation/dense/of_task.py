@@ -67,12 +67,22 @@ class PictureTask:
         picture = self._known(index)
         if image.size != picture.size:
             image = image.resize(picture.size, Image.Resampling.BICUBIC)
-        pixels = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None].float() / 255
+        return self.examine_values(
+            index, np.array(image.convert("RGB"), np.float32).transpose(2, 0, 1) / np.float32(255)
+        )
+
+    def examine_values(self, index: int, values: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+        """The same of (channels, H, W) that a layer gives its task: a picture in [0, 1], or answers of its own.
+
+        Raises UsageError where the picture lacks what the task is about.
+        """
+        picture = self._known(index)
+        given = torch.from_numpy(values)[None]
         device = next((weight.device for weight in self.of.parameters()), torch.device("cpu"))
         was = self.of.training
         try:
             with torch.no_grad():
-                predicted = self.of.eval().predict(pixels.to(device))
+                predicted = self.of.eval().predict(given.to(device))
         finally:
             self.of.train(was)
         return MEASURES[self.metric].found(predicted, picture, len(self.pictures.label_classes))

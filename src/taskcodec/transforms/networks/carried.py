@@ -28,9 +28,9 @@ OF_VECTORS = ("mlp", "head")
 """Analyses that take vectors; the others take images."""
 OUTSIDE_MEANS = "outside_means"
 """Of pictures, what gives the means of symbols outside the entropy coder."""
-LISTS = ("hidden", "widths", "given", "groups")
+LISTS = ("hidden", "widths", "given", "groups", "reads")
 """Sizes that are lists of whole numbers; the others are one each."""
-FLAGS = ("attention", "checkerboard")
+FLAGS = ("attention", "checkerboard", "boxes")
 """Sizes that are true or false."""
 MAX_SIZE = 1 << 16
 """No size in a network is larger."""

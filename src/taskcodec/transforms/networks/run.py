@@ -1,7 +1,8 @@
 """Networks of pictures as functions of arrays, in memory that does not grow with the picture.
 
 A large picture is run in tiles. Each is read with a border as wide as the network looks, which is cut off again: what
-comes out is what the whole would give, but for the last bits of floats.
+comes out is what the whole would give, but for the last bits of floats. A network that normalises over the picture is
+run on the whole.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from torch import nn
 
 from taskcodec.transforms.networks.build import unpack
 from taskcodec.transforms.networks.carried import Network
-from taskcodec.transforms.networks.pictures.reach import reach_of
+from taskcodec.transforms.networks.pictures.reach import reach_of, sees_whole
 
 Floats = npt.NDArray[np.float32]
 TILE = 2**10
@@ -35,23 +36,25 @@ def on_places(network: Network, steps: Steps) -> Callable[..., Floats]:
     module = unpack(network)
     coarse = max(steps.reads, steps.gives)
     border = -(-reach_of(module, steps.reads) // coarse) * coarse
+    whole = sees_whole(module)
 
     def run(x: Floats, *given: Floats) -> Floats:
         height, width = (side * steps.reads for side in x.shape[2:])
         found: Floats | None = None
-        for top, bottom in _spans(height, coarse):
-            for left, right in _spans(width, coarse):
+        tile = max(height, width) if whole else TILE
+        for top, bottom in _spans(height, coarse, tile):
+            for left, right in _spans(width, coarse, tile):
                 rows = slice(max(0, top - border), min(height, bottom + border))
                 columns = slice(max(0, left - border), min(width, right + border))
                 read = (..., _at(rows, steps.reads), _at(columns, steps.reads))
-                tile = _run(module, x[read], [each[read] for each in given])
+                part = _run(module, x[read], [each[read] for each in given])
                 inner = (
                     slice((top - rows.start) // steps.gives, (bottom - rows.start) // steps.gives),
                     slice((left - columns.start) // steps.gives, (right - columns.start) // steps.gives),
                 )
                 if found is None:
-                    found = np.empty((1, tile.shape[1], height // steps.gives, width // steps.gives), np.float32)
-                found[..., _at(slice(top, bottom), steps.gives), _at(slice(left, right), steps.gives)] = tile[
+                    found = np.empty((1, part.shape[1], height // steps.gives, width // steps.gives), np.float32)
+                found[..., _at(slice(top, bottom), steps.gives), _at(slice(left, right), steps.gives)] = part[
                     (..., *inner)
                 ]
         assert found is not None
@@ -67,9 +70,9 @@ def _run(module: nn.Module, x: Floats, given: list[Floats]) -> Floats:
     return np.asarray(found.float().numpy(), dtype=np.float32)
 
 
-def _spans(side: int, coarse: int) -> Iterator[tuple[int, int]]:
-    """A side of so many pixels, a multiple of `coarse`, in parts of TILE, the last one no shorter than half of it."""
-    count = max(1, round(side / TILE))
+def _spans(side: int, coarse: int, tile: int) -> Iterator[tuple[int, int]]:
+    """A side of so many pixels, a multiple of `coarse`, in parts of `tile`, the last one no shorter than half of it."""
+    count = max(1, round(side / tile))
     ends = [round(side / coarse * part / count) * coarse for part in range(count + 1)]
     yield from pairwise(ends)
 

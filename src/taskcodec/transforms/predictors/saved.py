@@ -16,7 +16,8 @@ from torch import nn
 
 from taskcodec.atomic import replacing
 from taskcodec.errors import CorruptFileError, ForeignFileError, FutureVersionError, check_one_of, unreadable
-from taskcodec.transforms.predictors.small import SmallClassifier, SmallDepth, SmallSegmenter, small_detector
+from taskcodec.transforms.networks.pictures.pyramid import SmallSegmenter
+from taskcodec.transforms.predictors.small import SmallClassifier, SmallDepth, small_detector
 
 VERSION = 1
 _NAME = "taskcodec.predictor"

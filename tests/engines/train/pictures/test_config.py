@@ -64,6 +64,11 @@ def test_a_good_one_gives_a_recipe_for_each_beta(tmp_path):
             "layers.base.predictor must be one of osd_depth, scenes_detector, yolox:..., ",
         ),
         ("task: depth", "task: detection\n    predictor: cv:x", "layers.base.predictor must be one of yolox"),
+        (
+            "task: depth",
+            "task: depth\n    informed_by: 'yolox:x.onnx'",
+            "layers.base.informed_by must be one of small, found 'yolox'",
+        ),
         ("{name: light, widths", "{widths", "layers.base.analysis.name: missing"),
         ("    analysis: {name: light, widths: [4], latent: 3, blocks: 1}\n", "", "layers.base.analysis: missing"),
         ("name: elic", "name: mlp", "layers.picture.analysis.name must be one of light, elic"),

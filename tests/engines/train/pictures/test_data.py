@@ -61,6 +61,8 @@ def test_predictors_are_those_that_can_be_loaded(tmp_path):
     assert (PREDICTORS, SHIPPED) == (load.KINDS, load.SHIPPED)
     fixed = fixed_of(config(tmp_path, "preview: 0.1", "predictor: osd_depth"))
     assert list(fixed.predictors) == ["osd_depth"]
+    fixed = fixed_of(config(tmp_path, "preview: 0.1", "informed_by: osd_depth"))
+    assert list(fixed.predictors) == ["osd_depth"]
     with pytest.raises(SourceError, match=r"c.yaml: .*none.onnx"):
         fixed_of(config(tmp_path, "preview: 0.1", "predictor: 'yolox:none.onnx'"))
 

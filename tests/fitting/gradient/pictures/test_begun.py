@@ -9,6 +9,8 @@ if find_spec("lightning") is None:  # not by importing it: taskcodec does that i
     pytest.skip("no lightning", allow_module_level=True)
 pytest.importorskip("torch")
 
+import torch
+
 from taskcodec.errors import CorruptFileError, UsageError
 from taskcodec.fitting.gradient.pictures.begun import begin_layer
 from taskcodec.fitting.gradient.pictures.layers import TrainedLayer
@@ -17,6 +19,7 @@ from taskcodec.fitting.gradient.pictures.training import train_layers
 from taskcodec.fitting.gradient.recipe import NetworkChoice
 from taskcodec.fitting.gradient.training import Work
 from taskcodec.transforms.networks.build import unpack
+from taskcodec.transforms.networks.pictures.pyramid import SmallSegmenter
 from tests.fitting.gradient.pictures.tiny import SHORT, layer, plain
 
 STILL = replace(SHORT, steps=1, learning_rate=1e-12, entropy_learning_rate=1e-12)
@@ -51,6 +54,15 @@ def test_a_preview_and_an_answer_of_other_sizes_stay_fresh(before):
     begin_layer(own, str(before[0] / "last.ckpt"))
     changed = {name.partition(".")[0] for name, value in own.state_dict().items() if not value.equal(first[name])}
     assert changed == {"g_a", "entropy"}
+
+
+def test_an_informed_analysis_begins_as_one_that_is_not(before):
+    own = TrainedLayer(layer(), {}, 3, SmallSegmenter(2, (8, 8, 16, 16)))
+    told = {name: value.clone() for name, value in own.g_a.told.state_dict().items()}
+    begin_layer(own, str(before[0]))
+    known = unpack(before[1].layers[0].transform.networks.g_a)
+    torch.testing.assert_close(own.g_a.layers.state_dict(), known.layers.state_dict())
+    torch.testing.assert_close(own.g_a.told.state_dict(), told)
 
 
 def test_other_sizes_and_other_layers_are_refused(before, tmp_path):

@@ -13,10 +13,11 @@ from taskcodec.fitting.gradient.pictures.compressor import Fixed, LayersCompress
 from taskcodec.fitting.gradient.pictures.data import batch_of, crop_of  # noqa: E402
 from taskcodec.fitting.gradient.pictures.recipe import LayersRecipe  # noqa: E402
 from taskcodec.fitting.gradient.recipe import NetworkChoice  # noqa: E402
+from taskcodec.transforms.networks.pictures.pyramid import SmallSegmenter  # noqa: E402
 from tests.fitting.gradient.pictures.tiny import ENTROPY, layer, pictures, plain  # noqa: E402
 
 DATA = pictures()
-BATCH = batch_of([crop_of(picture, 0, 0, 16) for picture in DATA.pictures])
+BATCH = batch_of([crop_of(picture, 0, 0, (16, 16)) for picture in DATA.pictures])
 OTHER_STRIDE = NetworkChoice("light", {"widths": [4, 4], "latent": 2})
 BASE = layer(task="segmentation", preview=0.1)
 
@@ -197,3 +198,17 @@ def test_a_name_that_lies_below_is_taken():
         compressor(BASE, below=compressor(BASE).to_codec({}))
     with pytest.raises(UsageError, match="no analysis of pictures"):
         compressor(layer("top"), below=compressor(BASE).to_codec({}).for_store("x.codec"))
+
+
+def test_an_analysis_is_informed_by_a_frozen_predictor():
+    predictor = SmallSegmenter(7, (8, 8, 16, 16))
+    model = compressor(layer(task="segmentation", informed_by="reader"), predictors={"reader": predictor})
+    own = model.layers["base"].g_a.told
+    assert torch.equal(own.answers.predictor.head.weight, predictor.head.weight)
+    assert touched(model, own.layers)
+    assert all(weight.grad is None for weight in own.answers.parameters())
+    codec = model.to_codec({})
+    packet = codec.compress(DATA.pictures[0].pixels)
+    assert codec.pictures.values(codec.begin(packet)).shape == (7, 20, 24)
+    with pytest.raises(UsageError, match=r"layers.base.informed_by: reader is not among"):
+        compressor(layer(task="segmentation", informed_by="reader"))

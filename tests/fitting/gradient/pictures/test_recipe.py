@@ -9,7 +9,13 @@ pytest.importorskip("torch")
 from taskcodec.entropy_models.spatial import SpatialOptions
 from taskcodec.errors import UsageError
 from taskcodec.fitting.gradient.pictures.layers import USUAL
-from taskcodec.fitting.gradient.pictures.recipe import ENTROPY_SIZES, NETWORK_SIZES, SETTLED, LayersRecipe
+from taskcodec.fitting.gradient.pictures.recipe import (
+    ENTROPY_SIZES,
+    NETWORK_SIZES,
+    SETTLED,
+    SETTLED_BY_PREDICTOR,
+    LayersRecipe,
+)
 from taskcodec.fitting.gradient.recipe import NetworkChoice
 from taskcodec.transforms.networks.build import size_names
 from taskcodec.transforms.networks.carried import PICTURE_ANALYSES
@@ -23,7 +29,8 @@ def test_the_sizes_of_entropy_models_are_all_known():
 @pytest.mark.parametrize("kind", PICTURE_ANALYSES)
 def test_the_sizes_of_networks_are_all_known(kind):
     needed, given = size_names(kind)
-    assert set(needed) | set(given) == set(NETWORK_SIZES[kind]) == set(USUAL[kind])
+    open_sizes = (set(needed) | set(given)) - set(SETTLED_BY_PREDICTOR)
+    assert open_sizes == set(NETWORK_SIZES[kind]) == set(USUAL[kind])
     needed, given = size_names(f"{kind}_synthesis")
     assert (set(needed) | set(given)) - set(SETTLED) == set(NETWORK_SIZES[f"{kind}_synthesis"]) - set(SETTLED)
 
@@ -64,6 +71,8 @@ def test_what_sees_the_layers_below(changes, sees):
         ({"predictor": "x.onnx"}, "predictor: has no effect with task mse"),
         ({"task": "detection"}, "predictor: missing"),
         ({"task": "none"}, "preview: missing"),
+        ({"informed_by": "osd_depth", "analysis": NetworkChoice("blocks")}, "informed_by: only an analysis of light"),
+        ({"analysis": NetworkChoice("light", {"classes": 3})}, "size of analysis must be one of widths"),
         ({"conditional": "entropy"}, "conditional: has no effect without given"),
         ({"given": ("base",), "conditional": "all"}, "conditional must be one of both"),
     ],

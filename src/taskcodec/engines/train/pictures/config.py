@@ -51,6 +51,7 @@ _LAYER = {
     "weight": NUMBER,
     "entropy": SECTION,
     "begin": WORD,
+    "informed_by": WORD,
 }
 _KINDS: Mapping[Any, str] = {int: WHOLE, float: NUMBER, str: WORD}
 SCENES = "scenes"
@@ -59,6 +60,8 @@ DENSE = ("coco", "cityscapes", "folder")
 PREDICTORS, SHIPPED = ("yolox", "torchvision", "small"), ("osd_depth", "scenes_detector")
 """What may stand before the colon of a predictor's name, and those that have none: as `load_predictor`, which imports
 torch, knows them (a test compares them)."""
+SMALL = ("small",)
+"""Those that may inform an analysis."""
 BATCH = 16
 """Pictures of a step where none are said."""
 
@@ -168,13 +171,19 @@ def _layer(name: str, key: str, section: Any) -> LayerChoice:
     plain = {k: value for k, value in section.items() if k not in ("analysis", "synthesis", "given")}
     with said_of(f"{name}: {where}."):
         found = LayerChoice(key, analysis, back, given=tuple(section.get("given", ())), **plain)
-        if found.predictor is not None:
-            kind, _, rest = found.predictor.partition(":")
-            known = PREDICTORS if rest else (*SHIPPED, *(f"{each}:..." for each in PREDICTORS))
-            check_one_of("predictor", kind if rest else found.predictor, known)
+        _check_predictor("predictor", found.predictor, PREDICTORS)
+        _check_predictor("informed_by", found.informed_by, SMALL)
         if found.begin is not None:
             check_source("begin", found.begin)
     return found
+
+
+def _check_predictor(key: str, name: str | None, kinds: tuple[str, ...]) -> None:
+    """Raise UsageError unless a predictor is shipped, or of one of these kinds."""
+    if name is not None:
+        kind, _, rest = name.partition(":")
+        known = kinds if rest else (*SHIPPED, *(f"{each}:..." for each in kinds))
+        check_one_of(key, kind if rest else name, known)
 
 
 def network_of(name: str, where: str, section: Mapping[str, Any]) -> NetworkChoice:

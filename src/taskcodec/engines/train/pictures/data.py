@@ -55,7 +55,8 @@ def fixed_of(config: LayersConfig) -> Fixed:
     try:
         if config.below is not None:
             below = _codec_of_pictures(config.below)
-        names = {layer.predictor for layer in config.recipes[0].layers if layer.predictor is not None}
+        layers = config.recipes[0].layers
+        names = {name for layer in layers for name in (layer.predictor, layer.informed_by) if name is not None}
         return Fixed(below, {name: load_predictor(name) for name in sorted(names)})
     except TaskcodecError as error:
         raise type(error)(f"{config.name}: {error}") from error

@@ -1,14 +1,12 @@
 """What a layer's synthesis gives to its task: a picture for a predictor, or the answer itself."""
 
-import math
-
 from torch import Tensor, nn
-from torch.nn.functional import softplus
 
 from taskcodec.distortions.tasks import (
     Classification,
     Depth,
     Detection,
+    Metres,
     Segmentation,
     SquaredError,
     StructuralSimilarity,
@@ -18,23 +16,12 @@ from taskcodec.errors import UsageError
 from taskcodec.fitting.gradient.pictures.data import PictureSet
 from taskcodec.fitting.gradient.pictures.recipe import LayerChoice
 
-LEAST_METRES = 1e-3
-USUAL_METRES = 3.0
-"""What an untrained synthesis says of depth: 0 from it."""
-
 
 class _MeanOverPlaces(nn.Module):
     """(n, classes, H, W) scores -> (n, classes)."""
 
     def forward(self, scores: Tensor) -> Tensor:
         return scores.mean(dim=(2, 3))
-
-
-class _Metres(nn.Module):
-    """(n, 1, H, W) -> (n, H, W) above 0."""
-
-    def forward(self, values: Tensor) -> Tensor:
-        return softplus(values[:, 0] + math.log(math.expm1(USUAL_METRES))) + LEAST_METRES
 
 
 def outputs_of(choice: LayerChoice, data: PictureSet) -> int:
@@ -61,7 +48,7 @@ def task_of(choice: LayerChoice, predictor: nn.Module | None) -> Task | None:
     kind = {"classification": Classification, "segmentation": Segmentation, "depth": Depth}[choice.task]
     if predictor is not None:
         return kind(predictor)
-    own = {"classification": _MeanOverPlaces, "segmentation": nn.Identity, "depth": _Metres}[choice.task]
+    own = {"classification": _MeanOverPlaces, "segmentation": nn.Identity, "depth": Metres}[choice.task]
     return kind(own(), frozen=False)
 
 

@@ -12,6 +12,8 @@ from taskcodec.fitting.gradient.pictures.layers import TrainedLayer
 from taskcodec.fitting.gradient.recipe import LAST
 
 _LAYERS = "compressor.layers."
+TOLD = "told."
+"""Before the names of the weights by which an analysis sees a predictor's answers."""
 NEEDED, WHERE_THEY_FIT = ("g_a", "entropy"), ("g_s", "g_p")
 """Parts of a layer. What answers a task itself has as many channels as that has answers, and a preview not all have."""
 
@@ -42,6 +44,8 @@ def begin_layer(layer: TrainedLayer, place: str) -> None:
         before = f"{of}.{part}."
         found = {name.removeprefix(before): value for name, value in weights.items() if name.startswith(before)}
         own = {} if module is None else module.state_dict()
+        # An analysis that sees answers may begin as one that does not.
+        found |= {name: value for name, value in own.items() if name.startswith(TOLD) and name not in found}
         if {name: value.shape for name, value in own.items()} == {name: value.shape for name, value in found.items()}:
             if module is not None:
                 module.load_state_dict(found)

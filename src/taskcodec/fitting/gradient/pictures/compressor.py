@@ -5,7 +5,7 @@ pictures --frozen layers--> symbols below --trained layers--> decoded, bits, pre
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -62,13 +62,15 @@ class LayersCompressor(Trainable):
         for choice in layers:
             _check_place(choice, list(columns))
             check_known(choice, data)
-            own = TrainedLayer(choice, columns, outputs_of(choice, data))
+            own = TrainedLayer(
+                choice, columns, outputs_of(choice, data), _predictor(choice, "informed_by", fixed.predictors)
+            )
             for name in choice.given:
                 if strides[name] != own.sizes.stride:
                     raise UsageError(
                         f"layers.{choice.name}.analysis.widths: {name}, which it is given, has another stride"
                     )
-            task = task_of(choice, _predictor(choice, fixed.predictors))
+            task = task_of(choice, _predictor(choice, "predictor", fixed.predictors))
             self.layers[choice.name] = own
             if task is not None:
                 self.tasks[choice.name] = task
@@ -80,7 +82,7 @@ class LayersCompressor(Trainable):
     def _start(self) -> None:
         some = self.data.pictures[:: max(1, len(self.data.pictures) // STARTED)]
         side = min(self.recipe.crop, STARTED_SIDE)
-        crops = batch_of([crop_of(picture, 0, 0, side) for picture in some]).truth.pictures
+        crops = batch_of([crop_of(picture, 0, 0, (side, side)) for picture in some]).truth.pictures
         for layer in self._trained():
             start_layer(layer, crops, self.recipe.beta_of(layer.choice))
             if layer.choice.begin is not None:
@@ -180,9 +182,12 @@ def _check_place(choice: LayerChoice, below: Sequence[str]) -> None:
             raise UsageError(f"layers.{choice.name}.given: {name} is no layer below it; there are: {known}")
 
 
-def _predictor(choice: LayerChoice, predictors: Mapping[str, nn.Module]) -> nn.Module | None:
-    if choice.predictor is None:
+def _predictor(
+    choice: LayerChoice, key: Literal["predictor", "informed_by"], predictors: Mapping[str, nn.Module]
+) -> nn.Module | None:
+    name = choice.predictor if key == "predictor" else choice.informed_by
+    if name is None:
         return None
-    if choice.predictor not in predictors:
-        raise UsageError(f"layers.{choice.name}.predictor: {choice.predictor} is not among the predictors given")
-    return predictors[choice.predictor]
+    if name not in predictors:
+        raise UsageError(f"layers.{choice.name}.{key}: {name} is not among the predictors given")
+    return predictors[name]

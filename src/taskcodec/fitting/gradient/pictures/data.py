@@ -91,16 +91,16 @@ class PictureSet:
         return {"pictures": len(self.pictures), "sha256": digest.hexdigest()}
 
 
-def crop_of(picture: KnownPicture, top: int, left: int, side: int) -> KnownPicture:
-    """A square of a picture. Where that is smaller, its edges are repeated, and nothing is known of what they show."""
-    rows, columns = slice(top, top + side), slice(left, left + side)
+def crop_of(picture: KnownPicture, top: int, left: int, size: tuple[int, int]) -> KnownPicture:
+    """So many rows and columns of a picture. What it lacks repeats its edges; nothing is known of what that shows."""
+    rows, columns = slice(top, top + size[0]), slice(left, left + size[1])
     pixels = picture.pixels[rows, columns]
-    beyond = ((0, side - pixels.shape[0]), (0, side - pixels.shape[1]))
+    beyond = ((0, size[0] - pixels.shape[0]), (0, size[1] - pixels.shape[1]))
     labels = None if picture.labels is None else np.pad(picture.labels[rows, columns], beyond, constant_values=VOID)
     depth = None if picture.depth is None else np.pad(picture.depth[rows, columns], beyond)
     corners, box_labels = picture.corners, picture.box_labels
     if corners is not None and box_labels is not None:
-        corners, kept = _boxes_in(corners, top, left, side)
+        corners, kept = _boxes_in(corners, top, left, size)
         box_labels = box_labels[kept]
     padded = np.pad(pixels, (*beyond, (0, 0)), mode="edge")
     return KnownPicture(padded, labels, depth, corners, box_labels, picture.whole)
@@ -129,7 +129,7 @@ class Crops(Dataset[Batch]):
 
     Args:
         data: the pictures.
-        side: of a crop.
+        side: of a crop. Where all pictures of a step are smaller along a side, crops are as the largest of them.
         seed: of where they are cut.
     """
 
@@ -141,13 +141,14 @@ class Crops(Dataset[Batch]):
 
     def __getitem__(self, step_and_rows: tuple[int, Tensor]) -> Batch:
         step, rows = step_and_rows
-        return batch_of([self._crop(step, row) for row in rows.tolist()])
+        chosen = [(row, self.data.pictures[row]) for row in rows.tolist()]
+        height, width = (min(self.side, max(each.pixels.shape[axis] for _, each in chosen)) for axis in (0, 1))
+        return batch_of([self._crop(step, row, picture, (height, width)) for row, picture in chosen])
 
-    def _crop(self, step: int, row: int) -> KnownPicture:
-        rng, picture = np.random.default_rng([self.seed, step, row]), self.data.pictures[row]
-        height, width = picture.pixels.shape[:2]
-        top, left = (int(rng.integers(max(0, whole - self.side) + 1)) for whole in (height, width))
-        return crop_of(picture, top, left, self.side)
+    def _crop(self, step: int, row: int, picture: KnownPicture, size: tuple[int, int]) -> KnownPicture:
+        rng, shape = np.random.default_rng([self.seed, step, row]), picture.pixels.shape[:2]
+        top, left = (int(rng.integers(max(0, whole - part) + 1)) for whole, part in zip(shape, size, strict=True))
+        return crop_of(picture, top, left, size)
 
 
 class _Numbered(Sampler[tuple[int, Tensor]]):
@@ -169,10 +170,11 @@ def loader(data: PictureSet, side: int, steps: Steps) -> DataLoader[Batch]:
 
 
 def _boxes_in(
-    corners: npt.NDArray[np.float32], top: int, left: int, side: int
+    corners: npt.NDArray[np.float32], top: int, left: int, size: tuple[int, int]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """(k, 4) boxes in the pixels of a crop, and (m,) which these are."""
-    moved = np.clip(corners - np.array([left, top, left, top], np.float32), 0, side).astype(np.float32)
+    ends = np.array([size[1], size[0]] * 2, np.float32)
+    moved = np.clip(corners - np.array([left, top, left, top], np.float32), 0, ends).astype(np.float32)
     area = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
     seen = (moved[:, 2] - moved[:, 0]) * (moved[:, 3] - moved[:, 1])
     kept = (seen > 0) & (seen >= LEAST_LEFT * area)

@@ -25,6 +25,7 @@ from taskcodec.transforms.networks.pictures.block_transform import BLOCKS, usual
 from taskcodec.transforms.networks.pictures.places import padded
 from taskcodec.transforms.networks.pictures.stacks import PUBLISHED
 from taskcodec.transforms.picture import PictureTransform
+from taskcodec.transforms.predictors.informing import sizes_of_answers, take_predictor
 
 USUAL: Mapping[str, Mapping[str, Any]] = {**PUBLISHED, "blocks": BLOCKS}
 """Sizes of analyses where a choice names no others."""
@@ -72,8 +73,10 @@ class Sizes:
         return int(2 ** (len(self.analysis["widths"]) + 1))
 
 
-def sizes_of(choice: LayerChoice, below: Mapping[str, int], outputs: int) -> Sizes:
-    """The sizes of a layer on top of layers with so many columns each, by name."""
+def sizes_of(
+    choice: LayerChoice, below: Mapping[str, int], outputs: int, answers: Mapping[str, Any] | None = None
+) -> Sizes:
+    """The sizes of a layer on top of layers with so many columns each, by name. answers: those of what informs g_a."""
     own = {**USUAL[choice.analysis.name], **choice.analysis.sizes}
     stride = 2 ** (len(own["widths"]) + 1)
     if "kernel" in own and "kernel" not in choice.analysis.sizes:
@@ -83,7 +86,7 @@ def sizes_of(choice: LayerChoice, below: Mapping[str, int], outputs: int) -> Siz
     # A preview is what simple readers can make of a layer: one block, no attention, nothing of other layers.
     simple = {"blocks": 1, "attention": False} if "blocks" in back else {}
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in own.items()}
-    return Sizes(plain, {**back, **given, "outputs": outputs}, {**back, **simple, "outputs": 3})
+    return Sizes({**plain, **(answers or {})}, {**back, **given, "outputs": outputs}, {**back, **simple, "outputs": 3})
 
 
 def _back(choice: LayerChoice, own: Mapping[str, Any], stride: int) -> dict[str, Any]:
@@ -106,12 +109,18 @@ class TrainedLayer(nn.Module):
         choice: what it is.
         below: columns of the layers below, by name.
         outputs: channels of what g_s gives.
+        predictor: whose answers g_a sees beside the picture; None: nobody's.
     """
 
-    def __init__(self, choice: LayerChoice, below: Mapping[str, int], outputs: int) -> None:
+    def __init__(
+        self, choice: LayerChoice, below: Mapping[str, int], outputs: int, predictor: nn.Module | None = None
+    ) -> None:
         super().__init__()
-        self.choice, self.sizes = choice, sizes_of(choice, below, outputs)
+        told = None if predictor is None else sizes_of_answers(predictor)
+        self.choice, self.sizes = choice, sizes_of(choice, below, outputs, told)
         self.g_a = make(choice.analysis.name, self.sizes.analysis)
+        if predictor is not None:
+            take_predictor(self.g_a, predictor)
         try:
             wanted: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in choice.entropy.items()}
             seen = tuple(below[name] for name in choice.given) if choice.sees[0] else ()

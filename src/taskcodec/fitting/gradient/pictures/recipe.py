@@ -32,8 +32,12 @@ NETWORK_SIZES: Mapping[str, tuple[str, ...]] = {
     "blocks_synthesis": ("kernel", "inner"),
 }
 """Sizes of networks of pictures that the layers leave open (a test compares them with the networks' own)."""
+SETTLED_BY_PREDICTOR = ("reads", "classes", "boxes")
+"""Sizes of an analysis that follow from the predictor that informs it."""
 SETTLED = ("latent", "stride", "given", "outputs")
 """Sizes of a synthesis that follow from the layers."""
+INFORMED = ("light", "elic")
+"""Analyses that may see a predictor's answers."""
 ENTROPY_SIZES = ("side", "hyper", "groups", "checkerboard", "context", "levels", "phases", "means")
 """Those of `taskcodec.entropy_models.spatial.SpatialOptions`, which imports torch (a test compares them)."""
 
@@ -57,6 +61,8 @@ class LayerChoice:
         entropy: sizes of the entropy model.
         begin: the checkpoint of another training, or its folder, whose layer of this name (or the only one) it begins
             with; None: fresh weights.
+        informed_by: a frozen predictor whose answers the analysis sees beside the picture, by its name or its file: one
+            of the small kind, whose weights travel with the codec.
     """
 
     name: str
@@ -71,6 +77,7 @@ class LayerChoice:
     weight: float = 1.0
     entropy: Mapping[str, Any] = field(default_factory=dict)
     begin: str | None = None
+    informed_by: str | None = None
 
     def __post_init__(self) -> None:
         if not self.name or not self.name.replace("_", "").replace("-", "").isalnum() or not self.name.isascii():
@@ -101,6 +108,8 @@ class LayerChoice:
             raise UsageError(f"predictor: has no effect with task {self.task}; leave it out")
         if self.predictor is None and self.task == "detection":
             raise UsageError("predictor: missing: detection needs a detector")
+        if self.informed_by is not None and self.analysis.name not in INFORMED:
+            raise UsageError(f"informed_by: only an analysis of {' or '.join(INFORMED)} sees what a predictor says")
         if self.task == "none" and self.preview is None:
             raise UsageError("preview: missing: without a task a layer's synthesis is its preview, at 0 without reward")
         if self.conditional != "both" and not self.given:

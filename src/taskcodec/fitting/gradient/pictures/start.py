@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from taskcodec.fitting.gradient.pictures.layers import TrainedLayer
 from taskcodec.transforms.networks.pictures.block_transform import BlockAnalysis, BlockSynthesis
 from taskcodec.transforms.networks.pictures.places import padded
+from taskcodec.transforms.networks.pictures.stacks import PictureAnalysis
 
 FIRST_SPREAD = 4.0
 """Standard deviation of a latent before training, in steps."""
@@ -17,9 +18,12 @@ MOST_BLOCKS = 1 << 15
 
 def start_layer(layer: TrainedLayer, pictures: Tensor, beta: float) -> None:
     """Set a layer's first weights by (n, 3, H, W) pictures in [0, 1], and by what a bit a pixel costs."""
-    if not isinstance(layer.g_a, BlockAnalysis):
-        first_scale(layer.g_a, pictures, FIRST_SPREAD)
+    if isinstance(layer.g_a, PictureAnalysis):
+        first_scale(layer.g_a.layers, pictures, FIRST_SPREAD)
+        if layer.g_a.told is not None:
+            _silence(layer.g_a.told.layers)
         return
+    assert isinstance(layer.g_a, BlockAnalysis)
     latent = layer.g_a.linear.map.out_channels
     mean, basis, deviations = principal_blocks(padded(pictures, layer.g_a.stride), layer.g_a.stride, latent)
     step = usual_step(beta) if layer.choice.task == "mse" else float(deviations.square().mean().sqrt()) / FIRST_SPREAD

@@ -4,8 +4,9 @@ from torch import nn
 
 from taskcodec.transforms.networks.pictures.block_transform import BlockAnalysis, BlockSynthesis
 from taskcodec.transforms.networks.pictures.blocks import Attention
+from taskcodec.transforms.networks.pictures.stacks import PictureAnalysis
 
-SIDE_BY_SIDE = (Attention, BlockAnalysis, BlockSynthesis)
+SIDE_BY_SIDE = (Attention, BlockAnalysis, BlockSynthesis, PictureAnalysis)
 """Those whose parts all look at the same."""
 
 
@@ -15,6 +16,11 @@ def reach_of(network: nn.Module, jump: int) -> int:
     `jump`: pixels between two places of what it reads: 1 of an analysis, the stride of a synthesis.
     """
     return _reach(network, jump)[0]
+
+
+def sees_whole(network: nn.Module) -> bool:
+    """Whether every pixel changes what it gives everywhere: where something is normalised over the picture."""
+    return any(isinstance(module, nn.GroupNorm) for module in network.modules())
 
 
 def _reach(module: nn.Module, jump: int) -> tuple[int, int]:

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from taskcodec.transforms.networks.pictures.blocks import Attention, Residual, double, halve
+from taskcodec.transforms.networks.pictures.informed import AnswerBranch, Answers
 
 ATTENDED = (4, 16)
 """At these shares of the side there is attention."""
@@ -33,9 +34,20 @@ class PictureAnalysis(nn.Module):
         blocks: residual blocks after each step but the last.
         narrow: how many times narrower blocks are inside.
         attention: whether there is any.
+        reads, classes, boxes: as of `informed.Answers`, which it then sees beside the picture; no classes: it does not.
     """
 
-    def __init__(self, widths: Sequence[int], latent: int, blocks: int, narrow: int, attention: bool) -> None:
+    def __init__(
+        self,
+        widths: Sequence[int],
+        latent: int,
+        blocks: int,
+        narrow: int,
+        attention: bool,
+        reads: Sequence[int] = (),
+        classes: int = 0,
+        boxes: bool = False,
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         side = 1
@@ -48,9 +60,11 @@ class PictureAnalysis(nn.Module):
                 layers.append(Attention(after, narrow))
         self.layers = nn.Sequential(*layers)
         self.stride = side
+        self.told = AnswerBranch(Answers(reads, classes, boxes), widths, latent) if classes else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.as_tensor(self.layers(x))
+        found = self.layers(x)
+        return torch.as_tensor(found if self.told is None else found + self.told(x))
 
 
 class PictureSynthesis(nn.Module):
