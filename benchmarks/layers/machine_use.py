@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from machine.coders import ours, peers
 from machine.least import LOSS, front, line, told
-from machine.plots import plot_least, plot_matrix
+from machine.plots import OURS, plot_least, plot_matrix
 from machine.reading import read
 from machine.sets import frames, made_scenes, photographs, scenes_of_tables
 from machine.tables import tables
@@ -36,6 +36,8 @@ REAL = {
     "segmentation": ("segmentation-b*.codec", None),
 }
 """Files of each kind, and the short side that they are trained for."""
+ANSWERED = {"osd_rgbd": "depth", "camvid12": "segmentation"}
+"""The task of codecs that give answers in a reader's place, on each set that there are such for."""
 MADE = {
     "mse": ("free-mse-b*-s0.codec", None),
     "detection": ("base-detection-r0-b*-s0.codec", None),
@@ -66,7 +68,8 @@ def measured_set(name, options):
 
 def learned_of(name, options):
     """Our codecs that a set is measured with."""
-    learned = ours(options.layers, MADE) if name == "scenes" else ours(options.work, REAL)
+    real = {**REAL, "answers": (f"answers-{ANSWERED[name]}-b*.codec", None)} if name in ANSWERED else REAL
+    learned = ours(options.layers, MADE) if name == "scenes" else ours(options.work, real)
     return [each for each in learned if each.name in options.codecs]
 
 
@@ -78,7 +81,7 @@ def reads_of(measured, options):
     for number, coder in enumerate([None, *coders]):
         found.append(read(measured, coder, readers, options.work / "read"))
         print(f"{measured.name}: {number} of {len(coders)}: {found[-1].name} {found[-1].setting}", flush=True)
-    return dict.fromkeys(readers, found)
+    return {name: [each for each in found if name in each.scores] for name in readers}
 
 
 def least_of(measured, reader, reads):
@@ -95,10 +98,10 @@ def least_of(measured, reader, reads):
         "stored_value": float(original.scores[reader].value),
         "bytes": {name: {**told(least[name]), "sure": lines[name].sure()} for name in lines},
     }
-    own = TRAINED_FOR.get(reader)
-    rivals = {name: each for name, each in least.items() if name not in REAL}
-    if own in least and rivals:
-        best = np.min(list(rivals.values()), axis=0)
+    known = [name for name in ("answers", TRAINED_FOR.get(reader)) if name in least]
+    rivals = {name: each for name, each in least.items() if name not in OURS}
+    if known and rivals:
+        best, own = np.min(list(rivals.values()), axis=0), min(known, key=lambda name: least[name][0])
         found["ours"], found["best_peer"] = own, min(rivals, key=lambda name: rivals[name][0])
         with np.errstate(invalid="ignore"):
             found["times_fewer"] = told(np.nan_to_num(best / least[own], nan=0.0))
@@ -135,7 +138,7 @@ def matrix_of(measured, lines):
     of the nearest, whose bytes are told.
     """
     first = next(iter(lines.values()))
-    middles = [np.log(each.sizes[:, 0]).mean() for name, each in first.items() if name in REAL]
+    middles = [np.log(each.sizes[:, 0]).mean() for name, each in first.items() if name in OURS]
     if not middles:
         return None
     middle = float(np.mean(middles))
@@ -157,7 +160,7 @@ def main():
     parser.add_argument("--layers", type=Path, required=True, help="the work folder of run.py")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "machine_use")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--codecs", nargs="+", choices=REAL, default=list(REAL))
+    parser.add_argument("--codecs", nargs="+", choices=OURS, default=list(OURS))
     parser.add_argument("--readers", nargs="+", help="only these")
     parser.add_argument("--scenes", type=int, default=300)
     options = parser.parse_args()

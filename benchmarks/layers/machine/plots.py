@@ -9,7 +9,8 @@ from taskcodec.evaluation.report.colours import COLOURS, MARKERS
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-CODECS = ("mse", "detection", "depth", "segmentation", "JPEG", "WebP", "AVIF", "JPEG XL")
+OURS = ("mse", "detection", "depth", "segmentation", "answers")
+CODECS = (*OURS, "JPEG", "WebP", "AVIF", "JPEG XL")
 
 
 def plot_least(contents, file):
@@ -26,7 +27,7 @@ def plot_least(contents, file):
             some = [(row["bytes"], 100 * row["loss"]["value"]) for row in rows if row["codec"] == name]
             if some:
                 some = [some[place] for place in front(*zip(*some, strict=True))]
-                style = "-" if name in CODECS[:4] else ":"
+                style = "-" if name in OURS else ":"
                 axis.plot(
                     *zip(*some, strict=True), style, marker=MARKERS[place % len(MARKERS)], markersize=4,
                     color=COLOURS[place % len(COLOURS)], label=name,
@@ -56,13 +57,14 @@ def plot_matrix(contents, file):
     for axis, table in zip(axes[0], tables, strict=True):
         codecs = [name for name in CODECS if name in table["losses"]]
         readers = [name for name in next(iter(table["losses"].values())) if name != "PSNR"]
-        values = np.array([[100 * table["losses"][codec][reader]["value"] for reader in readers] for codec in codecs])
+        losses = table["losses"]
+        values = 100 * np.array([[losses[c].get(r, {"value": np.nan})["value"] for r in readers] for c in codecs])
         axis.imshow(np.clip(values, 0, 30), cmap="Reds", vmin=0, vmax=40, aspect="auto")
         for (row, column), value in np.ndenumerate(values):
-            axis.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=8)
+            axis.text(column, row, "" if np.isnan(value) else f"{value:.1f}", ha="center", va="center", fontsize=8)
         names = [f"{name}\n(unseen)" if name in table["unseen"] else name for name in readers]
         axis.set_xticks(range(len(readers)), names, rotation=30, ha="right", fontsize=8)
-        sizes = [table["losses"][codec][readers[0]]["bytes"] for codec in codecs]
+        sizes = [next(iter(losses[codec].values()))["bytes"] for codec in codecs]
         axis.set_yticks(
             range(len(codecs)), [f"{c}, {s:,.0f} B" for c, s in zip(codecs, sizes, strict=True)], fontsize=8
         )

@@ -25,7 +25,13 @@ class Read:
 
 
 def read(measured, coder, readers, folder):
-    """A `Read` of a `MeasuredSet` by some of its readers. coder: None for pictures as they are."""
+    """A `Read` of a `MeasuredSet` by some of its readers. coder: None for pictures as they are.
+
+    Answers go to the metric of those readers that a codec can answer in the place of.
+    """
+    answers = coder is not None and coder.answers
+    if answers:
+        readers = [name for name in readers if name in measured.answered]
     key = "original" if coder is None else coder.key
     count = len(measured.pictures)
     file = folder / f"{measured.name}-{count}-{key}.npz"
@@ -38,7 +44,11 @@ def read(measured, coder, readers, folder):
                 coded = coder.code(image)
                 image, sizes[place], payloads[place] = coded.image, coded.size, coded.payload
             for name in lacking:
-                kept[f"{name}/{place}"] = measured.readers[name].examine(place, image)
+                kept[f"{name}/{place}"] = (
+                    measured.answered[name].examine_values(place, coded.values)
+                    if answers
+                    else measured.readers[name].examine(place, image)
+                )
         kept |= {"sizes": sizes, "payloads": payloads}
         folder.mkdir(parents=True, exist_ok=True)
         write_arrays(file, kept)

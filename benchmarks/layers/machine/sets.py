@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from torch import nn
 
 from taskcodec.data.dense.folder import FolderLayout, read_folder
 from taskcodec.data.dense.scenes import Scenes
 from taskcodec.data.dense.views import Chosen, Relabelled, spread
-from taskcodec.distortions.tasks import Depth, Detection, Segmentation, SquaredError
+from taskcodec.distortions.tasks import Depth, Detection, Metres, Segmentation, SquaredError
 from taskcodec.errors import SourceError
 from taskcodec.evaluation.dense.detection import coco256_task
 from taskcodec.evaluation.dense.frozen import load_detector, load_segmenter
@@ -36,6 +37,7 @@ class MeasuredSet:
         stored: mean bytes of a stored file; None where pictures are made.
         trained: readers that codecs are trained for, by name; the first is the set's task.
         unseen: readers that no codec was trained for.
+        answered: what measures answers that are given in the place of a reader, by its name.
     """
 
     name: str
@@ -43,6 +45,7 @@ class MeasuredSet:
     stored: float | None
     trained: dict
     unseen: dict
+    answered: dict
 
     @property
     def readers(self):
@@ -61,6 +64,7 @@ def photographs(data):
         float(np.mean([file.stat().st_size for file in yolox.files])),
         {"YOLOX-nano": yolox, "PSNR": PictureTask(pictures, SquaredError(), "PSNR")},
         {"FastestDet": coco256_task(folder, load_detector(predictors / "FastestDet.onnx"))},
+        {},
     )
 
 
@@ -100,11 +104,16 @@ def made_scenes(count, layers, work):
 def of_dense(name, pictures, trained, unseen):
     """Of pictures with their truth, and tasks by their readers' names."""
     files = getattr(pictures, "files", None)
+    own = {Depth: lambda: Depth(Metres()), Segmentation: lambda: Segmentation(nn.Identity())}
+    answered = {key: own[type(task)]() for key, task in trained.items() if type(task) in own}
     return MeasuredSet(
         name,
         [Image.fromarray(pictures[place].pixels) for place in range(len(pictures))],
         None if files is None else float(np.mean([file.stat().st_size for file in files])),
-        *({key: PictureTask(pictures, task, key) for key, task in tasks.items()} for tasks in (trained, unseen)),
+        *(
+            {key: PictureTask(pictures, task, key) for key, task in tasks.items()}
+            for tasks in (trained, unseen, answered)
+        ),
     )
 
 

@@ -27,10 +27,16 @@ def matrix(table):
     names = [f"{name} (unseen)" if name in table["unseen"] else name for name in readers]
     lines = [f"| {table['set']}, points lost | bytes | " + " | ".join(names) + " |", "|---" * (len(readers) + 2) + "|"]
     for codec, losses in table["losses"].items():
-        # A loss of PSNR is in decibels, against 58.9 of the picture itself.
-        cells = [f"{58.9 - losses[r]['value']:.1f} dB" if r == "PSNR" else points(losses[r]) for r in readers]
-        lines.append(f"| {codec} | {losses[readers[0]]['bytes']:,.0f} | " + " | ".join(cells) + " |")
+        cells = [cell(reader, losses.get(reader)) for reader in readers]
+        lines.append(f"| {codec} | {next(iter(losses.values()))['bytes']:,.0f} | " + " | ".join(cells) + " |")
     return lines
+
+
+def cell(reader, found):
+    """Points, or decibels: a loss of these is against 58.9 of the picture itself."""
+    if found is None:
+        return ""
+    return f"{58.9 - found['value']:.1f} dB" if reader == "PSNR" else points(found)
 
 
 def points(found):
