@@ -1,4 +1,4 @@
-"""What a small predictor is: a pyramid of features of a picture of any size, and heads on it that say something of places.
+"""What small predictors are: a pyramid of features of a picture of any size, and heads that say something of places.
 
     picture --strides 2, 4, 8, 16--> features of growing reach --and back, added up--> maps at strides 2, 4 and 8
 
