@@ -1,14 +1,11 @@
 """What `--effort` buys of learned pictures: bytes at the same error, and the seconds that it takes.
 
-    python benchmarks/anneal.py KODAK CODEC ... [--side 256] [--efforts 2 4 6] [--prices 1 2] [-o OUT.json]
+    python benchmarks/anneal.py KODAK CODEC ... [--side 256] [--pictures 24] [--efforts 2 4 6] [-o OUT.json]
 
 KODAK is the folder of the 24 pictures, or the zip of them; CODECs are of one layer for squared error. Of each picture
 the square in the middle is coded at each effort: file bytes of the packet, PSNR of what decodes, and seconds of one
-thread's processor time. Two gains are computed, both against effort 1, of curves through means over the squares:
-
-- of each codec, how many bytes fewer at the PSNR of effort 1. The search gives PSNR as well as bytes, so bits are made
-  dearer in it (`--prices`, times the codec's own beta) until PSNR is no more than that, and bytes are interpolated;
-- with codecs at several betas, the BD-rate (PCHIP) of their curves, at the first of the prices.
+thread's processor time. A search holds the PSNR of effort 1, so that bytes are compared square by square; with codecs
+at several betas the BD-rate (PCHIP) of their curves, means over the squares, corrects what is left of a difference.
 
 What is in the result already is not measured again, so that a run that was stopped goes on.
 """
@@ -18,7 +15,6 @@ import io
 import json
 import zipfile
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 from time import process_time
 
@@ -50,15 +46,13 @@ def squares(place, side):
             yield name, np.asarray(picture.convert("RGB"))[top : top + side, left : left + side]
 
 
-def searches_of(codec, effort, price):
-    """As `Codec.searches`, with a bit that costs so many times the codec's own beta."""
-    if effort == 1:
-        return {}
+def searches_of(codec, effort):
+    """As `Codec.searches`; and of a codec that does not say what it was trained for: squared error, at its beta."""
     (layer,) = codec.layers
     goal = goals_of(codec.layers, codec.provenance)[layer.name]
-    if isinstance(goal, str):
-        goal = Goal("mse", float(codec.provenance["beta"]))  # as other benchmarks train them
-    return {layer.name: LayerSearch(layer, replace(goal, bit=price * goal.bit), LEVELS[effort])}
+    if effort == 1 or not isinstance(goal, str):
+        return codec.searches(effort)
+    return {layer.name: LayerSearch(layer, Goal("mse", float(codec.provenance["beta"])), LEVELS[effort])}
 
 
 def row(codec, searches, x):
@@ -71,61 +65,65 @@ def row(codec, searches, x):
 
 
 def gains(rows):
-    """What each effort gains on effort 1, in per cent of the bytes; None where there are too few points to say."""
-    points = defaultdict(list)
-    for each in rows:
-        points[each["codec"], each["effort"], each["price"]].append(each)
-    means = {
-        key: tuple(float(np.mean([each[what] for each in some])) for what in ("bytes", "psnr", "seconds"))
-        for key, some in points.items()
-    }
-    codecs, found = sorted({key[0] for key in means}), []
-    for effort in sorted({key[1] for key in means} - {1}):
-        equal = {codec: at_equal_psnr(means, codec, effort) for codec in codecs}
-        first = min(key[2] for key in means if key[1] == effort)
-        curves = [
-            [means[key] for codec in codecs if (key := (codec, *where)) in means]
-            for where in ((1, 1.0), (effort, first))
-        ]
-        whole = len(codecs) > 1 and all(len(curve) == len(codecs) for curve in curves)
-        rates = [RateCurve(*(tuple(point[i] for point in curve) for i in (0, 1))) for curve in curves]
-        seconds = [each["seconds"] for each in rows if each["effort"] == effort]
+    """What each effort gains on effort 1: per cent of the bytes, and dB, of each codec and picture; the BD-rate."""
+    at = {(each["effort"], each["codec"], each["picture"]): each for each in rows}
+    found = []
+    for effort in sorted({key[0] for key in at} - {1}):
+        pairs = [(at[1, *key[1:]], each) for key, each in at.items() if key[0] == effort]
+        codecs, rates = sorted({each["codec"] for _, each in pairs}), []
+        for number in (0, 1):
+            means = [
+                [np.mean([pair[number][what] for pair in pairs if pair[0]["codec"] == codec]) for codec in codecs]
+                for what in ("bytes", "psnr")
+            ]
+            rates.append(RateCurve(*(tuple(float(each) for each in some) for some in means)))
         found.append(
             {
                 "effort": effort,
                 "steps": LEVELS[effort].steps,
-                "at_equal_psnr": equal,
-                "bd_rate": float(bd_rate(*rates).value) if whole else None,
-                "seconds": float(np.mean(seconds)),
+                "pictures": len({each["picture"] for _, each in pairs}),
+                "bd_rate": float(bd_rate(*rates).value) if len(codecs) > 1 else None,
+                "seconds": float(np.mean([each["seconds"] for _, each in pairs])),
+                "codecs": {codec: compared([pair for pair in pairs if pair[0]["codec"] == codec]) for codec in codecs},
             }
         )
     return found
 
 
+def compared(pairs):
+    """(effort 1, other) of the same pictures -> means, and what the other has more."""
+    size, psnr, seconds = (
+        np.array([[each[what] for each in pair] for pair in pairs]) for what in ("bytes", "psnr", "seconds")
+    )
+    more = psnr[:, 1] - psnr[:, 0]
+    return {
+        "bytes": [float(each) for each in size.mean(0)],
+        "psnr": [float(each) for each in psnr.mean(0)],
+        "more_bytes_percent": float(100 * (size[:, 1].sum() / size[:, 0].sum() - 1)),
+        "more_psnr": {"mean": float(more.mean()), "least": float(more.min()), "most": float(more.max())},
+        "kept_as_they_were": int((size[:, 1] == size[:, 0]).sum()),
+        "seconds": float(seconds[:, 1].mean()),
+    }
+
+
 def plot(rows, path):
-    """Bytes against PSNR: a line for each effort of each codec, through its prices."""
+    """Bytes against PSNR of the pictures that every effort has: a line for each effort, through the codecs."""
+    efforts, codecs = sorted({each["effort"] for each in rows}), sorted({each["codec"] for each in rows})
+    have = [{(each["codec"], each["picture"]) for each in rows if each["effort"] == effort} for effort in efforts]
+    common = set.intersection(*have)
     figure, axes = pyplot.subplots(figsize=(6, 4))
-    for codec, effort in sorted({(each["codec"], each["effort"]) for each in rows}):
+    for effort in efforts:
         points = defaultdict(list)
         for each in rows:
-            if (each["codec"], each["effort"]) == (codec, effort):
-                points[each["price"]].append((each["bytes"], each["psnr"]))
-        size, psnr = np.array([np.mean(some, axis=0) for _, some in sorted(points.items())]).T
-        axes.plot(size, psnr, "o-", label=f"{codec}, effort {effort}")
-    axes.set(xlabel="bytes a picture", ylabel="PSNR, dB")
-    axes.legend(fontsize=7)
+            if each["effort"] == effort and (each["codec"], each["picture"]) in common:
+                points[each["codec"]].append((each["bytes"], each["psnr"]))
+        means = sorted(tuple(np.mean(points[codec], axis=0)) for codec in codecs if points[codec])
+        axes.plot(*np.array(means).T, "o-", label=f"effort {effort}")
+    axes.set(xlabel="bytes a square", ylabel="PSNR, dB")
+    axes.grid(alpha=0.25)
+    axes.legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(path, dpi=120)
-
-
-def at_equal_psnr(means, codec, effort):
-    """Bytes of one codec at the PSNR of its effort 1, against those, in per cent."""
-    own = means[codec, 1, 1.0]
-    line = sorted((mean[1], mean[0]) for key, mean in means.items() if key[:2] == (codec, effort))
-    psnr, size = np.array(line).T
-    if not psnr[0] <= own[1] <= psnr[-1]:
-        return None
-    return float(100 * (np.exp(np.interp(own[1], psnr, np.log(size))) / own[0] - 1))
 
 
 def main():
@@ -134,21 +132,22 @@ def main():
     parser.add_argument("codecs", type=Path, nargs="+")
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--efforts", type=int, nargs="+", default=list(EFFORTS))
-    parser.add_argument("--prices", type=float, nargs="+", default=[1.0, 2.0])
+    parser.add_argument("--pictures", type=int, default=24, help="at most so many, evenly taken")
     parser.add_argument("-o", type=Path, default=ROOT / "benchmarks" / "results" / "anneal.json")
     options = parser.parse_args()
     torch.set_num_threads(1)
     rows = json.loads(options.o.read_text())["rows"] if options.o.exists() else []
-    seen = {(each["codec"], each["effort"], each["price"], each["picture"]) for each in rows}
+    seen = {(each["codec"], each["effort"], each["picture"]) for each in rows}
     codecs = {path.stem: load_codec(path) for path in options.codecs}
-    for effort, price in [(1, 1.0), *((effort, price) for effort in options.efforts for price in options.prices)]:
+    pictures = list(squares(options.kodak, options.side))
+    pictures = pictures[:: -(-len(pictures) // options.pictures)]
+    for effort in (1, *options.efforts):
         for stem, codec in codecs.items():
-            searches = searches_of(codec, effort, price)
-            for name, x in squares(options.kodak, options.side):
-                if (stem, effort, price, name) not in seen:
-                    measured = row(codec, searches, x)
-                    rows.append({"codec": stem, "effort": effort, "price": price, "picture": name, **measured})
-        write(options, rows, codecs)
+            searches = searches_of(codec, effort)
+            for name, x in pictures:
+                if (stem, effort, name) not in seen:
+                    rows.append({"codec": stem, "effort": effort, "picture": name, **row(codec, searches, x)})
+            write(options, rows, codecs)
         plot(rows, options.o.with_suffix(".png"))
         print(json.dumps(gains(rows)[-1:]), flush=True)
 

@@ -3,7 +3,7 @@
 A codec for a task is learned in a tenth of the steps where its networks already know photographs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -12,6 +12,7 @@ import taskcodec
 from taskcodec.fitting.gradient.pictures.compressor import Fixed, LayersCompressor
 from taskcodec.fitting.gradient.pictures.data import loader
 from taskcodec.fitting.gradient.pictures.recipe import LayerChoice, LayersRecipe
+from taskcodec.fitting.gradient.pictures.training import described_stage
 from taskcodec.fitting.gradient.recipe import NetworkChoice, Schedule
 from taskcodec.fitting.gradient.training import Samples, Work, run
 
@@ -51,11 +52,15 @@ def tuned(tuning, pictures, task, work):
     begin = None if tuning.start is None else str(work / f"{tuning.start}.training")
     layer = LayerChoice("picture", ANALYSIS, SYNTHESIS, entropy=ENTROPY, begin=begin)
     torch.manual_seed(tuning.schedule.seed)
-    compressor = LayersCompressor((layer,), LayersRecipe((layer,), tuning.beta, crop=tuning.crop), data, Fixed())
-    compressor.tasks["picture"] = task() or compressor.tasks["picture"]
+    recipe = LayersRecipe((layer,), tuning.beta, crop=tuning.crop)
+    compressor, own = LayersCompressor((layer,), recipe, data, Fixed()), task()
+    described = described_stage((replace(layer, begin=tuning.start),), recipe, tuning.schedule)
+    if own is not None:
+        compressor.tasks["picture"] = own
+        described["layers"]["picture"]["task"] = own.name  # which no `LayerChoice` takes without its predictor
     identity = {"name": tuning.name, "beta": tuning.beta, "start": tuning.start or "", **data.identity()}
     samples = Samples(len(data.pictures), partial(loader, data, tuning.crop), identity)
-    record = {"method": "layers of pictures", **identity, "steps": tuning.schedule.steps, "crop": tuning.crop}
+    record = {"method": "layers of pictures", "trained": [described], **identity}
     folder = Work(work / f"{tuning.name}.training", resume=True)
     codec = run(compressor, samples, tuning.schedule, folder, record, None).codec
     codec.save(file)

@@ -1,6 +1,6 @@
 """What a layer of pictures was trained for, as its codec records it: that is what its symbols are searched for.
 
-least    distortion * pixels + bit * bits        distortion as in training, per unit of its weight
+lowered in training    distortion * pixels + bit * bits        distortion per unit of its weight
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class Goal:
 
     Attributes:
         task: one of SEARCHED.
-        bit: what a bit costs, in units of the distortion times pixels.
+        bit: what a bit cost, in units of the distortion times pixels.
     """
 
     task: str

@@ -1,6 +1,8 @@
 """Symbols of a layer of pictures, and its side information, by annealing under its frozen tables.
 
-pixels, latent of g_a --part by part: anneal distortion(g_s(y)) * pixels + bit * bits(y, z)--> y, z
+pixels, latent of g_a --part by part: anneal distortion(g_s(y)) * pixels + price * bits(y, z)--> y, z
+
+What a bit costs follows the distortion, so that it ends where that of the nearest symbols is: see `Price`.
 """
 
 import zlib
@@ -17,12 +19,15 @@ from taskcodec.layer import Layer
 from taskcodec.quantization.uniform import MAX_SYMBOL, UniformQuantizer
 from taskcodec.symbol_choice.pictures.annealing import Schedule, anneal
 from taskcodec.symbol_choice.pictures.goals import Goal
+from taskcodec.symbol_choice.pictures.price import NONE, Price
 from taskcodec.symbol_choice.pictures.seen import Found, Seen
 from taskcodec.symbol_choice.pictures.windows import Window, windows
 from taskcodec.transforms.networks.build import unpack
 from taskcodec.transforms.networks.pictures.reach import reach_of
 from taskcodec.transforms.picture import PictureTransform
 
+MORE_ERROR = 1.03
+"""Times the distortion of the nearest symbols: what has more is not taken."""
 TABLES_REACH = 8
 """Places that what a symbol costs looks at: neighbours, channels before, side information."""
 
@@ -37,11 +42,11 @@ class _Picture:
 
 
 class LayerSearch:
-    """A `Search` of a layer's symbols; never for such as cost more than the nearest.
+    """A `Search` of a layer's symbols, for fewer bits at the distortion of the nearest, or else the nearest.
 
     Args:
         layer: with tables that can be thawed.
-        goal: what is lowered.
+        goal: which distortion, and what a bit cost in training.
         schedule: how long it takes.
     """
 
@@ -90,34 +95,40 @@ class LayerSearch:
         fixed = [each[place].clone() for each, place in zip(symbols, at, strict=True)]
         inside = [window.inside(each.shape, factor) for each, factor in zip(fixed, factors, strict=True)]
         x = picture.pixels[..., *window.pixels(self._stride)]
+        pixels = x.shape[2] * x.shape[3]
         seen = _Picture(x, [each[at[0]] for each in picture.given], [each[at[0]] for each in picture.below])
 
         def put(points: list[Tensor]) -> list[Tensor]:
             return [torch.where(own, new, old) for own, new, old in zip(inside, points, fixed, strict=True)]
 
-        found = put(
-            anneal(
-                [each[place] for each, place in zip(start, at, strict=True)],
-                lambda points: self._cost(seen, put(points)),
-                self._schedule,
-                seed,
-            )
-        )
         with torch.no_grad():
-            if self._cost(seen, found) >= self._cost(seen, fixed):
-                return
+            error, least = (float(each) for each in self._lost_and_bits(seen, fixed))
+        if error <= NONE:
+            return
+        price = Price(self._goal.bit, error)
+
+        def cost(points: list[Tensor]) -> Tensor:
+            lost, bits = self._lost_and_bits(seen, put(points))
+            priced: Tensor = lost * pixels + price.bit * bits
+            price.follow(float(lost.detach()))
+            return priced
+
+        found = put(anneal([each[place] for each, place in zip(start, at, strict=True)], cost, self._schedule, seed))
+        with torch.no_grad():
+            lost, bits = (float(each) for each in self._lost_and_bits(seen, found))
+        if bits >= least or lost > MORE_ERROR * error:
+            return
         for each, place, better in zip(symbols, at, found, strict=True):
             each[place] = better.clamp(-MAX_SYMBOL, MAX_SYMBOL)
 
-    def _cost(self, seen: _Picture, points: list[Tensor]) -> Tensor:
-        """What y, and z where there is one, cost: numbers near integers, or integers."""
+    def _lost_and_bits(self, seen: _Picture, points: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Of y, and z where there is one, numbers near integers, or integers: distortion, bits."""
         y, *z = points
         bits = self._tables.bits(y, z[0] if z else None, seen.given)
         values = (y * self._step).contiguous(memory_format=torch.channels_last)
         height, width = seen.pixels.shape[2:]
         decoded = self._g_s(values, *([seen.below] if seen.below else []))[..., :height, :width].clamp(0, 1)
-        lost = self._task.loss(decoded, Truth(seen.pixels))
-        return (lost * (height * width) + self._goal.bit * bits).sum()
+        return self._task.loss(decoded, Truth(seen.pixels)).sum(), bits.sum()
 
 
 def _tensor(values: "np.ndarray[tuple[int, ...], np.dtype[np.generic]]") -> Tensor:

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from taskcodec.codec import Codec
 from taskcodec.errors import UsageError
 from taskcodec.fitting.gradient.checkpoints import flat
 from taskcodec.fitting.gradient.pictures.compressor import Fixed, LayersCompressor
@@ -87,14 +88,7 @@ class _Job:
         """Train these layers on what is fixed."""
         with seeded(self.schedule.seed, -1, 0):
             compressor = LayersCompressor(layers, self.recipe, self.data, fixed)
-        described = {
-            "layers": {layer.name: asdict(layer) for layer in layers},
-            "beta": self.recipe.beta,
-            "joint": self.recipe.joint,
-            "crop": self.recipe.crop,
-            "below": None if fixed.below is None else fixed.below.fingerprint,
-            "schedule": self.schedule.described(),
-        }
+        described = described_stage(layers, self.recipe, self.schedule, fixed.below)
         identity: dict[str, Any] = {}
         if work is not None:
             seen = {name: _hash(module) for name, module in fixed.predictors.items()}
@@ -109,6 +103,20 @@ class _Job:
             **self.provenance,
         }
         return run(compressor, samples, self.schedule, work, record, progress)
+
+
+def described_stage(
+    layers: Sequence[LayerChoice], recipe: LayersRecipe, schedule: Schedule, below: Codec | None = None
+) -> dict[str, Any]:
+    """What a codec records, under "trained", of a stage: these layers, on a codec that lies below."""
+    return {
+        "layers": {layer.name: asdict(layer) for layer in layers},
+        "beta": recipe.beta,
+        "joint": recipe.joint,
+        "crop": recipe.crop,
+        "below": None if below is None else below.fingerprint,
+        "schedule": schedule.described(),
+    }
 
 
 def _hash(module: nn.Module) -> str:
