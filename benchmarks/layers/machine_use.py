@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from machine.blind import blind_answer
 from machine.coders import ours, peers
 from machine.least import LOSS, front, line, told
 from machine.plots import OURS, plot_least, plot_matrix
@@ -111,6 +112,14 @@ def least_of(measured, reader, reads):
     return found, lines
 
 
+def loss_in_no_bytes(measured, reader, stored, data):
+    """What a reader loses where every picture gets the answer that saw none; None where there is no such answer."""
+    if measured.name not in ANSWERED or reader not in measured.answered:
+        return None
+    answer, task = blind_answer(measured.name, data), measured.answered[reader]
+    return stored - float(task.score([task.examine_values(i, answer) for i in range(len(measured.pictures))]).value)
+
+
 def names_of(reads):
     return list(dict.fromkeys(each.name for each in reads))
 
@@ -174,6 +183,7 @@ def main():
         least, rows, lines = [], [], {}
         for reader, reads in reads_of(measured, options).items():
             found, lines[reader] = least_of(measured, reader, reads)
+            found["loss in no bytes"] = loss_in_no_bytes(measured, reader, found["stored_value"], options.data)
             rows += rows_of(measured, reader, lines[reader])
             if reader != "PSNR":
                 least.append(found)

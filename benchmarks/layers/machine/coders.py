@@ -23,7 +23,7 @@ SWEEPS = {
     "osd_rgbd": dict.fromkeys(
         FORMATS, ((5, None), (20, None), (10, 120), (30, 120), (10, 60), (30, 60), (60, 60), (20, 32), (60, 32))
     ),
-    "camvid12": dict.fromkeys(FORMATS, ((30, None), (60, None), (80, None), (92, None), (60, 120), (85, 120))),
+    "camvid12": dict.fromkeys(FORMATS, ((10, None), (30, None), (60, None), (30, 120), (60, 120), (30, 80), (60, 80))),
     "scenes": dict.fromkeys(FORMATS, ((20, None), (50, None), (80, None), (92, None), (60, 48), (85, 48), (70, 32))),
 }
 """(quality, short side) of each format on each set: around where its task begins to suffer, at several sizes."""

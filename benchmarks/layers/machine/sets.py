@@ -12,7 +12,7 @@ from torch import nn
 
 from taskcodec.data.dense.folder import FolderLayout, read_folder
 from taskcodec.data.dense.scenes import Scenes
-from taskcodec.data.dense.views import Chosen, Relabelled, spread
+from taskcodec.data.dense.views import Chosen, Relabelled
 from taskcodec.distortions.tasks import Depth, Detection, Metres, Segmentation, SquaredError
 from taskcodec.errors import SourceError
 from taskcodec.evaluation.dense.detection import coco256_task
@@ -20,11 +20,13 @@ from taskcodec.evaluation.dense.frozen import load_detector, load_segmenter
 from taskcodec.evaluation.dense.of_task import PictureTask
 from taskcodec.evaluation.dense.segmentation import CAMVID_CLASSES, CITYSCAPES_TO_CAMVID
 from taskcodec.evaluation.dense.unseen import UnseenSegmenter
+from taskcodec.samples import spread_rows
 from taskcodec.transforms.predictors.load import load_predictor
 from taskcodec.transforms.predictors.saved import load_small
 
-DRIVING, TABLES = 48, 62
-"""Frames of camvid12 to measure on, spread over its test part."""
+DRIVING, AFTER = 48, 2
+"""Frames of camvid12 to measure on, spread over its test part, and how many frames each lies after those on which
+trainings were looked at before their settings were final."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +78,9 @@ def scenes_of_tables(data):
 
 def frames(data, work):
     """Frames of camvid12's test part: classes of pixels."""
-    pictures = spread(driving(data, "test"), DRIVING)
+    test = driving(data, "test")
+    seen = spread_rows(len(test), DRIVING, nearest=True)
+    pictures = Chosen(test, tuple((int(row) + AFTER) % len(test) for row in seen))
     deeplab = load_segmenter(data / "frozen_predictors" / "deeplab_mobilenet_edgetpu_slim_cityscapes_quant.tflite")
     trained = {"PSNR": SquaredError()}
     if (work / "camvid.safetensors").exists():

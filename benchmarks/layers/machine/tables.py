@@ -6,16 +6,19 @@ from machine.plots import CODECS
 def tables(contents):
     """Markdown: least bytes by set and reader, then the matrix of each set."""
     lines = [
-        "| set | reader | stored, bytes | " + " | ".join(CODECS) + " | ours, times fewer than the best peer |",
-        "|---" * (len(CODECS) + 4) + "|",
+        "| set | reader | stored, bytes | "
+        + " | ".join(CODECS)
+        + " | ours, times fewer than the best peer | points lost in no bytes |",
+        "|---" * (len(CODECS) + 5) + "|",
     ]
     for content in contents:
         for each in content["least"]:
             name = each["reader"] + ("" if each["seen in training"] else " (unseen)")
             stored = "made" if each["stored_bytes"] is None else f"{each['stored_bytes']:,.0f}"
             cells = [size_of(each["bytes"].get(codec)) for codec in CODECS]
-            times = each.get("times_fewer")
-            lines.append(" | ".join([f"| {each['set']}", name, stored, *cells, figure(times, "{:.2f}")]) + " |")
+            times, blind = each.get("times_fewer"), each.get("loss in no bytes")
+            blind = "" if blind is None else f"{100 * blind:.1f}"
+            lines.append(" | ".join([f"| {each['set']}", name, stored, *cells, figure(times, "{:.2f}"), blind]) + " |")
     for content in contents:
         if content["matrix"] is not None:
             lines += ["", *matrix(content["matrix"])]

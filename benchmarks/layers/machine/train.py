@@ -5,8 +5,8 @@
 DATA holds the unpacked folders imagenet_sample_1000, caltech101_25x30, coco256_multitask, osd_rgbd_seg, camvid12 and
 frozen_predictors. No picture that a codec is measured on is in a training: photographs of other sets, and the training
 parts. The codec for people comes first; those for tasks begin with its weights, or with those of their kind at another
-price. Each is a piece of its own: what is in W is not made again, and a training that was stopped goes on. About a
-quarter of an hour on one idle core.
+price; those that answer a task themselves are trained alone. Each is a piece of its own: what is in W is not made
+again, and a training that was stopped goes on. About an hour on one idle core.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from answering import Answering, answering
 from distilled import DistilledDetection
 from PIL import Image
 from sets import driving, tables
@@ -163,6 +164,36 @@ KINDS = {
 }
 
 
+ANSWERS = {
+    "answers-depth": Answering(
+        "depth",
+        lambda data: [tables(data, "train")],
+        lambda data, work: load_predictor("osd_depth"),
+        (16, 24, 32, 48, 48),
+        12,
+        (16, 24, 32, 48, 48),
+        320,
+        ((1.0, 350, 2e-3, None), (5.0, 250, 2e-3, 0), (0.2, 250, 2e-3, 0)),
+    ),
+    "answers-segmentation": Answering(
+        "segmentation",
+        lambda data: [driving(data, part) for part in ("train", "val")],
+        lambda data, work: load_small(driving_predictor(data, work))[0],
+        (16, 32, 48),
+        32,
+        (8, 24, 48),
+        240,
+        (
+            (1.0, 600, 2e-3, None),
+            (0.3, 500, 1e-3, 0),
+            (0.6, 700, 1e-3, 1),
+            (1.5, 500, 1e-3, 2),
+            (4.0, 500, 1e-3, 3),
+        ),
+    ),
+}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
@@ -175,6 +206,10 @@ def main():
     for tuning, pictures, task in trainings(options):
         if not options.names or tuning.name in options.names:
             tuned(tuning, pictures, task, options.work)
+    for name, of in ANSWERS.items():
+        for place in range(len(of.prices)):
+            if not options.names or f"{name}-b{place}" in options.names:
+                answering(name, of, place, options.data, options.work, options.times)
 
 
 if __name__ == "__main__":
