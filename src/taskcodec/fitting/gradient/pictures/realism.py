@@ -3,7 +3,7 @@
     symbols --g_s--> the mean of all that fits them: least squared error, and blurred
     symbols, noise --g_r--> one of those that fit them
 
-    loss = E |x - a| - 1/2 E |a - b|        a, b: g_r of the same symbols and two draws of noise
+    loss = E |x - a| - 1/2 E |a - b|        a, b: g_r of the same symbols and two draws of noise, or pairs of more
 
 That is the energy score, which is least where a has the law of x given the symbols (Gneiting and Raftery, "Strictly
 proper scoring rules, prediction, and estimation", JASA 2007; to train networks: Bouchacourt et al., "DISCO nets", NIPS
@@ -12,9 +12,10 @@ they are ("Universal rate-distortion-perception representations for lossy compre
 loses little). |.| is the root of the mean square over a window; scores of windows of several sizes are added.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import torch
@@ -62,9 +63,9 @@ class RealismCompressor(Trainable):
         x = Batch(*batch).truth.pictures
         latent, below = self._known(x)
         height, width = x.shape[2:]
-        a, b = (self._draw(latent, below)[..., :height, :width].float() for _ in range(2))
-        loss = torch.stack([score(x, a, b, side) for side in self.recipe.windows]).sum()
-        return Losses((a - x).square().mean(), torch.zeros_like(loss), loss)
+        drawn = [self._draw(latent, below)[..., :height, :width].float() for _ in range(self.recipe.draws)]
+        loss = torch.stack([score(x, drawn, side) for side in self.recipe.windows]).sum()
+        return Losses((drawn[0] - x).square().mean(), torch.zeros_like(loss), loss)
 
     @torch.no_grad()
     def _known(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -91,10 +92,11 @@ class RealismCompressor(Trainable):
         return replace(self.codec, layers=layers, provenance={**self.codec.provenance, **provenance})
 
 
-def score(x: Tensor, a: Tensor, b: Tensor, side: int) -> Tensor:
-    """The energy score of two draws (n, c, H, W), in the mean over windows of this side, half of which overlap."""
-    apart = [_roots(u, v, side) for u, v in ((x, a), (x, b), (a, b))]
-    return (apart[0] + apart[1] - apart[2]).mean() / 2
+def score(x: Tensor, drawn: Sequence[Tensor], side: int) -> Tensor:
+    """The energy score of draws (n, c, H, W), two or more, in the mean over windows of this side, half overlapping."""
+    away = torch.stack([_roots(x, a, side).mean() for a in drawn]).mean()
+    apart = torch.stack([_roots(a, b, side).mean() for a, b in combinations(drawn, 2)]).mean()
+    return away - apart / 2
 
 
 def _roots(u: Tensor, v: Tensor, side: int) -> Tensor:
