@@ -57,6 +57,17 @@ def test_it_starts_from_the_first_synthesis_and_little_noise(name):
     assert 0 < (loud - quiet).std() < 0.5 * plain.std()
 
 
+def test_training_goes_on_from_a_second_synthesis_that_is_there():
+    recipe = RealismRecipe("base", noise=2, crop=4)
+    torch.manual_seed(0)
+    once = RealismCompressor(pictured.alone(), recipe).to_codec({})
+    again = RealismCompressor(once, recipe).g_r.state_dict()
+    stored = transform_of(once.layers[0]).networks.g_r.weights
+    assert all(np.array_equal(weight, stored[key]) for key, weight in again.items())
+    other = RealismCompressor(once, replace(recipe, noise=3)).g_r  # which reads other noise: from g_s, as ever
+    assert other.inputs == 3 + 3
+
+
 def two_kinds(count=64):
     """Squares that are black or white, as a coin says."""
     colours = np.random.default_rng(0).integers(0, 2, count) * 255

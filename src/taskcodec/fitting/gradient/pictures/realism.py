@@ -9,7 +9,8 @@ That is the energy score, which is least where a has the law of x given the symb
 proper scoring rules, prediction, and estimation", JASA 2007; to train networks: Bouchacourt et al., "DISCO nets", NIPS
 2016). A draw from that law has twice the least squared error, and no symbol changes: encoder, model and files stay as
 they are ("Universal rate-distortion-perception representations for lossy compression", NeurIPS 2021, for why that
-loses little). |.| is the root of the mean square over a window; scores of windows of several sizes are added.
+loses little). |.| is the root of the mean square over a window; scores of windows of several sizes are added. Draws are
+clipped as decoding clips them: else black comes out as a faint noise about it, whose upper half is seen.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,6 +32,7 @@ from taskcodec.fitting.gradient.recipe import Schedule
 from taskcodec.fitting.gradient.trainable import Losses, Trainable
 from taskcodec.fitting.gradient.training import Progress, Samples, Trained, Work, check_samples, run, seeded
 from taskcodec.layer import Layer, needed_of
+from taskcodec.quantization.straight_through import clip_inward
 from taskcodec.stack.pictures import transform_of
 from taskcodec.transforms.networks.build import make, pack, unpack
 
@@ -55,15 +57,19 @@ class RealismCompressor(Trainable):
         self.stride = transform.stride
         self.name, self.sizes = _network(self.layer, recipe)
         self.g_r = make(self.name, self.sizes)
-        if (self.name, _plain(self.sizes)) == (transform.g_s.name, _plain(transform.g_s.sizes)):
-            start_from(self.g_r, unpack(transform.g_s))
+        before = transform.networks.g_r
+        same_noise = transform.noise_columns == recipe.noise
+        for found in [before] * same_noise + [transform.g_s]:
+            if found is not None and (self.name, _plain(self.sizes)) == (found.name, _plain(found.sizes)):
+                start_from(self.g_r, unpack(found))
+                break
 
     def forward(self, *batch: Any) -> Losses:
         """A `Batch` -> the score; squared error of the first draw stands for distortion."""
         x = Batch(*batch).truth.pictures
         latent, below = self._known(x)
         height, width = x.shape[2:]
-        drawn = [self._draw(latent, below)[..., :height, :width].float() for _ in range(self.recipe.draws)]
+        drawn = [self._draw(latent, below)[..., :height, :width] for _ in range(self.recipe.draws)]
         loss = torch.stack([score(x, drawn, side) for side in self.recipe.windows]).sum()
         return Losses((drawn[0] - x).square().mean(), torch.zeros_like(loss), loss)
 
@@ -77,7 +83,7 @@ class RealismCompressor(Trainable):
 
     def _draw(self, latent: Tensor, below: list[Tensor]) -> Tensor:
         noise = torch.randn(len(latent), self.recipe.noise, *latent.shape[2:], device=latent.device)
-        return torch.as_tensor(self.g_r(latent, [*below, noise]))
+        return clip_inward(self.g_r(latent, [*below, noise]).float(), 0.0, 1.0)
 
     def entropy_parameters(self) -> Iterable[nn.Parameter]:
         """None: the code is finished."""
