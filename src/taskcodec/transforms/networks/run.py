@@ -5,6 +5,7 @@ comes out is what the whole would give, but for the last bits of floats.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -58,6 +59,17 @@ def on_places(network: Network, steps: Steps) -> Callable[..., Floats]:
         return found
 
     return run
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Networks run in one thread inside: their sums have one order, whatever number torch was given."""
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(count)
 
 
 def _run(module: nn.Module, x: Floats, given: list[Floats]) -> Floats:
