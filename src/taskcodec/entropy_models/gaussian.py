@@ -8,15 +8,13 @@ the geometric table of scales is Balle et al.'s (ICLR 2018). Training sees the v
 coding will, with a straight-through gradient, so that the rate it lowers is the rate of the files.
 """
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from taskcodec.coding import Tables, freeze_pmf
-from taskcodec.quantization.straight_through import pass_through
+from taskcodec.quantization.straight_through import clip_inward, pass_through
 
 SCALE_FLOOR = 0.11
 """Sigma of index 0: narrower densities put all their mass on one symbol (CompressAI's convention, too)."""
@@ -33,25 +31,9 @@ SPARE_LEVELS = 4
 MIN_LIKELIHOOD = 1e-9
 
 
-class _Bounded(torch.autograd.Function):
-    """Clip; outside, a gradient passes only where it leads back."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:
-        ctx.save_for_backward(x)
-        ctx.bounds = (low, high)
-        return x.clamp(low, high)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (x,), (low, high), gradient = ctx.saved_tensors, ctx.bounds, gradients[0]
-        passes = ((x >= low) | (gradient < 0)) & ((x <= high) | (gradient > 0))
-        return gradient * passes, None, None
-
-
 def scale_index(log_scale: Tensor, levels: int = MAX_LEVELS) -> Tensor:
     """ln(sigma / SCALE_FLOOR) -> the nearest index below `levels`, with a straight-through gradient."""
-    index: Tensor = _Bounded.apply(log_scale * 2**INDEX_BITS, 0.0, levels - 1.0)  # type: ignore[no-untyped-call]
+    index = clip_inward(log_scale * 2**INDEX_BITS, 0.0, levels - 1.0)
     return pass_through(torch.floor(index + 0.5), index)
 
 

@@ -238,10 +238,19 @@ class PictureStack:
     def pixels(self, decoded: DecodedPicture, upto: str | None = None, realism: float = 0.0) -> Pixels:
         """(H, W, 3) uint8 for people: of a layer or of the highest, the preview of one that is for a task. Needs torch.
 
-        `realism` goes from faithful (0) to what g_r makes look real (1), along a straight line. Raises MismatchError
-        where that is no picture or there is no g_r, UsageError where realism is not from 0 to 1.
+        `realism` goes from faithful (0) to what g_r makes look real (1), along a straight line; above 0 networks run in
+        one thread. Raises MismatchError where that is no picture or there is no g_r, UsageError where realism is not
+        from 0 to 1.
         """
         check_realism(realism)
+        if not realism:
+            return self._pixels(decoded, upto, 0.0)
+        with needing_packages():
+            from taskcodec.transforms.networks.run import one_thread
+        with one_thread():  # sums in another order would round here and there to another level
+            return self._pixels(decoded, upto, realism)
+
+    def _pixels(self, decoded: DecodedPicture, upto: str | None, realism: float) -> Pixels:
         layer = self._decoded(decoded, upto)
         transform = transform_of(layer)
         if transform.networks.g_p is not None:

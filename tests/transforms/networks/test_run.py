@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 from taskcodec.transforms.networks import run  # noqa: E402
 from taskcodec.transforms.networks.build import make, pack  # noqa: E402
 from taskcodec.transforms.networks.pictures.reach import reach_of  # noqa: E402
-from taskcodec.transforms.networks.run import Steps, on_places  # noqa: E402
+from taskcodec.transforms.networks.run import Steps, on_places, one_thread  # noqa: E402
 
 SIZES = {"widths": [3, 4, 4], "latent": 5, "blocks": 1}
 STRIDE = 16
@@ -58,3 +58,14 @@ def test_nothing_beyond_the_reach_is_seen(name):
     rows = torch.nonzero(difference.sum(dim=1))[:, 0] * (1 if synthesis else STRIDE)
     first, last = at * jump - int(rows.min()), int(rows.max()) - at * jump
     assert 0 < max(first, last) <= reach + STRIDE
+
+
+def test_one_thread_inside_and_as_many_as_before_after():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with one_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)

@@ -6,6 +6,7 @@ run on the whole.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -61,6 +62,17 @@ def on_places(network: Network, steps: Steps) -> Callable[..., Floats]:
         return found
 
     return run
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Networks run in one thread inside: their sums have one order, whatever number torch was given."""
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(count)
 
 
 def _run(module: nn.Module, x: Floats, given: list[Floats]) -> Floats:

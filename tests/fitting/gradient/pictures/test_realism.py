@@ -27,7 +27,7 @@ def test_the_score_is_least_for_the_law_of_the_data():
     torch.manual_seed(0)
     x, a, b = torch.randn(3, 40000, 1, 2, 2).round(decimals=3).split(1)
     x, a, b = (each[0].mean((2, 3), keepdim=True) * 2 for each in (x, a, b))  # N(0, 1)
-    found = {spread: score(x, spread * a, spread * b, 2).item() for spread in (0.0, 0.6, 1.0, 1.6)}
+    found = {spread: score(x, [spread * a, spread * b], 2).item() for spread in (0.0, 0.6, 1.0, 1.6)}
     assert min(found, key=found.get) == 1.0
     assert found[1.0] == pytest.approx(1 / np.sqrt(np.pi), rel=0.02)
     assert found[0.0] == pytest.approx(np.sqrt(2 / np.pi), rel=0.02)
@@ -35,8 +35,14 @@ def test_the_score_is_least_for_the_law_of_the_data():
 
 def test_windows_are_at_most_the_picture():
     x, a, b = torch.rand(3, 2, 3, 5, 7)
-    assert torch.equal(score(x, a, b, 512), score(x, a, b, 7))
-    assert score(x, x, x, 4).item() == pytest.approx(0, abs=1e-3)
+    assert torch.equal(score(x, [a, b], 512), score(x, [a, b], 7))
+    assert score(x, [x, x], 4).item() == pytest.approx(0, abs=1e-3)
+
+
+def test_of_more_draws_it_is_the_mean_over_pairs():
+    x, a, b, c = torch.rand(4, 2, 3, 8, 8)
+    pairs = [score(x, pair, 4) for pair in ([a, b], [a, c], [b, c])]
+    assert score(x, [a, b, c], 4).item() == pytest.approx(float(sum(pairs)) / 3, rel=1e-5)
 
 
 @pytest.mark.parametrize("name", ["light_synthesis", "blocks_synthesis"])
@@ -49,6 +55,17 @@ def test_it_starts_from_the_first_synthesis_and_little_noise(name):
     plain, quiet, loud = g_s(y), g_r(y, [0 * noise]), g_r(y, [noise])
     assert torch.allclose(plain, quiet, atol=1e-6)
     assert 0 < (loud - quiet).std() < 0.5 * plain.std()
+
+
+def test_training_goes_on_from_a_second_synthesis_that_is_there():
+    recipe = RealismRecipe("base", noise=2, crop=4)
+    torch.manual_seed(0)
+    once = RealismCompressor(pictured.alone(), recipe).to_codec({})
+    again = RealismCompressor(once, recipe).g_r.state_dict()
+    stored = transform_of(once.layers[0]).networks.g_r.weights
+    assert all(np.array_equal(weight, stored[key]) for key, weight in again.items())
+    other = RealismCompressor(once, replace(recipe, noise=3)).g_r  # which reads other noise: from g_s, as ever
+    assert other.inputs == 3 + 3
 
 
 def two_kinds(count=64):

@@ -15,6 +15,7 @@ def test_a_recipe_is_plain_json():
         "windows": [8],
         "crop": 128,
     }
+    assert RealismRecipe("base", draws=4).described()["draws"] == 4
     assert RealismRecipe("base").described()["synthesis"] is None
     assert own.beta is None
 
@@ -25,6 +26,7 @@ def test_a_recipe_is_plain_json():
         ({"noise": 0}, "noise: expected channels from 1"),
         ({"windows": ()}, "windows: expected sides"),
         ({"windows": (8, 1)}, "windows: expected sides"),
+        ({"draws": 1}, "draws: expected 2 to 32, found 1"),
         ({"crop": 0}, "crop must be from 1"),
         ({"synthesis": NetworkChoice("deconv")}, "synthesis.name must be one of light_synthesis"),
         ({"synthesis": NetworkChoice("light_synthesis", {"outputs": 3})}, "synthesis.outputs: follows from the layer"),

@@ -2,7 +2,7 @@
 
 data:      what to train on           source, samples, side, crop, seed
 codec:     the finished codec's file, with its analysis
-realism:   LAYER: {noise, synthesis, windows}
+realism:   LAYER: {noise, synthesis, windows, draws}
 training:  how                        steps, batch, learning_rate, ...
 """
 
@@ -18,7 +18,7 @@ from taskcodec.fitting.gradient.pictures.realism_recipe import RealismRecipe
 from taskcodec.fitting.gradient.recipe import Schedule
 
 _TOP = {"data": SECTION, "codec": WORD, "realism": SECTION, "training": SECTION, "log": WORDS}
-_LAYER = {"noise": WHOLE, "synthesis": SECTION, "windows": WHOLES}
+_LAYER = {"noise": WHOLE, "synthesis": SECTION, "windows": WHOLES, "draws": WHOLE}
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,20 @@
     symbols --g_s--> the mean of all that fits them: least squared error, and blurred
     symbols, noise --g_r--> one of those that fit them
 
-    loss = E |x - a| - 1/2 E |a - b|        a, b: g_r of the same symbols and two draws of noise
+    loss = E |x - a| - 1/2 E |a - b|        a, b: g_r of the same symbols and two draws of noise, or pairs of more
 
 That is the energy score, which is least where a has the law of x given the symbols (Gneiting and Raftery, "Strictly
 proper scoring rules, prediction, and estimation", JASA 2007; to train networks: Bouchacourt et al., "DISCO nets", NIPS
 2016). A draw from that law has twice the least squared error, and no symbol changes: encoder, model and files stay as
 they are ("Universal rate-distortion-perception representations for lossy compression", NeurIPS 2021, for why that
-loses little). |.| is the root of the mean square over a window; scores of windows of several sizes are added.
+loses little). |.| is the root of the mean square over a window; scores of windows of several sizes are added. Draws are
+clipped as decoding clips them: else black comes out as a faint noise about it, whose upper half is seen.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import torch
@@ -30,6 +32,7 @@ from taskcodec.fitting.gradient.recipe import Schedule
 from taskcodec.fitting.gradient.trainable import Losses, Trainable
 from taskcodec.fitting.gradient.training import Progress, Samples, Trained, Work, check_samples, run, seeded
 from taskcodec.layer import Layer, needed_of
+from taskcodec.quantization.straight_through import clip_inward
 from taskcodec.stack.pictures import transform_of
 from taskcodec.transforms.networks.build import make, pack, unpack
 
@@ -54,17 +57,21 @@ class RealismCompressor(Trainable):
         self.stride = transform.stride
         self.name, self.sizes = _network(self.layer, recipe)
         self.g_r = make(self.name, self.sizes)
-        if (self.name, _plain(self.sizes)) == (transform.g_s.name, _plain(transform.g_s.sizes)):
-            start_from(self.g_r, unpack(transform.g_s))
+        before = transform.networks.g_r
+        same_noise = transform.noise_columns == recipe.noise
+        for found in [before] * same_noise + [transform.g_s]:
+            if found is not None and (self.name, _plain(self.sizes)) == (found.name, _plain(found.sizes)):
+                start_from(self.g_r, unpack(found))
+                break
 
     def forward(self, *batch: Any) -> Losses:
         """A `Batch` -> the score; squared error of the first draw stands for distortion."""
         x = Batch(*batch).truth.pictures
         latent, below = self._known(x)
         height, width = x.shape[2:]
-        a, b = (self._draw(latent, below)[..., :height, :width].float() for _ in range(2))
-        loss = torch.stack([score(x, a, b, side) for side in self.recipe.windows]).sum()
-        return Losses((a - x).square().mean(), torch.zeros_like(loss), loss)
+        drawn = [self._draw(latent, below)[..., :height, :width] for _ in range(self.recipe.draws)]
+        loss = torch.stack([score(x, drawn, side) for side in self.recipe.windows]).sum()
+        return Losses((drawn[0] - x).square().mean(), torch.zeros_like(loss), loss)
 
     @torch.no_grad()
     def _known(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -76,7 +83,7 @@ class RealismCompressor(Trainable):
 
     def _draw(self, latent: Tensor, below: list[Tensor]) -> Tensor:
         noise = torch.randn(len(latent), self.recipe.noise, *latent.shape[2:], device=latent.device)
-        return torch.as_tensor(self.g_r(latent, [*below, noise]))
+        return clip_inward(self.g_r(latent, [*below, noise]).float(), 0.0, 1.0)
 
     def entropy_parameters(self) -> Iterable[nn.Parameter]:
         """None: the code is finished."""
@@ -91,10 +98,11 @@ class RealismCompressor(Trainable):
         return replace(self.codec, layers=layers, provenance={**self.codec.provenance, **provenance})
 
 
-def score(x: Tensor, a: Tensor, b: Tensor, side: int) -> Tensor:
-    """The energy score of two draws (n, c, H, W), in the mean over windows of this side, half of which overlap."""
-    apart = [_roots(u, v, side) for u, v in ((x, a), (x, b), (a, b))]
-    return (apart[0] + apart[1] - apart[2]).mean() / 2
+def score(x: Tensor, drawn: Sequence[Tensor], side: int) -> Tensor:
+    """The energy score of draws (n, c, H, W), two or more, in the mean over windows of this side, half overlapping."""
+    away = torch.stack([_roots(x, a, side).mean() for a in drawn]).mean()
+    apart = torch.stack([_roots(a, b, side).mean() for a, b in combinations(drawn, 2)]).mean()
+    return away - apart / 2
 
 
 def _roots(u: Tensor, v: Tensor, side: int) -> Tensor:
