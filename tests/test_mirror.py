@@ -12,6 +12,7 @@ ACROSS = {
     "test_mirror.py": "this rule",
     "coding/test_golden.py": "committed bitstreams, codecs and stores, also where nothing but the core is installed",
     "entropy_models/test_determinism.py": "whole codecs, in processes with other kernels and threads",
+    "symbol_choice/test_determinism.py": "what effort finds, in processes with other threads",
     "store/test_faults.py": "damage in every file of a store and in codecs, however they are read",
 }
 """Tests of no module: what each is of."""

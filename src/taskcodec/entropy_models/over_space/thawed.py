@@ -151,15 +151,20 @@ def _tensor(values: npt.NDArray[Any], shift: int = 0) -> Tensor:
     return torch.from_numpy((values * 2.0**-shift).astype(np.float32))
 
 
+def _last(x: Tensor) -> Tensor:
+    """Channels last: else sums of a convolution of one place depend on the number of threads."""
+    return x.contiguous(memory_format=torch.channels_last)
+
+
 class _ThawedConvolution:
     def __init__(self, own: Convolution) -> None:
         self.own, self.pad = own, own.weights.shape[1] // 2
-        self.weight = _tensor(own.weights.transpose(0, 3, 1, 2), own.shift).contiguous()
+        self.weight = _last(_tensor(own.weights.transpose(0, 3, 1, 2), own.shift))
         self.bias = _tensor(own.bias, own.shift)
 
     def __call__(self, x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """(n, i, h, w) -> (n, o, h', w') sums, shifted but not rounded."""
-        out: Tensor = conv2d(x, self.weight, self.bias, self.own.stride, self.pad)
+        out: Tensor = conv2d(_last(x), self.weight, self.bias, self.own.stride, self.pad)
         if self.own.grow == 1:
             return out
         n, _, h, w = out.shape
@@ -190,12 +195,13 @@ class _ThawedCheckerboard:
         weights = np.zeros((o, 2 * taps + 1, m))
         weights[:, 1::2] = own.weights
         self.own, self.pad = own, own.kernel // 2
-        self.weight = _tensor(weights.reshape(o, own.kernel, own.kernel, m).transpose(0, 3, 1, 2), shift).contiguous()
+        self.weight = _last(_tensor(weights.reshape(o, own.kernel, own.kernel, m).transpose(0, 3, 1, 2), shift))
         self.bias = _tensor(own.bias, shift)
 
     def __call__(self, own: Tensor) -> Tensor:
         """(n, m, h, w) -> (n, o, h, w) sums, zero at anchors."""
-        out: Tensor = conv2d(own.clamp(-self.own.reach, self.own.reach), self.weight, self.bias, padding=self.pad)
+        own = own.clamp(-self.own.reach, self.own.reach)
+        out: Tensor = conv2d(_last(own), self.weight, self.bias, padding=self.pad)
         return out * others(own)
 
 

@@ -1,6 +1,6 @@
 """What a bit costs in a search, so that fewer bits are found at the error that there was.
 
-    log price = integral - BACK * off,    integral falls by RATE * off a step,    off = log2(error / that of the nearest)
+    log2 price = integral - BACK * off,    integral falls by RATE * off a step,    off = log2(error / the nearest's)
 
 A controller of the common kind (proportional and integral): where the error is too large bits become cheap. A price of
 the codec's own beta would buy less error with more bits, since training left more to be gained by g_a than by steps.

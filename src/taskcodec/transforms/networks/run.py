@@ -35,6 +35,9 @@ class Steps:
 def on_places(network: Network, steps: Steps) -> Callable[..., Floats]:
     """A network as a function of (1, c, h, w), and of (1, c', h, w) that it looks at -> (1, outputs, h', w')."""
     module = unpack(network)
+    with torch.inference_mode(False):
+        # Twice as quick; and sums of convolutions of one place do not depend on the number of threads.
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     coarse = max(steps.reads, steps.gives)
     border = -(-reach_of(module, steps.reads) // coarse) * coarse
     whole = sees_whole(module)
@@ -77,9 +80,13 @@ def one_thread() -> Iterator[None]:
 
 def _run(module: nn.Module, x: Floats, given: list[Floats]) -> Floats:
     with torch.inference_mode(), torch.autocast("cpu", enabled=False):
-        below = [torch.from_numpy(np.ascontiguousarray(each)) for each in given]
-        found = module(torch.from_numpy(np.ascontiguousarray(x)), *([below] if below else []))
-    return np.asarray(found.float().numpy(), dtype=np.float32)
+        below = [_tensor(each) for each in given]
+        found = module(_tensor(x), *([below] if below else []))
+    return np.ascontiguousarray(found.float().numpy(), dtype=np.float32)
+
+
+def _tensor(x: Floats) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(x)).contiguous(memory_format=torch.channels_last)
 
 
 def _spans(side: int, coarse: int, tile: int) -> Iterator[tuple[int, int]]:
