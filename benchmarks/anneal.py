@@ -77,12 +77,14 @@ def gains(rows):
                 for what in ("bytes", "psnr")
             ]
             rates.append(RateCurve(*(tuple(float(each) for each in some) for some in means)))
+        seen = [{each["picture"] for _, each in pairs if each["codec"] == codec} for codec in codecs]
+        whole = len(codecs) > 1 and all(each == seen[0] for each in seen)
         found.append(
             {
                 "effort": effort,
                 "steps": LEVELS[effort].steps,
                 "pictures": len({each["picture"] for _, each in pairs}),
-                "bd_rate": float(bd_rate(*rates).value) if len(codecs) > 1 else None,
+                "bd_rate": float(bd_rate(*rates).value) if whole else None,
                 "seconds": float(np.mean([each["seconds"] for _, each in pairs])),
                 "codecs": {codec: compared([pair for pair in pairs if pair[0]["codec"] == codec]) for codec in codecs},
             }

@@ -38,7 +38,11 @@ POSE = ("turn", "shift across", "shift down", "size", "slant")
 
 @dataclass(frozen=True)
 class Setting:
-    """One training. temperature: None is learned. noise: on "both" codes that are compared, on "one", on "none"."""
+    """One training.
+
+    temperature: None is learned. noise: on "both" codes that are compared, on "one", on "none". against: a view is
+    compared with another "view" of its sample, or with the "sample" as it is.
+    """
 
     loss: str = "BINCE"
     beta: float = 0.03
@@ -55,6 +59,7 @@ class Setting:
     decoupled: bool = False
     queue: int = 0
     noise: str = "both"
+    against: str = "view"
     strength: float = 1.0
     seed: int = 0
 
@@ -89,6 +94,19 @@ SETTINGS = {
     "Barlow twins": replace(BASE, loss="Barlow"),
     "SwAV": replace(BASE, loss="SwAV"),
     "VIC, steps x 4": replace(BASE, loss="VIC", rise=0, steps=8000),
+    "against the sample": replace(BASE, against="sample"),
+    "against the sample, temperature .1": replace(BASE, against="sample", temperature=0.1),
+    "against the sample, temperature .3": replace(BASE, against="sample", temperature=0.3),
+    "against the sample, steps x 4": replace(BASE, against="sample", steps=8000),
+    "against the sample, learning rate x 3": replace(BASE, against="sample", learning_rate=6e-3),
+    "against the sample, batch 1,024": replace(BASE, against="sample", batch=1024),
+    "against the sample, no projection": replace(BASE, against="sample", head="none"),
+    "against the sample, critic by distance": replace(BASE, against="sample", critic="distance", temperature=1.0),
+    "against the sample, half the augmentation": replace(BASE, against="sample", strength=0.5),
+    "against the sample, twice as wide": replace(BASE, against="sample", widths=(48, 96, 192)),
+    "against the sample, VICReg": replace(BASE, against="sample", loss="VICReg"),
+    "bits nearly free": replace(BASE, beta=0.0001, rise=0),
+    "against the sample, bits nearly free": replace(BASE, beta=0.0001, rise=0, against="sample"),
 }
 
 
@@ -114,7 +132,8 @@ class Trainee(nn.Module):
     def losses(self, x):
         """A batch of digits -> distortion and rate."""
         s = self.setting
-        y = self.latents(views(x if s.loss == "VIC" else torch.cat([x, x]), s.strength)[0])
+        seen = views(x if s.loss == "VIC" or s.against == "sample" else torch.cat([x, x]), s.strength)[0]
+        y = self.latents(seen if s.loss == "VIC" or s.against == "view" else torch.cat([seen, x]))
         noisy = y + torch.rand_like(y) - 0.5
         rate = self.entropy.rate_bits(noisy).mean()
         if s.loss == "VIC":  # a pixel of 14 stands for four of 28

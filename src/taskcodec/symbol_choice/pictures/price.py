@@ -8,8 +8,9 @@ the codec's own beta would buy less error with more bits, since training left mo
 
 import math
 
-FIRST = 10.0
-"""Of the price that the codec was trained at, where the search begins."""
+FIRST = (10.0, 5.0, 2.5)
+"""Times the price that the codec was trained at: where a search begins, and again where it had found nothing to take.
+What is right is more for codecs whose bits are cheap; few steps do not get far from the first."""
 RATE, BACK = 1.0, 10.0
 """How much the price follows the error: a per cent of error for one, and for ten, per cent of the price."""
 GRAIN = 64
@@ -30,11 +31,12 @@ class Price:
     Args:
         trained: what it cost in training.
         error: that of the nearest symbols, above 0.
+        first: one of FIRST.
     """
 
-    def __init__(self, trained: float, error: float) -> None:
-        self._trained, self._wanted, self._integral = trained, math.log2(error), math.log2(FIRST)
-        self.bit = trained * FIRST
+    def __init__(self, trained: float, error: float, first: float) -> None:
+        self._trained, self._wanted, self._integral = trained, math.log2(error), math.log2(first)
+        self.bit = trained * first
 
     def follow(self, error: float) -> None:
         """A step has this error."""

@@ -19,7 +19,7 @@ from taskcodec.layer import Layer
 from taskcodec.quantization.uniform import MAX_SYMBOL, UniformQuantizer
 from taskcodec.symbol_choice.pictures.annealing import Schedule, anneal
 from taskcodec.symbol_choice.pictures.goals import Goal
-from taskcodec.symbol_choice.pictures.price import NONE, Price
+from taskcodec.symbol_choice.pictures.price import FIRST, NONE, Price
 from taskcodec.symbol_choice.pictures.seen import Found, Seen
 from taskcodec.symbol_choice.pictures.windows import Window, windows
 from taskcodec.transforms.networks.build import unpack
@@ -105,18 +105,22 @@ class LayerSearch:
             error, least = (float(each) for each in self._lost_and_bits(seen, fixed))
         if error <= NONE:
             return
-        price = Price(self._goal.bit, error)
+        for first in FIRST:
+            price = Price(self._goal.bit, error, first)
 
-        def cost(points: list[Tensor]) -> Tensor:
-            lost, bits = self._lost_and_bits(seen, put(points))
-            priced: Tensor = lost * pixels + price.bit * bits
-            price.follow(float(lost.detach()))
-            return priced
+            def cost(points: list[Tensor], price: Price = price) -> Tensor:
+                lost, bits = self._lost_and_bits(seen, put(points))
+                priced: Tensor = lost * pixels + price.bit * bits
+                price.follow(float(lost.detach()))
+                return priced
 
-        found = put(anneal([each[place] for each, place in zip(start, at, strict=True)], cost, self._schedule, seed))
-        with torch.no_grad():
-            lost, bits = (float(each) for each in self._lost_and_bits(seen, found))
-        if bits >= least or lost > MORE_ERROR * error:
+            begin = [each[place] for each, place in zip(start, at, strict=True)]
+            found = put(anneal(begin, cost, self._schedule, seed))
+            with torch.no_grad():
+                lost, bits = (float(each) for each in self._lost_and_bits(seen, found))
+            if bits < least and lost <= MORE_ERROR * error:
+                break
+        else:
             return
         for each, place, better in zip(symbols, at, found, strict=True):
             each[place] = better.clamp(-MAX_SYMBOL, MAX_SYMBOL)
