@@ -28,7 +28,7 @@ def picture(height, width, seed=0):
 def transform(columns, given=(), seed=0, outputs=3):
     torch.manual_seed(seed)
     own = {"widths": [4], "latent": columns, "blocks": 1}
-    sizes = {**own, "given": list(given), "outputs": outputs} if given or outputs != 3 else own
+    sizes = {**own, **({"given": list(given)} if given else {}), **({"outputs": outputs} if outputs != 3 else {})}
     g_a, g_s = make("light", own), make("light_synthesis", sizes)
     return PictureTransform(Networks(pack("light", own, g_a), pack("light_synthesis", sizes, g_s)), columns, STRIDE)
 
@@ -45,9 +45,9 @@ def tables(own, step):
     return tables_from_symbols(np.moveaxis(np.rint(latent / step).astype(np.int32)[0], 0, -1).reshape(-1, own.columns))
 
 
-def alone():
-    """A codec of one layer."""
-    own = transform(BASE)
+def alone(outputs=3):
+    """A codec of one layer, which gives a picture or so many channels of answers."""
+    own = transform(BASE, outputs=outputs)
     return Codec("pictures", (layer("base", own, 0.02, tables(own, 0.02)),))
 
 

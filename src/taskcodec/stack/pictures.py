@@ -227,6 +227,10 @@ class PictureStack:
         latent, below = self.latent(layer, decoded.symbols), self._values_below(layer, decoded.symbols)
         return transform.realise(latent, below, noise)[0, :, :height, :width]
 
+    def is_seen(self, name: str) -> bool:
+        """Whether people can look at what a layer of this name decodes to."""
+        return transform_of(needed_of(self.layers, name)[-1]).is_seen
+
     def _decoded(self, decoded: DecodedPicture, upto: str | None) -> Layer:
         layer = needed_of(self.layers, upto)[-1]
         if layer.name not in decoded.symbols:

@@ -11,10 +11,11 @@ import zarr
 pytest.importorskip("torch")
 
 import taskcodec
+from taskcodec.api.decode import decode_to_folder
 from taskcodec.errors import CorruptFileError, UsageError
 from taskcodec.store import SampleRecord, Store, StoreWriter, pack_zip
 from taskcodec.store.backend import open_blobs
-from tests.pictured import SIZES, layered, picture
+from tests.pictured import SIZES, alone, layered, picture
 
 CODEC = layered()
 PICTURES = [picture(*size, seed) for seed in range(2) for size in SIZES]
@@ -175,3 +176,20 @@ store.info()
 assert "torch" not in sys.modules and "PIL" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_layer_of_answers_gives_them_as_arrays(tmp_path):
+    codec = alone(outputs=2)
+    items = np.empty((len(PICTURES), 1), object)
+    items[:] = [codec.pictures.items(each) for each in PICTURES]
+    with StoreWriter.create(tmp_path / "s.tcz", codec.for_store("p.codec"), chunk_rows=CHUNK) as writer:
+        writer.append(items, [SampleRecord(f"{i}.png", i, 10) for i in range(len(PICTURES))])
+        writer.finish()
+    layer = Store(tmp_path / "s.tcz").layer("base")
+    for row, x in enumerate(PICTURES):
+        expected = codec.pictures.values(codec.begin(codec.compress(x)))
+        assert expected.shape == (2, *x.shape[:2])
+        assert np.array_equal(layer[row], expected)
+    written = decode_to_folder(tmp_path / "s.tcz", "base", tmp_path / "answers")
+    assert written.files == len(PICTURES)
+    assert np.array_equal(np.load(tmp_path / "answers" / "0.png.npy"), layer[0])

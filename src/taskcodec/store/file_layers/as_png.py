@@ -36,10 +36,13 @@ class AsPng:
         row = int(places.searchsorted(index))
         if row >= len(places) or places[row] != index:
             return None
+        return self._file_of(self[row])
+
+    def _file_of(self, picture: Any) -> bytes:
         with needing_packages():
             from taskcodec.transforms.pictures.png import png_of
 
-        return png_of(self[row])
+        return png_of(picture)
 
     def of_sources(self, indices: Iterable[int]) -> Iterator[bytes | None]:
         """What `of_source` gives of each."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from functools import partial
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from taskcodec.errors import CorruptFileError, UsageError
@@ -31,12 +32,16 @@ HELD_BYTES = 2**25
 class PictureLayer(AsPng):
     """A layer of a codec of pictures; `store.layer("base")[7]` is the picture of row 7, (H, W, 3) uint8.
 
+    Of a layer that gives a task's answers, and nothing that people could look at, it is these: (channels, H, W)
+    float32, in .npy files.
+
     Reading one reads its own bytes in this layer and in those it depends on, and once for each chunk where its items
     lie; no other layer's. Who goes on to the next row gets a whole chunk at once. Pixels need torch; `symbols` do not.
 
     Attributes:
         name: of the layer.
         kind: "pictures".
+        suffix: of its files: ".png", or ".npy" of answers.
     """
 
     kind = "pictures"
@@ -51,7 +56,8 @@ class PictureLayer(AsPng):
     ) -> None:
         self._blobs, self._manifest, self._codec, self.name, self._places = blobs, manifest, codec, name, places
         stored = {layer.name: layer for layer in manifest.layers}
-        self._realism = 0.0
+        self._realism, self._is_seen = 0.0, codec.pictures.is_seen(name)
+        self.suffix = ".png" if self._is_seen else ".npy"
         self._last, self._held = -1, dict[str, tuple[int, list[bytes]]]()
         self._ranges: Mapping[str, ItemRanges] = {
             layer.name: ItemRanges(blobs, partial(manifest.chunk_key, stored[layer.name]), manifest.chunk_rows)
@@ -64,8 +70,10 @@ class PictureLayer(AsPng):
     def __len__(self) -> int:
         return self._manifest.samples
 
-    def __getitem__(self, row: int) -> npt.NDArray[np.uint8]:
-        """The picture of a row, (H, W, 3) uint8. Raises CorruptFileError, and UsageError where torch is missing."""
+    def __getitem__(self, row: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.float32]:
+        """The picture of a row, or its answers. Raises CorruptFileError, and UsageError where torch is missing."""
+        if not self._is_seen:
+            return self._codec.pictures.values(self.decoded(row), self.name)
         return self._codec.pictures.pixels(self.decoded(row), self.name, self._realism)
 
     def realistic(self, realism: float) -> PictureLayer:
@@ -82,7 +90,16 @@ class PictureLayer(AsPng):
         found._realism, found._held = realism, {}
         return found
 
-    def __iter__(self) -> Iterator[npt.NDArray[np.uint8]]:
+    def _file_of(self, picture: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> bytes:
+        if self._is_seen:
+            return super()._file_of(picture)
+        import numpy as np
+
+        found = BytesIO()
+        np.save(found, picture)
+        return found.getvalue()
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.uint8] | npt.NDArray[np.float32]]:
         return (self[row] for row in range(len(self)))
 
     def decoded(self, row: int) -> DecodedPicture:
