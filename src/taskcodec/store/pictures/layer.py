@@ -7,7 +7,7 @@ from contextlib import suppress
 from copy import copy
 from functools import partial
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from taskcodec.errors import CorruptFileError, UsageError
 from taskcodec.store.file_layers.as_png import AsPng
@@ -70,7 +70,7 @@ class PictureLayer(AsPng):
     def __len__(self) -> int:
         return self._manifest.samples
 
-    def __getitem__(self, row: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.float32]:
+    def __getitem__(self, row: int) -> npt.NDArray[Any]:
         """The picture of a row, or its answers. Raises CorruptFileError, and UsageError where torch is missing."""
         if not self._is_seen:
             return self._codec.pictures.values(self.decoded(row), self.name)
@@ -90,7 +90,7 @@ class PictureLayer(AsPng):
         found._realism, found._held = realism, {}
         return found
 
-    def _file_of(self, picture: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> bytes:
+    def _file_of(self, picture: npt.NDArray[Any]) -> bytes:
         if self._is_seen:
             return super()._file_of(picture)
         import numpy as np
@@ -99,7 +99,7 @@ class PictureLayer(AsPng):
         np.save(found, picture)
         return found.getvalue()
 
-    def __iter__(self) -> Iterator[npt.NDArray[np.uint8] | npt.NDArray[np.float32]]:
+    def __iter__(self) -> Iterator[npt.NDArray[Any]]:
         return (self[row] for row in range(len(self)))
 
     def decoded(self, row: int) -> DecodedPicture:
