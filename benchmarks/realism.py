@@ -27,7 +27,7 @@ from taskcodec.transforms.backbones import load_backbone
 REALISM = (0.0, 0.5, 0.75, 1.0)
 DRAWS = 40
 AT_ONCE = 32
-SHOWN = 12
+SHOWN, WIDE = 8, 512
 
 
 def main():
@@ -76,10 +76,12 @@ def middle(x, side):
 
 
 def show(path, rows):
-    """Rows of pictures of one size, at least 56 pixels wide."""
-    whole = np.concatenate([np.concatenate([np.pad(x, ((1, 1), (1, 1), (0, 0))) for x in row], 1) for row in rows])
+    """Rows of as many pictures of one size as find place, each at least 56 pixels wide, in 256 colours."""
     grown = max(1, 56 // rows[0][0].shape[1])
-    Image.fromarray(whole.repeat(grown, 0).repeat(grown, 1)).save(path, optimize=True)
+    framed = [[np.pad(x, ((1, 1), (1, 1), (0, 0))).repeat(grown, 0).repeat(grown, 1) for x in row] for row in rows]
+    count = max(1, WIDE // framed[0][0].shape[1])
+    whole = np.concatenate([np.concatenate(row[:count], 1) for row in framed])
+    Image.fromarray(whole).quantize(256).save(path, optimize=True)
 
 
 def features(backbone, pictures):
