@@ -1,4 +1,7 @@
-"""What effort finds, of vectors and of pictures, depends neither on the number of threads nor on the process."""
+"""What effort finds of vectors depends neither on threads nor on the process.
+
+Of pictures that holds of this codec with one thread and two, not of all: docs/effort.md tells where it does not.
+"""
 
 import os
 import subprocess

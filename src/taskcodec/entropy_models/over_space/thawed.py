@@ -152,7 +152,7 @@ def _tensor(values: npt.NDArray[Any], shift: int = 0) -> Tensor:
 
 
 def _last(x: Tensor) -> Tensor:
-    """Channels last: else sums of a convolution of one place depend on the number of threads."""
+    """Channels last: else many sums of convolutions of one place depend on the number of threads."""
     return x.contiguous(memory_format=torch.channels_last)
 
 

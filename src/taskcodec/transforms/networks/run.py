@@ -36,7 +36,7 @@ def on_places(network: Network, steps: Steps) -> Callable[..., Floats]:
     """A network as a function of (1, c, h, w), and of (1, c', h, w) that it looks at -> (1, outputs, h', w')."""
     module = unpack(network)
     with torch.inference_mode(False):
-        # Twice as quick; and sums of convolutions of one place do not depend on the number of threads.
+        # Twice as quick; and sums of convolutions of one place depend less on the number of threads.
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     coarse = max(steps.reads, steps.gives)
     border = -(-reach_of(module, steps.reads) // coarse) * coarse
