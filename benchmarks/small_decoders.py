@@ -3,12 +3,12 @@
     python benchmarks/small_decoders.py FOLDER CODEC... [--steps 0.7 1 1.4] [--efforts 1 4] [--time] [-o RESULT.json]
 
 FOLDER holds pictures that chose nothing (the committed run: the 24 of Kodak, whole). Every codec is tried at each
-step (`taskcodec.fitting.picture_rate.at_steps`) and effort; a search takes a bit to cost beta times the square of the
-step, as training in such steps would have. Bytes are those of packets and of files; PSNR is of RGB, in the mean over
-pictures, as are bits a pixel. `bytes_ratio` is our bytes over those of a peer at our PSNR, by monotone interpolation of
-the logarithm; below 1 we are smaller. A BD-rate (PCHIP) is of all rows of one effort against a peer's curve. `--time`
-adds milliseconds of processor time to decode 512 x 768 pixels, one thread, the least of some: for a machine that does
-nothing else. What is in the result already is not measured again; beside it lies a plot.
+step and effort: `--steps` scale that of its quantizer, and its model codes what comes; a search takes a bit to cost
+beta times the square of that, as a training in such steps would. Bytes are those of packets and of files; PSNR is of
+RGB, in the mean over pictures, as are bits a pixel. `bytes_ratio` is our bytes over those of a peer at our PSNR, by
+monotone interpolation of the logarithm; below 1 we are smaller. A BD-rate (PCHIP) is of all rows of one effort against
+a peer's curve. `--time` adds milliseconds of processor time to decode 512 x 768 pixels, one thread, the least of some:
+for a machine that does nothing else. What is in the result already is not measured again; beside it lies a plot.
 """
 
 import argparse
@@ -28,7 +28,6 @@ from stamp import stamp
 
 import taskcodec
 from taskcodec.evaluation.rates.bd import RateCurve, bd_rate
-from taskcodec.fitting.picture_rate import at_steps
 from taskcodec.stack.cost import decoding_cost
 
 QUALITIES = {
@@ -37,7 +36,7 @@ QUALITIES = {
     "avif": [18, 30, 42, 54, 66, 78],
 }
 OPTIONS = {"jpeg": {"optimize": True, "progressive": True}, "webp": {"method": 6}, "avif": {"speed": 4}}
-REPEATS = 5
+REPEATS = 15
 KEYS = ("codec", "quality", "step", "effort")
 """What tells rows apart."""
 
@@ -87,10 +86,12 @@ def decoding_ms(codec, picture):
 
 
 def with_step(codec, factor):
-    """In other steps, with what a bit costs there in its record, for searches."""
-    stepped = at_steps(codec, {layer.name: factor for layer in codec.layers})
+    """With other steps, and with what a bit costs there in its record, for searches; its tables read what comes."""
+    layers = [
+        replace(each, quantizer=replace(each.quantizer, step=each.quantizer.step * factor)) for each in codec.layers
+    ]
     trained = [{**stage, "beta": stage["beta"] * factor**2} for stage in codec.provenance["trained"]]
-    return replace(stepped, provenance={**stepped.provenance, "trained": trained})
+    return replace(codec, layers=tuple(layers), provenance={**codec.provenance, "trained": trained})
 
 
 def ratio_at(row, curve):
