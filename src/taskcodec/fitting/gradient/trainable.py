@@ -22,9 +22,11 @@ class Trainable(nn.Module, ABC):
 
     Attributes:
         price: the share of beta that a bit costs at this step; the training sets it.
+        least_gradient: Adam's epsilon: parameters whose gradients are smaller learn slower than the others.
     """
 
     price = 1.0
+    least_gradient = 1e-8
 
     @abstractmethod
     def forward(self, *batch: Any) -> Losses:

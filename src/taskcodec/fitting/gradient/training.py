@@ -133,7 +133,8 @@ class _Module(pl.LightningModule):
             {"params": entropy, "lr": self.schedule.entropy_learning_rate},
         ]
         # Fused is quicker on a CPU; Lightning clips no gradient of a fused optimizer in mixed precision.
-        optimizer = torch.optim.Adam(groups, fused=self.schedule.precision == "32-true")
+        fused, eps = self.schedule.precision == "32-true", self.compressor.least_gradient
+        optimizer = torch.optim.Adam(groups, eps=eps, fused=fused)
         rates = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
 

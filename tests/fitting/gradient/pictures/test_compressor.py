@@ -54,6 +54,14 @@ def test_the_loss_is_what_the_recipe_says():
     assert model(*BATCH).loss.item() - dear == pytest.approx(0.25 * bits.item(), rel=0.05)
 
 
+def test_no_part_is_slowed_by_how_small_its_gradients_are():
+    model = compressor(layer(task="mse"), beta=1e-4)
+    model(*BATCH).loss.backward()
+    weights = [p for p in model.layers["base"].entropy.parameters() if p.grad is not None and p.grad.any()]
+    assert len(weights) > 5
+    assert all(p.grad[p.grad != 0].abs().median() > 100 * model.least_gradient for p in weights)
+
+
 @pytest.mark.parametrize(("preview", "rewarded"), [(0.1, True), (0.0, False)])
 def test_a_layer_learns_from_its_preview_only_where_it_is_rewarded(preview, rewarded):
     """At 0 the head learns on latents that know nothing of it, so that previews can be compared."""

@@ -22,6 +22,14 @@ def test_every_block_has_its_place(size, more):
     assert (g_a.stride, g_s.stride, g_s.inputs) == (8, 8, 5)
 
 
+@pytest.mark.parametrize("kernel", [4, 6, 10])
+def test_places_give_what_a_transposed_convolution_gives(kernel):
+    back, y = BlockMap(5, 3, kernel, 4, transposed=True), torch.randn(2, 5, 3, 4, requires_grad=True)
+    assert torch.allclose(back(y), back.map(y), atol=1e-5)
+    (own,), (wanted,) = (torch.autograd.grad(found.square().sum(), back.map.weight) for found in (back(y), back.map(y)))
+    assert torch.allclose(own, wanted, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("kernel", [8, 12])
 def test_an_orthonormal_basis_gives_back_what_it_sums(kernel):
     basis = torch.linalg.qr(torch.randn(48, 48)).Q.reshape(48, 3, 4, 4)
