@@ -236,3 +236,21 @@ def test_vectors_have_none(tmp_path):
     with pytest.raises(UsageError, match=r"--layers original: .* holds vectors; pictures and originals are kept of"):
         encode_job(str(tmp_path / "x.npy"), str(tmp_path / "s.tcz"), EncodeOptions(layers="original"))
     assert not (tmp_path / "s.tcz").exists()
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_layer_that_has_nothing_yet_is_gone_on_with_unasked(few, tmp_path, monkeypatch, later):
+    """Stopped before its first commit, in step or added later: who then runs the command without it has it."""
+    source, place = str(few[0]), str(tmp_path / "s.tcz")
+    if later:
+        encode_job(source, place, options(None))
+
+    def stop(contents):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("taskcodec.engines.layers.run.packed", stop)
+        with pytest.raises(KeyboardInterrupt):
+            encode_job(source, place, options("features,original"))
+    store = encode_job(source, place, options(None)).store
+    assert originals(store) == originals(Store(few[1]))

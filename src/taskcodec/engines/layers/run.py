@@ -138,7 +138,9 @@ def new_writer(blobs: Blobs, wanted: Wanted, source: ImageSource) -> ItemWriter:
         found, blobs = start_elsewhere(blobs, wanted.name, wanted.place)
         options = {**options, MARK: found.mark}
     remove_layer(blobs, wanted.name)  # what a removal that was stopped left of one
-    return ItemWriter(blobs, BesideLayer(wanted.name, wanted.name, 0, _chunk_rows(wanted, source), options))
+    writer = ItemWriter(blobs, BesideLayer(wanted.name, wanted.name, 0, _chunk_rows(wanted, source), options))
+    writer.commit()  # a run that goes on after a stop knows by it that the layer was asked for
+    return writer
 
 
 def fill(blobs: Blobs, wanted: Wanted, source: ImageSource, first_index: int, progress: Progress | None = None) -> bool:
