@@ -63,11 +63,11 @@ def test_a_good_one_gives_a_recipe_for_each_beta(tmp_path):
             "task: detection\n    predictor: yolox",
             "layers.base.predictor must be one of osd_depth, scenes_detector, yolox:..., ",
         ),
-        ("task: depth", "task: detection\n    predictor: cv:x", "layers.base.predictor must be one of yolox"),
+        ("task: depth", "task: detection\n    predictor: cv:x", "layers.base.predictor must be one of osd_depth"),
         (
             "task: depth",
             "task: depth\n    informed_by: 'yolox:x.onnx'",
-            "layers.base.informed_by must be one of small, found 'yolox'",
+            "layers.base.informed_by must be one of osd_depth, scenes_detector, small:..., found 'yolox:x.onnx'",
         ),
         ("{name: light, widths", "{widths", "layers.base.analysis.name: missing"),
         ("    analysis: {name: light, widths: [4], latent: 3, blocks: 1}\n", "", "layers.base.analysis: missing"),

@@ -63,7 +63,7 @@ def test_predictors_are_those_that_can_be_loaded(tmp_path):
     assert list(fixed.predictors) == ["osd_depth"]
     fixed = fixed_of(config(tmp_path, "preview: 0.1", "informed_by: osd_depth"))
     assert list(fixed.predictors) == ["osd_depth"]
-    with pytest.raises(SourceError, match=r"c.yaml: .*none.onnx"):
+    with pytest.raises(SourceError, match=r"c.yaml: layers.base.predictor: none.onnx"):
         fixed_of(config(tmp_path, "preview: 0.1", "predictor: 'yolox:none.onnx'"))
 
 

@@ -180,10 +180,9 @@ def _layer(name: str, key: str, section: Any) -> LayerChoice:
 
 def _check_predictor(key: str, name: str | None, kinds: tuple[str, ...]) -> None:
     """Raise UsageError unless a predictor is shipped, or of one of these kinds."""
-    if name is not None:
-        kind, _, rest = name.partition(":")
-        known = kinds if rest else (*SHIPPED, *(f"{each}:..." for each in kinds))
-        check_one_of(key, kind if rest else name, known)
+    kind, _, rest = (name or "").partition(":")
+    if name is not None and name not in SHIPPED and not (rest and kind in kinds):
+        check_one_of(key, name, (*SHIPPED, *(f"{each}:..." for each in kinds)))
 
 
 def network_of(name: str, where: str, section: Mapping[str, Any]) -> NetworkChoice:

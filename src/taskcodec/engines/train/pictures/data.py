@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from torch import nn
 
 from taskcodec.codec import Codec
 from taskcodec.data.dense.cityscapes import read_cityscapes
@@ -14,6 +15,7 @@ from taskcodec.data.dense.picture import DensePicture, DensePictures
 from taskcodec.data.dense.scenes import Scenes
 from taskcodec.data.items import ImageSource
 from taskcodec.data.sources import open_source
+from taskcodec.engines.train.keys import said_of
 from taskcodec.engines.train.left_out import LeftOut
 from taskcodec.engines.train.pictures.config import SCENES, LayersConfig, PicturesChoice
 from taskcodec.engines.train.pictures.realism import RealismConfig
@@ -55,9 +57,13 @@ def fixed_of(config: LayersConfig) -> Fixed:
     try:
         if config.below is not None:
             below = _codec_of_pictures(config.below)
-        layers = config.recipes[0].layers
-        names = {name for layer in layers for name in (layer.predictor, layer.informed_by) if name is not None}
-        return Fixed(below, {name: load_predictor(name) for name in sorted(names)})
+        predictors = dict[str, nn.Module]()
+        for layer in config.recipes[0].layers:
+            for key, name in (("predictor", layer.predictor), ("informed_by", layer.informed_by)):
+                if name is not None and name not in predictors:
+                    with said_of(f"layers.{layer.name}.{key}: "):
+                        predictors[name] = load_predictor(name)
+        return Fixed(below, predictors)
     except TaskcodecError as error:
         raise type(error)(f"{config.name}: {error}") from error
 

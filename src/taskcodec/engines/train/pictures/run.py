@@ -16,13 +16,14 @@ def run_pictures(
     config: LayersConfig | RealismConfig, number: int, work: Work, progress: Progress | None
 ) -> tuple[Trained, LeftOut | None]:
     """Train the recipe of this number; and what was left out. Raises as `train_layers` does, or names what it reads."""
-    data, left_out = picture_set(config)
     provenance: dict[str, Any] = {"source": Path(config.data.place).name or config.data.source}
+    # What is found out at once comes before the pictures, which may take minutes.
     if isinstance(config, RealismConfig):
         codec, real = finished_of(config), config.recipes[number]
-        return train_realism(
-            data, codec, real, config.schedule, work, provenance=provenance, progress=progress
-        ), left_out
-    fixed, recipe = fixed_of(config), config.recipes[number]
-    trained = train_layers(data, recipe, config.schedule, work, fixed, provenance=provenance, progress=progress)
+        data, left_out = picture_set(config)
+        trained = train_realism(data, codec, real, config.schedule, work, provenance=provenance, progress=progress)
+    else:
+        fixed, recipe = fixed_of(config), config.recipes[number]
+        data, left_out = picture_set(config)
+        trained = train_layers(data, recipe, config.schedule, work, fixed, provenance=provenance, progress=progress)
     return trained, left_out

@@ -118,7 +118,10 @@ class TrainedLayer(nn.Module):
         super().__init__()
         told = None if predictor is None else sizes_of_answers(predictor)
         self.choice, self.sizes = choice, sizes_of(choice, below, outputs, told)
-        self.g_a = make(choice.analysis.name, self.sizes.analysis)
+        try:
+            self.g_a = make(choice.analysis.name, self.sizes.analysis)
+        except UsageError as error:
+            raise UsageError(f"layers.{choice.name}.analysis: {error}") from error
         if predictor is not None:
             take_predictor(self.g_a, predictor)
         try:
