@@ -32,6 +32,8 @@ def decode_to_folder(
 
     `realism` goes from faithful (0) to realistic (1), where the layer's codec has a second synthesis.
 
+    What is damaged of a single picture or original is in what this returns, and the others are written.
+
     Raises UsageError where there is no such layer, it has no such synthesis or the folder is not to be written to,
     StorageError where it cannot be, and what `taskcodec.decode` raises.
     """

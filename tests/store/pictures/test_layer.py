@@ -151,6 +151,23 @@ def test_damage_is_told_and_leaves_the_base_readable(tmp_path):
                 assert np.array_equal(found, CODEC.decompress(CODEC.compress(PICTURES[row])))
     path.unlink()
     assert any("missing" in fault for fault in store.verify())
+    told = decode_to_folder(tmp_path / "s.tcz", "detail", tmp_path / "out")
+    assert [name for name, _ in told.damaged] == [f"{row}.png" for row in range(5, min(10, len(PICTURES)))]
+    assert all("layers/detail/c/1: missing" in fault for _, fault in told.damaged)
+    assert told.files == len(list((tmp_path / "out").iterdir())) == len(PICTURES) - len(told.damaged)
+
+
+def test_a_damaged_chunk_is_read_whole_once(tmp_path, monkeypatch):
+    path = tmp_path / "s.tcz" / "layers" / "base" / "c" / "0"
+    written(tmp_path / "s.tcz")
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1  # of the checksum of the chunk alone: its pictures are sound
+    path.write_bytes(data)
+    store = Store(tmp_path / "s.tcz")
+    layer, got, get = store.layer("base"), [], store._blobs.get
+    monkeypatch.setattr(store._blobs, "get", lambda key: (got.append(key), get(key))[1])
+    assert not any(isinstance(each, CorruptFileError) for each in layer.of_sources(range(CHUNK)))
+    assert got.count("layers/base/c/0") == 1
 
 
 def test_items_in_each_others_places_are_told(tmp_path):

@@ -10,6 +10,8 @@ from taskcodec.cli.output import JsonOption, few, progress_bar, show
 from taskcodec.errors import UsageError
 
 EXAMPLE = "Example: taskcodec decode photos.tcz -o photos.npy"
+_TOLD = 10
+"""Damaged files that have a line each."""
 
 
 def decode(
@@ -32,6 +34,7 @@ def decode(
 
     if realism and layer == "features":
         raise UsageError("--realism: of pictures alone; name a layer of a codec of pictures (--layer)")
+    damaged: tuple[tuple[str, str], ...] = ()
     with progress_bar("decoding") as report:
         if layer == "features":
             opened = decode_to_file(store, output, report)
@@ -41,11 +44,13 @@ def decode(
             lines = [f"{output}: {len(opened)} {what}"]
         else:
             written = decode_to_folder(store, layer, output, report, elsewhere or (), realism)
+            damaged = written.damaged
             found = {
                 "files": written.files,
                 "without": len(written.without),
                 "lacking": written.without,
                 "renamed": {name: str(given) for name, given in written.renamed},
+                "damaged": [{"id": name, "fault": fault} for name, fault in damaged],
                 "output": str(output),
             }
             lines = [f"{output}: {written.files:,} files"]
@@ -54,4 +59,11 @@ def decode(
             if written.renamed:
                 names = [f"{name} as {given}" for name, given in written.renamed]
                 lines.append(f"{len(names):,} could not have their own names: {few(names)}")
+            if damaged:
+                lines.append(f"{len(damaged):,} not written, since they are damaged in the store:")
+                lines += [f"{name}: {fault}" for name, fault in damaged[:_TOLD]]
+            if len(damaged) > _TOLD:
+                lines.append(f"and {len(damaged) - _TOLD:,} more (--json names all)")
     show(found, json_, lines)
+    if damaged:
+        raise typer.Exit(1)

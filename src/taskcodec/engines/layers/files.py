@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from taskcodec.errors import StorageError, UsageError
+from taskcodec.errors import CorruptFileError, StorageError, UsageError
 from taskcodec.store import Store
 from taskcodec.store.file_layers.layer import StoreLayer
 from taskcodec.store.format.manifest import CODEC_KEY, GROUP_KEY
@@ -16,8 +16,10 @@ from taskcodec.store.pictures.layer import PictureLayer
 from taskcodec.store.values.layer import ValueLayer
 
 Progress = Callable[[int, int], None]
-_MOST_BYTES = 240
-"""Of a name: file systems take 255, and a number may be added."""
+_MOST_BYTES = 255
+"""Of a name, as file systems take it; the name that a file has while it is written is short, whatever its own is."""
+_MOST_OF_SUFFIX = 16
+"""Bytes that may be what kind of file it is, with the dot: what is longer is a part of the name."""
 
 _ESCAPED = re.compile(r"\\udc[89a-f][0-9a-f]")
 """What `taskcodec.names.readable` makes of a byte of a name that is no UTF-8: no file has it in its name by chance."""
@@ -31,18 +33,20 @@ class Written:
         files: how many.
         without: ids of the samples of the source of which the layer has nothing.
         renamed: of files that cannot have the name that their sample's id says: the id, and the name they got.
+        damaged: of samples whose file is damaged in the store, and not written: the id, and the fault in words.
     """
 
     files: int
     without: tuple[str, ...]
     renamed: tuple[tuple[str, str], ...]
+    damaged: tuple[tuple[str, str], ...]
 
 
 class FileNames:
     """Names of files below a folder, from ids that may be anything: none leaves it, and no two are the same.
 
     What would climb (`..`), start at the root, or mean nothing is left out or replaced; a name that is taken, by a file
-    or by a folder of others, gets #2, #3, ...
+    or by a folder of others, gets #2, #3, ... One that is too long is shortened before its suffix.
     """
 
     def __init__(self) -> None:
@@ -50,13 +54,13 @@ class FileNames:
 
     def give(self, name: str, suffix: str = "") -> PurePosixPath:
         """The relative path for an id."""
-        parts = [_part(part) for part in name.split("/") if part not in ("", ".")] or ["_"]
-        if any(str(folder) in self._files for folder in PurePosixPath(*parts).parents):
-            parts = [_part("_".join(parts))]
-        parts[-1] = _short(parts[-1], len(suffix))
-        found, number = PurePosixPath(*parts[:-1], parts[-1] + suffix), 2
+        *above, last = [_plain(part) for part in name.split("/") if part not in ("", ".")] or ["_"]
+        folders = [_short(part) for part in above]
+        if any(str(folder) in self._files for folder in PurePosixPath(*folders, last).parents):
+            folders, last = [], "_".join([*folders, last])
+        found, number = PurePosixPath(*folders, _short(last, suffix)), 2
         while str(found) in self._files or str(found) in self._folders:
-            found, number = PurePosixPath(*parts[:-1], f"{parts[-1]}#{number}{suffix}"), number + 1
+            found, number = PurePosixPath(*folders, _short(last, f"#{number}{suffix}")), number + 1
         self._files.add(str(found))
         self._folders.update(map(str, found.parents))
         return found
@@ -67,13 +71,15 @@ def write_files(
 ) -> Written:
     """Write the files of a layer of a store into a new or empty folder, also of samples that could not be coded.
 
+    A file that is damaged in the store is left out, and what is returned says so: the others are written.
+
     Raises:
         UsageError: the folder is not empty or lies in a store.
         StorageError: a file cannot be written.
-        CorruptFileError: the store is damaged.
+        CorruptFileError: what says which samples there are is damaged.
     """
     names, written, done = FileNames(), 0, 0
-    without, renamed = list[str](), list[tuple[str, str]]()
+    without, renamed, damaged = list[str](), list[tuple[str, str]](), list[tuple[str, str]]()
     _check_folder(folder)
     for table in in_pieces(store.tables("id", "source_index", failures=True)):
         samples, indices = (column.to_pylist() for column in table)
@@ -82,15 +88,18 @@ def write_files(
                 without.append(sample)
             else:
                 wanted = _as_it_was(sample)
-                given = names.give(wanted, layer.suffix)
-                _write(folder / given, content)
-                written += 1
-                if str(given) != wanted + layer.suffix:
-                    renamed.append((sample, str(given)))
+                given = names.give(wanted, layer.suffix)  # also of a damaged one: no other file takes its name
+                if isinstance(content, CorruptFileError):
+                    damaged.append((sample, str(content)))
+                else:
+                    _write(folder / given, content)
+                    written += 1
+                    if str(given) != wanted + layer.suffix:
+                        renamed.append((sample, str(given)))
             done += 1
             if progress is not None:
                 progress(done, store.source_samples)
-    return Written(written, tuple(without), tuple(renamed))
+    return Written(written, tuple(without), tuple(renamed), tuple(damaged))
 
 
 def _as_it_was(name: str) -> str:
@@ -98,19 +107,20 @@ def _as_it_was(name: str) -> str:
     return _ESCAPED.sub(lambda found: chr(int(found[0][2:], 16)), name)
 
 
-def _part(part: str) -> str:
+def _plain(part: str) -> str:
     """A folder's or file's name that is no other thing."""
-    plain = part.replace("\0", "_")
-    return "_" if plain == ".." else _short(plain)
+    return "_" if part == ".." else part.replace("\0", "_")
 
 
-def _short(part: str, more: int = 0) -> str:
-    data = part.encode("utf-8", "surrogateescape")
-    if len(data) + more <= _MOST_BYTES:
-        return part
-    digest = hashlib.sha256(data).hexdigest()[:8]
-    kept = data[: _MOST_BYTES - more - 9].decode("utf-8", "ignore")
-    return f"{kept}~{digest}"
+def _short(part: str, more: str = "") -> str:
+    """A name with more behind it, in as many bytes as a name may have; what is kept of its end is its suffix."""
+    data = os.fsencode(part)
+    if len(data) + len(more) <= _MOST_BYTES:
+        return part + more
+    _, suffix = os.path.splitext(part)
+    own = suffix if len(os.fsencode(suffix)) <= _MOST_OF_SUFFIX else ""
+    end = f"~{hashlib.sha256(data).hexdigest()[:8]}{own}{more}"
+    return data[: _MOST_BYTES - len(os.fsencode(end))].decode("utf-8", "ignore") + end
 
 
 def _check_folder(folder: Path) -> None:

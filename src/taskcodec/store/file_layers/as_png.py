@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from taskcodec.errors import needing_packages
+from taskcodec.errors import CorruptFileError, needing_packages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,6 +44,12 @@ class AsPng:
 
         return png_of(picture)
 
-    def of_sources(self, indices: Iterable[int]) -> Iterator[bytes | None]:
-        """What `of_source` gives of each."""
-        return map(self.of_source, indices)
+    def of_sources(self, indices: Iterable[int]) -> Iterator[bytes | CorruptFileError | None]:
+        """What `of_source` gives of each, or its fault where that is damaged: the others are whole."""
+        return map(self._file_or_fault, indices)
+
+    def _file_or_fault(self, index: int) -> bytes | CorruptFileError | None:
+        try:
+            return self.of_source(index)
+        except CorruptFileError as error:
+            return error

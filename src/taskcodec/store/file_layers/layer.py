@@ -77,10 +77,12 @@ class StoreLayer:
         """Whether there is something of the sample of a row."""
         return self._items.length(int(self._places()[row])) > 0
 
-    def of_sources(self, indices: Iterable[int]) -> Iterator[bytes | None]:
-        """What `of_source` gives of each, in less time where files are small: a few are opened together."""
-        inside = range(self._layer.items)
-        return self._opened_all((index, self._items.item(index) if index in inside else b"") for index in indices)
+    def of_sources(self, indices: Iterable[int]) -> Iterator[bytes | CorruptFileError | None]:
+        """What `of_source` gives of each, or its fault where that is damaged: the others are whole.
+
+        In less time where files are small: a few are opened together.
+        """
+        return self._opened_all((index, self._item(index)) for index in indices)
 
     def __iter__(self) -> Iterator[bytes]:
         return (self[row] for row in range(len(self)))
@@ -97,20 +99,37 @@ class StoreLayer:
         for number in range(self._layer.chunks):
             try:
                 contents = self._items.contents(number)
-                for _ in self._opened_all(enumerate(contents, number * self._layer.chunk_rows)):
-                    pass
+                for found in self._opened_all(enumerate(contents, number * self._layer.chunk_rows)):
+                    if isinstance(found, CorruptFileError):
+                        yield str(found)
             except TaskcodecError as error:
                 yield str(error)
 
-    def _opened_all(self, contents: Iterable[tuple[int, bytes]]) -> Iterator[bytes | None]:
-        """The files of samples of the source, None where there is nothing. Raises CorruptFileError."""
+    def _item(self, index: int) -> bytes | CorruptFileError:
+        try:
+            return self._items.item(index) if 0 <= index < self._layer.items else b""
+        except CorruptFileError as error:
+            return error
+
+    def _opened_all(
+        self, contents: Iterable[tuple[int, bytes | CorruptFileError]]
+    ) -> Iterator[bytes | CorruptFileError | None]:
+        """The files of samples of the source, None where there is nothing, or the fault of one."""
         for some in _few(contents):
-            there = [content for _, content in some if content]
+            there = [(index, content) for index, content in some if isinstance(content, bytes) and content]
+            found: Iterator[bytes | CorruptFileError]
             try:
-                found = iter(_OPENED[self.kind](there))
+                found = iter(_OPENED[self.kind]([content for _, content in there]))
             except CorruptFileError:
-                found = (self._opened(content, index) for index, content in some if content)
-            yield from (next(found) if content else None for _, content in some)
+                found = (self._opened_or_fault(content, index) for index, content in there)
+            for _, content in some:
+                yield content if isinstance(content, CorruptFileError) else next(found) if content else None
+
+    def _opened_or_fault(self, content: bytes, index: int) -> bytes | CorruptFileError:
+        try:
+            return self._opened(content, index)
+        except CorruptFileError as error:
+            return error
 
     def _opened(self, content: bytes, index: int) -> bytes:
         try:
@@ -119,12 +138,14 @@ class StoreLayer:
             raise CorruptFileError(f"{self._blobs.name}: layer {self.name}, sample {index}: {error}") from error
 
 
-def _few(contents: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
+def _few(
+    contents: Iterable[tuple[int, bytes | CorruptFileError]],
+) -> Iterator[list[tuple[int, bytes | CorruptFileError]]]:
     """Some of them at a time: few where they are large."""
-    some, size = list[tuple[int, bytes]](), 0
-    for each in contents:
-        some.append(each)
-        size += len(each[1])
+    some, size = list[tuple[int, bytes | CorruptFileError]](), 0
+    for index, content in contents:
+        some.append((index, content))
+        size += len(content) if isinstance(content, bytes) else 0
         if len(some) == TOGETHER or size > TOGETHER_BYTES:
             yield some
             some, size = [], 0

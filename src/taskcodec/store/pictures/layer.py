@@ -124,6 +124,7 @@ class PictureLayer(AsPng):
         """Read a chunk whole; a damaged one is read item by item, since most of it may be sound."""
         for name, ranges in self._ranges.items():
             if self._held.get(name, (-1, []))[0] != number and ranges.end(number) <= HELD_BYTES:
+                self._held[name] = number, []  # a damaged one is not read again for each of its pictures
                 with suppress(CorruptFileError):
                     block = get_block(self._blobs, ranges.chunk_key(number))
                     self._held[name] = number, split_items(block, self._manifest.chunk_rows)
