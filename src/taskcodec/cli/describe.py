@@ -13,6 +13,7 @@ from taskcodec.words import human_bytes
 if TYPE_CHECKING:
     from taskcodec.codec import Codec
     from taskcodec.store import StoreInfo
+    from taskcodec.store.info import LayerInfo
 
 
 NO_COSTS: Mapping[str, Mapping[str, float]] = MappingProxyType({})
@@ -128,11 +129,20 @@ def info_lines(place: str, info: "StoreInfo", costs: Mapping[str, Mapping[str, f
 def _layer_lines(info: "StoreInfo", costs: Mapping[str, Mapping[str, float]]) -> list[str]:
     """A line for each layer beside the features."""
     return [
-        f"  {name:<8} {human_bytes(layer.bytes):>10}   {layer.bits_per_sample / 8:,.0f} bytes a sample"
-        + ("" if layer.elsewhere is None else f", kept at {layer.elsewhere}")
-        + (f", {_cost_words(costs, name)}" if name in costs else "")
+        f"  {name:<8} {'' if layer.bytes is None else human_bytes(layer.bytes):>10}   "
+        + ", ".join(filter(None, (*_layer_words(layer, info.samples), _cost_words(costs, name))))
         for name, layer in info.layers.items()
         if name != "features"
+    ]
+
+
+def _layer_words(layer: "LayerInfo", samples: int) -> list[str | None]:
+    """What a layer takes of each sample, of how many where not of all, and where it is kept."""
+    return [
+        layer.fault,
+        None if layer.bits_per_sample is None else f"{layer.bits_per_sample / 8:,.0f} bytes a sample",
+        None if layer.samples in (None, samples) else f"{layer.samples:,} of {samples:,} samples",
+        None if layer.elsewhere is None else f"kept at {layer.elsewhere}",
     ]
 
 

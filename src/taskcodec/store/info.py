@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from taskcodec.errors import CorruptFileError
+from taskcodec.errors import CorruptFileError, FutureVersionError
 from taskcodec.store.backend import Blobs
 from taskcodec.store.catalogue import Catalogue
 from taskcodec.store.file_layers.elsewhere import is_within, layer_at, missing_at, read_elsewhere
-from taskcodec.store.file_layers.layout import ELSEWHERE, FEATURES, FOLDER, names_beside
+from taskcodec.store.file_layers.layout import CHECK_BYTES, FEATURES, FOLDER, BesideLayer, names_beside
 from taskcodec.store.format.manifest import CODEC_KEY, Manifest
+from taskcodec.store.format.records import coded
+
+DAMAGED, LATER = "damaged: run taskcodec verify", "written by a later taskcodec: upgrade this one"
 
 
 @dataclass(frozen=True)
@@ -17,14 +20,21 @@ class LayerInfo:
     """What a layer takes.
 
     Attributes:
-        bytes: of its chunks; of a layer beside the features also of its metadata.
-        bits_per_sample: bytes * 8 / samples.
-        elsewhere: where it lies, None in the store; its bytes there count only where they may be looked at.
+        bytes: of its chunks; of a layer beside the features also of its metadata. None where it lies elsewhere, and
+            that may not be looked at, and where it has a fault.
+        bits_per_sample: bytes * 8 / samples; None likewise, and where it covers none.
+        samples: coded samples that it covers, fewer than the store's where it was not made of all; None as `bytes` is.
+            Of some of them it may have nothing: that stands in its chunks, which are not read.
+        elsewhere: where it lies, None in the store.
+        fault: why nothing is known of a layer of files, in words: its metadata are damaged or of a later version, or a
+            chunk is missing. None where none shows without its chunks being read.
     """
 
-    bytes: int
-    bits_per_sample: float
+    bytes: int | None
+    bits_per_sample: float | None
+    samples: int | None
     elsewhere: str | None = None
+    fault: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,15 +93,15 @@ def measure(
 
     `elsewhere` are places at which layers may be looked at that lie outside the store.
     """
-    sizes, samples, coded = blobs.sizes(), manifest.samples, dict[str, int]()
+    sizes, samples, chunks = blobs.sizes(), manifest.samples, dict[str, int]()
     for layer in manifest.layers:
-        coded[layer.name] = 0
+        chunks[layer.name] = 0
         for index in range(manifest.chunks):
             key = manifest.chunk_key(layer, index)
             if key not in sizes:
                 raise CorruptFileError(f"{blobs.name}/{key}: missing")
-            coded[layer.name] += sizes[key]
-    code_bytes = sum(coded.values())
+            chunks[layer.name] += sizes[key]
+    code_bytes = sum(chunks.values())
     store_bytes, source_bytes = sum(sizes.values()), catalogue.source_bytes()
     return StoreInfo(
         samples=samples,
@@ -110,28 +120,63 @@ def measure(
         fitted=fitted,
         variance_kept=_number(provenance.get("variance_kept")),
         cosine=_number(provenance.get("cosine")),
-        layers=_layers(blobs, sizes, manifest, coded if manifest.of_pictures else {FEATURES: code_bytes}, elsewhere),
+        layers={
+            **{
+                name: LayerInfo(size, 8 * size / max(samples, 1), samples)
+                for name, size in (chunks if manifest.of_pictures else {FEATURES: code_bytes}).items()
+            },
+            **{
+                name: _of_files(blobs, sizes, name, manifest, catalogue, elsewhere)
+                for name in names_beside(sizes, list(chunks))
+            },
+        },
     )
 
 
-def _layers(
-    blobs: Blobs, sizes: Mapping[str, int], manifest: Manifest, coded: Mapping[str, int], elsewhere: Sequence[str]
-) -> dict[str, LayerInfo]:
-    """What is coded, and the bytes of each layer beside it, those of its metadata too."""
-    count = max(manifest.samples, 1)
-    found = {name: LayerInfo(size, 8 * size / count) for name, size in coded.items()}
-    for name in names_beside(sizes, [layer.name for layer in manifest.layers]):
-        size = sum(size for key, size in sizes.items() if key.startswith(f"{FOLDER}/{name}/"))
-        place = None
-        if f"{FOLDER}/{name}/{ELSEWHERE}" in sizes and (told := read_elsewhere(blobs, name)) is not None:
-            place = told.place
-            if is_within(place, elsewhere):
-                there, layer, _ = layer_at(blobs, name, elsewhere)
-                if layer is None:
-                    raise missing_at(blobs, told)
-                size += sum(there.sizes().values())
-        found[name] = LayerInfo(size, 8 * size / count, place)
-    return found
+def _of_files(
+    blobs: Blobs,
+    sizes: Mapping[str, int],
+    name: str,
+    manifest: Manifest,
+    catalogue: Catalogue,
+    elsewhere: Sequence[str],
+) -> LayerInfo:
+    """Of a layer of files, by its metadata and the sizes of what lies there; `sizes` are the store's.
+
+    Raises SourceError, NetworkError or MismatchError where one of the places `elsewhere` does not have the layer.
+    """
+    place = None
+    try:
+        told = read_elsewhere(blobs, name)
+        if told is not None and not is_within(place := told.place, elsewhere):
+            return LayerInfo(None, None, None, place)
+        there, layer, _ = layer_at(blobs, name, elsewhere)
+    except CorruptFileError:
+        return LayerInfo(None, None, None, place, DAMAGED)
+    except FutureVersionError:
+        return LayerInfo(None, None, None, place, LATER)
+    own = {key: size for key, size in sizes.items() if key.startswith(f"{FOLDER}/{name}/")}
+    size = sum(own.values())
+    if told is not None:
+        if layer is None:
+            raise missing_at(blobs, told)
+        own = there.sizes()
+        size += sum(own.values())
+    # No chunk is as short as its CRC-32C: of one that is, a power cut left the name alone.
+    if layer is None or any(own.get(layer.chunk_key(at), 0) <= CHECK_BYTES for at in range(layer.chunks)):
+        return LayerInfo(None, None, None, place, DAMAGED)
+    samples = _covered(layer, manifest, catalogue)
+    return LayerInfo(size, 8 * size / samples if samples else None, samples, place)
+
+
+def _covered(layer: BesideLayer, manifest: Manifest, catalogue: Catalogue) -> int:
+    """Coded samples that a layer covers: it counts those of the source, with such as could not be coded."""
+    if layer.items >= manifest.samples + manifest.failures:
+        return manifest.samples
+    if not manifest.failures:
+        return layer.items
+    tables = catalogue.tables(["source_index", "status"])
+    return sum(int((table["source_index"].filter(coded(table)).to_numpy() < layer.items).sum()) for table in tables)
 
 
 def _number(value: Any) -> float | None:

@@ -59,6 +59,7 @@ def test_lies_there_and_is_read_where_it_is_named(made, tmp_path):
     assert info.layers["original"].elsewhere == str(there)
     assert info.layers["original"].bytes > sum(path.stat().st_size for path in there.rglob("*") if path.is_file())
     assert store.info().layers["original"].elsewhere == str(there)  # it says so, and looks at nothing
+    assert store.info().layers["original"].bytes is None
     pack_zip(place, tmp_path / "s.zip")
     assert Store(tmp_path / "s.zip").verify(str(there)) == []
 

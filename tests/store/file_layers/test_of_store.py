@@ -1,5 +1,7 @@
 """Layers as a store shows them."""
 
+import re
+
 import numpy as np
 import pytest
 from zarr.storage import MemoryStore
@@ -61,6 +63,25 @@ def test_bytes_of_each_layer_add_up(place):
     assert info.layers["picture"].bytes == sum(size for key, size in sizes.items() if key.startswith("layers/picture/"))
     assert info.layers["picture"].bits_per_sample == pytest.approx(8 * info.layers["picture"].bytes / 3)
     assert info.store_bytes == sum(sizes.values())
+
+
+def test_what_a_layer_covers_are_coded_samples(place):
+    blobs = open_blobs(place)
+    for items, samples in ((0, 0), (1, 1), (2, 1), (3, 2), (4, 3), (5, 3)):
+        short = ItemWriter(blobs, BesideLayer("original", "original", 0, 8))
+        short.append([b"\0abc"] * items)
+        short.commit()
+        found = taskcodec.open(place).info().layers["original"]
+        assert (found.samples, found.fault) == (samples, None)
+        assert found.bits_per_sample == (pytest.approx(8 * found.bytes / samples) if samples else None)
+
+
+def test_a_layer_of_a_later_version_is_not_called_damaged(place):
+    blobs = open_blobs(place)
+    data = blobs.get("layers/picture/zarr.json")
+    blobs.put("layers/picture/zarr.json", re.sub(rb'"version": ?1', b'"version": 2', data))
+    found = taskcodec.open(place).info().layers["picture"]
+    assert (found.bytes, found.fault) == (None, "written by a later taskcodec: upgrade this one")
 
 
 def test_verify_tells_a_layer_that_is_cut_short_or_damaged(place):

@@ -62,6 +62,7 @@ def encode(
     from taskcodec.engines.choose import encode_with
     from taskcodec.engines.encode.decide import EncodeOptions
     from taskcodec.engines.encode.sources import rates_in
+    from taskcodec.engines.layers.wanted import wanted_layers
 
     options = EncodeOptions(
         codec, backbone, rates_in(bits), labels, quality, fit, refit, append, overwrite,
@@ -79,7 +80,9 @@ def encode(
             return
     with progress_bar("encoding") as report:
         found = encode_with(engine, workers, source, store, options, report)
-    info, shift = found.store.info(), found.shift
+    # Places that the command names may be looked at: it has just written there.
+    places = [each.place for each in wanted_layers(layers) if each.place is not None]
+    info, shift = found.store.info(places), found.shift
     lines = info_lines(store, info)
     if info.failures:
         reasons = found.store.failures.select(["id", "status"]).slice(0, 5).to_pylist()

@@ -311,7 +311,8 @@ def _doubts(decision: Decision, written: Store) -> list[str]:
         info = written.info()
         if isinstance(decision.bits, Mapping):
             for name, rate in decision.bits.items():
-                notes.append(missed(rate, info.layers[name].bits_per_sample, layer=name))
+                if (reached := info.layers[name].bits_per_sample) is not None:  # which only layers of files may lack
+                    notes.append(missed(rate, reached, layer=name))
         elif decision.bits is not None and (options.bits is not None or options.effort == 1):
             notes.append(missed(decision.bits, info.bits_per_sample, asked=options.bits is not None))
         if info.variance_kept is not None and info.variance_kept < LITTLE_KEPT:

@@ -61,7 +61,7 @@ class ViewContent:
     Attributes:
         name: of the store.
         samples, failures, source_bytes: counts.
-        layers: bytes of each, by name.
+        layers: bytes of each, by name; None where they are not known: it lies elsewhere, or is damaged.
         labels: the most frequent with their counts, and how many others there are.
         shown: the samples of the gallery, in order of rows.
         neighbours: of some of them; rows that the gallery lacks are in `others`.
@@ -73,7 +73,7 @@ class ViewContent:
     samples: int
     failures: int
     source_bytes: int
-    layers: dict[str, int]
+    layers: dict[str, int | None]
     labels: tuple[tuple[str, int], ...]
     more_labels: int
     shown: tuple[Shown, ...]

@@ -57,7 +57,8 @@ def _counts(content: ViewContent) -> str:
         (f"{content.failures:,}", "could not be coded"),
         (human_bytes(content.source_bytes), "of files, as they were"),
     ]
-    cards += [(human_bytes(size), f"of {text(name)}") for name, size in content.layers.items()]
+    for name, size in content.layers.items():
+        cards.append(("?", f"of {text(name)}, not read") if size is None else (human_bytes(size), f"of {text(name)}"))
     return '<div class="cards">' + "".join(_card(*card) for card in cards) + "</div>"
 
 

@@ -1,0 +1,84 @@
+"""What `info` and `encode` say of layers of files: of how many samples, where, and that one is damaged."""
+
+import json
+import re
+
+import pytest
+
+from tests.cli.commands import run
+from tests.transforms.originals.files import saved, scene
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """Folders of 8 and 3 pictures."""
+    root = tmp_path_factory.mktemp("sources")
+    for folder, numbers in (("photos", range(8)), ("more", range(8, 11))):
+        (root / folder).mkdir()
+        for number in numbers:
+            (root / folder / f"{number}.jpg").write_bytes(saved(scene(40 + number, 40), "JPEG"))
+    return root
+
+
+def line_of(text, name="original"):
+    (line,) = [line for line in text.splitlines() if line.split()[:1] == [name]]
+    return line
+
+
+def figures(place, *more):
+    return json.loads(run("info", place, "--json", *more).stdout)["layers"]["original"]
+
+
+def size_of(folder):
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_layer_of_some_samples_says_so(sources, tmp_path):
+    place = tmp_path / "s.tcz"
+    run("encode", sources / "photos", place)
+    run("encode", sources / "more", place, "--append")
+    told = run("encode", sources / "photos", place, "--layers", "original").stdout
+    size = size_of(place / "layers" / "original")
+    assert line_of(told).endswith(f"   {size / 8:,.0f} bytes a sample, 8 of 11 samples")
+    assert line_of(run("info", place).stdout) == line_of(told)
+    found = figures(place)
+    assert (found["bytes"], found["samples"], found["bits_per_sample"]) == (size, 8, size)
+    run("encode", sources / "more", place, "--append", "--layers", "original")
+    assert re.search(r" bytes a sample$", line_of(run("info", place).stdout))
+
+
+def test_a_layer_elsewhere_counts_where_it_is_looked_at(sources, tmp_path):
+    place, there = tmp_path / "s.tcz", tmp_path / "disk"
+    told = run("encode", sources / "photos", place, "--layers", f"original@{there}").stdout
+    size = size_of(there) + size_of(place / "layers" / "original")
+    assert line_of(told).endswith(f" {size / 8:,.0f} bytes a sample, kept at {there}")
+    assert line_of(run("info", place, "--elsewhere", there).stdout) == line_of(told)
+    assert figures(place, "--elsewhere", tmp_path)["bytes"] == size
+    assert line_of(run("info", place).stdout).split() == ["original", "kept", "at", str(there)]
+    nothing = {"bytes": None, "bits_per_sample": None, "samples": None, "fault": None}
+    assert figures(place) == {**nothing, "elsewhere": str(there)}
+    assert ">?<" in (run("view", place, "-o", tmp_path / "v.html"), (tmp_path / "v.html").read_text())[1]
+    (there / "c" / "0").unlink()
+    told = line_of(run("info", place, "--elsewhere", there).stdout)
+    assert told.split("   ")[-1].strip() == f"damaged: run taskcodec verify, kept at {there}"
+    run("verify", place, "--elsewhere", there, code=1)
+
+
+@pytest.mark.parametrize("damage", ["no chunk", "an empty chunk", "metadata", "elsewhere"])
+def test_a_damaged_layer_has_no_figures(damage, sources, tmp_path):
+    place = tmp_path / "s.tcz"
+    run("encode", sources / "photos", place, "--layers", "features,picture,original")
+    folder = place / "layers" / "original"
+    if damage == "no chunk":
+        (folder / "c" / "0").unlink()
+    elif damage == "an empty chunk":
+        (folder / "c" / "0").write_bytes(b"")
+    else:
+        (folder / {"metadata": "zarr.json", "elsewhere": "elsewhere.json"}[damage]).write_bytes(b"{}")
+    told = run("info", place).stdout
+    assert line_of(told).split(maxsplit=1)[1] == "damaged: run taskcodec verify"
+    assert "bytes a sample" in line_of(told, "picture")
+    found = figures(place)
+    assert (found["bytes"], found["bits_per_sample"], found["samples"]) == (None, None, None)
+    assert found["fault"] == "damaged: run taskcodec verify"
+    run("verify", place, code=1)
