@@ -71,3 +71,12 @@ def test_a_chunk_without_its_block_is_told(store):
         place.write_bytes(block + value(block).to_bytes(4, "little"))
         with pytest.raises(CorruptFileError, match="layers/base/c/1"):
             taskcodec.open(store.place).values[40]
+
+
+def test_files_of_sound_chunks_come_beside_the_faults_of_a_damaged_one(store):
+    place = store.place / "layers/base/c/1"
+    place.write_bytes(place.read_bytes()[:-1])
+    found = list(store.values.of_sources(range(70)))
+    faults = [row for row, each in enumerate(found) if isinstance(each, CorruptFileError)]
+    assert faults == list(range(32, 64))
+    assert all(each.startswith(b"\x89PNG") for row, each in enumerate(found) if row not in faults)
