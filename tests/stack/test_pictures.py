@@ -17,6 +17,7 @@ from tests.pictured import BASE, DETAIL, SIZES, STRIDE, alone, layered, picture
 import taskcodec
 from taskcodec.coding.picture import split_picture, write_size
 from taskcodec.errors import CorruptFileError, MismatchError, TaskcodecError, UsageError
+from taskcodec.symbol_choice.pictures.seen import Found
 
 CODEC = layered()
 
@@ -51,6 +52,23 @@ def test_bits_are_those_that_bytes_take():
 def test_one_layer_is_a_codec():
     codec, x = alone(), picture(9, 14)
     assert codec.decompress(codec.compress(x)).shape == (9, 14, 3)
+
+
+def test_a_search_runs_in_one_thread_and_coding_in_as_many_as_before():
+    torch = pytest.importorskip("torch")
+    before, seen = torch.get_num_threads(), []
+
+    def search(shown):
+        seen.append(torch.get_num_threads())
+        return Found(CODEC.layers[0].quantizer.quantize(shown.latent))
+
+    torch.set_num_threads(2)
+    try:
+        x = picture(20, 30)
+        assert CODEC.pictures.pack(x, {CODEC.layers[0].name: search}) == CODEC.compress(x)
+        assert (seen, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_many_pictures_are_a_list_and_do_not_depend_on_each_other():

@@ -1,7 +1,4 @@
-"""What effort finds of vectors depends neither on threads nor on the process.
-
-Of pictures that holds of this codec with one thread and two, not of all: docs/effort.md tells where it does not.
-"""
+"""What effort finds depends neither on threads nor on the process."""
 
 import os
 import subprocess

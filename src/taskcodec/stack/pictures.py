@@ -86,8 +86,16 @@ class PictureStack:
         return dict(self._chosen(pixels, choose, {}).symbols)
 
     def search(self, pixels: Pixels, searches: Mapping[str, Search]) -> ChosenPicture:
-        """The same, and side information; symbols of layers that have a search are those that it finds. Needs torch."""
-        return self._chosen(pixels, nearest, searches)
+        """The same, and side information; symbols of layers that have a search are those that it finds. Needs torch.
+
+        A search runs in one thread: it follows sums of floats, whose order would change with the number of threads.
+        """
+        if not searches:
+            return self._chosen(pixels, nearest, searches)
+        with needing_packages():
+            from taskcodec.transforms.networks.run import one_thread
+        with one_thread():
+            return self._chosen(pixels, nearest, searches)
 
     def _chosen(self, pixels: Pixels, choose: Choose, searches: Mapping[str, Search]) -> ChosenPicture:
         check_size(pixels.shape[:2])
