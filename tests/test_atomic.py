@@ -71,6 +71,7 @@ def test_files_are_written_whole_or_not_at_all(inputs, tmp_path, verb, source, n
     assert output.stat().st_size > file_bytes
 
 
+@pytest.mark.slow
 def test_a_file_system_that_is_really_full(inputs, tmp_path):
     if shutil.which("mount") is None:
         pytest.skip("no mount")

@@ -26,6 +26,8 @@ from tests.test_floors import LEVEL
 
 SOURCE = ROOT / "src" / "taskcodec"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+LONG = ("examples.md", "limits.md", "benchmark.md", "certificate.md", "evaluate.md")
+"""Pages whose examples train, fit or measure for seconds."""
 MODULES = ["taskcodec", "taskcodec.codec", "taskcodec.store.writer", "taskcodec.fitting.closed_form.feature_codec"]
 
 
@@ -35,6 +37,10 @@ def text_of(page):
 
 def blocks(page, language):
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def page_of_examples(page):
+    return pytest.param(page, id=page.name, marks=pytest.mark.slow if page.name in LONG else ())
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +60,7 @@ def folder(tmp_path_factory):
     return root
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [page_of_examples(page) for page in PAGES if blocks(page, "python")])
 def test_python_examples_run(page, folder, monkeypatch):
     monkeypatch.chdir(folder)
     scope = {"__name__": "example"}

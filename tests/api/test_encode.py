@@ -80,6 +80,7 @@ def test_a_rate_that_few_axes_cannot_take_is_met_by_features_as_they_are(x, tmp_
     assert taskcodec.open(tmp_path / "s.tcz").codec.provenance["method"] == "dimensionwise"
 
 
+@pytest.mark.slow
 def test_few_directions_take_few_bits(tmp_path):
     rng = np.random.default_rng(0)
     low = (rng.normal(size=(3000, 10)) @ rng.normal(size=(10, 64)) + 0.01 * rng.normal(size=(3000, 64))).astype("f4")

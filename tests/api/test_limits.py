@@ -43,6 +43,7 @@ def test_files(folder, tmp_path):
     assert (tmp_path / "new" / "out" / "limits.svg").read_text().startswith("<?xml")
 
 
+@pytest.mark.slow
 def test_a_task_of_a_store_and_of_its_source(tmp_path):
     """By the labels that a source or a store has, or by a table; the store's codec stands among the others."""
     y = np.arange(200) % 3

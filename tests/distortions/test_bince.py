@@ -91,6 +91,7 @@ print(float(loss), *gradient.flatten()[:6].tolist())
 """
 
 
+@pytest.mark.slow
 def test_two_processes_see_the_candidates_and_gradients_of_both(tmp_path):
     command = [sys.executable, "-c", WORKER]
     both = [

@@ -51,6 +51,7 @@ def test_rows_at_the_limit_and_rows_of_another_norm_are_told():
 
 
 @pytest.mark.parametrize("effort", [1, 2])
+@pytest.mark.slow
 def test_symbols_do_not_depend_on_the_number_of_threads(tmp_path, effort):
     x = low_rank(1200, d=200)
     np.save(tmp_path / "x.npy", x)

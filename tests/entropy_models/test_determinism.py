@@ -112,6 +112,7 @@ def spatial(folder):
 @pytest.mark.parametrize(
     ("setting", "threads"), [("no torch", "1"), ("oneDNN, float32", "2"), ("plain kernels, float64", "2")]
 )
+@pytest.mark.slow
 def test_every_setting_decodes_the_same_symbols(coded, setting, threads):
     folder, lines = coded
     variables = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads)

@@ -127,6 +127,7 @@ def test_whatever_the_samples_are_tables_code_them(frozen_by, latent):
 
 
 @pytest.mark.parametrize("frozen_by", [freeze, freeze_shared])
+@pytest.mark.slow
 def test_tables_of_very_many_columns_are_such_as_files_hold(frozen_by):
     x = laplace(6, 20_000)
     x[:, 7] *= 1e4

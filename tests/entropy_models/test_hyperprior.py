@@ -35,11 +35,13 @@ def rates():
 
 
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.slow
 def test_bits_of_a_block_are_those_of_the_estimate(rates, name):
     bits, estimate = rates[name]
     assert abs(bits / estimate - 1) < 0.01
 
 
+@pytest.mark.slow
 def test_conditions_save_what_is_shared(rates):
     bits = {name: pair[0] for name, pair in rates.items()}
     assert bits["scale"] < 0.99 * bits["factorized"]

@@ -85,6 +85,7 @@ def test_verify_names_every_fault(place, tmp_path):
     assert "codes/c/2/0" in faults[1]
 
 
+@pytest.mark.slow
 def test_a_zip_never_lies(place, tmp_path):
     path = tmp_path / "x.zip"
     pack_zip(place, path)

@@ -47,6 +47,7 @@ def go_on(place, codec, coded, seconds, stop=ROWS):
 
 @pytest.mark.filterwarnings("ignore::taskcodec.errors.UnfinishedWarning")
 @pytest.mark.parametrize("seconds", [NEVER, ALWAYS])
+@pytest.mark.slow
 def test_killed_at_any_put_it_ends_in_the_same_store(codec, coded, seconds):
     whole = go_on(Watched(), codec, coded, NEVER).held
     for puts in range(1000):
@@ -73,6 +74,7 @@ def test_killed_at_any_put_it_ends_in_the_same_store(codec, coded, seconds):
 
 @pytest.mark.filterwarnings("ignore::taskcodec.errors.UnfinishedWarning")
 @pytest.mark.parametrize("first", [1, 2, 7, 8, 9, 19])
+@pytest.mark.slow
 def test_an_append_that_is_killed_at_any_put(codec, coded, first):
     begun = go_on(Watched(), codec, coded, NEVER, first).held
     source = {"kind": "more"}

@@ -136,6 +136,7 @@ def test_chunks_of_no_sensible_length_are_refused(tmp_path, codec, beyond):
 
 @pytest.mark.filterwarnings("ignore::taskcodec.errors.UnfinishedWarning")
 @pytest.mark.parametrize("call", ["open", "replace"])
+@pytest.mark.slow
 def test_a_disk_that_fills_at_any_moment_loses_nothing_committed(tmp_path, codec, x, monkeypatch, call):
     """Fail the first, second, ... write in turn; what can be resumed is, and the symbols come out the same."""
     import builtins

@@ -45,6 +45,7 @@ def test_a_table_json_and_a_report(folder, tmp_path):
 
 
 @pytest.mark.parametrize(("rows", "says"), [(36, "36 tested samples"), (12, "fewer than 20 decide nothing")])
+@pytest.mark.slow
 def test_too_few_samples_to_tell_are_told_beside_the_numbers(tmp_path, rows, says):
     """No answer changes, so that the interval of the difference has no width."""
     save_features(tmp_path / "few.npz", rows=rows)

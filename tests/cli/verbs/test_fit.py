@@ -53,6 +53,7 @@ def test_a_rate_and_a_step_on_images(scenes):
     assert json.loads(run("info", scenes / "s.tcz", "--json").stdout)["samples"] == 36
 
 
+@pytest.mark.slow
 def test_views_of_images_shape_the_map(scenes, tmp_path):
     x = np.load(scenes / "x.npy")
     run("fit", scenes / "photos", "-o", tmp_path / "v.codec", "--views", "--bits", "60")
@@ -66,6 +67,7 @@ def test_views_of_images_shape_the_map(scenes, tmp_path):
         assert "--views needs a folder of images, and the bottleneck method" in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_tolerance_with_folders_as_labels(scenes):
     run("fit", scenes / "photos", "-o", scenes / "t.codec", "--tolerance", "1")
     codec, x = taskcodec.load_codec(scenes / "t.codec"), np.load(scenes / "x.npy")
@@ -82,6 +84,7 @@ def write_labels(path, labels):
         csv.writer(file).writerows([("path", "label"), *labels.items()])
 
 
+@pytest.mark.slow
 def test_a_tolerance_with_a_file_of_labels(scenes):
     names = sorted(f"{p.parent.name}/{p.name}" for p in (scenes / "photos").rglob("*.jpg"))
     write_labels(scenes / "side.csv", {name: "left" if int(name.split("/")[1].split("_")[0]) < 240 else "right"
@@ -128,6 +131,7 @@ def test_a_probe_is_kept(tmp_path):
     assert "without --step" in run(*fit[:4], "--step", "1", "--probe", tmp_path / "w.npy", code=2).stderr
 
 
+@pytest.mark.slow
 def test_a_tolerance_gives_what_a_fit_at_its_rate_gives(tmp_path):
     """20 directions and a little noise in 64 features: at thousands of bits a fit distorts its map."""
     rng = np.random.default_rng(0)

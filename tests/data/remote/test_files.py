@@ -89,6 +89,7 @@ def test_names_that_only_buckets_have(s3):
     assert {item.id: item.fault is None for item in found.items} == {"a//b.jpg": True, "a/c.jpg": True, "full/": False}
 
 
+@pytest.mark.slow
 def test_a_listing_is_all_that_is_asked_of_thousands(s3):
     client = s3.client()
     for number in range(1100):

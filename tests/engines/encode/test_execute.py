@@ -123,6 +123,7 @@ def test_features_whose_backbone_is_known_have_it_recorded(folder):
     assert encode_job("x.npy", "t.tcz").store.codec.backbone is None
 
 
+@pytest.mark.slow
 def test_what_is_appended_from_another_folder_is_as_from_the_first(folder, monkeypatch):
     pytest.importorskip("torch")
     put(folder / "q", {"new.png": as_bytes(noise(7))})
@@ -140,6 +141,7 @@ def test_what_is_appended_from_another_folder_is_as_from_the_first(folder, monke
             (folder / name).rename(folder / f"{name}-{source}-{len(options)}")
 
 
+@pytest.mark.slow
 def test_pictures_of_a_bucket_give_the_store_that_those_of_a_folder_give(tmp_path, s3):
     for number in range(70):
         data = as_bytes(noise(number))
@@ -163,6 +165,7 @@ def test_pictures_of_a_bucket_give_the_store_that_those_of_a_folder_give(tmp_pat
         encoded(s3.url("in"), s3.url("x.tcz"), chunk_rows=16)
 
 
+@pytest.mark.slow
 def test_an_encode_into_a_bucket_that_is_killed_goes_on(tmp_path, s3):
     """On this machine the next one need not wait for the lock, and writes what one that was never killed writes."""
     x = np.random.default_rng(0).normal(size=(3000, 8)).astype("f4")

@@ -269,6 +269,7 @@ def test_numbers_that_are_names_in_the_store_are_not_given_twice(tmp_path):
     assert store.ids[4:].tolist() == ["4", "5", "6#3", "7"]
 
 
+@pytest.mark.slow
 def test_what_is_in_a_store_is_not_held_in_memory_to_append_to_it(tmp_path):
     x = np.random.default_rng(0).normal(size=(100_000, 2)).astype("f4")
     store = taskcodec.encode(x, tmp_path / "s.tcz", ids=[f"folder/{i:08}.jpg" for i in range(100_000)], bits=8)

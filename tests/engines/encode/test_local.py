@@ -49,8 +49,14 @@ def test_few_vectors_twice(collection, tmp_path, n, zipped):
     assert "nothing was done" in run("encode", source, store).stderr
 
 
-@pytest.mark.parametrize("options", [(), ("--bits", "60"), ("--quality", "small"), ("--no-fit",)])
-@pytest.mark.parametrize("n", [1, 2, 3, 10])
+@pytest.mark.parametrize(
+    ("n", "options"),
+    [
+        (n, options) if not options or n in (1, 10) else pytest.param(n, options, marks=pytest.mark.slow)
+        for options in ((), ("--bits", "60"), ("--quality", "small"), ("--no-fit",))
+        for n in (1, 2, 3, 10)
+    ],
+)
 def test_few_photographs_twice(collection, tmp_path, n, options):
     pytest.importorskip("torch")
     photos = some(collection, tmp_path / "photos", n)
@@ -115,6 +121,7 @@ def test_one_sample_far_out_spoils_no_other(tmp_path):
         ("s.tcz", False, 2),
     ],
 )
+@pytest.mark.slow
 def test_killed_at_every_file_and_run_again_gives_the_same_bytes(tmp_path, monkeypatch, name, overwrite, effort):
     np.save(tmp_path / "x.npy", low_rank(700))
     np.save(tmp_path / "old.npy", low_rank(50, seed=1))
@@ -141,6 +148,7 @@ def test_killed_at_every_file_and_run_again_gives_the_same_bytes(tmp_path, monke
     assert between > 3, "kills fell between two commits"
 
 
+@pytest.mark.slow
 def test_photographs_killed_and_run_again_give_the_same_bytes(collection, tmp_path, monkeypatch):
     pytest.importorskip("torch")
     photos = some(collection, tmp_path / "photos", 40)
@@ -155,6 +163,7 @@ def test_photographs_killed_and_run_again_give_the_same_bytes(collection, tmp_pa
     assert set(found) == {0, 16, 32}
 
 
+@pytest.mark.slow
 def test_an_append_killed_at_every_file_and_run_again_gives_the_same_bytes(tmp_path, monkeypatch):
     for name, rows, seed in (("x", 300, 0), ("y", 400, 1)):
         np.save(tmp_path / f"{name}.npy", low_rank(rows, seed=seed))

@@ -233,6 +233,7 @@ def test_overwrite_with_the_codec_of_the_very_store(inputs, tmp_path):
     assert len(taskcodec.open(store)) == 700
 
 
+@pytest.mark.slow
 def test_a_stopped_overwrite_keeps_the_old_store_and_resumes(inputs, tmp_path):
     store, whole = tmp_path / "s.tcz", tmp_path / "whole.tcz"
     command = ["--bits", "50", "--chunk", "32"]
@@ -292,6 +293,7 @@ def test_a_store_under_a_url_is_readable_until_the_new_one_is_whole(inputs, url,
 
 
 @pytest.mark.parametrize("stop", ["copy_from", "put", "delete"])
+@pytest.mark.slow
 def test_a_switch_that_is_stopped_is_gone_on_with(inputs, url, monkeypatch, stop):
     run("encode", inputs / "a.npy", url, "--bits", "20")
     with monkeypatch.context() as patch:

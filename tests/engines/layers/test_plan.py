@@ -146,6 +146,7 @@ def test_goes_on_and_is_dropped(made, photos, tmp_path):
     assert Store(place).verify(f"{there}2") == []
 
 
+@pytest.mark.slow
 def test_an_encode_stopped_anywhere_goes_on(photos, tmp_path, monkeypatch):
     moment, taken, source = 0, 0, str(photos.parent / "more")
     while True:

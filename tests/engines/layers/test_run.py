@@ -97,6 +97,7 @@ def test_a_store_in_other_chunks_gets_a_layer_without_being_told_them(few, tmp_p
         encode_job(source, str(place), EncodeOptions(backbone=Eyes(), layers="original", chunk_rows=8))
 
 
+@pytest.mark.slow
 def test_a_run_stopped_anywhere_goes_on_to_the_same_store(few, tmp_path, monkeypatch):
     source, whole = few
     moment = 0
@@ -111,6 +112,7 @@ def test_a_run_stopped_anywhere_goes_on_to_the_same_store(few, tmp_path, monkeyp
     assert moment > 15
 
 
+@pytest.mark.slow
 def test_an_addition_stopped_anywhere_goes_on(few, tmp_path, monkeypatch):
     source, whole = few
     encode_job(str(source), str(tmp_path / "base.tcz"), options(None))
@@ -178,6 +180,7 @@ def test_a_source_is_not_appended_where_a_layer_lacks_those_before(few, photos, 
     assert Store(place).verify() == []
 
 
+@pytest.mark.slow
 def test_an_append_stopped_anywhere_goes_on(few, photos, tmp_path, monkeypatch):
     moment = 0
     while True:

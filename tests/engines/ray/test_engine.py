@@ -23,7 +23,7 @@ from tests.data.pictures import Eyes
 from tests.engines.encode.kills import committed, killed_at
 from tests.engines.encode.vectors import low_rank
 
-pytestmark = pytest.mark.usefixtures("two_workers")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("two_workers")]  # of a real cluster: it takes a while to start
 RAY = ("--engine", "ray", "--workers", "2")
 
 
@@ -52,7 +52,6 @@ def test_vectors(tmp_path):
     assert store.verify() == []
 
 
-@pytest.mark.slow
 def test_an_append_to_vectors(tmp_path):
     both(tmp_path, vectors(tmp_path / "x.npy"), "--chunk", "512")
     store = both(tmp_path, vectors(tmp_path / "y.npy", 2000, seed=1), "--append")
@@ -60,14 +59,12 @@ def test_an_append_to_vectors(tmp_path):
     assert store.verify() == []
 
 
-@pytest.mark.slow
 def test_pictures_and_originals_beside_the_features(tmp_path, photos):
     store = both(tmp_path, photos, "--chunk", "16", "--layers", "picture:700,original")
     assert store.layers == ("features", "picture", "original")
     assert store.verify() == []
 
 
-@pytest.mark.slow
 def test_photographs_with_broken_ones_among_them(tmp_path, photos):
     store = both(tmp_path, photos, "--chunk", "16")
     assert len(store) == 60
@@ -75,7 +72,6 @@ def test_photographs_with_broken_ones_among_them(tmp_path, photos):
     assert store.failures["id"].to_pylist() == ["flowers/00.jpg", "flowers/33x.jpg", "places/57x.png", "zz.jpg"]
 
 
-@pytest.mark.slow
 def test_arrays_in_memory_with_names_and_labels(tmp_path):
     x = low_rank(3000)
     named = {"ids": [f"v{i % 2900}" for i in range(3000)], "labels": [i % 3 for i in range(3000)]}
@@ -91,7 +87,6 @@ def test_arrays_in_memory_with_names_and_labels(tmp_path):
     assert seen[-1] == (3000, 3000)
 
 
-@pytest.mark.slow
 def test_either_engine_goes_on_where_the_other_was_stopped(tmp_path, monkeypatch):
     source, options = str(vectors(tmp_path / "x.npy")), EncodeOptions(chunk_rows=512)
     encode_job(source, str(tmp_path / "whole.tcz"), options)
@@ -128,7 +123,6 @@ class Deadly(Eyes):
         return super().__call__(batch)
 
 
-@pytest.mark.slow
 def test_a_worker_that_is_killed_changes_nothing(tmp_path, photos):
     codec = taskcodec.fit(np.random.default_rng(0).uniform(0, 255, (300, 4)).astype("f4"), bits=20)
     options = {"codec": codec, "chunk_rows": 16, "refit": False}
@@ -140,7 +134,6 @@ def test_a_worker_that_is_killed_changes_nothing(tmp_path, photos):
     assert contents(tmp_path / "s.tcz") == contents(tmp_path / "alone.tcz")
 
 
-@pytest.mark.slow
 def test_a_picture_that_kills_whoever_reads_it_ends_the_run(tmp_path, photos):
     codec = taskcodec.fit(np.random.default_rng(0).uniform(0, 255, (300, 4)).astype("f4"), bits=20)
     flag = tmp_path / "flag"
@@ -164,7 +157,6 @@ class Counting(Eyes):
         return super().__call__(batch)
 
 
-@pytest.mark.slow
 def test_pictures_that_were_seen_for_the_fit_are_not_read_again(tmp_path, photos):
     count = tmp_path / "seen.txt"
     encode_job(str(photos), str(tmp_path / "alone.tcz"), EncodeOptions(backbone=Eyes()))
@@ -178,7 +170,6 @@ class Blind(Eyes):
         raise BackboneError("blind: sees nothing")
 
 
-@pytest.mark.slow
 def test_what_a_worker_says_comes_through_as_one_line(tmp_path, photos):
     codec = taskcodec.fit(np.random.default_rng(0).uniform(0, 255, (300, 4)).astype("f4"), bits=20)
     options = EncodeOptions(codec=codec, backbone=Blind(), refit=False)
@@ -192,7 +183,6 @@ def test_nothing_that_can_be_read(tmp_path):
         encode_on_ray(str(tmp_path / "x.npy"), str(tmp_path / "s.tcz"), EncodeOptions(), workers=1)
 
 
-@pytest.mark.slow
 def test_a_command_that_is_killed_goes_on(tmp_path):
     """With a cluster of its own, which goes with it; and nothing but the store's JSON is printed."""
     source = vectors(tmp_path / "x.npy", 60_000)
@@ -212,7 +202,6 @@ def test_a_command_that_is_killed_goes_on(tmp_path):
     assert contents(tmp_path / "s.tcz") == contents(tmp_path / "whole.tcz")
 
 
-@pytest.mark.slow
 def test_a_command_that_is_told_to_end_says_how_to_go_on(tmp_path):
     """As schedulers do, by SIGTERM; Ray's own handler prints a native stack."""
     command = [sys.executable, "-m", "taskcodec", "encode", str(vectors(tmp_path / "x.npy", 200_000))]
@@ -227,7 +216,6 @@ def test_a_command_that_is_told_to_end_says_how_to_go_on(tmp_path):
     assert not (tmp_path / "s.tcz" / ".lock").exists()
 
 
-@pytest.mark.slow
 def test_a_machine_that_is_lost_changes_nothing(tmp_path):
     source = vectors(tmp_path / "x.npy", 30_000)
     taskcodec.fit(low_rank(3000), bits=60).save(f"{source}.codec")
@@ -241,7 +229,6 @@ def test_a_machine_that_is_lost_changes_nothing(tmp_path):
     assert contents(tmp_path / "s.tcz") == contents(tmp_path / "alone.tcz")
 
 
-@pytest.mark.slow
 def test_the_commands_of_the_page_run_against_buckets(tmp_path, photos, s3):
     """As they stand on docs/cluster.md, but for the bucket, and for the cluster, which is one that they start."""
     later = [path for path in sorted(photos.rglob("*")) if path.parent.name == "places"]

@@ -11,7 +11,7 @@ from tests.cli.commands import run
 from tests.data.pictures import Eyes
 from tests.engines.encode.vectors import low_rank
 
-pytestmark = pytest.mark.usefixtures("two_workers")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("two_workers")]  # of a real cluster: it takes a while to start
 
 
 class Blind(Eyes):
@@ -19,7 +19,6 @@ class Blind(Eyes):
         raise BackboneError("blind: sees nothing")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("views", [False, True])
 def test_the_codec_is_that_of_one_process(tmp_path, photos, views):
     (tmp_path / "labels.csv").write_text(
@@ -36,7 +35,6 @@ def test_the_codec_is_that_of_one_process(tmp_path, photos, views):
     assert seen[-1] == (64, 64)
 
 
-@pytest.mark.slow
 def test_the_command_and_labels_that_bound_what_is_lost(tmp_path, photos):
     options = ("--tolerance", "5")
     alone = run("fit", photos, "-o", tmp_path / "a.codec", *options)
@@ -46,7 +44,6 @@ def test_the_command_and_labels_that_bound_what_is_lost(tmp_path, photos):
     assert found.stdout == alone.stdout.replace("a.codec", "b.codec")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("views", [False, True])
 def test_what_a_worker_says_comes_through_as_one_line(photos, views):
     with (
@@ -74,7 +71,6 @@ def test_what_does_not_go_together(photos):
         taskcodec.fit_source(photos, taskcodec.FitOptions(device="cuda"), engine="ray")
 
 
-@pytest.mark.slow
 def test_nothing_that_can_be_read(tmp_path):
     (tmp_path / "none").mkdir()
     (tmp_path / "none" / "a.jpg").write_bytes(b"\xff\xd8\xff")

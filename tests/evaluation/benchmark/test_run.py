@@ -61,6 +61,7 @@ def measured(toys):
     return places, toys / "out", benchmark(places, toys / "out", CHEAP)
 
 
+@pytest.mark.slow
 def test_rows_hold_every_set_task_and_the_mean(measured):
     _, out, outcome = measured
     records = json.loads((out / "results.json").read_text())
@@ -96,6 +97,7 @@ def test_the_bytes_do_not_depend_on_the_jobs_and_points_are_read_again(measured,
     assert (out / "results.json").read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_another_input_is_not_mixed_with_old_points(tmp_path):
     plan = BenchmarkPlan(codecs=("sign",), regimes=("fitted",))
     place = save_features(tmp_path / "a.npz")
@@ -144,6 +146,7 @@ def test_a_killed_run_goes_on(tmp_path):
     assert (tmp_path / "fitted-0").read_text() == "xxx", "three folds, once"
 
 
+@pytest.mark.slow
 def test_images_go_through_the_backbone_and_pixel_codecs_too(tmp_path):
     root = image_folder(tmp_path / "pets 猫", count=6)
     (root / "cat" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
@@ -198,6 +201,7 @@ def test_the_given_split_is_the_split_and_what_lies_on_both_sides_is_refused(tmp
     assert "1 sample is a copy of others" in "\n".join(told.notes)
 
 
+@pytest.mark.slow
 def test_copies_of_a_file_in_train_and_test_are_refused_before_they_are_measured(tmp_path):
     for side, base in (("train", 0), ("test", 1000)):
         for number, name in enumerate(("cat", "dog")):
@@ -208,6 +212,7 @@ def test_copies_of_a_file_in_train_and_test_are_refused_before_they_are_measured
         benchmark([str(tmp_path / "pets")], tmp_path / "out", RAW_ONLY)
 
 
+@pytest.mark.slow
 def test_what_is_fitted_on_must_not_be_measured(toys, tmp_path):
     plan = BenchmarkPlan(codecs=("sign",), fit_on=str(toys / "a.npz"))
     with pytest.raises(UsageError, match=r"90 samples are in a too"):
@@ -226,6 +231,7 @@ def test_what_is_fitted_on_must_not_be_measured(toys, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_images_that_are_measured_and_fitted_on_are_counted_once(tmp_path):
     """By its bytes and by its features it is the same image; a copy saved anew in another format is found too."""
     pets, others = image_folder(tmp_path / "pets", count=4), image_folder(tmp_path / "others", ("bird",), 3)
@@ -250,6 +256,7 @@ def test_a_codec_that_cannot_be_fitted_is_told_and_the_rest_goes_on(tmp_path):
     assert len(outcome.complete) == 2
 
 
+@pytest.mark.slow
 def test_codecs_that_exit_or_give_back_what_is_no_result_are_told_and_the_rest_goes_on(tmp_path, monkeypatch):
     (tmp_path / "faulty_codecs.py").write_text(
         "import sys\n"
@@ -389,6 +396,7 @@ def test_feature_files_that_hold_nothing_to_use_say_so(tmp_path):
             benchmark([str(tmp_path / f"{name}.npz")], tmp_path / "out", BenchmarkPlan(codecs=("sign",)))
 
 
+@pytest.mark.slow
 def test_codecs_of_the_users_that_go_wrong_are_told_and_stop_nothing_else(tmp_path, monkeypatch):
     (tmp_path / "odd.py").write_text(
         "class Odd:\n"

@@ -206,6 +206,7 @@ def test_another_folder_is_refused(pictures, tmp_path):
         certify(str(pictures / "p.tcz"), source=str(tmp_path / "p"))
 
 
+@pytest.mark.slow
 def test_other_images_of_the_same_names_and_sizes_are_refused(pictures, tmp_path):
     for name, turned in (("a", 0), ("b", 1)):
         (tmp_path / name).mkdir()
@@ -229,6 +230,7 @@ def test_views_are_as_far_from_their_image_as_their_name_says(kind):
     assert all(word in kind.words for word in (["crop"] if kind.name != "mirror" else ["mirrored"]))
 
 
+@pytest.mark.slow
 def test_views_of_what_a_trained_codec_reads_are_as_good_as_those_of_its_features(tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 6)).astype(np.float32)

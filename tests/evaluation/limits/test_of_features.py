@@ -25,6 +25,7 @@ def gaussian(n, seed=0):
     return (np.random.default_rng(seed).standard_normal((n, D)) * np.sqrt(VARIANCES)).astype("f4")
 
 
+@pytest.mark.slow
 def test_a_gaussian_source():
     """What a codec takes above R(D) is what cubic cells cost, and what its fit of so few samples does."""
     found = limits_of_features("g", gaussian(4000), LimitsPlan((20.0, 40.0, 60.0), least_error=True))
@@ -44,6 +45,7 @@ def test_a_gaussian_source():
     assert "24 features are too many" in found.lower
 
 
+@pytest.mark.slow
 def test_a_lower_bound_where_it_says_something():
     x = (np.random.default_rng(0).standard_normal((4000, 2)) * [1.4, 0.8]).astype("f4")
     (point,) = limits_of_features("g", x, LimitsPlan((3.0,))).points
@@ -52,6 +54,7 @@ def test_a_lower_bound_where_it_says_something():
     assert point.rate_lower_bits <= point.rate_upper_bits < point.codec_bits
 
 
+@pytest.mark.slow
 def test_effort_comes_nearer():
     """Beside the granular loss there is little to be had on a Gaussian source: a good part of it is gone."""
     x = gaussian(4000)

@@ -17,6 +17,7 @@ def clusters(n, spread, classes=4, seed=0):
     return (4 * np.eye(classes, D)[y] + spread * rng.normal(size=(n, D))).astype("f4"), y
 
 
+@pytest.mark.slow
 def test_classes_take_few_bits():
     x, y = clusters(600, 1.3)
     found = limits_of_task("c", x, [f"class {c}" for c in y], LimitsPlan((12.0, 40.0)))
@@ -41,6 +42,7 @@ def test_classes_take_few_bits():
         assert peer.rate_upper_bits is None or peer.above_bits > 0
 
 
+@pytest.mark.slow
 def test_a_codec_of_a_store_and_effort():
     x, y = clusters(400, 1.3)
     found = limits_of_task("c", x, y, LimitsPlan((20.0,), effort=2, peers=False), fit(x, bits=12))

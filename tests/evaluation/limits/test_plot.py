@@ -1,6 +1,7 @@
 """The plot of limits."""
 
 import numpy as np
+import pytest
 
 from taskcodec.evaluation.limits.of_features import LimitsPlan, limits_of_features
 from taskcodec.evaluation.limits.of_tasks import limits_of_task
@@ -20,6 +21,7 @@ def test_the_same_limits_give_the_same_bytes(tmp_path):
     assert "zstd int8" in text
 
 
+@pytest.mark.slow
 def test_a_task(tmp_path):
     y = np.arange(300) % 3
     x = 4 * np.eye(3, 12)[y] + np.random.default_rng(0).normal(size=(300, 12))

@@ -45,6 +45,7 @@ def images(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_a_trained_codec_of_images_is_measured_on_its_own_features_and_shown(images, tmp_path):
     codec = trained(tmp_path)
     file = tmp_path / "small-beta0.0001.codec"
@@ -65,6 +66,7 @@ def test_a_trained_codec_of_images_is_measured_on_its_own_features_and_shown(ima
     assert re.search(r"small, beta 0.0001, on .*: [\d.]+ bits a sample over \d of 4 columns", page)
 
 
+@pytest.mark.slow
 def test_a_codec_of_features_is_measured_as_it_is(tmp_path):
     rng = np.random.default_rng(0)
     labels = np.arange(90) % 3
@@ -79,6 +81,7 @@ def test_a_codec_of_features_is_measured_as_it_is(tmp_path):
     assert rates["mine20"] < rates["mine40"] < rates["float32"]
 
 
+@pytest.mark.slow
 def test_an_autoregressive_codec_of_images_is_measured_too(images, tmp_path):
     trained(tmp_path, "BINCE", "autoregressive", "chain")
     plan = BenchmarkPlan(codecs=(str(tmp_path / "chain-beta0.0001.codec"),), regimes=("fitted",), folds=2)

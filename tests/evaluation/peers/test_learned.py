@@ -5,6 +5,7 @@ from taskcodec.evaluation.peers.protocol import FitSet
 from tests.evaluation.peers.test_protocol import features, relative_error
 
 
+@pytest.mark.slow
 def test_the_learned_bottleneck_trades_rate_for_error_at_any_scale(fit_set):
     fine, many = relative_error(LearnedBottleneck(0.1, max_steps=80), fit_set)
     coarse, few = relative_error(LearnedBottleneck(0.5, max_steps=80), fit_set)

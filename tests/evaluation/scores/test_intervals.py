@@ -44,6 +44,7 @@ def test_bootstrap_agrees_with_wilson_on_independent_samples():
     assert (found.low, found.high) == (pytest.approx(expected.low, abs=0.01), pytest.approx(expected.high, abs=0.01))
 
 
+@pytest.mark.slow
 def test_intervals_cover_a_known_difference_at_about_the_nominal_rate():
     rng = np.random.default_rng(1)
     covered = 0

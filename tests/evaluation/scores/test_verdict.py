@@ -68,6 +68,7 @@ def test_without_a_true_loss_intervals_cover_and_few_codecs_are_called_lossy(dra
 
 
 @pytest.mark.parametrize(("lost", "won"), [(0.01, 0.0), (0.015, 0.005), (0.03, 0.02)])
+@pytest.mark.slow
 def test_a_loss_of_delta_is_rarely_called_lossless(lost, won):
     covered, verdicts = simulated(right_or_wrong(lost, won), "accuracy", 600, won - lost)
     assert 1 - covered <= above(0.05)

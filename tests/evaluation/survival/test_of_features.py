@@ -58,6 +58,7 @@ def test_rows_hold_everything_there_is_to_know():
     assert next(row for row in rows if row.metric == "mae").delta == pytest.approx(0.02 * 0.9, rel=0.25)
 
 
+@pytest.mark.slow
 def test_codecs_that_lose_nothing_are_not_called_lossy():
     """The features themselves, a rotation of them, and noise far below theirs, over many sets."""
     rng, called, told = np.random.default_rng(0), 0, 0
@@ -71,6 +72,7 @@ def test_codecs_that_lose_nothing_are_not_called_lossy():
     assert called <= 0.025 * told
 
 
+@pytest.mark.slow
 def test_fresh_noise_in_useless_features_is_not_called_a_loss():
     """Predictors differ by the luck of training, but none is better on average: intervals must know of that luck."""
     lossy, told = 0, 0
@@ -86,6 +88,7 @@ def test_fresh_noise_in_useless_features_is_not_called_a_loss():
 
 
 @pytest.mark.parametrize("destroy", ["shuffled", "constant", "noise"])
+@pytest.mark.slow
 def test_a_codec_that_destroys_the_label_is_always_caught(destroy):
     rng = np.random.default_rng(0)
     for seed in range(3):
@@ -96,6 +99,7 @@ def test_a_codec_that_destroys_the_label_is_always_caught(destroy):
         assert {row.verdict for row in headlines(run(x, decoded.astype("f4"), columns))} == {LOSSY}
 
 
+@pytest.mark.slow
 def test_lossless_where_raw_features_only_guess_says_so():
     x, columns = data(0, n=600)
     rng = np.random.default_rng(5)
@@ -123,6 +127,7 @@ def test_the_codec_of_few_bits_loses_and_that_of_many_does_not():
         assert row.verdict == verdict, row.words
 
 
+@pytest.mark.slow
 def test_the_same_seed_says_the_same():
     x, columns = data(3)
     decoded = x + np.float32(0.5) * np.random.default_rng(1).normal(size=x.shape).astype("f4")

@@ -43,6 +43,7 @@ def vectors(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_store_with_its_source_or_with_raw_features(vectors):
     store, labels = str(vectors / "x.tcz"), [str(vectors / "y.csv") + ":class", str(vectors / "y.csv") + ":number"]
     by_source = evaluate(store, labels=labels, source=str(vectors / "x.npy"), plan=PLAN)
@@ -141,6 +142,7 @@ def test_a_file_of_vectors_is_encoded_first_and_groups_are_kept(vectors):
     assert found.rows[0].value > 0.9
 
 
+@pytest.mark.slow
 def test_a_source_is_encoded_as_encode_does_by_itself(vectors, photos, tmp_path):
     for source in (vectors / "x.npy", photos):
         store = encode_job(source, tmp_path / f"{source.stem}.tcz").store
@@ -203,6 +205,7 @@ def test_a_folder_of_images_and_the_features_kept_beside_it(photos, monkeypatch)
     assert evaluate(str(photos), plan=PLAN).rows == first.rows
 
 
+@pytest.mark.slow
 def test_a_store_of_images_keeps_its_raw_features_too(photos, tmp_path, monkeypatch):
     from taskcodec.transforms.backbones import load_backbone
 

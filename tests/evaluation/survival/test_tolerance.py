@@ -31,6 +31,7 @@ def loss_elsewhere(codec, features, labels, splits=10):
 
 
 @pytest.mark.parametrize("points", [0.5, 2.0])
+@pytest.mark.slow
 def test_the_cheapest_rate_inside_the_tolerance(digits, points):
     x, y = digits
     found = search(x, y, points)
@@ -42,6 +43,7 @@ def test_the_cheapest_rate_inside_the_tolerance(digits, points):
     assert loss_elsewhere(found.codec, x, y) <= points + 0.5
 
 
+@pytest.mark.slow
 def test_a_larger_tolerance_is_never_dearer(digits):
     x, y = digits
     rates = []
@@ -69,6 +71,7 @@ def test_every_class_is_trained_on():
     assert search(x, labels, 1).raw > 0.95
 
 
+@pytest.mark.slow
 def test_numbers_are_regressed_and_not_taken_for_classes():
     """Repeated prices have classes' look, but hardly a probe names one exactly: any codec would be good enough."""
     rng = np.random.default_rng(0)

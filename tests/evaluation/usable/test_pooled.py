@@ -57,6 +57,7 @@ def test_means_from_outside_the_coder_are_in_it(place):
     assert not np.allclose(pooled(codec.layers[1].quantizer.dequantize(symbols["detail"])[0]), expected)
 
 
+@pytest.mark.slow
 def test_what_can_be_used_of_a_store_or_codec_of_pictures(place):
     plan = UsablePlan("folds", 2, 1, families=("linear",))
     rows = usable(place / "p.tcz", plan=plan).rows

@@ -123,6 +123,7 @@ def test_neighbours_are_those_of_all_samples(tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_stays_small_whatever_the_store_holds(tmp_path):
     x = np.random.default_rng(0).normal(size=(100_000, 4)).astype("f4")
     labels = [f"label {n}" for n in range(100_000)]

@@ -204,6 +204,7 @@ def test_many_samples_of_any_features_give_a_codec(n, d):
         assert bits(codec, x) < 5.5 * d, kind
 
 
+@pytest.mark.slow
 def test_thousands_of_wide_features_take_seconds():
     x = low_rank(2000, 1280, rank=40, noise=0.1)
     codec = fit_usual(x, 2000)

@@ -117,6 +117,7 @@ def test_constant_features_cost_nothing():
 
 
 @pytest.mark.parametrize(("samples", "rate"), [(10, 20), (300, 200)])
+@pytest.mark.slow
 def test_very_many_features_need_no_matrix_of_their_squares(samples, rate):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(samples, 20)) @ rng.normal(size=(20, 20_000)) + 0.1 * rng.normal(size=(samples, 20_000))

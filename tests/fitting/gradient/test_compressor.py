@@ -20,6 +20,7 @@ def flipped(v):
     return v
 
 
+@pytest.mark.slow
 def test_views_may_change_their_batch_in_place():
     """The target is what was there before: the sign of the first column cannot be rebuilt."""
     wide = NetworkChoice("mlp", {"hidden": [32]})

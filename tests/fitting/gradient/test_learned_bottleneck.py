@@ -44,6 +44,7 @@ def test_it_is_about_as_good_as_a_step_and_counted_tables(codec, features):
     assert error(codec) == pytest.approx(error(closed), rel=0.1)
 
 
+@pytest.mark.slow
 def test_more_for_a_bit_means_fewer_bits(codec, features):
     coarse = fit_learned_bottleneck(features, 8 * BETA)
     assert coarse.provenance["trained_bits"] < 0.6 * codec.provenance["trained_bits"]

@@ -54,6 +54,7 @@ def test_the_price_of_a_bit_rises_in_the_loss_that_is_lowered(tmp_path):
     assert share[0] < 0.1 < 0.9 < share[-1]
 
 
+@pytest.mark.slow
 def test_it_learns_what_beta_asks_for():
     """A column that is not worth its bits is given up; a smaller beta buys a smaller error."""
     found = []

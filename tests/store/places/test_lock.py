@@ -85,6 +85,7 @@ def foreign(seconds):
     return json.dumps({**content, "written": time.time() - seconds}).encode()
 
 
+@pytest.mark.slow
 def test_a_lock_of_another_machine_expires(url, codec, x, monkeypatch):
     write(url, codec, x)
     open_blobs(url).put(".lock", foreign(10))

@@ -39,6 +39,7 @@ def test_names_are_taken_as_they_are(s3):
     assert set(s3.keys()) == {f"a b/{name}" for name in names}
 
 
+@pytest.mark.slow
 def test_a_listing_takes_a_request_for_each_thousand(s3):
     client = s3.client()
     for number in range(1500):
@@ -59,6 +60,7 @@ def test_a_store_is_written_with_a_put_a_chunk_and_few_more(s3, codec, x):
 
 
 @pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.slow
 def test_what_passes_is_tried_again(s3, codec, x, kind, impatient):
     with s3.failing(Faults(share=0.4, kinds=(kind,), seconds=0.01)) as made:
         store = taskcodec.open(write(s3.url("x.tcz"), codec, x))

@@ -51,6 +51,7 @@ def test_the_model_lies_in_the_codec_alone(store, codec):
     assert store.info().bits_per_sample == pytest.approx(codec.code_length(codec.encode(PICTURES)).mean(), rel=0.02)
 
 
+@pytest.mark.slow
 def test_damage_is_told(store):
     assert store.verify() == []
     place = store.place / "layers/base/c/1"

@@ -29,7 +29,7 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler  # noqa: E4
     [
         ("fork", "map"),
         ("fork", "iterable"),
-        ("spawn", "map"),
+        pytest.param("spawn", "map", marks=pytest.mark.slow),
         pytest.param("spawn", "iterable", marks=pytest.mark.slow),
     ],
 )

@@ -35,6 +35,7 @@ def test_laplace_by_absolute_error(slope):
 
 
 @pytest.mark.parametrize(("distortion", "nats"), [(0.49484, 0.62846), (0.24942, 0.96913), (0.09996, 1.42578)])
+@pytest.mark.slow
 def test_laplace_by_squared_error(distortion, nats):
     """The published points lie on the curve: near one of ours the tangent meets it."""
     low, high = 0.2, 20.0

@@ -11,6 +11,7 @@ from tests.theory.limits.sources import KNOWN
 
 
 @pytest.mark.parametrize(("name", "least"), [("gaussian, 2", 0.8), ("sphere and noise, 2", 0.7), ("sphere, 3", 0.5)])
+@pytest.mark.slow
 def test_it_lies_below_and_near(name, least):
     draw, bits, distortions = KNOWN[name]
     x, others, distortion = draw(3000, 0), draw(5000, 1), distortions[-1]

@@ -7,6 +7,7 @@ from taskcodec.theory.limits.particles import descend
 from tests.theory.limits.sources import sphere
 
 
+@pytest.mark.slow
 def test_points_find_a_sphere_with_noise():
     draw = sphere(2, 0.1)
     x = draw(4000, 0)

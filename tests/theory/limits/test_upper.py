@@ -11,6 +11,7 @@ from tests.theory.limits.sources import KNOWN
 
 
 @pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.slow
 def test_bounds_of_known_sources(name):
     draw, bits, distortions = KNOWN[name]
     bound = UpperBound(draw(1500, 0))

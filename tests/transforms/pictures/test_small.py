@@ -50,6 +50,7 @@ def test_nothing_beside_the_pixels_is_kept():
     assert small_picture(image, 900) == plain
 
 
+@pytest.mark.slow
 def test_the_side_that_is_needed_is_that_of_the_picture():
     for size in ((4000, 3000), (300, 200), (3000, 40)):
         side = side_needed(size, 4000)

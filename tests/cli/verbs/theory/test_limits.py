@@ -43,6 +43,7 @@ def test_lines_and_files(place, tmp_path):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"limits.json", "limits.svg"}
 
 
+@pytest.mark.slow
 def test_a_task(place, tmp_path):
     arguments = ("limits", place / "classes.npy", "--task", "--labels", place / "classes.csv", "--bits", "12")
     told = run(*arguments, "-o", tmp_path / "out").stdout

@@ -80,6 +80,7 @@ def blind(codec):
     return replace(codec, layers=(replace(base, quantizer=replace(base.quantizer, step=1e6)),))
 
 
+@pytest.mark.slow
 def test_where_the_code_tells_nothing_it_gives_either_of_two_kinds():
     codec = blind(pictured.alone())
     recipe = RealismRecipe("base", noise=2, windows=(4,), crop=4)
