@@ -94,6 +94,8 @@ def test_what_was_joined_is_split_and_may_be_cut(parts, height, width, data):
     kept = [cut.layer(place) for place in range(len(parts))]
     assert all(found in (part, None) for found, part in zip(kept, parts, strict=True))
     assert read_size(write_size((height, width)) + parts[0]) == ((height, width), parts[0])
+    with pytest.raises(CorruptFileError, match="goes on behind"):
+        split_picture(packet + b"\1", len(parts))
 
 
 @pytest.mark.parametrize("size", [(0, 1), (1, 0), (MAX_SIDE + 1, 1), (MAX_SIDE, MAX_PIXELS // MAX_SIDE + 1)])

@@ -98,13 +98,15 @@ def join_picture(size: Size, parts: Sequence[bytes]) -> bytes:
 
 
 def split_picture(data: bytes, count: int) -> Packet:
-    """Invert `join_picture` for `count` layers. Raises CorruptFileError where the packet has no such head."""
+    """Invert `join_picture` for `count` layers. Raises CorruptFileError unless it has such a head, and no more behind."""
     (height, width, *lengths), first = head_of(data, 2 + count)
     size = (height, width)
     check_size(size, CorruptFileError)
     ends = [first]
     for length in lengths:
         ends.append(ends[-1] + length)
+    if len(data) > ends[-1]:
+        raise CorruptFileError(f"a packet that goes on behind its {count} layers was damaged")
     return Packet(size, tuple(ends), data)
 
 
