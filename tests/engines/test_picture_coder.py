@@ -141,19 +141,21 @@ def test_pictures_that_are_too_large_are_recorded(folder, tmp_path, monkeypatch)
 
 
 def test_files_are_kept_beside_them(folder, tmp_path):
-    run("encode", folder / "in", tmp_path / "s.tcz", "--codec", folder / "p.codec", "--layers", "features,original")
+    asked = ("encode", folder / "in", tmp_path / "s.tcz", "--codec", folder / "p.codec")
+    run(*asked, "--layers", "base,detail,original")
+    assert "nothing was done" in run(*asked, "--layers", "features,original").stderr
     store = taskcodec.open(tmp_path / "s.tcz")
     assert store.layers == ("base", "detail", "original")
     assert store.layer("original")[2] == (folder / "in" / "2.png").read_bytes()
     assert store.verify() == []
 
 
-def test_a_layer_beside_them_of_the_name_of_one_of_theirs_is_refused(folder, tmp_path):
+def test_a_layer_that_has_the_name_of_a_usual_one_is_their_own(folder, tmp_path):
     base, detail = CODEC.layers
     replace(CODEC, layers=(base, replace(detail, name="picture"))).save(tmp_path / "p.codec")
     asked = ["encode", folder / "in", tmp_path / "s.tcz", "--codec", tmp_path / "p.codec"]
-    assert "--layers picture: the codec has" in run(*asked, "--layers", "features,picture", code=2).stderr
-    run(*asked)
+    assert "--layers picture: the codec has" in run(*asked, "--layers", "features,picture:900", code=2).stderr
+    run(*asked, "--layers", "base,picture")
     store = taskcodec.open(tmp_path / "s.tcz")
     assert store.layers == ("base", "picture")
     assert store.layer("picture")[0].dtype == np.uint8
@@ -167,7 +169,7 @@ def test_a_layer_beside_them_of_the_name_of_one_of_theirs_is_refused(folder, tmp
         (["--bits", "base=100,top=9"], "--bits top=: the codec has no such layer; its layers are base, detail"),
         (["--bits", "base=100,base=9"], "base is named twice"),
         (["--bits", "base=many"], "LAYER=NUMBER"),
-        (["--bits", "base=0"], "must be positive"),
+        (["--bits", "base=0"], "--bits base= must be positive"),
         (["--bits", "base=100"], "layer base has tables that follow from no network"),
         (["--backbone", "lite0"], "--backbone: a codec of pictures"),
         (["--device", "meta"], "--device"),

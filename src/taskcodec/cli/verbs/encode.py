@@ -62,7 +62,7 @@ def encode(
     from taskcodec.engines.choose import encode_with
     from taskcodec.engines.encode.decide import EncodeOptions
     from taskcodec.engines.encode.sources import rates_in
-    from taskcodec.engines.layers.wanted import wanted_layers
+    from taskcodec.engines.layers.wanted import places_of
 
     options = EncodeOptions(
         codec, backbone, rates_in(bits), labels, quality, fit, refit, append, overwrite,
@@ -81,8 +81,7 @@ def encode(
     with progress_bar("encoding") as report:
         found = encode_with(engine, workers, source, store, options, report)
     # Places that the command names may be looked at: it has just written there.
-    places = [each.place for each in wanted_layers(layers) if each.place is not None]
-    info, shift = found.store.info(places), found.shift
+    info, shift = found.store.info(places_of(layers)), found.shift
     lines = info_lines(store, info)
     if info.failures:
         reasons = found.store.failures.select(["id", "status"]).slice(0, 5).to_pylist()

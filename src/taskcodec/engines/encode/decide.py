@@ -25,7 +25,7 @@ from taskcodec.engines.encode.sources import (
     one_rate,
 )
 from taskcodec.engines.layers.plan import check_layers, check_places
-from taskcodec.engines.layers.wanted import Wanted, wanted_layers
+from taskcodec.engines.layers.wanted import Wanted, wanted_layers, without_learned
 from taskcodec.engines.picture_coder import PictureCoder, coder_of
 from taskcodec.engines.value_coder import value_coder
 from taskcodec.errors import MismatchError, StorageError, TaskcodecError, UsageError, check_kind
@@ -194,11 +194,13 @@ class Decision:
 def decide(given: str | Path | Source, store: Any, options: EncodeOptions) -> Decision:
     """Settle what encoding a source, by name or opened, into a store comes to; raises what `encode_job` does."""
     store = settled(store)
+    named = load_codec(options.codec) if isinstance(options.codec, str) else options.codec
+    if named is not None and named.of_pictures:
+        options = replace(options, layers=without_learned(options.layers, [layer.name for layer in named.layers]))
     _check(store, options)
     opened = open_source(given, options.truncated) if isinstance(given, str | Path) else given
     source, table = labelled(opened, options.labels)
     check_no_backbone(source, options.backbone)
-    named = load_codec(options.codec) if isinstance(options.codec, str) else options.codec
     added = options.append and named is None
     source = through_analysis_of(stored_at(store), source) if added else through(source, named)
     asked = Request(store, source, table, named, options)
@@ -317,7 +319,7 @@ def _check_pictures(asked: Request, codec: Codec) -> None:
         if options.effort > 1:
             raise UsageError("--effort: a lossless codec has nothing to choose; leave it out")
     for clash in {each.name for each in options.wanted} & {layer.name for layer in codec.layers}:
-        raise UsageError(f"--layers {clash}: the codec has a layer of that name; leave it out")
+        raise UsageError(f"--layers {clash}: the codec has a layer of that name, which is kept; leave this one out")
     if isinstance(source, FeatureSource):
         raise MismatchError(f"{source.name}: vectors, where {what} takes images")
     if options.backbone is not None:

@@ -68,6 +68,20 @@ def wanted_layers(asked: str | Sequence[str] | None) -> tuple[Wanted, ...]:
     return tuple(found)
 
 
+def without_learned(asked: str | Sequence[str] | None, learned: Sequence[str]) -> str | Sequence[str] | None:
+    """What is asked for beside the layers that a codec of pictures has: those are kept, named or not."""
+    if asked is None:
+        return None
+    parts = [part.strip() for part in (asked.split(",") if isinstance(asked, str) else asked)]
+    return [part for part in parts if part not in learned] or None
+
+
+def places_of(asked: str | None) -> list[str]:
+    """The other places that are named; those of layers that are none are not looked for."""
+    parts = (part.strip().partition("@")[2] for part in (asked or "").split(","))
+    return [checked_place(place) for place in parts if place]
+
+
 def layer_of(found: BesideLayer, place: str | None = None) -> Wanted:
     """How a layer that is there, or at another place, was asked for."""
     return Wanted(found.name, found.options.get("bytes"), place)
