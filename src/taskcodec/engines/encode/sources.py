@@ -148,9 +148,13 @@ def check_bits(bits: Rates | None) -> None:
     if isinstance(bits, Mapping):
         if not bits:
             raise UsageError("--bits: no layer is named; leave it out")
-        for each in bits.values():
-            check_bits(each)
-        return
-    check_number("--bits", bits)
+        for name, each in bits.items():
+            _check_rate(f"--bits {name}=", each)
+    else:
+        _check_rate("--bits", bits)
+
+
+def _check_rate(option: str, bits: float | None) -> None:
+    check_number(option, bits)
     if bits is not None and not (np.isfinite(bits) and bits > 0):
-        raise UsageError(f"--bits must be positive, found {bits:g}")
+        raise UsageError(f"{option} must be positive, found {bits:g}")
