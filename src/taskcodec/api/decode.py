@@ -17,6 +17,9 @@ from taskcodec.errors import UsageError
 from taskcodec.store import Store
 from taskcodec.store.pictures.layer import PictureLayer
 
+FILES = (".npy", ".parquet", ".csv")
+"""What features, values and tables are written to."""
+
 
 def decode_to_folder(
     place: Any,
@@ -37,6 +40,8 @@ def decode_to_folder(
     Raises UsageError where there is no such layer, it has no such synthesis or the folder is not to be written to,
     StorageError where it cannot be, and what `taskcodec.decode` raises.
     """
+    if output.suffix.lower() in FILES and not output.is_dir():
+        raise UsageError(f"{output}: layer {layer} is a file a sample; name a folder")
     store = finished_store(there(place))
     found = store.layer(layer, elsewhere)
     if realism:

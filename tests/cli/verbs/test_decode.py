@@ -90,3 +90,12 @@ def test_reads_elsewhere_where_it_is_told_to(root, tmp_path, monkeypatch):
     size = json.loads(run("info", root / "s.tcz", "--json").stdout)["layers"]["original"]
     assert size["elsewhere"] == str(there)
     assert size["bytes"] > sum(path.stat().st_size for path in there.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("name", ["out.npy", "out.CSV", "out.parquet"])
+def test_a_layer_of_files_goes_to_a_folder(root, tmp_path, name):
+    command = ("decode", root / "s.tcz", "--layer", "picture", "-o", tmp_path / name)
+    refused(tmp_path, *command, code=2, says=[name, "layer picture is a file a sample; name a folder"])
+    (tmp_path / name).mkdir()
+    run(*command)
+    assert len(contents(tmp_path / name)) == 4
