@@ -98,7 +98,7 @@ def join_picture(size: Size, parts: Sequence[bytes]) -> bytes:
 
 
 def split_picture(data: bytes, count: int) -> Packet:
-    """Invert `join_picture` for `count` layers. Raises CorruptFileError unless it has such a head, and no more behind."""
+    """Invert `join_picture` for `count` layers. Raises CorruptFileError where its head is none, or more follows."""
     (height, width, *lengths), first = head_of(data, 2 + count)
     size = (height, width)
     check_size(size, CorruptFileError)
