@@ -27,10 +27,12 @@ MOST_DIMENSIONS = 10
 """Of more features nothing is left of the bound."""
 BATCHES, LEAST_BATCH, MOST_BATCH = 5, 100, 10_000
 """Inner means that are averaged, at least, and samples that each has, at least and at most."""
-BROAD = (1.0, 2.0, 3.0)
-SHARES = (0.05, 0.2, 0.5, 0.8)
+BROAD = (1.0, 1.5, 2.0, 3.0)
+SHARES = (0.05, 0.1, 0.2, 0.5, 0.8)
 """Covariances of the broad Gaussian, in those of the source, and its shares, of which the best on the fit's samples is
 taken."""
+CHOOSING = 4000
+"""Samples of an inner mean that choose among these, at most; fewer ask for a larger share than is best."""
 CLIMB, STARTS = 60, 200
 """Steps towards the peaks of the inner mean, and samples that they start from, those where it is largest."""
 
@@ -74,14 +76,14 @@ def fit_dual(x: Floats, law: Law, slope: float) -> Dual:
     centre, covariance = x.mean(axis=0), np.atleast_2d(np.cov(x.T))
     covariance = covariance + 1e-9 * max(float(np.trace(covariance)), 1e-300) * np.eye(len(covariance))
     batches, duals = _batches(x)[:2], list[Dual]()
-    few = [batch[: len(batch) // 4 + 1] for batch in batches]
+    some = [batch[:CHOOSING] for batch in batches]
     for broad in BROAD:
         precision: Floats = np.asarray(np.linalg.inv(broad * covariance), dtype=np.float64)
         duals += [Dual(law, slope, centre, precision, share) for share in SHARES]
 
     def value(dual: Dual) -> float:
-        logs = [dual.logs(batch) for batch in few]
-        peaks = [_log_peak(batch, -each, slope, climb=0) for batch, each in zip(few, logs, strict=True)]
+        logs = [dual.logs(batch) for batch in some]
+        peaks = [_log_peak(batch, -each, slope, climb=0) for batch, each in zip(some, logs, strict=True)]
         return -float(np.concatenate(logs).mean()) - float(np.mean(peaks))
 
     best = max(duals, key=value)
