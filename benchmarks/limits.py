@@ -85,7 +85,8 @@ def bounded(samples, held_out, draw, distortion, bits, slope):
         "fit_seconds": round(time.perf_counter() - started, 1),
     }
     if x.shape[1] <= MOST_DIMENSIONS:
-        found = lower_point(fit_dual(x, law, slope), others[:50_000], 0.0)
+        bounded = others[:50_000]
+        found = lower_point(fit_dual(x, law, slope, len(bounded)), bounded, 0.0)
         row |= {"lower_nats": found.rate_bits / BITS, "lower_error_nats": found.error_bits / BITS}
     return row
 

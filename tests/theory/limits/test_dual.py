@@ -17,7 +17,7 @@ def test_it_lies_below_and_near(name, least):
     x, others, distortion = draw(3000, 0), draw(5000, 1), distortions[-1]
     d = x.shape[1]
     slope = {"gaussian, 2": 1.5, "sphere and noise, 2": 5.0, "sphere, 3": 8 / 2 / math.sqrt(1 - 0.23437)}[name]
-    dual = fit_dual(x, fit_mixture(x, frame_of(x), slope, MixtureOptions(16, d)), slope)
+    dual = fit_dual(x, fit_mixture(x, frame_of(x), slope, MixtureOptions(16, d)), slope, 5000)
     found = lower_point(dual, others, distortion)
     assert least * bits(distortion) < found.rate_bits < bits(distortion) + 3 * found.error_bits
 
@@ -25,7 +25,7 @@ def test_it_lies_below_and_near(name, least):
 def test_it_never_exceeds_the_samples_logarithm():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 8))
-    dual = fit_dual(x, fit_mixture(x, frame_of(x), 500.0, MixtureOptions(1, 0)), 500.0)
+    dual = fit_dual(x, fit_mixture(x, frame_of(x), 500.0, MixtureOptions(1, 0)), 500.0, 1000)
     assert lower_point(dual, rng.normal(size=(1000, 8)), 0.008).rate_bits < math.log2(1000)
 
 

@@ -267,7 +267,7 @@ def _error_of_difference(measured: Measured, scores: Scores, slope: float) -> fl
 def _lower(law: Law, slope: float, parts: Parts, distortion: float) -> tuple[float, float] | None:
     if not tells(parts.tested.shape[1], len(parts.tested)):
         return None
-    found = lower_point(fit_dual(parts.learned, law, slope), parts.tested, distortion)
+    found = lower_point(fit_dual(parts.learned, law, slope, len(parts.tested)), parts.tested, distortion)
     return found.rate_bits, found.error_bits
 
 

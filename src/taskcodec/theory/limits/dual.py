@@ -32,7 +32,7 @@ SHARES = (0.05, 0.1, 0.2, 0.5, 0.8)
 """Covariances of the broad Gaussian, in those of the source, and its shares, of which the best on the fit's samples is
 taken."""
 CHOOSING = 4000
-"""Samples of an inner mean that choose among these, at most; fewer ask for a larger share than is best."""
+"""Samples of an inner mean that choose among these, at most."""
 CLIMB, STARTS = 60, 200
 """Steps towards the peaks of the inner mean, and samples that they start from, those where it is largest."""
 
@@ -71,11 +71,15 @@ class Dual:
         return np.asarray(np.logaddexp(math.log1p(-self.share) + narrow, math.log(self.share) + constant + broad))
 
 
-def fit_dual(x: Floats, law: Law, slope: float) -> Dual:
-    """The u that bounds best on the samples (n, d) that the law was fitted to; so is the tangent's point."""
+def fit_dual(x: Floats, law: Law, slope: float, held_out: int) -> Dual:
+    """The u that bounds best on the samples (n, d) that the law was fitted to; so is the tangent's point.
+
+    `held_out` samples are to be bounded: of so many as their inner means have, since fewer ask for a larger share.
+    """
     centre, covariance = x.mean(axis=0), np.atleast_2d(np.cov(x.T))
     covariance = covariance + 1e-9 * max(float(np.trace(covariance)), 1e-300) * np.eye(len(covariance))
-    batches, duals = _batches(x)[:2], list[Dual]()
+    inner = min(-(-held_out // _count(held_out)), len(x) // 2)
+    batches, duals = _batches(x, len(x) // inner)[:BATCHES], list[Dual]()
     some = [batch[:CHOOSING] for batch in batches]
     for broad in BROAD:
         precision: Floats = np.asarray(np.linalg.inv(broad * covariance), dtype=np.float64)
@@ -94,7 +98,7 @@ def fit_dual(x: Floats, law: Law, slope: float) -> Dual:
 def lower_point(dual: Dual, x: Floats, distortion: float) -> LowerPoint:
     """The bound at a distortion, from (n, d) samples that fitted nothing, n at least BATCHES * LEAST_BATCH."""
     values = []
-    for batch in _batches(x):
+    for batch in _batches(x, _count(len(x))):
         logs = dual.logs(batch)
         peak = _log_peak(batch, -logs, dual.slope)
         values.append(-float(logs.mean()) + (1 - dual.log_at - math.exp(min(peak - dual.log_at, 700.0))))
@@ -107,8 +111,12 @@ def tells(dimension: int, held_out: int) -> bool:
     return dimension <= MOST_DIMENSIONS and held_out >= BATCHES * LEAST_BATCH
 
 
-def _batches(x: Floats) -> list[Floats]:
-    count = max(2, min(BATCHES, len(x) // LEAST_BATCH), -(-len(x) // MOST_BATCH))
+def _count(samples: int) -> int:
+    """Inner means of so many samples."""
+    return max(2, min(BATCHES, samples // LEAST_BATCH), -(-samples // MOST_BATCH))
+
+
+def _batches(x: Floats, count: int) -> list[Floats]:
     return [x[i::count] for i in range(count)]
 
 
