@@ -31,6 +31,7 @@ from taskcodec.coding.picture import (
 from taskcodec.coding.symbol_model import Symbols
 from taskcodec.errors import CorruptFileError, MismatchError, UsageError, needing_packages
 from taskcodec.layer import Choose, Floats, Layer, given_of, needed_of
+from taskcodec.quantization.uniform import UniformQuantizer
 from taskcodec.samples import preprocessed
 from taskcodec.symbol_choice.nearest import nearest
 from taskcodec.symbol_choice.pictures.seen import Search, Seen
@@ -65,10 +66,12 @@ class ChosenPicture:
     Attributes:
         symbols: (1, c, h, w) of each layer, by name.
         sides: (1, h', w', channels) side information of those layers whose own is not to be sent.
+        kept: whether every search reached the error that it was held to.
     """
 
     symbols: Mapping[str, Symbols]
     sides: Mapping[str, Symbols] = field(default_factory=dict)
+    kept: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,26 +98,38 @@ class PictureStack:
         with needing_packages():
             from taskcodec.transforms.networks.run import one_thread
         with one_thread():
-            return self._chosen(pixels, nearest, searches)
+            found = self._chosen(pixels, nearest, searches)
+            if not found.kept:  # a layer lacks what those below it left out: these stay as they are
+                seen = {name for layer in self.layers if transform_of(layer).given_columns for name in layer.given}
+                alone = {name: search for name, search in searches.items() if name not in seen}
+                found = self._chosen(pixels, nearest, alone)
+            return found
 
     def _chosen(self, pixels: Pixels, choose: Choose, searches: Mapping[str, Search]) -> ChosenPicture:
         check_size(pixels.shape[:2])
         x = np.moveaxis(pixels, 2, 0)[None].astype(np.float32)
         x /= np.float32(255)
-        symbols, sides = dict[str, Symbols](), dict[str, Symbols]()
+        symbols, sides, kept = dict[str, Symbols](), dict[str, Symbols](), True
+        usual = dict[str, Symbols]()  # the nearest, which searches are held to
         for layer in self.layers:
             given = given_of(layer, symbols)
             if (search := searches.get(layer.name)) is not None:
-                found = search(Seen(x, transform_of(layer).analyse(x), given, self._values_below(layer, symbols)))
-                symbols[layer.name] = found.symbols
+                latent = transform_of(layer).analyse(x)
+                below, nearest_below = (self._values_below(layer, each) for each in (symbols, usual))
+                found = search(Seen(x, latent, given, below, nearest_below))
+                symbols[layer.name], kept = found.symbols, kept and found.kept
+                assert isinstance(layer.quantizer, UniformQuantizer)
+                usual[layer.name] = layer.quantizer.quantize(latent)
                 if found.side is not None:
                     sides[layer.name] = found.side
-            elif (means := self._means(layer)) is None:
+                continue
+            if (means := self._means(layer)) is None:
                 symbols[layer.name] = layer.encode(x, None, given, choose)
             else:
                 latent = transform_of(layer).analyse(x) / np.float32(layer.quantizer.step)
                 symbols[layer.name] = means.quantize(latent, given)
-        return ChosenPicture(symbols, sides)
+            usual[layer.name] = symbols[layer.name]
+        return ChosenPicture(symbols, sides, kept)
 
     def _values_below(self, layer: Layer, symbols: Mapping[str, Symbols]) -> Floats | None:
         """(1, c', h, w) what the layers that a synthesis looks at dequantize to, side by side."""

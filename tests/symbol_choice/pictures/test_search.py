@@ -22,6 +22,11 @@ def found_by(codec, schedule, x=X, goal=None):
     return codec.pictures.pack(x, searches)
 
 
+def seen(codec, packet, name):
+    """(H, W, 3) what a layer decodes to, before it is rounded."""
+    return np.moveaxis(codec.pictures.values(codec.begin(packet), name), 0, 2).clip(0, 1)
+
+
 def test_fewer_bytes_at_no_more_error():
     codec = trained()
     usual, packet = codec.compress(X), found_by(codec, Schedule(30, 0.1))
@@ -29,6 +34,17 @@ def test_fewer_bytes_at_no_more_error():
     assert errors[1] <= errors[0]
     assert len(packet) < 0.97 * len(usual)
     assert cost(codec, packet, X) < 0.95 * cost(codec, usual, X)
+
+
+def test_each_layer_keeps_its_error_over_what_was_found_below():
+    codec = trained(("base", "detail"), steps=60)
+    for seed in range(4):
+        x = picture(24, 30, seed)
+        usual, found = codec.compress(x), codec.compress(x, effort=5)
+        assert len(found) <= len(usual)
+        for name in ("base", "detail"):
+            before, after = (np.square(seen(codec, each, name) - x / 255).mean() for each in (usual, found))
+            assert after < 1.031 * before, (seed, name)
 
 
 def test_the_same_bytes_again():

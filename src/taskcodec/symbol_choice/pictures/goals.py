@@ -30,8 +30,18 @@ class Goal:
 
 def goals_of(layers: tuple[Layer, ...], provenance: Mapping[str, Any]) -> dict[str, Goal | str]:
     """By layer what it is searched for, or in words why its symbols are not searched for."""
-    trained = _trained(provenance)
-    return {layer.name: _goal_of(layer, trained.get(layer.name)) for layer in layers}
+    trained, found = _trained(provenance), dict[str, Goal | str]()
+    for layer in reversed(layers):
+        found[layer.name] = _goal_of(layer, trained.get(layer.name))
+        for above in layers:
+            if layer.name in above.given and _looks(above) and isinstance(found.get(above.name), str):
+                found[layer.name] = f"layer {above.name} is made of it, and is not searched"
+    return {layer.name: found[layer.name] for layer in layers}
+
+
+def _looks(layer: Layer) -> bool:
+    """Whether a layer's synthesis looks at those below."""
+    return isinstance(layer.transform, PictureTransform) and layer.transform.given_columns > 0
 
 
 def reasons(goals: Mapping[str, Goal | str]) -> list[str]:

@@ -39,6 +39,7 @@ class _Picture:
     pixels: Tensor
     given: list[Tensor]
     below: list[Tensor]
+    nearest_below: list[Tensor]
 
 
 class LayerSearch:
@@ -70,8 +71,8 @@ class LayerSearch:
             return self._found(seen)
 
     def _found(self, seen: Seen) -> Found:
-        below = [] if seen.below is None else [_tensor(seen.below)]
-        picture = _Picture(_tensor(seen.pixels), [_tensor(each) for each in seen.given], below)
+        below, nearest_below = ([] if each is None else [_tensor(each)] for each in (seen.below, seen.nearest_below))
+        picture = _Picture(_tensor(seen.pixels), [_tensor(each) for each in seen.given], below, nearest_below)
         nearest = self._quantizer.quantize(seen.latent)
         start, symbols = [_tensor(seen.latent) / self._step], [_tensor(nearest)]
         if self._side is not None:
@@ -83,28 +84,36 @@ class LayerSearch:
         seed = zlib.crc32(np.ascontiguousarray(seen.pixels).tobytes(), zlib.crc32(self._layer.name.encode()))
         coarse = 1 if self._side is None else 2**self._side.halvings
         places = (int(nearest.shape[2]), int(nearest.shape[3]))
-        for number, window in enumerate(windows(places, self._stride, self._border, coarse)):
+        kept = [
             self._search(picture, window, start, symbols, seed + number)
+            for number, window in enumerate(windows(places, self._stride, self._border, coarse))
+        ]
         found = [each.numpy().astype(np.int32) for each in symbols]
-        return Found(found[0], None if self._side is None else np.ascontiguousarray(np.moveaxis(found[1], 1, 3)))
+        side = None if self._side is None else np.ascontiguousarray(np.moveaxis(found[1], 1, 3))
+        return Found(found[0], side, all(kept))
 
-    def _search(self, picture: _Picture, window: Window, start: list[Tensor], symbols: list[Tensor], seed: int) -> None:
-        """Better symbols of a part, in their place."""
+    def _search(self, picture: _Picture, window: Window, start: list[Tensor], symbols: list[Tensor], seed: int) -> bool:
+        """Better symbols of a part, in their place; whether the error is what it was over the nearest below."""
         factors = (1, window.coarse)[: len(symbols)]
         at = [window.at(factor) for factor in factors]
         fixed = [each[place].clone() for each, place in zip(symbols, at, strict=True)]
         inside = [window.inside(each.shape, factor) for each, factor in zip(fixed, factors, strict=True)]
         x = picture.pixels[..., *window.pixels(self._stride)]
         pixels = x.shape[2] * x.shape[3]
-        seen = _Picture(x, [each[at[0]] for each in picture.given], [each[at[0]] for each in picture.below])
+        given, below, nearest_below = (
+            [each[at[0]] for each in parts] for parts in (picture.given, picture.below, picture.nearest_below)
+        )
+        seen = _Picture(x, given, below, nearest_below)
 
         def put(points: list[Tensor]) -> list[Tensor]:
             return [torch.where(own, new, old) for own, new, old in zip(inside, points, fixed, strict=True)]
 
         with torch.no_grad():
-            error, least = (float(each) for each in self._lost_and_bits(seen, fixed))
+            error = float(self._lost(seen.pixels, fixed[0], seen.nearest_below))
+            own, least = (float(each) for each in self._lost_and_bits(seen, fixed))
+        kept = own <= max(MORE_ERROR * error, NONE)
         if error <= NONE:
-            return
+            return kept
         for first in FIRST:
             price = Price(self._goal.bit, error, first)
 
@@ -118,21 +127,26 @@ class LayerSearch:
             found = put(anneal(begin, cost, self._schedule, seed))
             with torch.no_grad():
                 lost, bits = (float(each) for each in self._lost_and_bits(seen, found))
-            if bits < least and lost <= MORE_ERROR * error:
+            if lost <= MORE_ERROR * error and (bits < least or not kept):
                 break
         else:
-            return
+            return kept
         for each, place, better in zip(symbols, at, found, strict=True):
             each[place] = better.clamp(-MAX_SYMBOL, MAX_SYMBOL)
+        return True
 
     def _lost_and_bits(self, seen: _Picture, points: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Of y, and z where there is one, numbers near integers, or integers: distortion, bits."""
         y, *z = points
         bits = self._tables.bits(y, z[0] if z else None, seen.given)
+        return self._lost(seen.pixels, y, seen.below), bits.sum()
+
+    def _lost(self, pixels: Tensor, y: Tensor, below: list[Tensor]) -> Tensor:
+        """Distortion of a picture by y over what layers below dequantize to."""
         values = (y * self._step).contiguous(memory_format=torch.channels_last)
-        height, width = seen.pixels.shape[2:]
-        decoded = self._g_s(values, *([seen.below] if seen.below else []))[..., :height, :width].clamp(0, 1)
-        return self._task.loss(decoded, Truth(seen.pixels)).sum(), bits.sum()
+        height, width = pixels.shape[2:]
+        decoded = self._g_s(values, *([below] if below else []))[..., :height, :width].clamp(0, 1)
+        return self._task.loss(decoded, Truth(pixels)).sum()
 
 
 def _tensor(values: "np.ndarray[tuple[int, ...], np.dtype[np.generic]]") -> Tensor:
