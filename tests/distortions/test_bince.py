@@ -50,6 +50,16 @@ def test_equal_latents_lose_all_and_a_queue_raises_the_bound():
     assert torch.equal(model.past, before)
 
 
+def test_the_positive_is_another_view_or_the_sample_and_a_queue_holds_what_views_are_compared_with():
+    """Of two strong views each may have lost what the other shows."""
+    two, one = BINCE(3), BINCE(3, queue=4, positive="sample")
+    assert (two.views, two.codes_sample, one.views, one.codes_sample) == (2, False, 1, True)
+    views, samples = torch.randn(4, 3), torch.randn(4, 3)
+    one(views, samples, torch.arange(4))
+    kept = torch.nn.functional.normalize(one.project(samples), dim=1).detach()
+    assert torch.allclose(one.past, kept, atol=1e-6)
+
+
 def test_no_sample_is_a_candidate_against_itself():
     """Neither twice in a batch nor from the queue: its loss is that of the other samples alone."""
     torch.manual_seed(0)

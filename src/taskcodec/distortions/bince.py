@@ -2,7 +2,9 @@
 
     y_hat --projection--> unit vector u;   bits(i) = -log2  exp(u_i . u_i+ / t) / sum over j of exp(u_i . u_j / t)
 
-where i+ is the other view of the same sample, and j runs over i+ and all views of other samples.
+where i+ is the other view of the same sample, and j runs over i+ and all views of other samples. With the sample as
+it is as positive, i+ is that of a view, and a view that of i+: of two strong views of a sample each may have lost what
+the other shows, and what both show is all that two views ask a code to keep.
 
 "Lossy Compression for Lossless Prediction" (Dubois et al., NeurIPS 2021), section 4.2: the expectation upper-bounds
 H[M | Z] up to a constant, so what the code keeps is what identifies the sample up to its augmentations. The bound
@@ -12,6 +14,7 @@ candidates where the batch is small.
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +23,7 @@ from torch.nn.functional import normalize
 
 from taskcodec.distortions.objective import Objective, Seen
 
+Positive = Literal["view", "sample"]
 START_TEMPERATURE = 0.07
 FLOOR_TEMPERATURE = 0.01
 
@@ -32,15 +36,19 @@ class BINCE(Objective):
         hidden: width of the projection.
         outputs: dimension of the unit vectors.
         queue: earlier projections kept as further candidates; 0 for none.
+        positive: what a view's code must tell from those of other samples: another "view" of its sample, or the
+            "sample" without augmentation, which is coded as a view is.
     """
 
-    views = 2
     past: Tensor
     past_ids: Tensor
     filled: Tensor
 
-    def __init__(self, columns: int, hidden: int = 256, outputs: int = 64, queue: int = 0) -> None:
+    def __init__(
+        self, columns: int, hidden: int = 256, outputs: int = 64, queue: int = 0, positive: Positive = "view"
+    ) -> None:
         super().__init__()
+        self.views, self.codes_sample = (1, True) if positive == "sample" else (2, False)
         self.project = nn.Sequential(nn.Linear(columns, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
         # The temperature is the floor plus something positive: a clamp would have no gradient once it is reached.
         self.excess = nn.Parameter(torch.tensor(math.log(START_TEMPERATURE - FLOOR_TEMPERATURE)))
@@ -62,7 +70,7 @@ class BINCE(Objective):
         return self(*codes, seen.ids)  # type: ignore[no-any-return]
 
     def forward(self, first: Tensor, second: Tensor, ids: Tensor) -> Tensor:
-        """(n, k) decoded latents of one view of each sample, and of another -> (n,) bits, the mean of both directions.
+        """(n, k) decoded latents of views of samples, and of what they are compared with -> (n,) bits, both directions.
 
         ids: (n,) int64, what the samples are told apart by: views of one sample are no candidates against each other,
         be it twice in a batch or still in the queue. Under torch.distributed the candidates are those of all processes,
@@ -81,7 +89,7 @@ class BINCE(Objective):
                 candidates = torch.cat([candidates, self.past[:filled]])
                 owners = torch.cat([owners, self.past_ids[:filled]])
                 if self.training:
-                    self._remember(a.detach(), every)
+                    self._remember(b.detach(), every)
             scores = mine @ candidates.T / self.temperature
             positive = scores.gather(1, other[:, None])[:, 0]
             same = (ids.repeat(2)[:, None] == owners).scatter(1, other[:, None], False)

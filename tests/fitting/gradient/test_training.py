@@ -74,6 +74,19 @@ def test_bince_keeps_what_views_share():
     assert (first == second).mean() > (first == other).mean() + 0.2
 
 
+def test_bince_compares_a_view_with_the_sample_as_it_is():
+    """Half of the views lose each number. Two of them often share none; a view and its sample share what it shows."""
+    seen = []
+
+    def lossy(x):
+        seen.append(x)
+        return x * (torch.rand_like(x) < 0.5)
+
+    recipe = Recipe("BINCE", 0.2, 2, MLP, positive="sample")
+    train(TrainingSet(X, views=lossy), recipe, Schedule(2, 64))
+    assert len(seen) == 2  # one view of a sample in each step: what it is compared with is none
+
+
 def test_supervised_and_features():
     labels = (X[:, 0] > 0).long()
     codec = train(TrainingSet(X, labels=labels), Recipe("supervised", 0.02, 1, MLP), Schedule(150, 128, 5e-3)).codec

@@ -70,7 +70,7 @@ def check_used(data: Mapping[str, Any], model: Mapping[str, Any]) -> None:
     objective = model["objective"]
     if "target" in data and objective != "VIC":
         raise UsageError(f"data.target: has no effect with objective {objective}, only with VIC; leave it out")
-    for key, of in (("queue", ("BINCE",)), ("projection", ("BINCE", "supervised"))):
+    for key, of in (("queue", ("BINCE",)), ("positive", ("BINCE",)), ("projection", ("BINCE", "supervised"))):
         if key in model and objective not in of:
             raise UsageError(f"model.{key}: has no effect with objective {objective}; leave it out")
     if objective not in RECONSTRUCTING and "synthesis" in model:

@@ -118,8 +118,9 @@ class Compressor(Trainable):
         """A batch of samples, their classes and what tells them apart -> its losses, with fresh views and noise."""
         x = self.data.prepared(samples)
         views = [self._view(x) for _ in range(self.objective.views)]
-        y_hat, bits = self._coded(torch.cat(views))
-        distortion = self.objective.distortion(y_hat.chunk(len(views)), Seen(views, x, labels, ids))
+        coded = [*views, x] if self.objective.codes_sample else views
+        y_hat, bits = self._coded(torch.cat(coded))
+        distortion = self.objective.distortion(y_hat.chunk(len(coded)), Seen(views, x, labels, ids))
         mean, rate = distortion.mean(), bits.mean()
         return Losses(mean, rate, mean + self.price * self.recipe.beta * rate)
 
@@ -197,7 +198,7 @@ def objective(recipe: Recipe, data: TrainingSet, synthesis_sizes: Mapping[str, A
         return {"VC": VC, "feature_l1": FeatureL1, "feature_l2": FeatureL2}[recipe.objective](g_s)
     hidden, outputs = recipe.projection
     if recipe.objective == "BINCE":
-        return BINCE(recipe.columns, hidden, outputs, recipe.queue)
+        return BINCE(recipe.columns, hidden, outputs, recipe.queue, recipe.positive)
     if data.labels is None:
         raise UsageError("the supervised objective needs labels")
     if bool((data.labels == data.labels[0]).all()):

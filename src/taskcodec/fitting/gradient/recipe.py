@@ -13,6 +13,8 @@ Objective = Literal["VC", "VIC", "BINCE", "feature_l1", "feature_l2", "supervise
 OBJECTIVES: tuple[Objective, ...] = ("VC", "VIC", "BINCE", "feature_l1", "feature_l2", "supervised")
 RECONSTRUCTING = ("VC", "VIC", "feature_l1", "feature_l2")
 """Objectives that need a synthesis network."""
+Positive = Literal["view", "sample"]
+POSITIVES: tuple[Positive, ...] = ("view", "sample")
 Relaxation = Literal["noise", "straight-through"]
 RELAXATIONS: tuple[Relaxation, ...] = ("noise", "straight-through")
 ENTROPY_MODELS = ("factorized", "hyperprior", "mean_scale_hyperprior", "autoregressive")
@@ -56,6 +58,8 @@ class Recipe:
         relaxation: "noise" or "straight-through", what g_s and BINCE see of the latent in training.
         projection: hidden and outer width of BINCE's projection.
         queue: earlier samples that BINCE keeps as further candidates, at most 2**20.
+        positive: what BINCE compares a view with, and tells from other samples: another "view" of its sample, or the
+            "sample" without augmentation.
     """
 
     objective: Objective
@@ -67,11 +71,13 @@ class Recipe:
     relaxation: Relaxation = "noise"
     projection: tuple[int, int] = (256, 64)
     queue: int = 0
+    positive: Positive = "view"
 
     def __post_init__(self) -> None:
         check_one_of("objective", self.objective, OBJECTIVES)
         check_one_of("entropy_model", self.entropy_model, ENTROPY_MODELS)
         check_one_of("relaxation", self.relaxation, RELAXATIONS)
+        check_one_of("positive", self.positive, POSITIVES)
         if not 0 < self.beta <= LARGEST_NUMBER:
             raise UsageError(f"beta must be a positive number, found {shortened(self.beta)}")
         if not 1 <= self.columns <= MAX_SIZE:
@@ -83,6 +89,11 @@ class Recipe:
         if (self.synthesis is not None) != (self.objective in RECONSTRUCTING):
             needs = "needs a synthesis network" if self.synthesis is None else "has no use for a synthesis network"
             raise UsageError(f"objective {self.objective} {needs}")
+
+    def described(self) -> dict[str, Any]:
+        """Its fields, as checkpoints record them: one that came later is left out where it is as before, so that a
+        training of before goes on."""
+        return {key: value for key, value in asdict(self).items() if key != "positive" or value != "view"}
 
 
 @dataclass(frozen=True)
