@@ -27,11 +27,9 @@ class Objective(nn.Module):
 
     views = 1
     """How many views of each sample it reads."""
-    codes_sample = False
-    """Whether it reads the code of the sample without augmentation too, after those of the views."""
 
     def distortion(self, codes: Sequence[Tensor], seen: Seen) -> Tensor:
-        """(n, k) decoded latents of each view, and of the sample where it is coded -> (n,) distortion."""
+        """(n, k) decoded latents of each view -> (n,) distortion."""
         raise NotImplementedError
 
     def logged(self) -> dict[str, Tensor]:

@@ -25,6 +25,6 @@ def test_what_asks_nothing_is_not_recorded_so_that_earlier_checkpoints_go_on():
     assert "rate_rise" not in Schedule(100).described()
     assert Schedule(100, rate_rise=60).described()["rate_rise"] == 60
     assert Schedule(100).described()["warmup"] == 100
-    views, sample = (Recipe("BINCE", 0.1, 2, NetworkChoice("mlp"), positive=name) for name in ("view", "sample"))
-    assert "positive" not in views.described()
-    assert sample.described() == {**views.described(), "positive": "sample"}
+    mlp = NetworkChoice("mlp")
+    assert "positive" not in Recipe("BINCE", 0.1, 2, mlp).described()
+    assert Recipe("BINCE", 0.1, 2, mlp, mlp, positive="sample").described()["positive"] == "sample"

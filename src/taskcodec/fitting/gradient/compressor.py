@@ -21,6 +21,7 @@ from taskcodec.distortions.bince import BINCE
 from taskcodec.distortions.feature_l1 import FeatureL1
 from taskcodec.distortions.feature_l2 import FeatureL2
 from taskcodec.distortions.objective import Objective, Reconstruction, Seen
+from taskcodec.distortions.sample_bince import SampleBINCE
 from taskcodec.distortions.supervised import Supervised
 from taskcodec.distortions.vc import VC
 from taskcodec.distortions.vic import VIC
@@ -118,9 +119,8 @@ class Compressor(Trainable):
         """A batch of samples, their classes and what tells them apart -> its losses, with fresh views and noise."""
         x = self.data.prepared(samples)
         views = [self._view(x) for _ in range(self.objective.views)]
-        coded = [*views, x] if self.objective.codes_sample else views
-        y_hat, bits = self._coded(torch.cat(coded))
-        distortion = self.objective.distortion(y_hat.chunk(len(coded)), Seen(views, x, labels, ids))
+        y_hat, bits = self._coded(torch.cat(views))
+        distortion = self.objective.distortion(y_hat.chunk(len(views)), Seen(views, x, labels, ids))
         mean, rate = distortion.mean(), bits.mean()
         return Losses(mean, rate, mean + self.price * self.recipe.beta * rate)
 
@@ -166,7 +166,7 @@ class Compressor(Trainable):
         bits = float(self.entropy(latent).bits.mean())
         recipe = self.recipe
         g_s = None
-        if recipe.synthesis is not None and isinstance(self.objective, Reconstruction):
+        if recipe.synthesis is not None and isinstance(self.objective, Reconstruction | SampleBINCE):
             g_s = pack(recipe.synthesis.name, self.synthesis_sizes, self.objective.g_s)
         networks = Networks(
             pack(recipe.analysis.name, self.analysis_sizes, self.g_a), g_s, dict(self.data.preprocessing or {})
@@ -195,10 +195,12 @@ def objective(recipe: Recipe, data: TrainingSet, synthesis_sizes: Mapping[str, A
         g_s = make(recipe.synthesis.name, synthesis_sizes)
         if recipe.objective == "VIC":
             return VIC(g_s, data.target)
+        if recipe.objective == "BINCE":
+            return SampleBINCE(g_s, data.samples[0].numel(), recipe.queue)
         return {"VC": VC, "feature_l1": FeatureL1, "feature_l2": FeatureL2}[recipe.objective](g_s)
     hidden, outputs = recipe.projection
     if recipe.objective == "BINCE":
-        return BINCE(recipe.columns, hidden, outputs, recipe.queue, recipe.positive)
+        return BINCE(recipe.columns, hidden, outputs, recipe.queue)
     if data.labels is None:
         raise UsageError("the supervised objective needs labels")
     if bool((data.labels == data.labels[0]).all()):
