@@ -65,11 +65,12 @@ class Setting:
 
 
 LARGER = Setting(25_000, (32, 64, 128), blocks=2, learning_rate=3e-3, precision="bf16-mixed")
+AGAINST_SAMPLES = Setting(5000, rise=0.6, positive="sample", queue=2048)
 SETTINGS = {
     ("VIC", 0.03): Setting(12_000), ("VC", 0.006): Setting(12_000), ("BINCE", 0.003): Setting(6000),
     ("VIC", 0.06): Setting(12_000), ("VC", 0.012): Setting(24_000), ("VIC", 0.1): Setting(24_000),
     ("VIC", 0.008): LARGER, ("VC", 0.0015): LARGER,
-    ("BINCE", 0.03): Setting(5000, rise=0.6, positive="sample", queue=2048),
+    ("BINCE", 0.03): AGAINST_SAMPLES, ("BINCE", 0.018): AGAINST_SAMPLES,
 }  # fmt: skip
 """(objective, beta) -> how; in the order in which they are trained."""
 FIRST = 3
@@ -172,7 +173,7 @@ def main():
     parser.add_argument("--steps", type=int, default=None, help="instead of the usual number")
     parser.add_argument("--only", nargs="+", default=None, help="train these alone, such as VIC-beta0.03-seed0")
     parser.add_argument("--choose", action="store_true", help="measure on training images kept aside")
-    parser.add_argument("--brief", action="store_true", help="measure the digit alone, on one view")
+    parser.add_argument("--brief", action="store_true", help="measure the digit alone, at two steps, on one view")
     options = parser.parse_args()
     torch.set_num_threads(1)
     end = None if options.minutes is None else time.monotonic() + 60 * options.minutes
