@@ -5,8 +5,8 @@
 where x_j are samples without augmentation, and t a learned temperature in units of the mean squared distance of two
 samples. "Lossy Compression for Lossless Prediction" (Dubois et al., NeurIPS 2021), section 4.2, leaves open what a view
 is compared with and by which critic. Two strong views of a sample each lose what the other may show, and what both show
-is all that they ask a code to keep; the sample shows all of it. And a sample does not change while networks learn:
-a queue of earlier ones is as good as a larger batch.
+is all that they ask a code to keep; the sample shows all of it (docs/bince.md). Samples do not change while networks
+learn, so a queue of them does not grow stale.
 """
 
 from collections.abc import Sequence
