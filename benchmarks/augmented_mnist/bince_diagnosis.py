@@ -322,6 +322,7 @@ def draw(rows, file):
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import LogFormatter
 
     from taskcodec.evaluation.report.colours import COLOURS
 
@@ -329,14 +330,18 @@ def draw(rows, file):
     for number, row in enumerate(rows):
         colour = COLOURS[0] if row["loss"] == "VIC" else COLOURS[1] if row["loss"] == "BINCE" else COLOURS[2]
         left.plot(row["bits"], 100 * (1 - row["accuracy"]), "o", color=colour)
-        left.annotate(row["name"], (row["bits"], 100 * (1 - row["accuracy"])), fontsize=7, xytext=(4, 2),
+        left.annotate(number + 1, (row["bits"], 100 * (1 - row["accuracy"])), fontsize=8, xytext=(4, 2),
                       textcoords="offset points")  # fmt: skip
         for part, key in enumerate(("class_bits_augmented", "pose_bits", "sample_bits")):
             label = key.split("_")[0] if number == 0 else None
             right.barh(number + 0.27 * (part - 1), row[key], 0.27, color=COLOURS[part + 3], label=label)
     left.set(xscale="log", yscale="log", xlabel="bits, tables for each column", ylabel="errors on the digits, %")
     left.grid(alpha=0.25, which="both")
-    right.set_yticks(range(len(rows)), [row["name"] for row in rows], fontsize=8)
+    for axis in (left.xaxis, left.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.6)))
+    names = [row["name"] + (f", seed {row['seed']}" if row["seed"] else "") for row in rows]
+    right.set_yticks(range(len(rows)), [f"{name}  {number}" for number, name in enumerate(names, 1)], fontsize=8)
     right.invert_yaxis()
     right.set_xlabel("bits that a view's code has of the class, of its pose, of which sample it is")
     right.legend(frameon=False)
