@@ -74,6 +74,7 @@ def test_bince_keeps_what_views_share():
     assert (first == second).mean() > (first == other).mean() + 0.2
 
 
+@pytest.mark.slow
 def test_bince_against_samples_keeps_what_a_view_tells_of_its_sample():
     """A view has lost the sign of the first number."""
 
