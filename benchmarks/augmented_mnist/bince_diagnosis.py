@@ -15,6 +15,7 @@ import json
 import math
 import sys
 import time
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -41,7 +42,10 @@ class Setting:
     """One training.
 
     temperature: None is learned. noise: on "both" codes that are compared, on "one", on "none". against: a view is
-    compared with another "view" of its sample, or with the "sample" as it is.
+    compared with another "view" of its sample, or with the "sample" as it is. candidates: what stands for a sample that
+    a view is compared with: its "code", what a "network" of its own makes of it, what a "slow" copy of the network
+    makes of it (He et al., 2020), or its "pixels". further: so many candidates more, the latest ones of a slow copy, or
+    the pixels of any training digits. copies: views of each sample.
     """
 
     loss: str = "BINCE"
@@ -61,10 +65,14 @@ class Setting:
     noise: str = "both"
     against: str = "view"
     strength: float = 1.0
+    candidates: str = "code"
+    further: int = 0
+    copies: int = 1
     seed: int = 0
 
 
 BASE = Setting()
+SAMPLE = replace(BASE, against="sample")
 SETTINGS = {
     "as it was: beta .003": replace(BASE, beta=0.003, rise=0),
     "beta .03 from the start": replace(BASE, rise=0),
@@ -107,6 +115,14 @@ SETTINGS = {
     "against the sample, VICReg": replace(BASE, against="sample", loss="VICReg"),
     "bits nearly free": replace(BASE, beta=0.0001, rise=0),
     "against the sample, bits nearly free": replace(BASE, beta=0.0001, rise=0, against="sample"),
+    "sample by a network": replace(SAMPLE, candidates="network"),
+    "sample by a slow copy": replace(SAMPLE, candidates="slow"),
+    "sample by a slow copy, 8,192 more": replace(SAMPLE, candidates="slow", further=8192),
+    "sample by its pixels": replace(SAMPLE, candidates="pixels"),
+    "sample by its pixels, 8,192 more": replace(SAMPLE, candidates="pixels", further=8192),
+    "sample by a network, 4 views": replace(SAMPLE, candidates="network", copies=4),
+    "sample by a network, steps x 4": replace(SAMPLE, candidates="network", steps=8000),
+    "sample by its pixels, 8,192 more, steps x 4": replace(SAMPLE, candidates="pixels", further=8192, steps=8000),
 }
 
 
@@ -118,20 +134,26 @@ class Trainee(nn.Module):
         k = setting.columns
         self.setting, self.g_a, self.entropy = setting, analysis(setting.widths, k), Factorized(k)
         self.head = projection(setting.head, k)
-        if setting.loss == "VIC":
+        if setting.loss == "VIC" or setting.candidates == "pixels":
             self.head = nn.Sequential(
                 nn.Linear(k, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 196)
             )  # fmt: skip
         self.excess = nn.Parameter(torch.tensor(math.log(0.06)))
         self.prototypes = nn.Parameter(F.normalize(torch.randn(128, 64), dim=1))
         self.register_buffer("past", torch.zeros(0, 64))
+        if setting.candidates == "network":
+            self.other = analysis(setting.widths, 64)
+        if setting.candidates == "slow":
+            self.other = deepcopy(nn.Sequential(self.g_a, self.head)).requires_grad_(False)
 
     def latents(self, x):
         return self.g_a(((x - 0.13) / 0.27).contiguous(memory_format=torch.channels_last))
 
-    def losses(self, x):
-        """A batch of digits -> distortion and rate."""
+    def losses(self, x, others):
+        """A batch of digits, and others of them that may serve as candidates -> distortion and rate."""
         s = self.setting
+        if s.candidates != "code":
+            return self.told_apart(x, others)
         seen = views(x if s.loss == "VIC" or s.against == "sample" else torch.cat([x, x]), s.strength)[0]
         y = self.latents(seen if s.loss == "VIC" or s.against == "view" else torch.cat([seen, x]))
         noisy = y + torch.rand_like(y) - 0.5
@@ -141,6 +163,32 @@ class Trainee(nn.Module):
         (a, b), (clean_a, clean_b) = self.head(noisy).chunk(2), self.head(y).chunk(2)
         pairs = {"both": [(a, b)], "one": [(a, clean_b), (clean_a, b)], "none": [(clean_a, clean_b)]}[s.noise]
         return sum(self.compared(*pair) for pair in pairs) / len(pairs), rate
+
+    def told_apart(self, x, others):
+        """Of views' codes which sample they are of, where samples are no codes: noise and rate are those of views."""
+        s = self.setting
+        y = self.latents(views(x.repeat(s.copies, 1, 1, 1), s.strength)[0])
+        noisy = y + torch.rand_like(y) - 0.5
+        rate, a, t = self.entropy.rate_bits(noisy).mean(), self.head(noisy), 0.01 + self.excess.exp()
+        if s.candidates == "pixels":  # -|a - sample|^2 / t, less what all candidates share
+            every = torch.cat([x, others]).flatten(1)
+            scores = (2 * a @ every.T - every.square().sum(1)) / (100 * t)
+        else:
+            seen = ((x - 0.13) / 0.27).contiguous(memory_format=torch.channels_last)
+            a, b = F.normalize(a, dim=1), F.normalize(self.other(seen), dim=1)
+            scores = a @ torch.cat([b, self.past]).T / t
+            if s.further:
+                self.past = torch.cat([b.detach(), self.past])[: s.further]
+        rows = torch.arange(len(x)).repeat(s.copies)
+        return F.cross_entropy(scores, rows) / math.log(2), rate
+
+    @torch.no_grad()
+    def follow(self):
+        """The slow copy comes a hundredth nearer."""
+        if self.setting.candidates == "slow":
+            ours = nn.Sequential(self.g_a, self.head)
+            for mine, copied in zip(ours.parameters(), self.other.parameters(), strict=True):
+                copied.lerp_(mine, 0.01)
 
     def compared(self, a, b):
         s = self.setting
@@ -160,7 +208,7 @@ def trained(setting, images):
     model, order = Trainee(setting), np.random.default_rng(setting.seed)
     schedule = Schedule(setting.steps, setting.batch, rate_rise=int(setting.rise * setting.steps))
     entropy = list(model.entropy.parameters())
-    networks = [p for name, p in model.named_parameters() if not name.startswith("entropy.")]
+    networks = [p for name, p in model.named_parameters() if p.requires_grad and not name.startswith("entropy.")]
     groups = [
         {"params": networks, "lr": setting.learning_rate}, {"params": entropy, "lr": setting.entropy_rate}
     ]  # fmt: skip
@@ -170,12 +218,14 @@ def trained(setting, images):
     for step in range(setting.steps):
         while len(rows) < setting.batch:
             rows = np.concatenate([rows, order.permutation(len(images))])
-        distortion, rate = model.losses(images[rows[: setting.batch]])
-        rows = rows[setting.batch :]
+        drawn, rows = rows[: setting.batch], rows[setting.batch :]
+        others = order.choice(len(images), setting.further if setting.candidates == "pixels" else 0, replace=False)
+        distortion, rate = model.losses(images[drawn], images[np.setdiff1d(others, drawn)])
         optimizer.zero_grad()
         (distortion + schedule.price(step) * setting.beta * rate).backward()
         nn.utils.clip_grad_norm_(networks, 1.0)
         optimizer.step()
+        model.follow()
         rates.step()
         last = [*last[-99:], (float(distortion.detach()), float(rate.detach()))]
     distortion, rate = np.mean(last, axis=0)
@@ -272,6 +322,7 @@ def draw(rows, file):
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import LogFormatter
 
     from taskcodec.evaluation.report.colours import COLOURS
 
@@ -279,14 +330,18 @@ def draw(rows, file):
     for number, row in enumerate(rows):
         colour = COLOURS[0] if row["loss"] == "VIC" else COLOURS[1] if row["loss"] == "BINCE" else COLOURS[2]
         left.plot(row["bits"], 100 * (1 - row["accuracy"]), "o", color=colour)
-        left.annotate(row["name"], (row["bits"], 100 * (1 - row["accuracy"])), fontsize=7, xytext=(4, 2),
+        left.annotate(number + 1, (row["bits"], 100 * (1 - row["accuracy"])), fontsize=8, xytext=(4, 2),
                       textcoords="offset points")  # fmt: skip
         for part, key in enumerate(("class_bits_augmented", "pose_bits", "sample_bits")):
             label = key.split("_")[0] if number == 0 else None
             right.barh(number + 0.27 * (part - 1), row[key], 0.27, color=COLOURS[part + 3], label=label)
     left.set(xscale="log", yscale="log", xlabel="bits, tables for each column", ylabel="errors on the digits, %")
     left.grid(alpha=0.25, which="both")
-    right.set_yticks(range(len(rows)), [row["name"] for row in rows], fontsize=8)
+    for axis in (left.xaxis, left.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.6)))
+    names = [row["name"] + (f", seed {row['seed']}" if row["seed"] else "") for row in rows]
+    right.set_yticks(range(len(rows)), [f"{name}  {number}" for number, name in enumerate(names, 1)], fontsize=8)
     right.invert_yaxis()
     right.set_xlabel("bits that a view's code has of the class, of its pose, of which sample it is")
     right.legend(frameon=False)

@@ -135,28 +135,28 @@ def coded(codec, cells, train, test, steps):
     return own.decode(own.encode_features(train)), own.decode(symbols), rates
 
 
-def seen(codec, digits):
-    """Latents where all images are augmented: VIEWS of each training image, and one of each test image."""
-    train = [latents(codec, augmented(digits.train, seed)) for seed in (1, *range(3, 2 + VIEWS))]
+def seen(codec, digits, count):
+    """Latents where all images are augmented: so many views of each training image, and one of each test image."""
+    train = [latents(codec, augmented(digits.train, seed)) for seed in (1, *range(3, 2 + count))]
     return np.concatenate(train), latents(codec, augmented(digits.test, 2))
 
 
-def measure(codec, digits, epochs, common):
+def measure(codec, digits, epochs, common, brief=False):
     """Rows of a codec at each step, and of its latents as they are: tasks on the images as they are, and the digit
-    where all of them are augmented."""
+    where all of them are augmented. brief: the digit alone, at two steps, predictors on one view."""
     plain = [latents(codec, images) for images in (digits.train, digits.test)]
-    moved = seen(codec, digits)
+    moved = seen(codec, digits, 1 if brief else VIEWS)
     steps = codec.provenance["schedule"]["steps"]
     classes, truth = digits.tasks["digit"]
     rows = []
-    for number, cells in enumerate((*CELLS, None)):
+    for number, cells in enumerate(CELLS[:2] if brief else (*CELLS, None)):
         known, found, rates = coded(codec, cells, *plain, min(CONDITIONAL_STEPS, steps))
-        tasks = list(digits.tasks.items())[: None if number < ALL_TASKS else 1]
+        tasks = list(digits.tasks.items())[: None if number < ALL_TASKS and not brief else 1]
         for task, pair in tasks:
             share = accuracy(known, found, *pair, epochs)
             rows += [{**common, **rate, "task": task, "accuracy": share} for rate in rates]
-        known, found, rates = coded(codec, cells, *moved, min(MANY_STEPS, steps))
-        for task, count in ((MOVED, 1), (MANY, VIEWS)):
+        known, found, rates = coded(codec, cells, *moved, min(CONDITIONAL_STEPS if brief else MANY_STEPS, steps))
+        for task, count in ((MOVED, 1), (MANY, VIEWS))[: 1 if brief else 2]:
             shown, answers = known[: count * len(classes)], np.tile(classes, count)
             share = accuracy(shown, found, answers, truth, epochs if count == 1 else max(1, epochs // 2))
             rows += [{**common, **rate, "task": task, "accuracy": share} for rate in rates]

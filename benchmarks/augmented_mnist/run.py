@@ -18,7 +18,7 @@ import argparse
 import json
 import platform
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -58,15 +58,19 @@ class Setting:
     batch: int = 128
     rise: float = 0.0
     """Share of the steps over which the price of a bit rises to beta."""
+    positive: str = "view"
+    """What BINCE compares a view with."""
+    queue: int = 0
+    """Earlier candidates of BINCE."""
 
 
-RISING = Setting(20_000, precision="bf16-mixed", batch=512, rise=0.6)
 LARGER = Setting(25_000, (32, 64, 128), blocks=2, learning_rate=3e-3, precision="bf16-mixed")
+AGAINST_SAMPLES = Setting(5000, rise=0.6, positive="sample")
 SETTINGS = {
     ("VIC", 0.03): Setting(12_000), ("VC", 0.006): Setting(12_000), ("BINCE", 0.003): Setting(6000),
     ("VIC", 0.06): Setting(12_000), ("VC", 0.012): Setting(24_000), ("VIC", 0.1): Setting(24_000),
     ("VIC", 0.008): LARGER, ("VC", 0.0015): LARGER,
-    ("BINCE", 0.03): RISING, ("BINCE", 0.1): RISING, ("BINCE", 0.3): RISING,
+    ("BINCE", 0.03): replace(AGAINST_SAMPLES, queue=2048), ("BINCE", 0.018): AGAINST_SAMPLES,
 }  # fmt: skip
 """(objective, beta) -> how; in the order in which they are trained."""
 FIRST = 3
@@ -83,13 +87,15 @@ def planned(objective, beta, seed, steps=None):
     setting = SETTINGS[objective, beta]
     sizes = {"widths": list(setting.widths), "blocks": setting.blocks, "stem_stride": 2}
     analysis = NetworkChoice("resnet_small", sizes)
-    synthesis = None if objective == "BINCE" else NetworkChoice("deconv", {"width": 16})
+    projected = objective == "BINCE" and setting.positive == "view"
+    synthesis = None if projected else NetworkChoice("deconv", {"width": 16})
     steps = steps or setting.steps
     schedule = Schedule(
         steps, setting.batch, learning_rate=setting.learning_rate, precision=setting.precision,
         rate_rise=int(setting.rise * steps), checkpoint_every=min(100, steps), accelerator="cpu", seed=seed,
     )  # fmt: skip
-    return Recipe(objective, beta, COLUMNS, analysis, synthesis), schedule
+    against = {"positive": setting.positive, "queue": setting.queue}
+    return Recipe(objective, beta, COLUMNS, analysis, synthesis, **against), schedule
 
 
 def settings(seeds, subset):
@@ -167,6 +173,7 @@ def main():
     parser.add_argument("--steps", type=int, default=None, help="instead of the usual number")
     parser.add_argument("--only", nargs="+", default=None, help="train these alone, such as VIC-beta0.03-seed0")
     parser.add_argument("--choose", action="store_true", help="measure on training images kept aside")
+    parser.add_argument("--brief", action="store_true", help="measure the digit alone, at two steps, on one view")
     options = parser.parse_args()
     torch.set_num_threads(1)
     end = None if options.minutes is None else time.monotonic() + 60 * options.minutes
@@ -202,8 +209,9 @@ def main():
         found.codec.save(options.work / f"{name}.codec")
         about = {"objective": objective, "beta": beta}
         about |= {"beta_multiplies": "rate_bits", "seed": seed, "steps": schedule.steps}
+        about |= {"positive": recipe.positive} if objective == "BINCE" else {}
         about |= {"widths": recipe.analysis.sizes["widths"]}
-        rows = measure(found.codec, digits, epochs, {**about, **common})
+        rows = measure(found.codec, digits, epochs, {**about, **common}, options.brief)
         kept.write_text(json.dumps(rows))
         print(f"{name}: {rows[0]['bits_file']:.1f} bits, {100 * rows[0]['accuracy']:.2f} % "
               f"({time.monotonic() - begun:.0f} s)", flush=True)  # fmt: skip

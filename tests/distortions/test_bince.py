@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from taskcodec.distortions.bince import BINCE, FLOOR_TEMPERATURE, START_TEMPERATURE  # noqa: E402
+from taskcodec.distortions.bince import BINCE  # noqa: E402
 
 
 def test_the_loss_is_infonce_over_all_but_oneself():
@@ -23,16 +23,6 @@ def test_the_loss_is_infonce_over_all_but_oneself():
     assert torch.allclose(
         found.detach(), torch.tensor([(expected[i] + expected[i + 5]) / 2 for i in range(5)]), atol=1e-5
     )
-
-
-def test_the_temperature_starts_as_published_and_never_sticks_at_its_floor():
-    model = BINCE(3)
-    assert model.temperature.item() == pytest.approx(START_TEMPERATURE)
-    with torch.no_grad():
-        model.excess.fill_(-4.0)
-    assert FLOOR_TEMPERATURE < model.temperature.item() < 2.9 * FLOOR_TEMPERATURE
-    model(torch.randn(8, 3), torch.randn(8, 3), torch.arange(8)).mean().backward()
-    assert model.excess.grad.abs() > 0
 
 
 def test_equal_latents_lose_all_and_a_queue_raises_the_bound():

@@ -74,6 +74,7 @@ def test_a_good_one_gives_a_recipe_for_each_beta(tmp_path):
         ("source: banana", "source: x.npy, backbone: lite0", "data.backbone: has no effect on vectors"),
         ("source: banana", "source: photos, seed: 1", "data.seed: has no effect on images"),
         ("columns: 2", "columns: 2\n  queue: 64", "model.queue: has no effect with objective VIC"),
+        ("columns: 2", "columns: 2\n  positive: sample", "model.positive: has no effect with objective VIC"),
         ("beta:", "log: [csv, paper]\nbeta:", "log: 'paper' is neither csv nor tensorboard"),
         ("data: {source", "data: [{source", "not YAML"),
         (
@@ -159,6 +160,18 @@ def test_a_bad_one_says_what_and_where(tmp_path, old, new, says):
         ),
         ("columns: 4", "columns: 4, projection: [-1, 0]", f"projection must be widths from 1 to {MAX_SIZE}"),
         ("columns: 4", "columns: 4, queue: -5", f"queue must be from 0 to {LARGEST_QUEUE}, found -5"),
+        ("columns: 4", "columns: 4, positive: sample", "BINCE with positive: sample needs a synthesis network"),
+        (
+            "columns: 4",
+            "columns: 4, synthesis: {name: mlp}",
+            "objective BINCE with positive: view has no use for a synthesis network",
+        ),
+        (
+            "columns: 4",
+            "columns: 4, synthesis: {name: mlp}, positive: sample, projection: [8, 8]",
+            "model.projection: has no effect with positive: sample",
+        ),
+        ("columns: 4", "columns: 4, positive: itself", "positive must be one of view, sample, found 'itself'"),
         ("columns: 4", "columns: 4, queue: 10000000000000", f"queue must be from 0 to {LARGEST_QUEUE}"),
         ("v.npy", "., side: -1", f"data.side: expected a whole number from 1 to {MAX_SIDE}, found -1"),
         ("v.npy", "., side: 0", f"data.side: expected a whole number from 1 to {MAX_SIDE}, found 0"),

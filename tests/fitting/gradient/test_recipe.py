@@ -3,7 +3,7 @@
 import pytest
 
 from taskcodec.errors import UsageError
-from taskcodec.fitting.gradient.recipe import Schedule
+from taskcodec.fitting.gradient.recipe import NetworkChoice, Recipe, Schedule
 
 
 @pytest.mark.parametrize("strategy", ["ddp_spawn", "ddp_notebook", "deepspeed", "dp", "single_tpu", "foo", ""])
@@ -25,3 +25,6 @@ def test_what_asks_nothing_is_not_recorded_so_that_earlier_checkpoints_go_on():
     assert "rate_rise" not in Schedule(100).described()
     assert Schedule(100, rate_rise=60).described()["rate_rise"] == 60
     assert Schedule(100).described()["warmup"] == 100
+    mlp = NetworkChoice("mlp")
+    assert "positive" not in Recipe("BINCE", 0.1, 2, mlp).described()
+    assert Recipe("BINCE", 0.1, 2, mlp, mlp, positive="sample").described()["positive"] == "sample"

@@ -75,6 +75,21 @@ def test_bince_keeps_what_views_share():
     assert (first == second).mean() > (first == other).mean() + 0.2
 
 
+@pytest.mark.slow
+def test_bince_against_samples_keeps_what_a_view_tells_of_its_sample():
+    """A view has lost the sign of the first number."""
+
+    def flipped(x):
+        return x * torch.where(torch.rand(len(x), 1) < 0.5, torch.tensor([-1.0, 1, 1]), torch.ones(3))
+
+    mlp = NetworkChoice("mlp", {"hidden": [32]})
+    recipe = Recipe("BINCE", 0.02, 2, mlp, mlp, queue=256, positive="sample")
+    codec = train(TrainingSet(X, views=flipped), recipe, Schedule(150, 64, 5e-3)).codec
+    made = codec.synthesise(codec.decompress(codec.compress(list(X[:500].numpy()))))
+    lost, kept = (abs(np.corrcoef(made[:, column], X[:500, column])[0, 1]) for column in (0, 1))
+    assert lost < 0.3 < 0.8 < kept
+
+
 def test_supervised_and_features():
     labels = (X[:, 0] > 0).long()
     codec = train(TrainingSet(X, labels=labels), Recipe("supervised", 0.02, 1, MLP), Schedule(150, 128, 5e-3)).codec

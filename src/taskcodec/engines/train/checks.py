@@ -70,11 +70,14 @@ def check_used(data: Mapping[str, Any], model: Mapping[str, Any]) -> None:
     objective = model["objective"]
     if "target" in data and objective != "VIC":
         raise UsageError(f"data.target: has no effect with objective {objective}, only with VIC; leave it out")
-    for key, of in (("queue", ("BINCE",)), ("projection", ("BINCE", "supervised"))):
+    for key, of in (("queue", ("BINCE",)), ("positive", ("BINCE",)), ("projection", ("BINCE", "supervised"))):
         if key in model and objective not in of:
             raise UsageError(f"model.{key}: has no effect with objective {objective}; leave it out")
-    if objective not in RECONSTRUCTING and "synthesis" in model:
-        raise UsageError(f"model.synthesis: has no effect with objective {objective}; leave it out")
+    if model.get("positive") == "sample" and "projection" in model:
+        raise UsageError("model.projection: has no effect with positive: sample, only with view; leave it out")
+    if objective not in RECONSTRUCTING and model.get("positive") != "sample" and "synthesis" in model:
+        but = " with positive: view" if objective == "BINCE" else ""
+        raise UsageError(f"model.synthesis: has no effect with objective {objective}{but}; leave it out")
 
 
 def _unused_of(data: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:

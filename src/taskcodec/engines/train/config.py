@@ -36,7 +36,15 @@ from taskcodec.engines.train.keys import (
 from taskcodec.engines.train.pictures.config import LayersConfig, read_layers
 from taskcodec.engines.train.pictures.realism import RealismConfig, read_realism
 from taskcodec.errors import UsageError, check_one_of
-from taskcodec.fitting.gradient.recipe import LARGEST_NUMBER, NetworkChoice, Objective, Recipe, Relaxation, Schedule
+from taskcodec.fitting.gradient.recipe import (
+    LARGEST_NUMBER,
+    NetworkChoice,
+    Objective,
+    Positive,
+    Recipe,
+    Relaxation,
+    Schedule,
+)
 
 _TOP = {
     "data": SECTION,
@@ -49,7 +57,7 @@ _TOP = {
 }
 _KINDS: dict[Any, str] = {
     int: WHOLE, float: NUMBER, str: WORD, str | None: WORD, bool: FLAG, Objective: WORD, Relaxation: WORD,
-    tuple[int, int]: WIDTHS, NetworkChoice: SECTION, NetworkChoice | None: SECTION,
+    Positive: WORD, tuple[int, int]: WIDTHS, NetworkChoice: SECTION, NetworkChoice | None: SECTION,
 }  # fmt: skip
 AUGMENTATIONS = ("none", "mnist", "crops", "simclr", "rotations")
 TARGETS = ("sample", "radius")

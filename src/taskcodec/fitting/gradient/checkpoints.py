@@ -8,7 +8,6 @@ import pickle
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ def described(
     data: TrainingSet, recipe: Recipe, schedule: Schedule, provenance: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """All that settles where a training goes, as a flat dict: every sample and label counts."""
-    parts = {"model": asdict(recipe), "training": schedule.described(), **(provenance or {})}
+    parts = {"model": recipe.described(), "training": schedule.described(), **(provenance or {})}
     parts["data"] = {
         "shape": list(data.samples.shape),
         "sha256": _hash(data),

@@ -21,6 +21,7 @@ from taskcodec.distortions.bince import BINCE
 from taskcodec.distortions.feature_l1 import FeatureL1
 from taskcodec.distortions.feature_l2 import FeatureL2
 from taskcodec.distortions.objective import Objective, Reconstruction, Seen
+from taskcodec.distortions.sample_bince import SampleBINCE
 from taskcodec.distortions.supervised import Supervised
 from taskcodec.distortions.vc import VC
 from taskcodec.distortions.vic import VIC
@@ -165,7 +166,7 @@ class Compressor(Trainable):
         bits = float(self.entropy(latent).bits.mean())
         recipe = self.recipe
         g_s = None
-        if recipe.synthesis is not None and isinstance(self.objective, Reconstruction):
+        if recipe.synthesis is not None and isinstance(self.objective, Reconstruction | SampleBINCE):
             g_s = pack(recipe.synthesis.name, self.synthesis_sizes, self.objective.g_s)
         networks = Networks(
             pack(recipe.analysis.name, self.analysis_sizes, self.g_a), g_s, dict(self.data.preprocessing or {})
@@ -194,6 +195,8 @@ def objective(recipe: Recipe, data: TrainingSet, synthesis_sizes: Mapping[str, A
         g_s = make(recipe.synthesis.name, synthesis_sizes)
         if recipe.objective == "VIC":
             return VIC(g_s, data.target)
+        if recipe.objective == "BINCE":
+            return SampleBINCE(g_s, data.samples[0].numel(), recipe.queue)
         return {"VC": VC, "feature_l1": FeatureL1, "feature_l2": FeatureL2}[recipe.objective](g_s)
     hidden, outputs = recipe.projection
     if recipe.objective == "BINCE":

@@ -13,6 +13,8 @@ Objective = Literal["VC", "VIC", "BINCE", "feature_l1", "feature_l2", "supervise
 OBJECTIVES: tuple[Objective, ...] = ("VC", "VIC", "BINCE", "feature_l1", "feature_l2", "supervised")
 RECONSTRUCTING = ("VC", "VIC", "feature_l1", "feature_l2")
 """Objectives that need a synthesis network."""
+Positive = Literal["view", "sample"]
+POSITIVES: tuple[Positive, ...] = ("view", "sample")
 Relaxation = Literal["noise", "straight-through"]
 RELAXATIONS: tuple[Relaxation, ...] = ("noise", "straight-through")
 ENTROPY_MODELS = ("factorized", "hyperprior", "mean_scale_hyperprior", "autoregressive")
@@ -51,11 +53,13 @@ class Recipe:
             VC and VIC). Larger beta, smaller files.
         columns: k of the latent; columns that are not worth their bits fall to (nearly) none.
         analysis: g_a.
-        synthesis: g_s; for VC, VIC and features only.
+        synthesis: g_s; for VC, VIC, features, and BINCE against samples.
         entropy_model: of the latent.
         relaxation: "noise" or "straight-through", what g_s and BINCE see of the latent in training.
         projection: hidden and outer width of BINCE's projection.
         queue: earlier samples that BINCE keeps as further candidates, at most 2**20.
+        positive: what BINCE compares a view with: another "view" of its sample, by a projection, or the "sample"
+            without augmentation, by what g_s makes of the view's code.
     """
 
     objective: Objective
@@ -67,11 +71,13 @@ class Recipe:
     relaxation: Relaxation = "noise"
     projection: tuple[int, int] = (256, 64)
     queue: int = 0
+    positive: Positive = "view"
 
     def __post_init__(self) -> None:
         check_one_of("objective", self.objective, OBJECTIVES)
         check_one_of("entropy_model", self.entropy_model, ENTROPY_MODELS)
         check_one_of("relaxation", self.relaxation, RELAXATIONS)
+        check_one_of("positive", self.positive, POSITIVES)
         if not 0 < self.beta <= LARGEST_NUMBER:
             raise UsageError(f"beta must be a positive number, found {shortened(self.beta)}")
         if not 1 <= self.columns <= MAX_SIZE:
@@ -80,9 +86,16 @@ class Recipe:
             raise UsageError(f"projection must be widths from 1 to {MAX_SIZE}, found {shortened(self.projection)}")
         if not 0 <= self.queue <= LARGEST_QUEUE:
             raise UsageError(f"queue must be from 0 to {LARGEST_QUEUE}, found {shortened(self.queue)}")
-        if (self.synthesis is not None) != (self.objective in RECONSTRUCTING):
+        against_sample = self.objective == "BINCE" and self.positive == "sample"
+        if (self.synthesis is not None) != (self.objective in RECONSTRUCTING or against_sample):
             needs = "needs a synthesis network" if self.synthesis is None else "has no use for a synthesis network"
-            raise UsageError(f"objective {self.objective} {needs}")
+            whose = f"objective {self.objective}" + f" with positive: {self.positive}" * (self.objective == "BINCE")
+            raise UsageError(f"{whose} {needs}")
+
+    def described(self) -> dict[str, Any]:
+        """Its fields, as checkpoints record them: one that came later is left out where it is as before, so that a
+        training of before goes on."""
+        return {key: value for key, value in asdict(self).items() if key != "positive" or value != "view"}
 
 
 @dataclass(frozen=True)
