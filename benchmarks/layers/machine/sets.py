@@ -3,7 +3,7 @@
 A reader is a `taskcodec.evaluation.dense.run.DenseTask` without files: it examines each decoded picture and scores all.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,13 @@ from PIL import Image
 from torch import nn
 
 from taskcodec.data.dense.folder import FolderLayout, read_folder
+from taskcodec.data.dense.picture import DensePicture, DensePictures
 from taskcodec.data.dense.scenes import Scenes
 from taskcodec.data.dense.views import Chosen, Relabelled
 from taskcodec.distortions.tasks import Depth, Detection, Metres, Segmentation, SquaredError
 from taskcodec.errors import SourceError
 from taskcodec.evaluation.dense.detection import coco256_task
-from taskcodec.evaluation.dense.frozen import load_detector, load_segmenter
+from taskcodec.evaluation.dense.frozen import COCO_CLASSES, load_detector, load_segmenter
 from taskcodec.evaluation.dense.of_task import PictureTask
 from taskcodec.evaluation.dense.segmentation import CAMVID_CLASSES, CITYSCAPES_TO_CAMVID
 from taskcodec.evaluation.dense.unseen import UnseenSegmenter
@@ -127,6 +128,40 @@ def tables(data, part):
     return Chosen(pictures, tuple(place for place in range(len(pictures)) if readable(pictures, place)))
 
 
+@dataclass(frozen=True)
+class Halved:
+    """Pictures with their boxes and depth at half their side, which saves most of a codec's work."""
+
+    pictures: DensePictures
+
+    @property
+    def name(self):
+        return self.pictures.name
+
+    @property
+    def box_classes(self):
+        return self.pictures.box_classes
+
+    @property
+    def label_classes(self):
+        return ()
+
+    def __len__(self):
+        return len(self.pictures)
+
+    def __getitem__(self, place):
+        picture = self.pictures[place]
+        width, height = (side // 2 for side in picture.size)
+        small = np.asarray(Image.fromarray(picture.pixels).resize((width, height), Image.Resampling.LANCZOS))
+        boxes, depth = picture.boxes, picture.depth
+        return DensePicture(
+            picture.id,
+            small,
+            boxes=None if boxes is None else replace(boxes, corners=boxes.corners / 2),
+            depth=None if depth is None else depth[: 2 * height : 2, : 2 * width : 2],
+        )
+
+
 def readable(pictures, place):
     try:
         return pictures[place] is not None
@@ -138,6 +173,12 @@ def driving(data, part):
     """The frames of camvid12's part, with their classes."""
     pictures = read_folder(data / "camvid12", FolderLayout(part, None, f"{part}_label"))
     return Relabelled(pictures, (), pictures.label_classes[: len(CAMVID_CLASSES)])  # the last one is of no class
+
+
+def marked(data, part):
+    """The photographs of coco256's part ("train2017" or "val2017"), with their boxes."""
+    layout = FolderLayout("images", None, None, "../boxes_yolo.csv", box_classes=COCO_CLASSES)
+    return read_folder(data / "coco256_multitask" / part, layout)
 
 
 def opened(file: Path):

@@ -19,13 +19,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from answering import Answering, answering
-from distilled import DistilledDetection
 from PIL import Image
-from sets import driving, tables
 from torch import nn
 from torch.nn.functional import interpolate
-from tuning import Tuning, tuned
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from machine.answering import Answering, answering
+from machine.distilled import DistilledDetection
+from machine.sets import Halved, driving, tables
+from machine.tuning import Tuning, tuned
 
 from taskcodec.distortions.tasks import Depth, Segmentation
 from taskcodec.engines.train.pictures.data import known
@@ -101,15 +103,9 @@ def _set(files):
 
 
 def of_tables(data):
-    """At half their side, which saves most of a codec's work; the predictor sees them at the whole of it."""
-    pictures = tables(data, "train")
-    return PictureSet([halved(pictures[place]) for place in range(len(pictures))], {})
-
-
-def halved(picture):
-    width, height = picture.size
-    small = Image.fromarray(picture.pixels).resize((width // 2, height // 2), Image.Resampling.LANCZOS)
-    return KnownPicture(np.asarray(small), depth=picture.depth[::2, ::2])
+    """At half their side; the predictor sees them at the whole of it."""
+    pictures = Halved(tables(data, "train"))
+    return PictureSet([known(pictures[place]) for place in range(len(pictures))], {})
 
 
 class Doubled(nn.Module):

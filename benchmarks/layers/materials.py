@@ -1,0 +1,176 @@
+"""What the experiments with layers work on: pictures to train and test on, frozen predictors, prices of a bit.
+
+Scenes are made. camvid12, osd_rgbd and coco256 are read from DATA, where camvid12, osd_rgbd_seg, coco256_multitask and
+frozen_predictors lie unpacked; readers and predictors are those of `machine/`. Nothing that is tested on is in a
+training or had a part in a choice: prices are those that scenes, and codecs in `machine/train.py`, have already.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from machine.distilled import DistilledDetection
+from machine.sets import Halved, driving, marked, tables
+from machine.train import Doubled, driving_predictor, of_drives, of_tables
+
+from taskcodec.data.dense.scenes import Scenes
+from taskcodec.data.dense.views import Chosen, spread
+from taskcodec.distortions.tasks import Depth, Detection, Segmentation
+from taskcodec.engines.train.pictures.data import known
+from taskcodec.fitting.gradient.pictures.data import PictureSet
+from taskcodec.transforms.predictors.load import load_predictor
+from taskcodec.transforms.predictors.saved import load_small
+from taskcodec.transforms.predictors.yolox import load_yolox
+
+ROOT = Path(__file__).parents[2]
+SIDE = 64
+"""Of scenes, in pixels."""
+TASKS = {"detection": Detection, "depth": Depth, "segmentation": Segmentation}
+MSE = (0.0003, 0.001, 0.003, 0.01)
+BETAS = {
+    "detection": (1.0, 3.0, 8.0, 25.0),
+    "depth": (0.05, 0.15, 0.4, 1.2),
+    "segmentation": (0.3, 0.8, 2.0, 6.0),
+    "mse": MSE,
+}
+"""Prices of a bit a pixel, in units of each distortion, on scenes."""
+UNSEEN_DRIVE = "Seq05VD"
+"""The only drive of camvid12 of which no frame is in its training or validation part."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """A set of pictures, and all that follows from it.
+
+    Attributes:
+        train: (options, seed) -> what is trained on.
+        test: options -> pictures that are measured on, whole.
+        predictor: (task, options, while a codec is trained) -> its name and the frozen network.
+        betas: prices of a bit a pixel by task, in units of its loss.
+        rewards: of the base's preview, by the base's task; 0 is the baseline.
+        crop, batch: side of what a training sees, and how many of them in a step.
+        steps: of a training from fresh weights.
+        tested: pictures to measure on, at most.
+        block: so many test pictures in a row are drawn together: neighbours that look alike.
+        losses: of tasks whose loss here is not their own.
+    """
+
+    train: Callable
+    test: Callable
+    predictor: Callable
+    betas: Mapping
+    rewards: Mapping
+    crop: int
+    batch: int
+    steps: int
+    tested: int
+    block: int = 1
+    losses: Mapping = field(default_factory=dict)
+
+    def middle(self, task):
+        """The place, among its prices, that is trained first; of a base, the one that tops lie on."""
+        return min(1, len(self.betas[task]) - 1)
+
+    def test_pictures(self, options):
+        return spread(self.test(options), options.test or self.tested)
+
+
+def scenes_of(options, seed):
+    scenes = Scenes(options.scenes, SIDE, SIDE, seed=100 + seed)
+    return PictureSet([known(scenes[i]) for i in range(len(scenes))], {"segmentation": len(scenes.label_classes)})
+
+
+def predictor_of_scenes(task, options, training):
+    """Its file, made where it is not there."""
+    file = options.work / f"{task}.safetensors"
+    if not file.exists():
+        script = ROOT / "benchmarks" / "train_predictor.py"
+        short = ["--steps", str(options.steps)] if options.steps is not None and options.steps < 500 else []
+        places = {"work": f"{task}.predictor", "out": file.name, "results": f"{task}.results.json"}
+        named = [part for key, name in places.items() for part in (f"--{key}", options.work / name)]
+        command = [sys.executable, script, task, *named, *short]
+        subprocess.run([str(each) for each in command], check=True)
+    return str(file), load_small(file)[0]
+
+
+def unseen_drive(options):
+    frames = driving(options.data, "test")
+    rows = [row for row, file in enumerate(frames.files) if file.name.startswith(UNSEEN_DRIVE)]
+    return Chosen(frames, tuple(rows))
+
+
+def segmenter(task, options, training):
+    file = driving_predictor(options.data, options.work)
+    return file.name, load_small(file)[0]
+
+
+def depth_of_halves(task, options, training):
+    return "osd_depth", Doubled(load_predictor("osd_depth"))
+
+
+@cache
+def of_photographs(data):
+    """At half their side, as those that are tested on."""
+    pictures = Halved(marked(data, "train2017"))
+    return PictureSet([known(pictures[place]) for place in range(len(pictures))], {})
+
+
+def detector(task, options, training):
+    """It sees crops, and whole photographs, at the whole of their side again."""
+    file = options.data / "frozen_predictors" / "yolox_nano_416.onnx"
+    return file.name, load_yolox(file, side=2 * CROP) if training else load_yolox(file)
+
+
+CROP = 96
+"""Side of what trainings on real sets see: all that an hour or two on one core allows."""
+MATERIALS = {
+    "scenes": Material(
+        train=scenes_of,
+        test=lambda options: Scenes(options.test or 300, SIDE, SIDE, seed=3),
+        predictor=predictor_of_scenes,
+        betas=BETAS,
+        rewards={"detection": (0.0, 150.0), "depth": (0.0, 5.0)},
+        crop=SIDE,
+        batch=8,
+        steps=2000,
+        tested=300,
+    ),
+    "camvid12": Material(
+        train=lambda options, seed: of_drives(options.data),
+        test=unseen_drive,
+        predictor=segmenter,
+        betas={"segmentation": (0.5,), "mse": MSE},
+        rewards={"segmentation": (0.0,)},
+        crop=CROP,
+        batch=4,
+        steps=500,
+        tested=57,
+        block=5,
+    ),
+    "osd_rgbd": Material(
+        train=lambda options, seed: of_tables(options.data),
+        test=lambda options: Halved(tables(options.data, "test")),
+        predictor=depth_of_halves,
+        betas={"depth": (0.1,), "mse": MSE},
+        rewards={"depth": (0.0,)},
+        crop=CROP,
+        batch=4,
+        steps=500,
+        tested=65,
+    ),
+    "coco256": Material(
+        train=lambda options, seed: of_photographs(options.data),
+        test=lambda options: Halved(marked(options.data, "val2017")),
+        predictor=detector,
+        betas={"detection": (5.0,), "mse": MSE},
+        rewards={"detection": (0.0,)},
+        crop=CROP,
+        batch=4,
+        steps=500,
+        tested=128,
+        losses={"detection": DistilledDetection},
+    ),
+}
