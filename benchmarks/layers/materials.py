@@ -47,12 +47,14 @@ class Material:
 
     Attributes:
         train: (options, seed) -> what is trained on.
-        test: options -> pictures that are measured on, whole.
+        test: (data, at most so many) -> pictures that are measured on, whole, spread evenly.
         predictor: (task, options, while a codec is trained) -> its name and the frozen network.
         betas: prices of a bit a pixel by task, in units of its loss.
         rewards: of the base's preview, by the base's task; 0 is the baseline.
         crop, batch: side of what a training sees, and how many of them in a step.
         steps: of a training from fresh weights.
+        first: the place, among its prices, that is trained first, and each other after its neighbour. From the dearest
+            bit down, more steps come with more bits, so that points of short trainings are monotone.
         tested: pictures to measure on, at most.
         block: so many test pictures in a row are drawn together: neighbours that look alike.
         losses: of tasks whose loss here is not their own.
@@ -66,16 +68,17 @@ class Material:
     crop: int
     batch: int
     steps: int
+    first: int
     tested: int
     block: int = 1
     losses: Mapping = field(default_factory=dict)
 
-    def middle(self, task):
+    def first_of(self, task):
         """The place, among its prices, that is trained first; of a base, the one that tops lie on."""
-        return min(1, len(self.betas[task]) - 1)
+        return min(self.first, len(self.betas[task]) - 1)
 
     def test_pictures(self, options):
-        return spread(self.test(options), options.test or self.tested)
+        return self.test(options.data, options.test or self.tested)
 
 
 def scenes_of(options, seed):
@@ -96,10 +99,43 @@ def predictor_of_scenes(task, options, training):
     return str(file), load_small(file)[0]
 
 
-def unseen_drive(options):
-    frames = driving(options.data, "test")
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Pictures that are read once."""
+
+    name: str
+    box_classes: tuple
+    label_classes: tuple
+    pictures: tuple
+
+    def __len__(self):
+        return len(self.pictures)
+
+    def __getitem__(self, place):
+        return self.pictures[place]
+
+
+def held(pictures):
+    return Held(
+        pictures.name, pictures.box_classes, pictures.label_classes, tuple(pictures[i] for i in range(len(pictures)))
+    )
+
+
+@cache
+def unseen_drive(data, most):
+    frames = driving(data, "test")
     rows = [row for row, file in enumerate(frames.files) if file.name.startswith(UNSEEN_DRIVE)]
-    return Chosen(frames, tuple(rows))
+    return held(spread(Chosen(frames, tuple(rows)), most))
+
+
+@cache
+def unseen_tables(data, most):
+    return held(spread(Halved(tables(data, "test")), most))
+
+
+@cache
+def unseen_photographs(data, most):
+    return held(spread(Halved(marked(data, "val2017")), most))
 
 
 def segmenter(task, options, training):
@@ -129,13 +165,14 @@ CROP = 96
 MATERIALS = {
     "scenes": Material(
         train=scenes_of,
-        test=lambda options: Scenes(options.test or 300, SIDE, SIDE, seed=3),
+        test=lambda data, most: Scenes(most, SIDE, SIDE, seed=3),
         predictor=predictor_of_scenes,
         betas=BETAS,
         rewards={"detection": (0.0, 150.0), "depth": (0.0, 5.0)},
         crop=SIDE,
         batch=8,
         steps=2000,
+        first=1,
         tested=300,
     ),
     "camvid12": Material(
@@ -145,32 +182,35 @@ MATERIALS = {
         betas={"segmentation": (0.5,), "mse": MSE},
         rewards={"segmentation": (0.0,)},
         crop=CROP,
-        batch=4,
-        steps=500,
+        batch=2,
+        steps=400,
+        first=3,
         tested=57,
         block=5,
     ),
     "osd_rgbd": Material(
         train=lambda options, seed: of_tables(options.data),
-        test=lambda options: Halved(tables(options.data, "test")),
+        test=unseen_tables,
         predictor=depth_of_halves,
         betas={"depth": (0.1,), "mse": MSE},
         rewards={"depth": (0.0,)},
         crop=CROP,
-        batch=4,
-        steps=500,
+        batch=2,
+        steps=400,
+        first=3,
         tested=65,
     ),
     "coco256": Material(
         train=lambda options, seed: of_photographs(options.data),
-        test=lambda options: Halved(marked(options.data, "val2017")),
+        test=unseen_photographs,
         predictor=detector,
         betas={"detection": (5.0,), "mse": MSE},
         rewards={"detection": (0.0,)},
         crop=CROP,
-        batch=4,
-        steps=500,
-        tested=128,
+        batch=2,
+        steps=400,
+        first=3,
+        tested=64,
         losses={"detection": DistilledDetection},
     ),
 }

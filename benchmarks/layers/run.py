@@ -9,11 +9,11 @@ scenes: pictures over detection, pictures over depth, segmentation over depth. A
 pictures over segmentation (camvid12), over depth (osd_rgbd) and over detection (coco256). For each seed:
 
     base(reward, beta)      for rewards on the preview (0 is the baseline) and four prices of a bit; real sets: one
-    top(reward, beta)       conditional on the base of the middle price, which stays as it is
+    top(reward, beta)       conditional on the base of the price that was trained first, which stays as it is
     free(beta)              the same layer without any other: alone, and what simulcast sends beside the base
 
-A layer for pictures starts from fresh weights at the middle price; what is for a task begins with a layer of its kind
-for pictures, and each other price with its neighbour. So conditional and unconditional layers have had the same steps.
+A layer for pictures starts from fresh weights at one price; what is for a task begins with a layer of its kind for
+pictures, and each other price with its neighbour. So conditional and unconditional layers have had the same steps.
 Predictors are frozen (benchmarks/train_predictor.py makes small ones where W has none). Every row is of real packets
 of whole unseen pictures. Each training is a piece of its own: run again, what is in W is not made again, and a
 training that was stopped goes on.
@@ -112,17 +112,17 @@ class Piece:
         return f"{on}{self.kind}-{over}{self.task}{reward}-b{self.place}-s{self.seed}"
 
     def base(self):
-        return replace(self, kind="base", place=self.of.material.middle(self.of.base))
+        return replace(self, kind="base", place=self.of.material.first_of(self.of.base))
 
     def begin(self):
         """The piece whose weights it begins with; None: fresh ones."""
-        middle = self.of.material.middle(self.task)
-        if self.place != middle:
-            return replace(self, place=self.place + (1 if self.place < middle else -1))
+        first = self.of.material.first_of(self.task)
+        if self.place != first:
+            return replace(self, place=self.place + (1 if self.place < first else -1))
         if self.task == "mse":
             return None
         pictures = replace(self, experiment=self.of.pictures or self.experiment)
-        pictures = replace(pictures, place=self.of.material.middle("mse"))
+        pictures = replace(pictures, place=self.of.material.first_of("mse"))
         return replace(pictures, kind="free", reward=0.0) if self.kind == "base" else pictures
 
     def steps(self, options):
@@ -132,19 +132,19 @@ class Piece:
 
 
 def pieces(options):
-    """In an order in which early ones say something already: seed by seed, bases first, middle prices first."""
+    """In an order in which early ones say something already: seed by seed, bases first, prices as they are trained."""
     return [
         Piece(name, seed, kind, reward, place)
         for seed in options.seeds
         for name, of in ((name, EXPERIMENTS[name]) for name in options.experiments)
         for kind, task in (("base", of.base), ("top", of.top), ("free", of.top))
         for reward in (of.material.rewards[of.base] if kind != "free" else (0.0,))
-        for place in nearest_first(len(of.material.betas[task]), of.material.middle(task))
+        for place in nearest_first(len(of.material.betas[task]), of.material.first_of(task))
     ]
 
 
-def nearest_first(count, middle):
-    return sorted(range(count), key=lambda place: abs(place - middle))
+def nearest_first(count, first):
+    return sorted(range(count), key=lambda place: abs(place - first))
 
 
 def train(piece, options):

@@ -102,6 +102,7 @@ def _set(files):
     return PictureSet([KnownPicture(np.asarray(Image.open(file).convert("RGB"))) for file in files], {})
 
 
+@cache
 def of_tables(data):
     """At half their side; the predictor sees them at the whole of it."""
     pictures = Halved(tables(data, "train"))
@@ -119,6 +120,7 @@ class Doubled(nn.Module):
         return self.predictor(interpolate(pictures, scale_factor=2, mode="bicubic", align_corners=False))
 
 
+@cache
 def of_drives(data):
     pictures = driving(data, "train")
     return PictureSet([known(pictures[place]) for place in range(len(pictures))], {"segmentation": 11})
