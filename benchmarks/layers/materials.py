@@ -1,20 +1,19 @@
 """What the experiments with layers work on: pictures to train and test on, frozen predictors, prices of a bit.
 
-Scenes are made. camvid12, osd_rgbd and coco256 are read from DATA, where camvid12, osd_rgbd_seg, coco256_multitask and
-frozen_predictors lie unpacked; readers and predictors are those of `machine/`. Nothing that is tested on is in a
+Scenes are made. camvid12, osd_rgbd and coco256 are read from DATA, where camvid12, osd_rgbd_seg and coco256_multitask
+lie unpacked; readers and predictors are those of `machine/`. Nothing that is tested on is in a
 training or had a part in a choice: prices are those that scenes, and codecs in `machine/train.py`, have already.
 """
 
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from machine.distilled import DistilledDetection
-from machine.sets import Halved, driving, marked, tables
-from machine.train import Doubled, driving_predictor, of_drives, of_tables
+from machine.sets import Halved, driving, grouped, tables
+from machine.train import Doubled, driving_predictor, of_drives, of_tables, segmenter_of
 
 from taskcodec.data.dense.scenes import Scenes
 from taskcodec.data.dense.views import Chosen, spread
@@ -23,7 +22,6 @@ from taskcodec.engines.train.pictures.data import known
 from taskcodec.fitting.gradient.pictures.data import PictureSet
 from taskcodec.transforms.predictors.load import load_predictor
 from taskcodec.transforms.predictors.saved import load_small
-from taskcodec.transforms.predictors.yolox import load_yolox
 
 ROOT = Path(__file__).parents[2]
 SIDE = 64
@@ -48,7 +46,7 @@ class Material:
     Attributes:
         train: (options, seed) -> what is trained on.
         test: (data, at most so many) -> pictures that are measured on, whole, spread evenly.
-        predictor: (task, options, while a codec is trained) -> its name and the frozen network.
+        predictor: (task, options) -> its name and the frozen network.
         betas: prices of a bit a pixel by task, in units of its loss.
         rewards: of the base's preview, by the base's task; 0 is the baseline.
         crop, batch: side of what a training sees, and how many of them in a step.
@@ -57,7 +55,6 @@ class Material:
             bit down, more steps come with more bits, so that points of short trainings are monotone.
         tested: pictures to measure on, at most.
         block: so many test pictures in a row are drawn together: neighbours that look alike.
-        losses: of tasks whose loss here is not their own.
     """
 
     train: Callable
@@ -71,7 +68,6 @@ class Material:
     first: int
     tested: int
     block: int = 1
-    losses: Mapping = field(default_factory=dict)
 
     def first_of(self, task):
         """The place, among its prices, that is trained first; of a base, the one that tops lie on."""
@@ -86,7 +82,7 @@ def scenes_of(options, seed):
     return PictureSet([known(scenes[i]) for i in range(len(scenes))], {"segmentation": len(scenes.label_classes)})
 
 
-def predictor_of_scenes(task, options, training):
+def predictor_of_scenes(task, options):
     """Its file, made where it is not there."""
     file = options.work / f"{task}.safetensors"
     if not file.exists():
@@ -135,29 +131,28 @@ def unseen_tables(data, most):
 
 @cache
 def unseen_photographs(data, most):
-    return held(spread(Halved(marked(data, "val2017")), most))
+    return held(spread(Halved(grouped(data / "coco256_multitask", "val2017")), most))
 
 
-def segmenter(task, options, training):
+def segmenter(task, options):
     file = driving_predictor(options.data, options.work)
     return file.name, load_small(file)[0]
 
 
-def depth_of_halves(task, options, training):
+def depth_of_halves(task, options):
     return "osd_depth", Doubled(load_predictor("osd_depth"))
 
 
 @cache
 def of_photographs(data):
     """At half their side, as those that are tested on."""
-    pictures = Halved(marked(data, "train2017"))
-    return PictureSet([known(pictures[place]) for place in range(len(pictures))], {})
+    pictures = Halved(grouped(data / "coco256_multitask", "train2017"))
+    return PictureSet([known(pictures[i]) for i in range(len(pictures))], {"segmentation": len(pictures.label_classes)})
 
 
-def detector(task, options, training):
-    """It sees crops, and whole photographs, at the whole of their side again."""
-    file = options.data / "frozen_predictors" / "yolox_nano_416.onnx"
-    return file.name, load_yolox(file, side=2 * CROP) if training else load_yolox(file)
+def segmenter_of_photographs(task, options):
+    file = segmenter_of("coco", options.data / "coco256_multitask", options.work)
+    return file.name, load_small(file)[0]
 
 
 CROP = 96
@@ -183,7 +178,7 @@ MATERIALS = {
         rewards={"segmentation": (0.0,)},
         crop=CROP,
         batch=2,
-        steps=400,
+        steps=600,
         first=3,
         tested=57,
         block=5,
@@ -203,14 +198,13 @@ MATERIALS = {
     "coco256": Material(
         train=lambda options, seed: of_photographs(options.data),
         test=unseen_photographs,
-        predictor=detector,
-        betas={"detection": (5.0,), "mse": MSE},
-        rewards={"detection": (0.0,)},
+        predictor=segmenter_of_photographs,
+        betas={"segmentation": (0.5,), "mse": MSE},
+        rewards={"segmentation": (0.0,)},
         crop=CROP,
         batch=2,
-        steps=400,
+        steps=600,
         first=3,
-        tested=64,
-        losses={"detection": DistilledDetection},
+        tested=100,
     ),
 }

@@ -6,7 +6,7 @@
 
 The experiments of "Towards task-compatible compressible representations" (de Andrade and Bajic, 2024) on procedural
 scenes: pictures over detection, pictures over depth, segmentation over depth. And on real sets (`materials.py`):
-pictures over segmentation (camvid12), over depth (osd_rgbd) and over detection (coco256). For each seed:
+pictures over segmentation (camvid12, coco256) and over depth (osd_rgbd). For each seed:
 
     base(reward, beta)      for rewards on the preview (0 is the baseline) and four prices of a bit; real sets: one
     top(reward, beta)       conditional on the base of the price that was trained first, which stays as it is
@@ -31,7 +31,6 @@ from materials import MATERIALS, ROOT, TASKS
 from summary import write_summary
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from machine.tuning import trained_for
 from stamp import stamp
 
 import taskcodec
@@ -76,7 +75,7 @@ SCENES = {
 REAL = {
     "camvid12_picture_over_segmentation": Experiment("camvid12", "segmentation", "mse"),
     "osd_rgbd_picture_over_depth": Experiment("osd_rgbd", "depth", "mse"),
-    "coco256_picture_over_detection": Experiment("coco256", "detection", "mse"),
+    "coco256_picture_over_segmentation": Experiment("coco256", "segmentation", "mse"),
 }
 EXPERIMENTS = SCENES | REAL
 
@@ -153,7 +152,7 @@ def train(piece, options):
     if file.exists():
         return taskcodec.load_codec(file)
     material = piece.of.material
-    name, network = material.predictor(piece.task, options, True) if piece.task in TASKS else (None, None)
+    name, network = material.predictor(piece.task, options) if piece.task in TASKS else (None, None)
     begin = piece.begin()
     if begin is not None:
         train(begin, options)
@@ -175,12 +174,7 @@ def train(piece, options):
     fixed = Fixed(below, {} if name is None else {name: network})
     recipe = LayersRecipe((layer,), piece.beta, crop=material.crop)
     folder = options.work / f"{piece.name}.training"
-    if piece.task in material.losses:
-        start = "" if begin is None else begin.name
-        identity = {"name": piece.name, "beta": piece.beta, "start": start, **data.identity()}
-        codec = trained_for(material.losses[piece.task](network), recipe, schedule, data, folder, identity, fixed)
-    else:
-        codec = train_layers(data, recipe, schedule, Work(folder, resume=True), fixed).codec
+    codec = train_layers(data, recipe, schedule, Work(folder, resume=True), fixed).codec
     codec.save(file)
     return codec
 
@@ -209,7 +203,7 @@ def measure(piece, codec, options):
             previews.append(codec.decompress(packet, own))
     task = SquaredError()
     if piece.task in TASKS:
-        task = TASKS[piece.task](material.predictor(piece.task, options, False)[1])
+        task = TASKS[piece.task](material.predictor(piece.task, options)[1])
     scores = score_pictures(PictureTask(pictures, task, "small"), decoded)
     drawn = draws(len(pictures), material.block)
     count = drawn.sum(axis=1)

@@ -10,24 +10,37 @@ import numpy as np
 from PIL import Image
 from torch import nn
 
-from taskcodec.data.dense.folder import FolderLayout, read_folder
+from taskcodec.data.dense.folder import FolderLayout, FolderPictures, read_folder
 from taskcodec.data.dense.picture import DensePicture, DensePictures
 from taskcodec.data.dense.scenes import Scenes
 from taskcodec.data.dense.views import Chosen, Relabelled
 from taskcodec.distortions.tasks import Depth, Detection, Metres, Segmentation, SquaredError
 from taskcodec.errors import SourceError
 from taskcodec.evaluation.dense.detection import coco256_task
-from taskcodec.evaluation.dense.frozen import COCO_CLASSES, load_detector, load_segmenter
+from taskcodec.evaluation.dense.frozen import load_detector, load_segmenter
 from taskcodec.evaluation.dense.of_task import PictureTask
 from taskcodec.evaluation.dense.segmentation import CAMVID_CLASSES, CITYSCAPES_TO_CAMVID
 from taskcodec.evaluation.dense.unseen import UnseenSegmenter
-from taskcodec.samples import spread_rows
+from taskcodec.samples import VOID, spread_rows
 from taskcodec.transforms.predictors.load import load_predictor
 from taskcodec.transforms.predictors.saved import load_small
 
 DRIVING, AFTER = 48, 2
 """Frames of camvid12 to measure on, spread over its test part, and how many frames each lies after those on which
 trainings were looked at before their settings were final."""
+
+GROUPS = {
+    "person": (1,),
+    "animal": range(16, 26),
+    "vehicle": range(2, 10),
+    "sky": (187,),
+    "plant": (64, 119, 184, 193),
+    "ground": (118, 125, 144, 145, 147, 149, 154, 159, 190, 191, 192, 194, 198, 200),
+    "water": (148, 155, 178),
+    "building": (95, 112, 128, 151, 161, 171, 175, 176, 177, 180, 181, 185, 186, 197, 199),
+    "thing": (*range(10, 16), *range(27, 64), *range(65, 91), 107, 109, 122, 130, 133, 141, 156, 188, 189, 196),
+}
+"""COCO's panoptic categories, by what a small network can tell apart that saw a hundred photographs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,21 +143,18 @@ def tables(data, part):
 
 @dataclass(frozen=True)
 class Halved:
-    """Pictures with their boxes and depth at half their side, which saves most of a codec's work."""
+    """Pictures with their labels and depth at half their side, which saves most of a codec's work."""
 
     pictures: DensePictures
+    box_classes: tuple = ()
 
     @property
     def name(self):
         return self.pictures.name
 
     @property
-    def box_classes(self):
-        return self.pictures.box_classes
-
-    @property
     def label_classes(self):
-        return ()
+        return self.pictures.label_classes
 
     def __len__(self):
         return len(self.pictures)
@@ -153,13 +163,11 @@ class Halved:
         picture = self.pictures[place]
         width, height = (side // 2 for side in picture.size)
         small = np.asarray(Image.fromarray(picture.pixels).resize((width, height), Image.Resampling.LANCZOS))
-        boxes, depth = picture.boxes, picture.depth
-        return DensePicture(
-            picture.id,
-            small,
-            boxes=None if boxes is None else replace(boxes, corners=boxes.corners / 2),
-            depth=None if depth is None else depth[: 2 * height : 2, : 2 * width : 2],
+        labels, depth = (
+            None if each is None else each[: 2 * height : 2, : 2 * width : 2]
+            for each in (picture.labels, picture.depth)
         )
+        return DensePicture(picture.id, small, labels=labels, depth=depth)
 
 
 def readable(pictures, place):
@@ -175,10 +183,34 @@ def driving(data, part):
     return Relabelled(pictures, (), pictures.label_classes[: len(CAMVID_CLASSES)])  # the last one is of no class
 
 
-def marked(data, part):
-    """The photographs of coco256's part ("train2017" or "val2017"), with their boxes."""
-    layout = FolderLayout("images", None, None, "../boxes_yolo.csv", box_classes=COCO_CLASSES)
-    return read_folder(data / "coco256_multitask" / part, layout)
+@dataclass(frozen=True)
+class Grouped:
+    """Photographs with COCO's panoptic categories, merged into GROUPS; others are void."""
+
+    photographs: FolderPictures
+    box_classes: tuple = ()
+    label_classes: tuple = tuple(GROUPS)
+
+    @property
+    def name(self):
+        return self.photographs.name
+
+    def __len__(self):
+        return len(self.photographs)
+
+    def __getitem__(self, place):
+        picture, group_of = self.photographs[place], np.full(256, VOID, np.uint8)
+        for number, categories in enumerate(GROUPS.values()):
+            group_of[list(categories)] = number
+        return replace(picture, labels=group_of[picture.labels])
+
+
+def grouped(data: Path, part):
+    """The photographs of coco256's part ("train2017" or "val2017") whose pixels have categories: 100."""
+    folder = data / part
+    labels = tuple(sorted((folder / "semantic").glob("*.png")))
+    files = tuple(folder / "images" / f"{file.stem}.jpg" for file in labels)
+    return Grouped(FolderPictures("coco256", tuple(file.name for file in files), files, (), labels, 0.001))
 
 
 def opened(file: Path):

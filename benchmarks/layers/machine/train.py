@@ -140,17 +140,22 @@ def segmentation(data, work):
 
 def driving_predictor(data, work):
     """The file of a small segmenter of camvid12, made where it is not there."""
-    file = work / "camvid.safetensors"
+    return segmenter_of("camvid", data / "camvid12", work)
+
+
+def segmenter_of(what, data, work):
+    """The file of a small segmenter, as benchmarks/train_predictor.py names it, made where it is not there."""
+    file = work / f"{what}.safetensors"
     if not file.exists():
         script = Path(__file__).parents[2] / "train_predictor.py"
         places = {
-            "data": data / "camvid12",
-            "work": work / "camvid.predictor",
+            "data": data,
+            "work": work / f"{what}.predictor",
             "out": file,
-            "results": work / "camvid.json",
+            "results": work / f"{what}.json",
         }
         named = [part for key, place in places.items() for part in (f"--{key}", place)]
-        subprocess.run([str(each) for each in (sys.executable, script, "camvid", *named)], check=True)
+        subprocess.run([str(each) for each in (sys.executable, script, what, *named)], check=True)
     return file
 
 

@@ -51,26 +51,18 @@ def tuned(tuning, pictures, task, work):
     data = pictures()
     begin = None if tuning.start is None else str(work / f"{tuning.start}.training")
     layer = LayerChoice("picture", ANALYSIS, SYNTHESIS, entropy=ENTROPY, begin=begin)
+    torch.manual_seed(tuning.schedule.seed)
     recipe = LayersRecipe((layer,), tuning.beta, crop=tuning.crop)
+    compressor, own = LayersCompressor((layer,), recipe, data, Fixed()), task()
+    described = described_stage((replace(layer, begin=tuning.start),), recipe, tuning.schedule)
+    if own is not None:
+        compressor.tasks["picture"] = own
+        described["layers"]["picture"]["task"] = own.name  # which no `LayerChoice` takes without its predictor
     identity = {"name": tuning.name, "beta": tuning.beta, "start": tuning.start or "", **data.identity()}
-    codec = trained_for(task(), recipe, tuning.schedule, data, work / f"{tuning.name}.training", identity)
+    samples = Samples(len(data.pictures), partial(loader, data, tuning.crop), identity)
+    record = {"method": "layers of pictures", "trained": [described], **identity}
+    folder = Work(work / f"{tuning.name}.training", resume=True)
+    codec = run(compressor, samples, tuning.schedule, folder, record, None).codec
     codec.save(file)
     print(f"{tuning.name}: {codec.provenance['trained_bits']:.0f} bits a picture of training", flush=True)
     return codec
-
-
-def trained_for(task, recipe, schedule, data, folder, identity, fixed=None):
-    """The codec of a recipe's only layer, trained for a task that no recipe can name; None: for the one it names.
-
-    identity: what tells this training from others, recorded in the codec.
-    """
-    (layer,) = recipe.layers
-    torch.manual_seed(schedule.seed)
-    compressor = LayersCompressor((layer,), recipe, data, fixed or Fixed())
-    described = described_stage((replace(layer, begin=identity["start"] or None),), recipe, schedule)
-    if task is not None:
-        compressor.tasks[layer.name] = task
-        described["layers"][layer.name]["task"] = task.name  # which no `LayerChoice` takes without its predictor
-    samples = Samples(len(data.pictures), partial(loader, data, recipe.crop), identity)
-    record = {"method": "layers of pictures", "trained": [described], **identity}
-    return run(compressor, samples, schedule, Work(folder, resume=True), record, None).codec
