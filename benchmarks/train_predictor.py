@@ -4,10 +4,10 @@
     python benchmarks/train_predictor.py detection --work W --out FILE.safetensors --results R.json  # scenes
 
 osd is the depth network that ships: DATA is the unpacked Object Segmentation Database, train/ and test/ with rgb/ and
-depth_mm/. camvid names the pixels of driving scenes: DATA is camvid12, unpacked; coco those of photographs at half their
-side, by groups of categories: DATA is coco256_multitask. detection, segmentation, depth and classification are tasks on
-scenes of 64 x 64; others of their kind have another --seed and --widths. A run goes on from the last checkpoint in
-WORK. Writes FILE, and its figures to RESULTS. About 10 minutes on one core.
+depth_mm/. camvid names the pixels of driving scenes: DATA is camvid12, unpacked; coco those of photographs at half
+their side, by groups of categories: DATA is coco256_multitask. detection, segmentation, depth and classification are
+tasks on scenes of 64 x 64; others of their kind have another --seed and --widths. A run goes on from the last
+checkpoint in WORK. Writes FILE, and its figures to RESULTS. About 10 minutes on one core.
 """
 
 import argparse
