@@ -11,6 +11,7 @@ pictures over segmentation (camvid12, coco256) and over depth (osd_rgbd). For ea
     base(reward, beta)      for rewards on the preview (0 is the baseline) and four prices of a bit; real sets: one
     top(reward, beta)       conditional on the base of the price that was trained first, which stays as it is
     free(beta)              the same layer without any other: alone, and what simulcast sends beside the base
+    long(beta)              on real sets: free, with as many steps as all have had on which a top lies, and itself
 
 A layer for pictures starts from fresh weights at one price; what is for a task begins with a layer of its kind for
 pictures, and each other price with its neighbour. So conditional and unconditional layers have had the same steps.
@@ -78,11 +79,14 @@ REAL = {
     "coco256_picture_over_segmentation": Experiment("coco256", "segmentation", "mse"),
 }
 EXPERIMENTS = SCENES | REAL
+LONG = ("long",)
+ALONE = ("free", "long")
+"""Kinds of layers without any other."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One training. kind: base, top or free; reward: on the base's preview; place: among the prices."""
+    """One training. kind: base, top, free or long; reward: on the base's preview; place: among the prices."""
 
     experiment: str
     seed: int
@@ -107,7 +111,7 @@ class Piece:
         """The same for what experiments share."""
         on = "" if self.of.on == "scenes" else f"{self.of.on}-"
         over = f"over-{self.of.base}-" if self.kind == "top" else ""
-        reward = "" if self.kind == "free" else f"-r{self.reward:g}"
+        reward = "" if self.kind in ALONE else f"-r{self.reward:g}"
         return f"{on}{self.kind}-{over}{self.task}{reward}-b{self.place}-s{self.seed}"
 
     def base(self):
@@ -127,6 +131,8 @@ class Piece:
     def steps(self, options):
         """Of its training: fresh ones take all, a new task half, a new price a fifth."""
         begin, every = self.begin(), options.steps or self.of.material.steps
+        if self.kind == "long" and begin is None:
+            return max(2, 5 * every // 2)  # pictures, the base that begins with them, and a top
         return max(2, every // (1 if begin is None else 5 if begin.task == self.task else 2))
 
 
@@ -134,10 +140,12 @@ def pieces(options):
     """In an order in which early ones say something already: seed by seed, bases first, prices as they are trained."""
     return [
         Piece(name, seed, kind, reward, place)
+        for kinds in (("base", "top", "free"), LONG)
         for seed in options.seeds
-        for name, of in ((name, EXPERIMENTS[name]) for name in options.experiments)
-        for kind, task in (("base", of.base), ("top", of.top), ("free", of.top))
-        for reward in (of.material.rewards[of.base] if kind != "free" else (0.0,))
+        for name, of in ((name, EXPERIMENTS[name]) for name in options.experiments if kinds != LONG or name in REAL)
+        for kind in kinds
+        for task in (of.base if kind == "base" else of.top,)
+        for reward in (of.material.rewards[of.base] if kind not in ALONE else (0.0,))
         for place in nearest_first(len(of.material.betas[task]), of.material.first_of(task))
     ]
 

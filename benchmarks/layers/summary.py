@@ -59,6 +59,7 @@ def of_experiment(rows):
     conditional_percent: bits of the conditional top against those of the unconditional one, at equal quality.
     total_percent: base and conditional top against base and unconditional top (simulcast).
     scalability_percent: base and conditional top against the unconditional top alone (standalone).
+    long_percent: as conditional_percent, where the unconditional top has had all the steps of the other and its base.
     reward_*: with reward against the baseline without: base at equal task, preview in dB at equal bits of the base,
     enhancement, and both together.
 
@@ -113,6 +114,10 @@ def figures_of(rows):
             found["conditional_percent"].append(compared(curve(free, own), curve(tops, own)))
             found["total_percent"].append(compared(curve(both, total), curve(tops, total)))
             found["scalability_percent"].append(compared(curve(free, own), curve(tops, total)))
+        if chosen(rows, "long"):
+            found["long_percent"] = [
+                compared(curve(chosen(some, "long"), own), curve(chosen(some, "top", reward), own)) for some in seeds
+            ]
         figures |= {f"{name}, reward {reward:g}": each for name, each in found.items()}
     for reward in rewards[1:]:
         for name, (kind, bits, value, of) in {
@@ -154,6 +159,7 @@ def plot(name, rows, file):
         (0, "base", own, "value", "base"),
         (1, "base", own, "preview_psnr", "preview of the base"),
         (2, "free", own, "value", "alone"),
+        (2, "long", own, "value", "alone, with the steps of both"),
         (2, "top", own, "value", "conditional, without its base"),
         (2, "top", total, "value", "conditional, with its base"),
     )
