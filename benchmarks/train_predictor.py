@@ -4,13 +4,15 @@
     python benchmarks/train_predictor.py detection --work W --out FILE.safetensors --results R.json  # scenes
 
 osd is the depth network that ships: DATA is the unpacked Object Segmentation Database, train/ and test/ with rgb/ and
-depth_mm/. camvid names the pixels of driving scenes: DATA is camvid12, unpacked. detection, segmentation, depth and
-classification are tasks on scenes of 64 x 64; others of their kind have another --seed and --widths. A run goes on from
-the last checkpoint in WORK. Writes FILE, and its figures to RESULTS. About 10 minutes on one core.
+depth_mm/. camvid names the pixels of driving scenes: DATA is camvid12, unpacked; coco those of photographs at half
+their side, by groups of categories: DATA is coco256_multitask. detection, segmentation, depth and classification are
+tasks on scenes of 64 x 64; others of their kind have another --seed and --widths. A run goes on from the last
+checkpoint in WORK. Writes FILE, and its figures to RESULTS. About 10 minutes on one core.
 """
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,15 +23,20 @@ from stamp import stamp
 from torch import nn
 from torch.nn.functional import interpolate
 
+sys.path.insert(0, str(Path(__file__).parent / "layers"))
+from machine.sets import Halved, grouped
+
 from taskcodec.data.dense.batches import truth_of
 from taskcodec.data.dense.folder import FolderLayout, read_folder
 from taskcodec.data.dense.scenes import Scenes
 from taskcodec.data.dense.views import Relabelled
 from taskcodec.distortions.tasks import Classification, Depth, Detection, Segmentation, Task, Truth
+from taskcodec.engines.train.pictures.data import known
 from taskcodec.errors import SourceError
 from taskcodec.evaluation.dense.depth import depth_errors
 from taskcodec.evaluation.dense.of_task import PictureTask, score_pictures
 from taskcodec.evaluation.dense.segmentation import CAMVID_CLASSES
+from taskcodec.fitting.gradient.pictures.data import Crops, PictureSet
 from taskcodec.transforms.predictors.saved import SmallPredictor, load_small, save_small
 
 CHECKPOINT = 100
@@ -148,6 +155,28 @@ def of_driving(data):
     return Training(of, 1000, 2e-3, batch, measure)
 
 
+def of_photographs(data):
+    """Groups of classes of the pixels of photographs, at half their side."""
+    train, test = (Halved(grouped(data, part)) for part in ("train2017", "val2017"))
+    crops = Crops(PictureSet([known(train[place]) for place in range(len(train))], {}), 128, 0)
+
+    def batch(step):
+        generator = torch.Generator().manual_seed(step)
+        truth = crops[step, torch.randint(0, len(train), (4,), generator=generator)].truth
+        pictures, labels = truth.pictures, truth.labels
+        if torch.rand(1, generator=generator).item() < 0.5:
+            pictures, labels = pictures.flip(-1), labels.flip(-1)
+        return Truth((pictures * (1 + 0.15 * torch.randn(4, 3, 1, 1, generator=generator))).clamp(0, 1), labels=labels)
+
+    def measure(task):
+        scores = score_pictures(PictureTask(test, task, "small"), (test[i].pixels for i in range(len(test))))
+        return {f"{task.metric} on {len(test)} unseen photographs": round(scores.value, 4)}
+
+    note = f"the {len(train)} photographs with classes of coco256's train2017, at half their side"
+    of = SmallPredictor("segmentation", (16, 32, 48, 64, 96), train.label_classes, 1.0, note)
+    return Training(of, 1000, 2e-3, batch, measure)
+
+
 def _named(frames):
     """Without the last class, which is of pixels that have none."""
     return Relabelled(frames, (), frames.label_classes[: len(CAMVID_CLASSES)])
@@ -200,8 +229,8 @@ def train(training, work, seed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["osd", "camvid", *TASKS])
-    parser.add_argument("--data", type=Path, help="of osd and camvid")
+    parser.add_argument("what", choices=["osd", "camvid", "coco", *TASKS])
+    parser.add_argument("--data", type=Path, help="of osd, camvid and coco")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--results", type=Path, required=True, help="a .json file")
@@ -211,8 +240,9 @@ def main():
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    if arguments.what in ("osd", "camvid"):
-        training = {"osd": of_table, "camvid": of_driving}[arguments.what](arguments.data)
+    real = {"osd": of_table, "camvid": of_driving, "coco": of_photographs}
+    if arguments.what in real:
+        training = real[arguments.what](arguments.data)
     else:
         training = of_scenes(arguments.what, arguments.seed + 1, tuple(arguments.widths))
     training = replace(training, steps=arguments.steps or training.steps)

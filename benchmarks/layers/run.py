@@ -1,31 +1,34 @@
-"""A base for a task and layers on top of it, on procedural scenes: what conditions and previews are worth, in files.
+"""A base for a task and layers on top of it: what conditions and previews are worth, in files.
 
     python benchmarks/layers/run.py --work W [--out benchmarks/results/layers] [--experiments ...] [--seeds 0 1 2]
+    python benchmarks/layers/run.py --work W --data DATA --out benchmarks/results/layers/real --experiments REAL ...
     python benchmarks/layers/run.py --work W --summary          # tables and plots of what is there already
 
-The three experiments of "Towards task-compatible compressible representations" (de Andrade and Bajic, 2024): pictures
-over detection, pictures over depth, segmentation over depth. For each seed:
+The experiments of "Towards task-compatible compressible representations" (de Andrade and Bajic, 2024) on procedural
+scenes: pictures over detection, pictures over depth, segmentation over depth. And on real sets (`materials.py`):
+pictures over segmentation (camvid12, coco256) and over depth (osd_rgbd). For each seed:
 
-    base(reward, beta)      for rewards on the preview (0 is the baseline) and four prices of a bit
-    top(reward, beta)       conditional on the base of the middle price, which stays as it is
+    base(reward, beta)      for rewards on the preview (0 is the baseline) and four prices of a bit; real sets: one
+    top(reward, beta)       conditional on the base of the price that was trained first, which stays as it is
     free(beta)              the same layer without any other: alone, and what simulcast sends beside the base
+    long(beta)              on real sets: free, with as many steps as all have had on which a top lies, and itself
 
-A layer for pictures starts from fresh weights at the middle price; what is for a task begins with a layer of its kind
-for pictures, and each other price with its neighbour. So conditional and unconditional layers have had the same steps.
-Predictors are small ones, trained on scenes as they are and frozen (benchmarks/train_predictor.py makes them where W
-has none). Every row is of real packets of unseen scenes. Each training is a piece of its own: run again, what is in
-W is not made again, and a training that was stopped goes on.
+A layer for pictures starts from fresh weights at one price; what is for a task begins with a layer of its kind for
+pictures, and each other price with its neighbour. So conditional and unconditional layers have had the same steps.
+Predictors are frozen (benchmarks/train_predictor.py makes small ones where W has none). Every row is of real packets
+of whole unseen pictures. Each training is a piece of its own: run again, what is in W is not made again, and a
+training that was stopped goes on.
 """
 
 import argparse
 import json
-import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from materials import MATERIALS, ROOT, TASKS
 from summary import write_summary
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -33,47 +36,57 @@ from stamp import stamp
 
 import taskcodec
 from taskcodec.coding.picture import split_picture
-from taskcodec.data.dense.scenes import Scenes
-from taskcodec.distortions.tasks import Depth, Detection, Segmentation, SquaredError
-from taskcodec.engines.train.pictures.data import known
+from taskcodec.distortions.tasks import SquaredError
 from taskcodec.evaluation.dense.of_task import PictureTask, score_pictures
 from taskcodec.fitting.gradient.pictures.compressor import Fixed
-from taskcodec.fitting.gradient.pictures.data import PictureSet
 from taskcodec.fitting.gradient.pictures.recipe import LayerChoice, LayersRecipe
 from taskcodec.fitting.gradient.pictures.training import train_layers
 from taskcodec.fitting.gradient.recipe import NetworkChoice, Schedule
 from taskcodec.fitting.gradient.training import Work
-from taskcodec.transforms.predictors.saved import load_small
 
-ROOT = Path(__file__).parents[2]
-SIDE = 64
 ANALYSIS = NetworkChoice("light", {"widths": [24, 48], "latent": 32, "blocks": 1, "narrow": 2})
 SYNTHESIS = NetworkChoice("light_synthesis")
 ENTROPY = {"side": 16, "hyper": 32, "context": 32}
-TASKS = {"detection": Detection, "depth": Depth, "segmentation": Segmentation}
-BETAS = {
-    "detection": (1.0, 3.0, 8.0, 25.0),
-    "depth": (0.05, 0.15, 0.4, 1.2),
-    "segmentation": (0.3, 0.8, 2.0, 6.0),
-    "mse": (0.0003, 0.001, 0.003, 0.01),
-}
-"""Prices of a bit a pixel, in units of each distortion."""
-EXPERIMENTS = {
-    "picture_over_detection": ("detection", "mse"),
-    "picture_over_depth": ("depth", "mse"),
-    "segmentation_over_depth": ("depth", "segmentation"),
-}
-REWARDS = {"detection": (0.0, 150.0), "depth": (0.0, 5.0)}
-"""On the squared error of the preview, which is a hundredth to a twentieth; 0 is the baseline."""
 DRAWS = 200
-"""Of scenes, for intervals."""
-MIDDLE = 1
-"""The place, among its prices, of the base that tops are trained on."""
+"""Of test pictures, for intervals."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What it works on, the task of the base, and that of layers on top.
+
+    pictures: the experiment on the same material whose layers for pictures others begin with; None: its own.
+    """
+
+    on: str
+    base: str
+    top: str
+    pictures: str | None = None
+
+    @property
+    def material(self):
+        return MATERIALS[self.on]
+
+
+SCENES = {
+    "picture_over_detection": Experiment("scenes", "detection", "mse", "picture_over_depth"),
+    "picture_over_depth": Experiment("scenes", "depth", "mse"),
+    "segmentation_over_depth": Experiment("scenes", "depth", "segmentation", "picture_over_depth"),
+}
+REAL = {
+    "camvid12_picture_over_segmentation": Experiment("camvid12", "segmentation", "mse"),
+    "osd_rgbd_picture_over_depth": Experiment("osd_rgbd", "depth", "mse"),
+    "coco256_picture_over_segmentation": Experiment("coco256", "segmentation", "mse"),
+}
+EXPERIMENTS = SCENES | REAL
+LONG = ("long",)
+ALONE = ("free", "long")
+"""Kinds of layers without any other."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One training. kind: base, top or free; reward: on the base's preview; place: among the prices."""
+    """One training. kind: base, top, free or long; reward: on the base's preview; place: among the prices."""
 
     experiment: str
     seed: int
@@ -82,62 +95,63 @@ class Piece:
     place: int
 
     @property
+    def of(self):
+        return EXPERIMENTS[self.experiment]
+
+    @property
     def task(self):
-        return EXPERIMENTS[self.experiment][self.kind != "base"]
+        return self.of.base if self.kind == "base" else self.of.top
 
     @property
     def beta(self):
-        return BETAS[self.task][self.place]
+        return self.of.material.betas[self.task][self.place]
 
     @property
     def name(self):
         """The same for what experiments share."""
-        over = f"over-{EXPERIMENTS[self.experiment][0]}-" if self.kind == "top" else ""
-        reward = "" if self.kind == "free" else f"-r{self.reward:g}"
-        return f"{self.kind}-{over}{self.task}{reward}-b{self.place}-s{self.seed}"
+        on = "" if self.of.on == "scenes" else f"{self.of.on}-"
+        over = f"over-{self.of.base}-" if self.kind == "top" else ""
+        reward = "" if self.kind in ALONE else f"-r{self.reward:g}"
+        return f"{on}{self.kind}-{over}{self.task}{reward}-b{self.place}-s{self.seed}"
 
     def base(self):
-        return replace(self, kind="base", place=MIDDLE)
+        return replace(self, kind="base", place=self.of.material.first_of(self.of.base))
 
     def begin(self):
         """The piece whose weights it begins with; None: fresh ones."""
-        if self.place != MIDDLE:
-            return replace(self, place=self.place + (1 if self.place < MIDDLE else -1))
+        first = self.of.material.first_of(self.task)
+        if self.place != first:
+            return replace(self, place=self.place + (1 if self.place < first else -1))
         if self.task == "mse":
             return None
-        if self.kind == "base":
-            return replace(self, experiment="picture_over_depth", kind="free", reward=0.0)
-        return replace(self, experiment="picture_over_depth")
+        pictures = replace(self, experiment=self.of.pictures or self.experiment)
+        pictures = replace(pictures, place=self.of.material.first_of("mse"))
+        return replace(pictures, kind="free", reward=0.0) if self.kind == "base" else pictures
 
     def steps(self, options):
         """Of its training: fresh ones take all, a new task half, a new price a fifth."""
-        begin = self.begin()
-        return max(2, options.steps // (1 if begin is None else 5 if begin.task == self.task else 2))
+        begin, every = self.begin(), options.steps or self.of.material.steps
+        if self.kind == "long" and begin is None:
+            return max(2, 5 * every // 2)  # pictures, the base that begins with them, and a top
+        return max(2, every // (1 if begin is None else 5 if begin.task == self.task else 2))
 
 
 def pieces(options):
-    """In an order in which early ones say something already: seed by seed, bases first."""
+    """In an order in which early ones say something already: seed by seed, bases first, prices as they are trained."""
     return [
-        Piece(experiment, seed, kind, reward, place)
+        Piece(name, seed, kind, reward, place)
+        for kinds in (("base", "top", "free"), LONG)
         for seed in options.seeds
-        for experiment in options.experiments
-        for kind in ("base", "top", "free")
-        for reward in (REWARDS[EXPERIMENTS[experiment][0]] if kind != "free" else (0.0,))
-        for place in sorted(range(len(BETAS["mse"])), key=lambda place: abs(place - MIDDLE))
+        for name, of in ((name, EXPERIMENTS[name]) for name in options.experiments if kinds != LONG or name in REAL)
+        for kind in kinds
+        for task in (of.base if kind == "base" else of.top,)
+        for reward in (of.material.rewards[of.base] if kind not in ALONE else (0.0,))
+        for place in nearest_first(len(of.material.betas[task]), of.material.first_of(task))
     ]
 
 
-def predictor_of(task, options):
-    """Its file, made where it is not there."""
-    file = options.work / f"{task}.safetensors"
-    if not file.exists():
-        script = ROOT / "benchmarks" / "train_predictor.py"
-        short = ["--steps", str(options.steps)] if options.steps < 500 else []
-        places = {"work": f"{task}.predictor", "out": file.name, "results": f"{task}.results.json"}
-        named = [part for key, name in places.items() for part in (f"--{key}", options.work / name)]
-        command = [sys.executable, script, task, *named, *short]
-        subprocess.run([str(each) for each in command], check=True)
-    return str(file)
+def nearest_first(count, first):
+    return sorted(range(count), key=lambda place: abs(place - first))
 
 
 def train(piece, options):
@@ -145,7 +159,8 @@ def train(piece, options):
     file = options.work / f"{piece.name}.codec"
     if file.exists():
         return taskcodec.load_codec(file)
-    name = predictor_of(piece.task, options) if piece.task in TASKS else None
+    material = piece.of.material
+    name, network = material.predictor(piece.task, options) if piece.task in TASKS else (None, None)
     begin = piece.begin()
     if begin is not None:
         train(begin, options)
@@ -160,15 +175,14 @@ def train(piece, options):
         entropy=ENTROPY,
         begin=None if begin is None else str(options.work / f"{begin.name}.training"),
     )
-    scenes = Scenes(options.scenes, SIDE, SIDE, seed=100 + piece.seed)
-    data = PictureSet([known(scenes[i]) for i in range(len(scenes))], {"segmentation": len(scenes.label_classes)})
+    data = material.train(options, piece.seed)
     steps, rate = piece.steps(options), 3e-3 if begin is None else 1e-3
-    schedule = Schedule(steps, 8, rate, warmup=min(50, steps), checkpoint_every=250, seed=piece.seed)
+    schedule = Schedule(steps, material.batch, rate, warmup=min(50, steps), checkpoint_every=250, seed=piece.seed)
     below = train(piece.base(), options) if piece.kind == "top" else None
-    fixed = Fixed(below, {} if name is None else {name: load_small(name)[0]})
-    recipe = LayersRecipe((layer,), piece.beta, crop=SIDE)
-    work = Work(options.work / f"{piece.name}.training", resume=True)
-    codec = train_layers(data, recipe, schedule, work, fixed).codec
+    fixed = Fixed(below, {} if name is None else {name: network})
+    recipe = LayersRecipe((layer,), piece.beta, crop=material.crop)
+    folder = options.work / f"{piece.name}.training"
+    codec = train_layers(data, recipe, schedule, Work(folder, resume=True), fixed).codec
     codec.save(file)
     return codec
 
@@ -176,13 +190,15 @@ def train(piece, options):
 def measure(piece, codec, options):
     """A row: bits of each layer in packets, their estimate, and how well the layer serves its task.
 
-    drawn: the same figures over scenes drawn at random, as often as there are; the draws are the same in every row.
+    drawn: the same figures over pictures drawn at random, as often as there are; the draws are the same in every row.
     """
-    scenes = Scenes(options.test, SIDE, SIDE, seed=3)
+    material = piece.of.material
+    pictures = material.test_pictures(options)
     own = codec.layers[-1].name
-    bits, estimate, whole, decoded, previews = {}, {}, [], [], []
-    for number in range(len(scenes)):
-        packet = codec.compress(scenes[number].pixels)
+    bits, estimate, whole, decoded, previews, stored = {}, {}, [], [], [], []
+    for number in range(len(pictures)):
+        stored.append(pictures[number].pixels)
+        packet = codec.compress(stored[-1])
         found = split_picture(packet, len(codec.layers))
         whole.append(8 * len(packet))
         begun = codec.begin(packet)
@@ -195,10 +211,11 @@ def measure(piece, codec, options):
             previews.append(codec.decompress(packet, own))
     task = SquaredError()
     if piece.task in TASKS:
-        task = TASKS[piece.task](load_small(predictor_of(piece.task, options))[0])
-    scores = score_pictures(PictureTask(scenes, task, "small"), decoded)
-    drawn = np.random.default_rng(0).multinomial(len(scenes), np.full(len(scenes), 1 / len(scenes)), DRAWS)
-    each = {"value": scores.values(drawn)} | {f"bits {name}": drawn @ told / len(scenes) for name, told in bits.items()}
+        task = TASKS[piece.task](material.predictor(piece.task, options)[1])
+    scores = score_pictures(PictureTask(pictures, task, "small"), decoded)
+    drawn = draws(len(pictures), material.block)
+    count = drawn.sum(axis=1)
+    each = {"value": scores.values(drawn)} | {f"bits {name}": drawn @ told / count for name, told in bits.items()}
     row = {
         "seed": piece.seed,
         "kind": piece.kind,
@@ -210,24 +227,43 @@ def measure(piece, codec, options):
         "bits": {name: float(np.mean(told)) for name, told in bits.items()},
         "estimate_bits": {name: float(np.mean(told)) for name, told in estimate.items()},
         "packet_bits": float(np.mean(whole)),
-        "pixels": SIDE * SIDE,
+        "pixels": float(np.mean([each.shape[0] * each.shape[1] for each in stored])),
         "fingerprint": codec.fingerprint[:12],
     }
-    if previews:
-        scores = score_pictures(PictureTask(scenes, SquaredError(), "small"), previews)
+    if piece.kind == "base":
+        row["stored_value"] = score_pictures(PictureTask(pictures, task, "small"), stored).value
+        scores = score_pictures(PictureTask(pictures, SquaredError(), "small"), previews)
         row["preview_psnr"], each["preview_psnr"] = scores.value, scores.values(drawn)
     return row | {"drawn": {name: np.round(values, 5).tolist() for name, values in each.items()}}
+
+
+def draws(count, block):
+    """(DRAWS, count) how often each picture counts; those of a block are drawn together."""
+    blocks = np.arange(count) // block
+    whole = blocks[-1] + 1
+    return np.random.default_rng(0).multinomial(whole, np.full(whole, 1 / whole), DRAWS)[:, blocks]
+
+
+def described(options):
+    """Of each material, what it was trained and measured with."""
+    found = {}
+    for on in dict.fromkeys(EXPERIMENTS[name].on for name in options.experiments):
+        of = MATERIALS[on]
+        found[on] = {"steps": options.steps or of.steps, "crop": of.crop, "batch": of.batch, "block": of.block}
+        found[on]["test"] = len(of.test_pictures(options))
+    return found
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "layers")
-    parser.add_argument("--experiments", nargs="+", choices=EXPERIMENTS, default=list(EXPERIMENTS))
+    parser.add_argument("--data", type=Path, help="of real sets")
+    parser.add_argument("--experiments", nargs="+", choices=EXPERIMENTS, default=list(SCENES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="one process for each is quicker")
-    parser.add_argument("--steps", type=int, default=2000, help="of a training from fresh weights")
+    parser.add_argument("--steps", type=int, help="of a training from fresh weights; without it, those of the material")
     parser.add_argument("--scenes", type=int, default=4000, help="to train on, others for each seed")
-    parser.add_argument("--test", type=int, default=300, help="unseen scenes to measure on")
+    parser.add_argument("--test", type=int, help="unseen pictures to measure on; without it, those of the material")
     parser.add_argument("--summary", action="store_true", help="train nothing")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
@@ -241,7 +277,7 @@ def main():
         if kept.exists():
             rows.append({"experiment": piece.experiment, **json.loads(kept.read_text())})
     made = stamp("numpy", "torch", "constriction", seed=options.seeds)
-    write_summary(rows, {"steps": options.steps, "scenes": options.scenes, "test": options.test, **made}, options.out)
+    write_summary(rows, {"materials": described(options), **made}, options.out)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ import torch
 from scipy.interpolate import PchipInterpolator
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from run import ANALYSIS, BETAS, ENTROPY, ROOT, SIDE, SYNTHESIS
+from materials import BETAS, ROOT, SIDE
+from run import ANALYSIS, ENTROPY, SYNTHESIS
 from stamp import stamp
 
 import taskcodec

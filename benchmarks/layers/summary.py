@@ -59,6 +59,7 @@ def of_experiment(rows):
     conditional_percent: bits of the conditional top against those of the unconditional one, at equal quality.
     total_percent: base and conditional top against base and unconditional top (simulcast).
     scalability_percent: base and conditional top against the unconditional top alone (standalone).
+    long_percent: as conditional_percent, where the unconditional top has had all the steps of the other and its base.
     reward_*: with reward against the baseline without: base at equal task, preview in dB at equal bits of the base,
     enhancement, and both together.
 
@@ -113,6 +114,10 @@ def figures_of(rows):
             found["conditional_percent"].append(compared(curve(free, own), curve(tops, own)))
             found["total_percent"].append(compared(curve(both, total), curve(tops, total)))
             found["scalability_percent"].append(compared(curve(free, own), curve(tops, total)))
+        if chosen(rows, "long"):
+            found["long_percent"] = [
+                compared(curve(chosen(some, "long"), own), curve(chosen(some, "top", reward), own)) for some in seeds
+            ]
         figures |= {f"{name}, reward {reward:g}": each for name, each in found.items()}
     for reward in rewards[1:]:
         for name, (kind, bits, value, of) in {
@@ -143,35 +148,42 @@ def of_estimate(rows):
 
 
 def plot(name, rows, file):
-    """Quality against rate: the base for its task and its preview, the top conditional, free, and with the base."""
+    """Quality against rate: the base for its task and its preview, the top conditional, free, and with the base.
+
+    A panel without a curve, where there is one price alone, is left out.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, 3, figsize=(15, 4.2))
     lines = (
         (0, "base", own, "value", "base"),
         (1, "base", own, "preview_psnr", "preview of the base"),
         (2, "free", own, "value", "alone"),
+        (2, "long", own, "value", "alone, with the steps of both"),
         (2, "top", own, "value", "conditional, without its base"),
         (2, "top", total, "value", "conditional, with its base"),
     )
+    panels = {}
     for reward, marker in zip(sorted({row["reward"] for row in rows}), "osv", strict=False):
         for place, kind, bits, value, words in lines:
             points = {}
             for row in chosen(rows, kind, reward):
                 points.setdefault(row["beta"], []).append((bits(row) / row["pixels"], row[value]))
             mean = sorted(np.mean(each, axis=0).tolist() for each in points.values())
-            if mean:
-                axes[place].plot(*zip(*mean, strict=True), marker=marker, label=f"{words}, reward {reward:g}")
-    for axis, kind, what in zip(axes, ("base", "base", "top"), (None, "preview, PSNR in dB", None), strict=True):
+            if len(mean) > 1:
+                panels.setdefault(place, []).append((mean, marker, f"{words}, reward {reward:g}"))
+    figure, axes = pyplot.subplots(1, len(panels), figsize=(5 * len(panels), 4.2), squeeze=False)
+    for axis, (place, curves) in zip(axes[0], sorted(panels.items()), strict=True):
+        for mean, marker, words in curves:
+            axis.plot(*zip(*mean, strict=True), marker=marker, label=words)
+        kind = "top" if place == 2 else "base"
         metric = next((row["metric"] for row in rows if row["kind"] == kind), "")
         axis.set_xlabel("bits a pixel, in packets")
-        axis.set_ylabel(what or metric)
+        axis.set_ylabel("preview, PSNR in dB" if place == 1 else metric)
         axis.grid(alpha=0.3)
-        if axis.lines:
-            axis.legend(fontsize=7)
+        axis.legend(fontsize=7)
     figure.suptitle(name.replace("_", " "))
     figure.tight_layout()
     figure.savefig(file, dpi=110)

@@ -19,13 +19,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from answering import Answering, answering
-from distilled import DistilledDetection
 from PIL import Image
-from sets import driving, tables
 from torch import nn
 from torch.nn.functional import interpolate
-from tuning import Tuning, tuned
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from machine.answering import Answering, answering
+from machine.distilled import DistilledDetection
+from machine.sets import Halved, driving, tables
+from machine.tuning import Tuning, tuned
 
 from taskcodec.distortions.tasks import Depth, Segmentation
 from taskcodec.engines.train.pictures.data import known
@@ -100,16 +102,11 @@ def _set(files):
     return PictureSet([KnownPicture(np.asarray(Image.open(file).convert("RGB"))) for file in files], {})
 
 
+@cache
 def of_tables(data):
-    """At half their side, which saves most of a codec's work; the predictor sees them at the whole of it."""
-    pictures = tables(data, "train")
-    return PictureSet([halved(pictures[place]) for place in range(len(pictures))], {})
-
-
-def halved(picture):
-    width, height = picture.size
-    small = Image.fromarray(picture.pixels).resize((width // 2, height // 2), Image.Resampling.LANCZOS)
-    return KnownPicture(np.asarray(small), depth=picture.depth[::2, ::2])
+    """At half their side; the predictor sees them at the whole of it."""
+    pictures = Halved(tables(data, "train"))
+    return PictureSet([known(pictures[place]) for place in range(len(pictures))], {})
 
 
 class Doubled(nn.Module):
@@ -123,6 +120,7 @@ class Doubled(nn.Module):
         return self.predictor(interpolate(pictures, scale_factor=2, mode="bicubic", align_corners=False))
 
 
+@cache
 def of_drives(data):
     pictures = driving(data, "train")
     return PictureSet([known(pictures[place]) for place in range(len(pictures))], {"segmentation": 11})
@@ -142,17 +140,22 @@ def segmentation(data, work):
 
 def driving_predictor(data, work):
     """The file of a small segmenter of camvid12, made where it is not there."""
-    file = work / "camvid.safetensors"
+    return segmenter_of("camvid", data / "camvid12", work)
+
+
+def segmenter_of(what, data, work):
+    """The file of a small segmenter, as benchmarks/train_predictor.py names it, made where it is not there."""
+    file = work / f"{what}.safetensors"
     if not file.exists():
         script = Path(__file__).parents[2] / "train_predictor.py"
         places = {
-            "data": data / "camvid12",
-            "work": work / "camvid.predictor",
+            "data": data,
+            "work": work / f"{what}.predictor",
             "out": file,
-            "results": work / "camvid.json",
+            "results": work / f"{what}.json",
         }
         named = [part for key, place in places.items() for part in (f"--{key}", place)]
-        subprocess.run([str(each) for each in (sys.executable, script, "camvid", *named)], check=True)
+        subprocess.run([str(each) for each in (sys.executable, script, what, *named)], check=True)
     return file
 
 
