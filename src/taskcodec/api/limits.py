@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ from taskcodec.evaluation.survival.of_store import is_store, targets_of
 from taskcodec.evaluation.survival.raw_features import Making, raw_of_store
 from taskcodec.evaluation.tasks.targets import make_target
 from taskcodec.store import OK, Store
+
+TOLD = 3
+"""Samples that could not be read and are named."""
 
 
 def limits(
@@ -61,7 +64,9 @@ def limits(
     if is_store(name):
         features, codec = _of_store(name, of, raw, plan, progress)[1:]
         return limits_of_features(name, features, plan, codec, progress)
-    return limits_of_features(name, _of_source(name, None, of, raw, plan, progress)[0], plan, progress=progress)
+    read = _of_source(name, None, of, raw, plan, progress)
+    found = limits_of_features(name, read.features, plan, progress=progress)
+    return replace(found, notes=(*read.notes, *found.notes))
 
 
 def task_limits(
@@ -105,19 +110,31 @@ def task_limits(
     name, of, raw, table = str(source), _named(of), _named(raw), _named(labels)
     if is_store(name):
         store, features, codec = _of_store(name, of, raw, plan, progress)
-        targets, notes = targets_of(store, name, [] if table is None else [table], ())
+        targets, faults = targets_of(store, name, [] if table is None else [table], ())
         if len(targets) != 1:
-            raise UsageError(f"{name}: {'; '.join(notes) or 'name one column of labels (FILE.csv:COLUMN)'}")
+            raise UsageError(f"{name}: {'; '.join(faults) or 'name one column of labels (FILE.csv:COLUMN)'}")
         target = targets[0]
+        notes = list[str]()
     else:
         codec = None
-        features, given = _of_source(name, table, of, raw, plan, progress)
+        read = _of_source(name, table, of, raw, plan, progress)
+        features, given, notes = read.features, read.labels, read.notes
         if not any(label is not None for label in given):
             raise UsageError(f"{name}: no labels; folders named by class have some, or give --labels FILE.csv:COLUMN")
         target = make_target("label" if table is None else table, given)
     if target.kind != "classification":
         raise UsageError(f"{name}: {target.name} is of the kind {target.kind}; log loss is of classes")
-    return limits_of_task(name, features[target.rows], target.values.tolist(), plan, codec, progress)
+    found = limits_of_task(name, features[target.rows], target.values.tolist(), plan, codec, progress)
+    return replace(found, notes=(*notes, *found.notes))
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """Features of a source, a label or None for each, and what to know of those that could not be read."""
+
+    features: npt.NDArray[np.float32]
+    labels: list[str | None]
+    notes: list[str]
 
 
 def _named(given: str | Path | None) -> str | None:
@@ -134,8 +151,8 @@ def _of_store(
 
 def _of_source(
     name: str, labels: str | None, of: str | None, raw: str | None, plan: LimitsPlan, progress: Progress | None
-) -> tuple[npt.NDArray[np.float32], list[str | None]]:
-    """Features of a source, of FIT_SAMPLES samples of it or some more, and a label or None for each."""
+) -> _Read:
+    """Features of a source, of FIT_SAMPLES samples of it or some more."""
     if of is not None or raw is not None:
         raise UsageError(f"{name}: --raw and --source go with a store")
     opened = labelled(open_source(name), labels)[0]
@@ -144,7 +161,10 @@ def _of_source(
     if not len(found):
         raise SourceError(f"{name}: limits need samples that can be read, found none{batches.fault()}")
     records = [record for number in sorted(batches.kept) for record in batches.kept[number].records]
-    return found, [record.label for record in records if record.status == OK]
+    left_out = [f"{record.id}: {record.status}" for record in records if record.status != OK]
+    more = f" and {len(left_out) - TOLD} more" if len(left_out) > TOLD else ""
+    notes = [f"{name}: {len(left_out)} samples are left out: {', '.join(left_out[:TOLD])}{more}"] if left_out else []
+    return _Read(found, [record.label for record in records if record.status == OK], notes)
 
 
 def write_limits(found: Limits | TaskLimits, folder: Path) -> None:

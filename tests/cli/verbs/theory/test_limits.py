@@ -34,6 +34,20 @@ def test_json_has_the_points(place):
         assert point["distortion"] > 0
 
 
+def test_what_is_left_out_is_told_and_so_is_a_rate_that_cannot_be_had(place, tmp_path):
+    x = np.load(place / "x.npy")
+    x[7], x[9, 3] = np.nan, np.inf
+    np.save(tmp_path / "gaps.npy", x)
+    found = run("limits", tmp_path / "gaps.npy", "--bits", "20", "--no-peers", "--json")
+    assert "2 samples are left out: 7: NaN or infinity" in found.stderr
+    assert ", 9: NaN or infinity" in found.stderr
+    assert json.loads(found.stdout)["samples"] == 298
+    np.save(tmp_path / "many.npy", np.random.default_rng(1).normal(size=(1000, 12)).astype("f4"))
+    none = run("limits", tmp_path / "many.npy", "--bits", "1e9", "--no-peers", "--json", code=1)
+    assert "these data take at most" in none.stderr
+    assert json.loads(none.stdout)["points"] == []
+
+
 def test_lines_and_files(place, tmp_path):
     told = run("limits", place / "x.npy", "--bits", "20", "-o", tmp_path / "out").stdout
     assert "bits (KLT)" in told

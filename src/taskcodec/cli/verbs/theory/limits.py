@@ -68,6 +68,8 @@ def limits(
         write_limits(found, output)
     tell(found.notes)
     show(found, json_, lines)
+    if not found.points:
+        raise typer.Exit(1)
 
 
 def _rates(given: str | None) -> tuple[float, ...]:
