@@ -48,7 +48,7 @@ def context_bits(latents: Sequence[Tensor], weights: Mapping[str, Tensor]) -> Te
         x = conv2d(whole, near, weights["near_bias"].flatten(), padding=1)
         x = x if above is None else x + conv2d(above, coarser, padding=1)
         out = conv2d(torch.relu(x), answer, weights["answer_bias"][level].flatten(), groups=passes)
-        out = out.unflatten(1, (passes, 2))[:, _IN_ORDER].transpose(1, 2).flatten(1, 2)
+        out = out.view(len(out), passes, 2, *out.shape[2:])[:, _IN_ORDER].transpose(1, 2).flatten(1, 2)
         log_scale, mean = pixel_shuffle(out, 2)[:, :, :h, :w].unbind(1)
         total = total + laplace_bits(y[:, 0], clip_inward(log_scale, LEAST, MOST), mean).sum(dim=(1, 2))
         above = seen

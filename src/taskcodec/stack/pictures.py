@@ -223,7 +223,7 @@ class PictureStack:
             told = layer.model.for_size(decoded.size).told(decoded.symbols[layer.name].ravel())
             return layer.transform.rebuilt(told, decoded.size)
         below = self._values_below(layer, decoded.symbols)
-        return learned(layer)(layer).synthesise(self.latent(layer, decoded.symbols), below)[0, :, :height, :width]
+        return learned(layer).synthesise(self.latent(layer, decoded.symbols), below)[0, :, :height, :width]
 
     def real_values(self, decoded: DecodedPicture, upto: str | None = None) -> Floats:
         """(3, H, W) float32 that g_r of a layer gives, from noise that follows from the layer's symbols. Needs torch.

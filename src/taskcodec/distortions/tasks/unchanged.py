@@ -48,9 +48,10 @@ def _classes(predictor: nn.Module, pictures: Tensor) -> Distance:
     wanted = log_softmax(torch.as_tensor(predictor(pictures)), dim=1)
 
     def distance(found: Tensor) -> Tensor:
-        said = log_softmax(torch.as_tensor(predictor(found)), dim=1)
+        said: Tensor = log_softmax(torch.as_tensor(predictor(found)), dim=1)
         nats = (wanted.exp() * (wanted - said)).sum(dim=1)
-        return nats.flatten(1).mean(dim=1) / math.log(2) if nats.ndim > 1 else nats / math.log(2)
+        bits: Tensor = (nats.flatten(1).mean(dim=1) if nats.ndim > 1 else nats) / math.log(2)
+        return bits
 
     return distance
 
@@ -60,7 +61,7 @@ def _detection(predictor: nn.Module, pictures: Tensor) -> Distance:
 
     def positions(seen: Tensor) -> Any:
         shown, _ = letterbox(seen, detector.side, detector.strides[-1])
-        return decoded(detector.network(shown).float(), tuple(shown.shape[2:]), detector.strides)
+        return decoded(detector.network(shown).float(), (shown.shape[2], shown.shape[3]), detector.strides)
 
     wanted = positions(pictures)
 
@@ -70,7 +71,8 @@ def _detection(predictor: nn.Module, pictures: Tensor) -> Distance:
         boxes = IOU_WEIGHT * (1 - iou(said.corners, wanted.corners).square())
         classes = divergence(said.classes, wanted.classes).sum(dim=-1)
         total: Tensor = (objects + wanted.objects * (boxes + classes)).sum(dim=1)
-        return total / wanted.objects.sum(dim=1).clamp(min=1)
+        mean: Tensor = total / wanted.objects.sum(dim=1).clamp(min=1)
+        return mean
 
     return distance
 

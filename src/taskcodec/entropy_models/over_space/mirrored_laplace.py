@@ -51,11 +51,8 @@ def overfitted_bank() -> Tables:
 def _pmf(scale: float, mean: float, reach: int) -> npt.NDArray[np.float64]:
     """Masses of -reach ... reach, from the nearer tail, where the precision is."""
     symbols = np.arange(-reach, reach + 1) - mean
-    below = [
-        np.where(edge < 0, 0.5 * np.exp(np.minimum(edge, 0) / scale), 1.0) for edge in (symbols - 0.5, symbols + 0.5)
-    ]
-    above = [0.5 * np.exp(-np.maximum(edge, 0) / scale) for edge in (symbols - 0.5, symbols + 0.5)]
-    left = below[1] - below[0]
-    right = above[0] - above[1]
-    middle = 1 - below[0] - above[1]
-    return np.where(symbols <= -0.5, left, np.where(symbols >= 0.5, right, middle))
+    low, high = symbols - 0.5, symbols + 0.5
+    rising = [0.5 * np.exp(np.minimum(edge, 0) / scale) for edge in (low, high)]
+    falling = [0.5 * np.exp(-np.maximum(edge, 0) / scale) for edge in (low, high)]
+    left, right, middle = rising[1] - rising[0], falling[0] - falling[1], 1 - rising[0] - falling[1]
+    return np.where(high <= 0, left, np.where(low >= 0, right, middle))

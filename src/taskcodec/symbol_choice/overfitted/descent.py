@@ -37,7 +37,7 @@ class Descent:
     """
 
     steps: int
-    rate: float = 0.1
+    rate: float = 0.3
     weight_rate: float = 0.01
     hard: bool = False
 
@@ -59,11 +59,10 @@ def descend(
     """Latents, not rounded, and weights by which the objective of both is lower; `progress` is told each step."""
     points = [each.detach().clone().requires_grad_() for each in latents]
     moved = {name: each.detach().clone().requires_grad_(descent.weight_rate > 0) for name, each in weights.items()}
-    groups = [{"params": points, "lr": descent.rate}]
-    if descent.weight_rate:
-        groups.append({"params": list(moved.values()), "lr": descent.weight_rate})
-    optimizer = torch.optim.Adam(groups)
-    rates, generator = [group["lr"] for group in groups], torch.Generator().manual_seed(seed)
+    rates = [descent.rate, *([descent.weight_rate] if descent.weight_rate else [])]
+    groups = zip((points, list(moved.values())), rates, strict=False)
+    optimizer = torch.optim.Adam([{"params": own, "lr": rate} for own, rate in groups])
+    generator = torch.Generator().manual_seed(seed)
     for step in range(descent.steps):
         share = step / descent.steps
         for group, rate in zip(optimizer.param_groups, rates, strict=True):

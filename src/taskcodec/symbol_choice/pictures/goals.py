@@ -63,6 +63,8 @@ def _goal_of(layer: Layer, trained: tuple[Mapping[str, Any], Any] | None) -> Goa
     task, bit, weight = own.get("task"), own.get("beta") or beta, own.get("weight", 1.0)
     predictor, error = own.get("predictor"), own.get("error") or 0.0
     overfitted = isinstance(layer.transform, OverfittedTransform)
+    if not isinstance(task, str):
+        return "its codec does not say what it was trained for"
     if overfitted and not (isinstance(predictor, str) if task in UNCHANGED else task in SEARCHED):
         return f"its codec names no predictor for {task}"
     if not overfitted and task not in SEARCHED:

@@ -139,9 +139,9 @@ class Plan:
     def synthesis_macs(self) -> float:
         """Multiplications with addition a pixel of a large picture, by the synthesis: growing has 4 a value."""
         grown = 4.0 * sum((self.levels - 1 - level) / 4**level for level in range(self.levels))
-        place = grown + self.width * (self.levels + self.outputs)
-        more = 4.0 * self.outputs * sum(4.0**-step for step in range(self.finest.bit_length() - 1))
-        return place / self.finest**2 + more + self.outputs**2 * KERNEL**2
+        place: float = grown + self.width * (self.levels + self.outputs)
+        more = 4.0 * self.outputs * sum(0.25**step for step in range(self.finest.bit_length() - 1))
+        return float(place / self.finest**2 + more + self.outputs**2 * KERNEL**2)
 
     @property
     def context_macs(self) -> float:

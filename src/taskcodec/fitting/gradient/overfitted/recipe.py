@@ -50,7 +50,8 @@ class OverfittedRecipe:
                 raise UsageError(
                     f"{key}: expected a whole number from 1 to {most}, found {shortened(getattr(self, key))}"
                 )
-        check_one_of("finest", self.finest, FINEST)
+        if self.finest not in FINEST:
+            raise UsageError(f"finest: expected 1, 2 or 4, found {shortened(self.finest)}")
 
     @property
     def plan(self) -> Plan:
