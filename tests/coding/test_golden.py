@@ -141,7 +141,8 @@ def test_overfitted():
     codec = taskcodec.load_codec(FOLDER / "overfitted.codec")
     assert codec.to_bytes() == (FOLDER / "overfitted.codec").read_bytes()
     assert codec.fingerprint == golden_overfitted_codec(golden_symbols, golden_tables).fingerprint
-    packet, wanted = (FOLDER / "overfitted_packet.bin").read_bytes(), golden_overfitted_symbols(golden_symbols, (13, 30))
+    packet = (FOLDER / "overfitted_packet.bin").read_bytes()
+    wanted = golden_overfitted_symbols(golden_symbols, (13, 30))
     assert golden_overfitted_packet(codec, golden_symbols, (13, 30)) == packet
     assert np.array_equal(codec.begin(packet).symbols["picture"], wanted)
 

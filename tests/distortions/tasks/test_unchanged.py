@@ -1,6 +1,8 @@
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch
 from torch import nn
 
 from taskcodec.distortions.tasks.unchanged import divergence, unchanged

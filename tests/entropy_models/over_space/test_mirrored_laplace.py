@@ -3,7 +3,9 @@ import math
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch
 
 from taskcodec.coding.models.overfitted.context import INDEX_BITS, INDEX_START, PHASES
 from taskcodec.entropy_models.over_space.mirrored_laplace import LEAST, MOST, SCALES, laplace_bits, overfitted_bank

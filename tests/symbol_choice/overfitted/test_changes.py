@@ -3,10 +3,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from tests.overfitted import overfitted
-
 from taskcodec.coding.models.overfitted.plan import HEAD, KINDS
 from taskcodec.symbol_choice.overfitted.changes import UNIT, chosen, flat, named
+from tests.overfitted import overfitted
 
 TABLES = overfitted().base.model
 

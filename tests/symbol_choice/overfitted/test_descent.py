@@ -1,6 +1,8 @@
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch
 
 from taskcodec.symbol_choice.overfitted.descent import Descent, descend, softly_rounded
 

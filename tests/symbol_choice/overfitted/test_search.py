@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-
-from tests.overfitted import overfitted
-from tests.pictured import SIZES, picture
+pytest.importorskip("torch")
 
 from taskcodec.errors import UsageError
 from taskcodec.stack.cost import decoding_cost
 from taskcodec.symbol_choice.overfitted.levels import STEPS
+from tests.overfitted import overfitted
+from tests.pictured import SIZES, picture
 
 
 def error(codec, packet, x):

@@ -1,6 +1,8 @@
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch
 
 from taskcodec.coding.models.overfitted.plan import Plan
 from taskcodec.transforms.overfitted.synthesis import UNIT, synthesised

@@ -19,7 +19,7 @@ def test_what_it_has_none_of_it_says():
     own = OverfittedTransform(PLAN)
     assert own.places((8, 8)) == (PLAN.symbols((8, 8)), 1)
     for ask in (lambda: own.analyse(np.zeros((1, 3, 4, 4))), lambda: own.synthesise(np.zeros((1, 1, 4, 4), "f4"))):
-        with pytest.raises(MismatchError, match="overfitted|each picture"):
+        with pytest.raises(MismatchError, match=r"overfitted|each picture"):
             ask()
     for ask in (lambda: own.dimension, lambda: own.affine):
         with pytest.raises(UsageError):

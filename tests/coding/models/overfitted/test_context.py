@@ -27,7 +27,7 @@ def test_a_pass_depends_on_what_was_decoded_alone():
     rng = np.random.default_rng(0)
     context, coarser = Context(PLAN, weights(rng)), rng.integers(-5, 6, (4, 5)).astype(np.int32)
     whole, known = rng.integers(-5, 6, (7, 9)).astype(np.int32), np.zeros((7, 9), np.int32)
-    wanted = {start: out for start, out in context.passes(0, whole, coarser)}
+    wanted = dict(context.passes(0, whole, coarser))
     for (top, left), out in context.passes(0, known, coarser):
         assert np.array_equal(out, wanted[top, left])
         known[top::2, left::2] = whole[top::2, left::2]
