@@ -6,9 +6,9 @@
 
 DATA has the folder osd_rgbd_seg, unpacked. Of its test scenes `--pictures` are taken, spread over them. JPEG, WebP,
 AVIF and JPEG XL are swept over qualities and sizes (`benchmarks/layers/machine`); each decoded picture is read by the
-predictor that gave gradients and by the unseen one, and scored against measured depth. The least bytes at which a reader
-loses no more than 2 points have intervals over scenes, the same draws for all. Also told: what the mean depth of the
-training scenes loses, in no bytes. Packets, and what readers said, are kept in W: a run that was stopped goes on.
+predictor that gave gradients and by the unseen one, and scored against measured depth. The least bytes at which a
+reader loses no more than 2 points have intervals over scenes, the same draws for all. Also told: what the mean depth of
+the training scenes loses, in no bytes. Packets, and what readers said, are kept in W: a run that was stopped goes on.
 """
 
 import argparse

@@ -10,7 +10,7 @@ import torch
 from taskcodec.coding.models.overfitted.plan import HEAD
 from taskcodec.entropy_models.overfitted import context_bits, magnitudes
 from taskcodec.fitting.gradient.overfitted.start import codec_of, drawn
-from taskcodec.symbol_choice.overfitted.changes import named
+from taskcodec.symbol_choice.pictures.overfitted.changes import named
 from tests.overfitted import PLAN, overfitted
 
 

@@ -31,9 +31,9 @@ def searches_at(
     if not any(isinstance(goal, Goal) for goal in goals.values()):
         raise UsageError(f"--effort: {'; '.join(reasons(goals))}; leave it out")
     with needing_packages():
-        from taskcodec.symbol_choice.overfitted.levels import STEPS
-        from taskcodec.symbol_choice.overfitted.search import OverfittedSearch
         from taskcodec.symbol_choice.pictures.levels import LEVELS
+        from taskcodec.symbol_choice.pictures.overfitted.levels import STEPS
+        from taskcodec.symbol_choice.pictures.overfitted.search import OverfittedSearch
         from taskcodec.symbol_choice.pictures.search import LayerSearch
     found = dict[str, Search]()
     for layer in layers:

@@ -13,7 +13,7 @@ if any(find_spec(name) is None for name in ("lightning", "yaml")):
 import taskcodec
 from taskcodec.engines.train.config import read_config
 from taskcodec.errors import TaskcodecError
-from taskcodec.symbol_choice.overfitted.levels import STEPS
+from taskcodec.symbol_choice.pictures.overfitted.levels import STEPS
 from tests.cli.commands import run
 from tests.pictured import picture
 

@@ -2,7 +2,7 @@
 
     crops (n, 3, side, side) --latents of each, weights of all, lowered together--> weights --> a codec
 
-It is the search of `taskcodec.symbol_choice.overfitted`, over several pictures that share their weights. A picture is
+It is the search of `taskcodec.symbol_choice.pictures.overfitted`, over several pictures that share their weights. A picture is
 then told by changes of these, few and small ones; who starts from drawn weights sends them all.
 """
 
@@ -25,10 +25,10 @@ from taskcodec.fitting.gradient.recipe import Schedule
 from taskcodec.fitting.gradient.training import Progress, Trained
 from taskcodec.layer import Layer
 from taskcodec.quantization.whole import WholeNumbers
-from taskcodec.symbol_choice.overfitted.changes import UNIT, flat
-from taskcodec.symbol_choice.overfitted.descent import Descent, Weights, descend
-from taskcodec.symbol_choice.overfitted.search import distortion_of, zeros
 from taskcodec.symbol_choice.pictures.goals import Goal
+from taskcodec.symbol_choice.pictures.overfitted.changes import UNIT, flat
+from taskcodec.symbol_choice.pictures.overfitted.descent import Descent, Weights, descend
+from taskcodec.symbol_choice.pictures.overfitted.search import distortion_of, zeros
 from taskcodec.transforms.overfitted.synthesis import synthesised
 from taskcodec.transforms.overfitted.transform import OverfittedTransform
 from taskcodec.transforms.predictors.load import load_predictor

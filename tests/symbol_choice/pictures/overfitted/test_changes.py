@@ -4,7 +4,7 @@ import pytest
 pytest.importorskip("torch")
 
 from taskcodec.coding.models.overfitted.plan import HEAD, KINDS
-from taskcodec.symbol_choice.overfitted.changes import UNIT, chosen, flat, named
+from taskcodec.symbol_choice.pictures.overfitted.changes import UNIT, chosen, flat, named
 from tests.overfitted import overfitted
 
 TABLES = overfitted().base.model

@@ -7,7 +7,7 @@ pytest.importorskip("torch")
 
 from taskcodec.errors import UsageError
 from taskcodec.stack.cost import decoding_cost
-from taskcodec.symbol_choice.overfitted.levels import STEPS
+from taskcodec.symbol_choice.pictures.overfitted.levels import STEPS
 from tests.overfitted import overfitted
 from tests.pictured import SIZES, picture
 

@@ -4,7 +4,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from taskcodec.symbol_choice.overfitted.descent import Descent, descend, softly_rounded
+from taskcodec.symbol_choice.pictures.overfitted.descent import Descent, descend, softly_rounded
 
 
 def test_soft_rounding_goes_to_rounding():

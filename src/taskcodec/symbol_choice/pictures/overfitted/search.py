@@ -17,13 +17,13 @@ from torch import Tensor
 from taskcodec.coding.models.overfitted.model import OverfittedTables
 from taskcodec.coding.models.overfitted.plan import KINDS, Plan, Size
 from taskcodec.distortions.tasks import SquaredError, StructuralSimilarity, Truth
-from taskcodec.distortions.tasks.unchanged import Distance, unchanged
 from taskcodec.entropy_models.overfitted import context_bits
 from taskcodec.layer import Layer
 from taskcodec.quantization.uniform import MAX_SYMBOL
-from taskcodec.symbol_choice.overfitted.changes import chosen, flat, named
-from taskcodec.symbol_choice.overfitted.descent import Descent, Weights, descend
 from taskcodec.symbol_choice.pictures.goals import Goal
+from taskcodec.symbol_choice.pictures.overfitted.changes import chosen, flat, named
+from taskcodec.symbol_choice.pictures.overfitted.descent import Descent, Weights, descend
+from taskcodec.symbol_choice.pictures.overfitted.unchanged import Distance, unchanged
 from taskcodec.symbol_choice.pictures.seen import Found, Seen
 from taskcodec.transforms.overfitted.synthesis import synthesised
 from taskcodec.transforms.predictors.load import load_predictor

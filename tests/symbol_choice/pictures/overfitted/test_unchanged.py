@@ -5,8 +5,8 @@ pytest.importorskip("torch")
 import torch
 from torch import nn
 
-from taskcodec.distortions.tasks.unchanged import divergence, unchanged
 from taskcodec.errors import UsageError
+from taskcodec.symbol_choice.pictures.overfitted.unchanged import divergence, unchanged
 from taskcodec.transforms.predictors.load import load_predictor
 from taskcodec.transforms.predictors.small import SmallClassifier, SmallDepth
 
