@@ -30,8 +30,7 @@ from machine.blind import blind_answer
 from machine.coders import Coded, peers
 from machine.least import LOSS, line, told
 from machine.reading import read
-from machine.sets import of_dense
-from machine.tables import tables
+from machine.sets import of_dense, tables
 from stamp import stamp
 
 import taskcodec

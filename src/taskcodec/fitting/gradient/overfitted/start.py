@@ -2,7 +2,7 @@
 
     crops (n, 3, side, side) --latents of each, weights of all, lowered together--> weights --> a codec
 
-It is the search of `taskcodec.symbol_choice.pictures.overfitted`, over several pictures that share their weights. A picture is
+It is the search of `symbol_choice/pictures/overfitted`, over several pictures that share their weights. A picture is
 then told by changes of these, few and small ones; who starts from drawn weights sends them all.
 """
 
