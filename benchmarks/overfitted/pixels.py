@@ -127,11 +127,14 @@ def compared(rows):
 
 def plot(rows, pixels, path):
     figure, axes = pyplot.subplots(figsize=(6, 4))
+    count = len({row["picture"] for row in rows})
     for name, effort in sorted({(row["codec"], row["effort"]) for row in rows}):
         own = [row for row in rows if (row["codec"], row["effort"]) == (name, effort)]
         points = []
         for setting in sorted({row["setting"] for row in own}):
             each = [row for row in own if row["setting"] == setting]
+            if len(each) < count:
+                continue  # means over other crops are no points of one curve
             points.append(
                 (8 * np.mean([row["bytes"] for row in each]) / pixels, np.mean([row["psnr"] for row in each]))
             )

@@ -55,4 +55,4 @@ def _pmf(scale: float, mean: float, reach: int) -> npt.NDArray[np.float64]:
     rising = [0.5 * np.exp(np.minimum(edge, 0) / scale) for edge in (low, high)]
     falling = [0.5 * np.exp(-np.maximum(edge, 0) / scale) for edge in (low, high)]
     left, right, middle = rising[1] - rising[0], falling[0] - falling[1], 1 - rising[0] - falling[1]
-    return np.where(high <= 0, left, np.where(low >= 0, right, middle))
+    return np.asarray(np.where(high <= 0, left, np.where(low >= 0, right, middle)), np.float64)
