@@ -2,6 +2,7 @@
 
 AffineTransform   <-> centre, scale, axes or matrices          Residual, Chain   <-> the same, and networks
 PictureTransform  <-> networks
+OverfittedTransform <-> nothing: weights are in the model, and in each picture's bytes
 ValuesTransform   <-> what its own kind has
 model             <-> tables, and of tables that columns share their numbers
 quantizer         <-> points, and their runs where these are not the tables'; of a dependent one, or of none, nothing
@@ -18,7 +19,7 @@ from taskcodec.coding.trellis import Trellis
 from taskcodec.container.file import FORMAT, Tensors, finite_tensor, flat_tensor
 from taskcodec.container.upgrade import LAYERED, PICTURED, domain_of, flattened, json_object, upgraded
 from taskcodec.errors import CorruptFileError
-from taskcodec.layer import BASE, Floats, Layer, Quantizer, Transform
+from taskcodec.layer import BASE, Floats, Layer, OfPictures, Quantizer, Transform
 from taskcodec.quantization.dependent import DependentQuantizer
 from taskcodec.quantization.uniform import Runs, UniformQuantizer
 from taskcodec.quantization.whole import WholeNumbers
@@ -26,6 +27,7 @@ from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.axes import Axes
 from taskcodec.transforms.chain import Chain
 from taskcodec.transforms.networks.carried import Networks
+from taskcodec.transforms.overfitted.transform import OverfittedTransform
 from taskcodec.transforms.picture import PictureTransform
 from taskcodec.transforms.residual import Residual
 from taskcodec.transforms.spec import BackboneSpec
@@ -42,6 +44,8 @@ DEPENDENT = 6
 """The version from which on quantizers may be dependent."""
 LOSSLESS = 7
 """The version from which on samples may be values that come back as they were."""
+OVERFITTED = 8
+"""The version from which on layers of pictures may be overfitted to each of them."""
 
 
 def usual_domain(base: Layer, backbone: BackboneSpec | None) -> Domain:
@@ -56,6 +60,8 @@ def oldest_version(domain: Domain, layers: Sequence[Layer], backbone: BackboneSp
     base = layers[0]
     if domain == "values":
         return LOSSLESS
+    if any(isinstance(layer.transform, OverfittedTransform) for layer in layers):
+        return OVERFITTED
     if any(isinstance(layer.quantizer, DependentQuantizer) for layer in layers):
         return DEPENDENT
     transform = base.transform
@@ -208,7 +214,7 @@ def _text(value: object) -> str:
 
 def transform_manifest(transform: Transform, version: int) -> dict[str, Any]:
     """Plain JSON for the manifest."""
-    if isinstance(transform, PictureTransform | ValuesTransform):
+    if isinstance(transform, OfPictures | ValuesTransform):
         return transform.manifest()
     affine = transform.affine
     marks = {"unit_norm": affine.unit_norm, "unit_scale": _unit_scale(affine, version)}
@@ -221,6 +227,8 @@ def transform_manifest(transform: Transform, version: int) -> dict[str, Any]:
 
 def transform_tensors(transform: Transform, version: int) -> Tensors:
     """What the file holds of it. A centre that 16 bits hold takes 16 from COMPACT on."""
+    if isinstance(transform, OverfittedTransform):
+        return {}
     if isinstance(transform, PictureTransform):
         return dict(transform.networks.tensors())
     if isinstance(transform, ValuesTransform):
@@ -256,10 +264,12 @@ def read_transform(described: Mapping[str, Any], tensors: Tensors) -> Transform:
         return Residual(_read_affine(json_object(described["of"]), tensors))
     if kind == "picture":
         return PictureTransform.read(described, tensors)
+    if kind == "overfitted":
+        return OverfittedTransform.read(described)
     if kind in VALUES:
         return read_values(described, tensors)
     if kind != "affine":
-        known = ", ".join(["affine", "chain", "picture", "residual", *VALUES])
+        known = ", ".join(["affine", "chain", "overfitted", "picture", "residual", *VALUES])
         raise CorruptFileError(f"a transform of the kind {kind!r} is none of {known}")
     return _read_affine(described, tensors)
 

@@ -25,13 +25,15 @@ from taskcodec.quantization.uniform import UniformQuantizer
 from taskcodec.quantization.whole import WholeNumbers
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.chain import Chain
+from taskcodec.transforms.overfitted.transform import OverfittedTransform
 from taskcodec.transforms.picture import PictureTransform
 from taskcodec.transforms.residual import Residual
 from taskcodec.transforms.values.transform import ValuesTransform
 
 Floats = npt.NDArray[np.float32]
 OfVectors: TypeAlias = AffineTransform | Residual | Chain
-Transform: TypeAlias = OfVectors | PictureTransform | ValuesTransform
+OfPictures: TypeAlias = PictureTransform | OverfittedTransform
+Transform: TypeAlias = OfVectors | OfPictures | ValuesTransform
 Quantizer: TypeAlias = UniformQuantizer | DependentQuantizer | WholeNumbers
 BASE = "base"
 """The name of the lowest layer, and of the only one."""

@@ -29,6 +29,7 @@ from taskcodec.store import SampleRecord, StoreWriter
 from taskcodec.transforms.affine import AffineTransform
 from taskcodec.transforms.axes import Axes
 from taskcodec.transforms.residual import Residual
+from tests.coding.golden_overfitted import golden_overfitted_codec, golden_overfitted_packet
 from tests.coding.golden_pictures import (
     golden_blocks_codec,
     golden_picture_codec,
@@ -282,6 +283,9 @@ def main():
     wanted["preview.codec"] = golden_preview_codec(golden_symbols, golden_tables).to_bytes()
     wanted["blocks.codec"] = golden_blocks_codec(golden_symbols, golden_tables).to_bytes()
     wanted["pictures_packet.bin"] = golden_picture_packet(pictures, golden_symbols, 2)
+    overfitted = golden_overfitted_codec(golden_symbols, golden_tables)
+    wanted["overfitted.codec"] = overfitted.to_bytes()
+    wanted["overfitted_packet.bin"] = golden_overfitted_packet(overfitted, golden_symbols, (13, 30))
     for name in PICTURES:
         wanted[f"lossless_{name}.codec"] = golden_lossless(name)[0].to_bytes()
     for name, data in wanted.items():

@@ -25,6 +25,11 @@ from taskcodec.coding import (
 from taskcodec.coding.picture import decode_layer, encode_layer
 from taskcodec.store import Store, StoreWriter
 from tests.coding.golden_lossless import PICTURES, golden_lossless, write_lossless
+from tests.coding.golden_overfitted import (
+    golden_overfitted_codec,
+    golden_overfitted_packet,
+    golden_overfitted_symbols,
+)
 from tests.coding.golden_pictures import (
     SIZES,
     golden_blocks_codec,
@@ -130,6 +135,16 @@ def test_pictures(tmp_path):
     write_pictures(tmp_path / "s.tcz", codec, golden_symbols, golden_records)
     for file in (FOLDER / "pictures.tcz" / "layers").rglob("c/*"):
         assert (tmp_path / "s.tcz" / file.relative_to(FOLDER / "pictures.tcz")).read_bytes() == file.read_bytes()
+
+
+def test_overfitted():
+    codec = taskcodec.load_codec(FOLDER / "overfitted.codec")
+    assert codec.to_bytes() == (FOLDER / "overfitted.codec").read_bytes()
+    assert codec.fingerprint == golden_overfitted_codec(golden_symbols, golden_tables).fingerprint
+    packet = (FOLDER / "overfitted_packet.bin").read_bytes()
+    wanted = golden_overfitted_symbols(golden_symbols, (13, 30))
+    assert golden_overfitted_packet(codec, golden_symbols, (13, 30)) == packet
+    assert np.array_equal(codec.begin(packet).symbols["picture"], wanted)
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -50,7 +50,7 @@ def encode_layer(symbols: Symbols, model: SymbolModel, given: Given, size: Size)
     What is given conditions at least the synthesis; a model that looks at none of it is not shown it.
     """
     coder = constriction.stream.stack.AnsCoder(_start(symbols, given, size))
-    model.push(coder, symbols, given if model.given_columns else ())
+    model.for_size(size).push(coder, symbols, given if model.given_columns else ())
     return bytes(coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0"))
 
 
@@ -64,7 +64,7 @@ def decode_layer(data: bytes, model: SymbolModel, places: Size, given: Given, si
         raise CorruptFileError("a layer without bytes, or with a zero byte at its end, was damaged")
     coder = constriction.stream.stack.AnsCoder(words)
     try:
-        symbols = model.pop(coder, shape, given if model.given_columns else ())
+        symbols = model.for_size(size).pop(coder, shape, given if model.given_columns else ())
     except MismatchError as error:
         raise CorruptFileError(f"a layer whose size is not its own: {error}") from error
     if not np.array_equal(coder.get_compressed(), _start(symbols, given, size)):

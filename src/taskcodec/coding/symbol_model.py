@@ -69,6 +69,10 @@ class SymbolModel(Protocol):
         """(c,) numbers, alike for channels that have one table and all that goes with it; None where none share."""
         return None
 
+    def for_size(self, size: tuple[int, int]) -> Self:
+        """The model of a picture of (H, W) pixels: itself, but where sizes do not follow from the symbols' places."""
+        return self
+
     def with_side(self, latent: Symbols) -> Symbols:
         """(n, k, *space) symbols of a latent -> (n, c, *space): its side information before them, where it has any."""
         return latent

@@ -18,10 +18,11 @@ from safetensors.numpy import save as save_tensors
 from taskcodec.errors import CorruptFileError, ForeignFileError, FutureVersionError
 
 FORMAT = "taskcodec.codec"
-VERSION = 7
+VERSION = 8
 """The newest version that is read. Version 2 has networks, version 3 coded axes, tables that columns share and features
 of norm 1, version 4 layers and places, version 5 pictures, version 6 dependent quantizers, version 7 values that come
-back as they were; what an older version can express is written as such."""
+back as they were, version 8 layers that are overfitted to each picture; what an older version can
+express is written as such."""
 MAX_BYTES = 2**30
 """Codec files larger than this are refused: the largest honest one holds two 16-bit matrices, or a large network."""
 FOUND_AT = "found_at"

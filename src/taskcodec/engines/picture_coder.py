@@ -13,9 +13,9 @@ import numpy.typing as npt
 from taskcodec.codec import Codec
 from taskcodec.errors import MismatchError, UsageError
 from taskcodec.loading import load_codec
-from taskcodec.stack.pictures import Pixels, decoding_half, with_analyses
+from taskcodec.stack.pictures import Pixels, decoding_half, needs_no_analysis, with_analyses
 from taskcodec.symbol_choice.pictures.goals import goals_of, reasons
-from taskcodec.transforms.spec import NAME_IT, recorded_file
+from taskcodec.transforms.spec import CARRIED, NAME_IT, BackboneSpec, placed, recorded_file
 
 LARGE_PIXELS = 2**21
 """Pictures with more pixels than this are coded one at a time, and all that are searched for: so memory is bounded."""
@@ -43,10 +43,12 @@ class PictureCoder:
 
     def __init__(self, codec: Codec, name: str, effort: int = 1) -> None:
         _, found = decoding_half(codec.layers, name)
+        if needs_no_analysis(codec.layers):
+            found = BackboneSpec(f"{CARRIED}{codec.fingerprint[:12]}", codec.fingerprint, 0, {}, placed(name))
         if found is None:
             raise UsageError("the codec of a store can only decode: name the file it was made from (--codec FILE)")
         self.codec, self.spec, self.searches = codec, found, codec.searches(effort)
-        self.unsearched = reasons(goals_of(codec.layers, codec.provenance)) if self.searches else []
+        self.unsearched = reasons(goals_of(codec.layers, codec.provenance)) if effort > 1 else []
         self._large = Lock()
 
     def __call__(self, pictures: Sequence[Pixels]) -> Any:
@@ -66,6 +68,10 @@ def coder_of(own: Codec, named: Codec | None, name: str, effort: int = 1) -> Pic
 
     Raises BackboneError where that is not there any more, MismatchError where it is another codec.
     """
+    if needs_no_analysis(own.layers):
+        if named is not None and named.fingerprint != own.fingerprint:
+            raise MismatchError(f"{name}: not the codec that the store was made with: leave it out")
+        return PictureCoder(own, name, effort)
     spec = own.backbone
     if named is None:
         if spec is None:

@@ -23,6 +23,7 @@ from taskcodec.layer import Floats, Layer, given_of
 from taskcodec.quantization.uniform import UniformQuantizer
 from taskcodec.stack.pictures import Pixels, transform_of
 from taskcodec.symbol_choice.nearest import nearest
+from taskcodec.transforms.overfitted.transform import OverfittedTransform
 
 LARGEST_FACTOR = 16.0
 """Beyond, and below one over it, nothing of what was trained is left."""
@@ -139,6 +140,9 @@ def _check_names(codec: Codec, given: Mapping[str, float]) -> None:
     for name in given:
         if name not in names:
             raise UsageError(f"{name} is no layer of this codec: {', '.join(names)}")
+    for layer in codec.layers:
+        if isinstance(layer.transform, OverfittedTransform):
+            raise UsageError(f"layer {layer.name} is overfitted: its rate follows from its beta: train another codec")
 
 
 def _of(codec: Codec, layers: Sequence[Layer], factors: Mapping[str, float]) -> Codec:

@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from taskcodec.coding.models.overfitted.model import OverfittedTables
 from taskcodec.coding.symbol_model import Symbols
 from taskcodec.errors import CorruptFileError, MismatchError
-from taskcodec.layer import Layer, columns_of
+from taskcodec.layer import Layer, OfPictures, columns_of
 from taskcodec.quantization.uniform import UniformQuantizer
+from taskcodec.quantization.whole import WholeNumbers
 from taskcodec.stack.values import check_values
+from taskcodec.transforms.overfitted.transform import OverfittedTransform
 from taskcodec.transforms.picture import PictureTransform
 from taskcodec.transforms.values.transform import ValuesTransform
 
@@ -28,7 +31,7 @@ def check_layers(layers: Sequence[Layer], domain: str) -> None:
             _check_picture(layer, below)
         elif domain == "values":
             check_values(layers)
-        elif isinstance(layer.transform, PictureTransform | ValuesTransform):
+        elif isinstance(layer.transform, OfPictures | ValuesTransform):
             raise CorruptFileError(f"layer {layer.name}: a transform of values or of pictures in a codec of others")
         elif layer.transform.dimension != (found := layers[0].transform.dimension):
             raise CorruptFileError(f"layer {layer.name}: {layer.transform.dimension} features, not {found}")
@@ -57,12 +60,26 @@ def whole_packets(data: Any) -> list[bytes]:
 
 def _check_picture(layer: Layer, below: Sequence[Layer]) -> None:
     own, quantizer = layer.transform, layer.quantizer
+    if isinstance(own, OverfittedTransform):
+        _check_overfitted(layer, own)
+        return
     plain = isinstance(quantizer, UniformQuantizer) and not quantizer.points.size
     if not isinstance(own, PictureTransform) or not plain or layer.sketch.size:
         raise CorruptFileError(f"layer {layer.name}: not a layer of pictures")
+    if any(isinstance(each.transform, OverfittedTransform) for each in below):
+        raise CorruptFileError(f"layer {layer.name}: given one that is overfitted, whose symbols have no places")
     if any(isinstance(each.transform, PictureTransform) and each.transform.stride != own.stride for each in below):
         raise CorruptFileError(f"layer {layer.name}: the layers that condition it have places elsewhere")
     if not own.means_fit(layer.model.given_columns):
         raise CorruptFileError(f"layer {layer.name}: means from outside its tables that are not of its channels")
     if own.given_columns not in (0, sum(each.transform.columns for each in below)):
         raise CorruptFileError(f"layer {layer.name}: its synthesis looks at {own.given_columns} channels, not at these")
+
+
+def _check_overfitted(layer: Layer, own: OverfittedTransform) -> None:
+    """It stands alone: what it has is in its own symbols."""
+    tables = layer.model
+    if layer.given or not isinstance(layer.quantizer, WholeNumbers) or not isinstance(tables, OverfittedTables):
+        raise CorruptFileError(f"layer {layer.name}: not a layer that is overfitted to each picture")
+    if tables.plan != own.plan:
+        raise CorruptFileError(f"layer {layer.name}: tables of another network than the layer's")

@@ -10,9 +10,10 @@ from taskcodec.coding.models.spatial.cost import macs_per_place
 from taskcodec.coding.models.spatial.tables import SpatialTables
 from taskcodec.layer import Layer, needed_of
 from taskcodec.stack.outside import unpacked_means
-from taskcodec.stack.pictures import transform_of
+from taskcodec.stack.pictures import learned
 from taskcodec.transforms.networks.carried import Network
 from taskcodec.transforms.networks.cost import SIDE, macs_per_pixel
+from taskcodec.transforms.overfitted.transform import OverfittedTransform
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,16 @@ class DecodingCost:
 def decoding_cost(layers: Sequence[Layer], upto: str | None = None) -> DecodingCost:
     """Of a layer of a codec of pictures, or of the highest. Raises UsageError on another name."""
     needed = needed_of(layers, upto)
-    g_s = transform_of(needed[-1]).g_s
+    if isinstance(own := needed[-1].transform, OverfittedTransform):
+        return DecodingCost(own.plan.synthesis_macs, sum(map(_entropy, needed)))
+    g_s = learned(needed[-1]).g_s
     return DecodingCost(macs_per_pixel(g_s.name, g_s.sizes), sum(map(_entropy, needed)))
 
 
 def _entropy(layer: Layer) -> float:
-    transform = transform_of(layer)
+    if isinstance(layer.transform, OverfittedTransform):
+        return layer.transform.plan.context_macs
+    transform = learned(layer)
     found = macs_per_place(layer.model) if isinstance(layer.model, SpatialTables) else 0.0
     if transform.networks.means is not None:
         found += _of_means(transform.networks.means)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.coding import SpatialTables
+from taskcodec.coding.models.overfitted.model import OverfittedTables
 from taskcodec.coding.picture import (
     OVERHEAD_BITS,
     Size,
@@ -30,11 +31,12 @@ from taskcodec.coding.picture import (
 )
 from taskcodec.coding.symbol_model import Symbols
 from taskcodec.errors import CorruptFileError, MismatchError, UsageError, needing_packages
-from taskcodec.layer import Choose, Floats, Layer, given_of, needed_of
+from taskcodec.layer import Choose, Floats, Layer, OfPictures, given_of, needed_of
 from taskcodec.quantization.uniform import UniformQuantizer
 from taskcodec.samples import preprocessed
 from taskcodec.symbol_choice.nearest import nearest
 from taskcodec.symbol_choice.pictures.seen import Search, Seen
+from taskcodec.transforms.overfitted.transform import OverfittedTransform
 from taskcodec.transforms.picture import PictureTransform
 from taskcodec.transforms.spec import CARRIED, BackboneSpec, placed
 
@@ -112,9 +114,14 @@ class PictureStack:
         symbols, sides, kept = dict[str, Symbols](), dict[str, Symbols](), True
         usual = dict[str, Symbols]()  # the nearest, which searches are held to
         for layer in self.layers:
-            given = given_of(layer, symbols)
-            if (search := searches.get(layer.name)) is not None:
-                latent = transform_of(layer).analyse(x)
+            given, search = given_of(layer, symbols), searches.get(layer.name)
+            if isinstance(layer.transform, OverfittedTransform):
+                if search is None:
+                    raise UsageError(f"layer {layer.name} is overfitted: codec.compress searches for its symbols")
+                symbols[layer.name] = search(Seen(x, np.empty((1, 0, 0, 0), np.float32), given, None, None)).symbols
+                continue
+            if search is not None:
+                latent = learned(layer).analyse(x)
                 below, nearest_below = (self._values_below(layer, each) for each in (symbols, usual))
                 found = search(Seen(x, latent, given, below, nearest_below))
                 symbols[layer.name], kept = found.symbols, kept and found.kept
@@ -126,7 +133,7 @@ class PictureStack:
             if (means := self._means(layer)) is None:
                 symbols[layer.name] = layer.encode(x, None, given, choose)
             else:
-                latent = transform_of(layer).analyse(x) / np.float32(layer.quantizer.step)
+                latent = learned(layer).analyse(x) / np.float32(layer.quantizer.step)
                 symbols[layer.name] = means.quantize(latent, given)
             usual[layer.name] = symbols[layer.name]
         return ChosenPicture(symbols, sides, kept)
@@ -171,11 +178,15 @@ class PictureStack:
             found.append(encode_layer(symbols[own.name], model, _below(own, symbols), size))
         return found
 
-    def code_length(self, symbols: Mapping[str, Symbols]) -> dict[str, float]:
-        """Bits that each layer of a picture takes, by an ideal coder and what `encode_layer` adds in the mean."""
+    def code_length(self, symbols: Mapping[str, Symbols], size: Size | None = None) -> dict[str, float]:
+        """Bits that each layer of a picture takes, by an ideal coder and what `encode_layer` adds in the mean.
+
+        Overfitted layers need the picture's size (H, W), which does not follow from their symbols.
+        """
+        models = {own: own.model if size is None else own.model.for_size(size) for own in self.layers}
         return {
-            own.name: float(own.model.code_length(symbols[own.name], given_of(own, symbols))[0]) + OVERHEAD_BITS
-            for own in self.layers
+            own.name: float(model.code_length(symbols[own.name], given_of(own, symbols))[0]) + OVERHEAD_BITS
+            for own, model in models.items()
         }
 
     def pack(self, pixels: Pixels, searches: Mapping[str, Search] | None = None) -> bytes:
@@ -231,8 +242,12 @@ class PictureStack:
         """(outputs, H, W) float32 that g_s of a layer gives, in [0, 1] about where that is a picture. Needs torch."""
         layer = self._decoded(decoded, upto)
         height, width = decoded.size
+        if isinstance(layer.transform, OverfittedTransform):
+            assert isinstance(layer.model, OverfittedTables)
+            told = layer.model.for_size(decoded.size).told(decoded.symbols[layer.name].ravel())
+            return layer.transform.rebuilt(told, decoded.size)
         below = self._values_below(layer, decoded.symbols)
-        return transform_of(layer).synthesise(self.latent(layer, decoded.symbols), below)[0, :, :height, :width]
+        return learned(layer).synthesise(self.latent(layer, decoded.symbols), below)[0, :, :height, :width]
 
     def real_values(self, decoded: DecodedPicture, upto: str | None = None) -> Floats:
         """(3, H, W) float32 that g_r of a layer gives, from noise that follows from the layer's symbols. Needs torch.
@@ -240,9 +255,10 @@ class PictureStack:
         Raises MismatchError where the layer has no g_r.
         """
         layer = self._decoded(decoded, upto)
-        transform, symbols = transform_of(layer), decoded.symbols[layer.name]
-        if not transform.noise_columns:
+        symbols = decoded.symbols[layer.name]
+        if not transform_of(layer).noise_columns:
             raise MismatchError(f"layer {layer.name} has no second synthesis, which makes what is decoded look real")
+        transform = learned(layer)
         seed = zlib.crc32(symbols.astype("<i4").tobytes())
         shape = (1, transform.noise_columns, *symbols.shape[2:])
         noise = np.random.Generator(np.random.PCG64(seed)).standard_normal(shape, dtype=np.float32)
@@ -282,7 +298,7 @@ class PictureStack:
         transform = transform_of(layer)
         if transform.networks.g_p is not None:
             height, width = decoded.size
-            values = transform.preview(self.latent(layer, decoded.symbols))[0, :, :height, :width]
+            values = learned(layer).preview(self.latent(layer, decoded.symbols))[0, :, :height, :width]
         elif transform.outputs == 3:
             values = self.values(decoded, upto)
         else:
@@ -305,8 +321,14 @@ def _below(layer: Layer, symbols: Mapping[str, Symbols]) -> list[Symbols]:
     return [symbols[name] for name in layer.given]
 
 
-def transform_of(layer: Layer) -> PictureTransform:
+def transform_of(layer: Layer) -> OfPictures:
     """The transform of a layer of pictures."""
+    assert isinstance(layer.transform, OfPictures)
+    return layer.transform
+
+
+def learned(layer: Layer) -> PictureTransform:
+    """The same of a layer whose networks its codec holds."""
     assert isinstance(layer.transform, PictureTransform)
     return layer.transform
 
@@ -315,7 +337,10 @@ def decoding_half(layers: Sequence[Layer], name: str) -> tuple[tuple[Layer, ...]
     """The layers without their analyses, and the record of these, to be found at `name`; None where there are none."""
     analyses, kept, digest = 0, list[Layer](), hashlib.sha256()
     for layer in layers:
-        transform = transform_of(layer)
+        if isinstance(layer.transform, OverfittedTransform):
+            kept.append(layer)
+            continue
+        transform = learned(layer)
         if (g_a := transform.networks.g_a) is not None:
             analyses += 1
             digest.update(f"{layer.name} {g_a.sha256}\n".encode())
@@ -329,11 +354,18 @@ def decoding_half(layers: Sequence[Layer], name: str) -> tuple[tuple[Layer, ...]
 def with_analyses(layers: Sequence[Layer], whole: Sequence[Layer]) -> tuple[Layer, ...]:
     """Layers as a store has them, in its steps, with the analyses of a codec that it was made with."""
     found = {layer.name: transform_of(layer).networks.g_a for layer in whole}
-    kept = [(layer, transform_of(layer)) for layer in layers]
+    kept = [(layer, layer.transform) for layer in layers]
     return tuple(
         replace(layer, transform=replace(own, networks=replace(own.networks, g_a=found[layer.name])))
+        if isinstance(own, PictureTransform)
+        else layer
         for layer, own in kept
     )
+
+
+def needs_no_analysis(layers: Sequence[Layer]) -> bool:
+    """Whether a store's copy of these layers can encode, since each picture brings what codes it."""
+    return all(isinstance(layer.transform, OverfittedTransform) for layer in layers)
 
 
 def pixels_of(sample: Any) -> Pixels:

@@ -11,6 +11,7 @@ from taskcodec.coding.models.dependent import MAGIC as DEPENDENT
 from taskcodec.coding.models.dependent import DependentTables
 from taskcodec.coding.models.latent.tree import LatentTree
 from taskcodec.coding.models.mixing.model import MixedContexts
+from taskcodec.coding.models.overfitted.model import OverfittedTables
 from taskcodec.coding.models.shared import SharedTables
 from taskcodec.coding.models.spatial.tables import SpatialTables
 from taskcodec.coding.models.tables import Tables
@@ -28,6 +29,7 @@ KINDS: dict[str, type[SymbolModel]] = {
         LatentTree,
         ContextModel,
         MixedContexts,
+        OverfittedTables,
     )
 }
 

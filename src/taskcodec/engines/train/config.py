@@ -9,7 +9,8 @@
 
 A wrong key, shape or path gives one line that names file and key. A file with the section `layers` is of layers of
 pictures: `taskcodec.engines.train.pictures.config`; with `realism` of a second synthesis on a codec of pictures that
-is finished: `taskcodec.engines.train.pictures.realism`.
+is finished: `taskcodec.engines.train.pictures.realism`; with `overfitted` of a codec whose pictures bring their own
+network: `taskcodec.engines.train.pictures.overfitted`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,7 @@ from taskcodec.engines.train.keys import (
     said_of,
 )
 from taskcodec.engines.train.pictures.config import LayersConfig, read_layers
+from taskcodec.engines.train.pictures.overfitted import OverfittedConfig, read_overfitted
 from taskcodec.engines.train.pictures.realism import RealismConfig, read_realism
 from taskcodec.errors import UsageError, check_one_of
 from taskcodec.fitting.gradient.recipe import (
@@ -118,8 +120,9 @@ class TrainConfig:
 
 def read_config(
     path: str | Path, betas: Sequence[float] = (), seed: int | None = None
-) -> TrainConfig | LayersConfig | RealismConfig:
-    """Read and check a configuration: of layers of pictures where it has the section `layers`, or `realism`.
+) -> TrainConfig | LayersConfig | RealismConfig | OverfittedConfig:
+    """Read and check a configuration: of layers of pictures where it has the section `layers`, `realism` or
+    `overfitted`.
 
     Args:
         path: of the YAML file.
@@ -138,6 +141,8 @@ def read_config(
         content = {**content, "beta": list(betas)}
     if "layers" in content:
         return read_layers(name, content, seed)
+    if "overfitted" in content:
+        return read_overfitted(name, content, seed)
     if "realism" in content:
         return read_realism(name, content, seed)
     check_keys(name, "", content, _TOP, needed=("data", "model", "beta", "training"))

@@ -13,6 +13,7 @@ from taskcodec.engines.outputs import check_output, held
 from taskcodec.engines.train.config import TrainConfig
 from taskcodec.engines.train.left_out import LeftOut
 from taskcodec.engines.train.pictures.config import LayersConfig
+from taskcodec.engines.train.pictures.overfitted import OverfittedConfig
 from taskcodec.engines.train.pictures.realism import RealismConfig
 from taskcodec.errors import StorageError, UsageError
 from taskcodec.fitting.gradient.recipe import LAST
@@ -20,7 +21,7 @@ from taskcodec.fitting.gradient.recipe import LAST
 if TYPE_CHECKING:
     from taskcodec.fitting.gradient.training import Trained, Work
 
-Config: TypeAlias = TrainConfig | LayersConfig | RealismConfig
+Config: TypeAlias = TrainConfig | LayersConfig | RealismConfig | OverfittedConfig
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,13 @@ from zarr.storage import MemoryStore
 
 from taskcodec.coding import SymbolModel
 from taskcodec.errors import MismatchError
-from taskcodec.layer import Layer
+from taskcodec.layer import Layer, OfPictures
 from taskcodec.store.backend import Blobs
 from taskcodec.store.format.layer_chunks import CodedLayer
 from taskcodec.store.format.manifest import BLOCKS, PACKETS, PICTURES, ROWS, Manifest, checked_codes
 from taskcodec.store.format.packets import PacketCodec
 from taskcodec.store.format.zarr_codec import AnsCodec
 from taskcodec.store.places.zarr_object import ZarrBlobs
-from taskcodec.transforms.picture import PictureTransform
 from taskcodec.transforms.values.transform import ValuesTransform
 
 
@@ -30,7 +29,7 @@ def layout_of(layer: Layer) -> str:
     """
     if isinstance(layer.transform, ValuesTransform):
         return BLOCKS
-    if isinstance(layer.transform, PictureTransform):
+    if isinstance(layer.transform, OfPictures):
         return PICTURES
     return PACKETS if layer.model.given_columns else ROWS
 

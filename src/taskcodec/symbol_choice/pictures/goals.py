@@ -9,10 +9,13 @@ from typing import Any
 
 from taskcodec.coding import SpatialTables, Tables
 from taskcodec.layer import Layer
+from taskcodec.transforms.overfitted.transform import OverfittedTransform
 from taskcodec.transforms.picture import PictureTransform
 
 SEARCHED = ("mse", "ms_ssim")
 """Tasks whose distortion needs nothing but the picture."""
+UNCHANGED = ("classification", "segmentation", "depth", "detection")
+"""Tasks of overfitted layers: a predictor is to say of the decoded picture what it says of the picture as it is."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +25,14 @@ class Goal:
     Attributes:
         task: one of SEARCHED.
         bit: what a bit cost, in units of the distortion times pixels.
+        predictor: by whose answers the distortion is taken, where it is not of the picture itself.
+        error: what a mean squared error costs beside such a distortion.
     """
 
     task: str
     bit: float
+    predictor: str | None = None
+    error: float = 0.0
 
 
 def goals_of(layers: tuple[Layer, ...], provenance: Mapping[str, Any]) -> dict[str, Goal | str]:
@@ -64,12 +71,22 @@ def _goal_of(layer: Layer, trained: tuple[Mapping[str, Any], Any] | None) -> Goa
         return "its codec does not say what it was trained for"
     own, beta = trained
     task, bit, weight = own.get("task"), own.get("beta") or beta, own.get("weight", 1.0)
-    if task not in SEARCHED:
+    predictor, error = own.get("predictor"), own.get("error") or 0.0
+    overfitted = isinstance(layer.transform, OverfittedTransform)
+    if not isinstance(task, str):
+        return "its codec does not say what it was trained for"
+    if overfitted and not (isinstance(predictor, str) if task in UNCHANGED else task in SEARCHED):
+        return f"its codec names no predictor for {task}"
+    if not overfitted and task not in SEARCHED:
         return f"it was trained for {task}, of which the codec holds no predictor"
     if own.get("preview"):
         return "its training rewarded a preview, too"
     if not all(isinstance(each, int | float) and 0 < each < float("inf") for each in (bit, weight)):
         return "its codec does not say what a bit costs"
+    if overfitted:
+        if not isinstance(error, int | float) or not 0 <= error < float("inf"):
+            return "its codec does not say what an error costs"
+        return Goal(task, bit / weight, predictor if task in UNCHANGED else None, float(error))
     if not isinstance(layer.model, Tables | SpatialTables):
         return "its tables follow from symbols at the same place"
     if not isinstance(layer.transform, PictureTransform) or layer.transform.networks.means is not None:

@@ -171,14 +171,14 @@ def _layer(name: str, key: str, section: Any) -> LayerChoice:
     plain = {k: value for k, value in section.items() if k not in ("analysis", "synthesis", "given")}
     with said_of(f"{name}: {where}."):
         found = LayerChoice(key, analysis, back, given=tuple(section.get("given", ())), **plain)
-        _check_predictor("predictor", found.predictor, PREDICTORS)
-        _check_predictor("informed_by", found.informed_by, SMALL)
+        check_predictor("predictor", found.predictor, PREDICTORS)
+        check_predictor("informed_by", found.informed_by, SMALL)
         if found.begin is not None:
             check_source("begin", found.begin)
     return found
 
 
-def _check_predictor(key: str, name: str | None, kinds: tuple[str, ...]) -> None:
+def check_predictor(key: str, name: str | None, kinds: tuple[str, ...]) -> None:
     """Raise UsageError unless a predictor is shipped, or of one of these kinds."""
     kind, _, rest = (name or "").partition(":")
     if name is not None and name not in SHIPPED and not (rest and kind in kinds):

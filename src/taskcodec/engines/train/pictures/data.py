@@ -18,6 +18,7 @@ from taskcodec.data.sources import open_source
 from taskcodec.engines.train.keys import said_of
 from taskcodec.engines.train.left_out import LeftOut
 from taskcodec.engines.train.pictures.config import SCENES, LayersConfig, PicturesChoice
+from taskcodec.engines.train.pictures.overfitted import OverfittedConfig
 from taskcodec.engines.train.pictures.realism import RealismConfig
 from taskcodec.errors import SourceError, TaskcodecError, UsageError
 from taskcodec.fitting.gradient.pictures.compressor import Fixed
@@ -35,7 +36,7 @@ _READ: dict[str, Callable[[str], DensePictures]] = {
 }
 
 
-def picture_set(config: LayersConfig | RealismConfig) -> tuple[PictureSet, LeftOut | None]:
+def picture_set(config: LayersConfig | RealismConfig | OverfittedConfig) -> tuple[PictureSet, LeftOut | None]:
     """The pictures of a configuration, and what was left out. Errors name the configuration's file and the key."""
     choice, faults = config.data, Faults()
     try:

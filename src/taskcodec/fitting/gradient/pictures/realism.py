@@ -33,7 +33,7 @@ from taskcodec.fitting.gradient.trainable import Losses, Trainable
 from taskcodec.fitting.gradient.training import Progress, Samples, Trained, Work, check_samples, run, seeded
 from taskcodec.layer import Layer, needed_of
 from taskcodec.quantization.straight_through import clip_inward
-from taskcodec.stack.pictures import transform_of
+from taskcodec.stack.pictures import learned
 from taskcodec.transforms.networks.build import make, pack, unpack
 
 NOISE_START = 0.1
@@ -51,7 +51,7 @@ class RealismCompressor(Trainable):
         needed = needed_of(codec.layers, recipe.layer)
         self.under = nn.ModuleDict({layer.name: FrozenLayer(layer) for layer in needed})
         self.layer = needed[-1]
-        transform = transform_of(self.layer)
+        transform = learned(self.layer)
         if transform.outputs != 3:
             raise UsageError(f"realism.{recipe.layer}: gives {transform.outputs} channels, which are no picture")
         self.stride = transform.stride
@@ -78,7 +78,7 @@ class RealismCompressor(Trainable):
         known = dict[str, Known]()
         for name, layer in self.under.items():
             known[name] = layer(x, known)
-        seen = self.layer.given if transform_of(self.layer).given_columns else ()
+        seen = self.layer.given if learned(self.layer).given_columns else ()
         return known[self.layer.name].values, [known[name].values for name in seen]
 
     def _draw(self, latent: Tensor, below: list[Tensor]) -> Tensor:
@@ -91,7 +91,7 @@ class RealismCompressor(Trainable):
 
     def to_codec(self, provenance: Mapping[str, Any]) -> Codec:
         """The codec with the second synthesis in the layer; its symbols and bytes of pictures are what they were."""
-        transform = transform_of(self.layer)
+        transform = learned(self.layer)
         networks = replace(transform.networks, g_r=pack(self.name, self.sizes, self.g_r))
         own = replace(self.layer, transform=replace(transform, networks=networks))
         layers = tuple(own if layer is self.layer else layer for layer in self.codec.layers)
@@ -127,7 +127,7 @@ def start_from(g_r: nn.Module, g_s: nn.Module) -> None:
 
 def _network(layer: Layer, recipe: RealismRecipe) -> tuple[str, dict[str, Any]]:
     """Name and sizes of g_r."""
-    transform, choice = transform_of(layer), recipe.synthesis
+    transform, choice = learned(layer), recipe.synthesis
     g_s = transform.g_s
     given = {"given": [*g_s.sizes.get("given", ()), recipe.noise]}
     if choice is None or choice.name == g_s.name:
