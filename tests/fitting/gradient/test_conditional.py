@@ -66,5 +66,9 @@ def test_what_cannot_be_done_is_refused(plain, known):
     few = MIN_SAMPLES - 1
     with pytest.raises(UsageError, match=f"need {MIN_SAMPLES} samples or more, found {few}"):
         with_conditional_tables(plain, known[:few])
+
+
+@pytest.mark.slow
+def test_what_is_conditional_already_is_refused(trained, known):
     with pytest.raises(UsageError, match="conditional already"):
-        with_conditional_tables(with_conditional_tables(plain, known, steps=1), known)
+        with_conditional_tables(trained, known)

@@ -195,7 +195,7 @@ def decide(given: str | Path | Source, store: Any, options: EncodeOptions) -> De
     """Settle what encoding a source, by name or opened, into a store comes to; raises what `encode_job` does."""
     store = settled(store)
     named = load_codec(options.codec) if isinstance(options.codec, str) else options.codec
-    if named is not None and named.of_pictures:
+    if isinstance(named, Codec) and named.of_pictures:
         options = replace(options, layers=without_learned(options.layers, [layer.name for layer in named.layers]))
     _check(store, options)
     opened = open_source(given, options.truncated) if isinstance(given, str | Path) else given
