@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.coding.escapes import pop_escapes, push_escapes
-from taskcodec.coding.models.tables import Tables
-from taskcodec.coding.symbol_model import Symbols
+from taskcodec.coding.models.tables import ESCAPE_BITS, TABLE_BITS, Tables
+from taskcodec.coding.symbol_model import Bits, Symbols
 
 Chosen = npt.NDArray[np.uint16]
 
@@ -48,6 +48,13 @@ def slots_of(symbols: Symbols, table: Chosen, bank: Tables) -> Symbols:
     """Positions in the tables that were chosen; symbols outside a table's run take its escape's."""
     slots, sizes = symbols.astype(np.int64) - bank.first[table], bank.sizes[table]
     return np.where((slots < 0) | (slots >= sizes), sizes, slots).astype(np.int32)
+
+
+def bits_of(symbols: Symbols, table: Chosen, bank: Tables) -> Bits:
+    """Bits of an ideal coder for each symbol by the table that was chosen for it, escapes included."""
+    slots = slots_of(symbols, table, bank)
+    bits = TABLE_BITS - np.log2(bank.counts[slots + bank.starts[table]])
+    return np.asarray(bits + ESCAPE_BITS * (slots == bank.sizes[table]))
 
 
 def _runs(table: Chosen) -> tuple[list[tuple[int, int, int]], npt.NDArray[np.int64]]:

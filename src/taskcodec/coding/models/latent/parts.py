@@ -15,7 +15,7 @@ import numpy.typing as npt
 from taskcodec.coding.models.latent.forest import Forest
 from taskcodec.coding.models.latent.messages import Whole, inner_messages
 from taskcodec.coding.models.latent.rows import Counts, counts_of, pop_counted, push_counted
-from taskcodec.coding.models.runs import Chosen, pop_runs, push_runs, slots_of
+from taskcodec.coding.models.runs import Chosen, bits_of, pop_runs, push_runs, slots_of
 from taskcodec.coding.models.tables import ESCAPE_BITS, TABLE_BITS, TOTAL, Tables
 from taskcodec.coding.symbol_model import Bits, Given, Symbols
 
@@ -205,9 +205,7 @@ def _escaped(tree: _OfTree, x: Symbols) -> npt.NDArray[np.bool_]:
 
 def _bits(bank: Tables, symbols: Symbols, table: Chosen) -> Bits:
     """(columns, n) symbols by their tables -> (n,) bits."""
-    slots = slots_of(symbols, table, bank)
-    bits = TABLE_BITS - np.log2(bank.counts[slots + bank.starts[table]])
-    return np.asarray((bits + ESCAPE_BITS * (slots == bank.sizes[table])).sum(axis=0))
+    return np.asarray(bits_of(symbols, table, bank).sum(axis=0))
 
 
 def _slices(rows: int) -> list[slice]:

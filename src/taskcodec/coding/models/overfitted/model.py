@@ -17,9 +17,9 @@ import numpy.typing as npt
 from taskcodec.coding.models.integer_network import Cursor, Integers
 from taskcodec.coding.models.overfitted.context import PHASES, WEIGHT_BITS, Context
 from taskcodec.coding.models.overfitted.plan import HEAD, KINDS, MAX_SYMBOLS, Plan, Size
-from taskcodec.coding.models.runs import Chosen, pop_runs, push_runs, slots_of
+from taskcodec.coding.models.runs import Chosen, bits_of, pop_runs, push_runs, slots_of
 from taskcodec.coding.models.spatial.choice import choose
-from taskcodec.coding.models.tables import ESCAPE_BITS, TABLE_BITS, Tables
+from taskcodec.coding.models.tables import Tables
 from taskcodec.coding.packed import framed, pack_numbers, unframed, unpack_numbers, unzigzag, zigzag
 from taskcodec.coding.symbol_model import Bits, Given, SymbolModel, Symbols, checked_symbols
 from taskcodec.errors import CorruptFileError, MismatchError
@@ -118,7 +118,7 @@ class OverfittedTables(SymbolModel):
     def costs(self, symbols: npt.ArrayLike, given: Given = ()) -> Bits:
         """(1, 1, symbols, 1) -> bits of an ideal coder for each, pass by pass: the sum is what counts."""
         s = checked_symbols(symbols, 1, space=True)
-        found = [self._bits(residual, table).ravel() for residual, table in self._runs(self._column(s))]
+        found = [bits_of(residual, table, self.bank).ravel() for residual, table in self._runs(self._column(s))]
         return np.concatenate(found).reshape(s.shape)
 
     def code_length(self, symbols: npt.ArrayLike, given: Given = ()) -> Bits:
@@ -219,8 +219,3 @@ class OverfittedTables(SymbolModel):
     def _checked_weights(self, weights: Integers) -> None:
         if (np.abs(weights) > MAX_WEIGHT).any():
             raise CorruptFileError("overfitted tables: weights larger than any of ours")
-
-    def _bits(self, residual: Symbols, table: Chosen) -> Bits:
-        slots = slots_of(residual, table, self.bank)
-        bits = TABLE_BITS - np.log2(self.bank.counts[slots + self.bank.starts[table]])
-        return np.asarray(bits + ESCAPE_BITS * (slots == self.bank.sizes[table]))

@@ -19,11 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.coding.models.integer_network import MAX_INPUT, Cursor
-from taskcodec.coding.models.runs import Chosen, pop_runs, push_runs, slots_of
+from taskcodec.coding.models.runs import Chosen, bits_of, pop_runs, push_runs, slots_of
 from taskcodec.coding.models.spatial.choice import Choice, choose
 from taskcodec.coding.models.spatial.convolution import Stack, Values
 from taskcodec.coding.models.spatial.group import Places, SpatialGroup
-from taskcodec.coding.models.tables import ESCAPE_BITS, MAX_COLUMNS, TABLE_BITS, Tables
+from taskcodec.coding.models.tables import MAX_COLUMNS, Tables
 from taskcodec.coding.packed import framed, pack_numbers, unframed, unpack_numbers
 from taskcodec.coding.symbol_model import Bits, Given, SymbolModel, Symbols, checked_symbols
 from taskcodec.errors import CorruptFileError, MismatchError
@@ -148,7 +148,7 @@ class SpatialTables(SymbolModel):
         n, c, h, w = s.shape
         found = np.empty((n, h * w, c))
         for columns, places, table, residual in passes:
-            found[:, places, columns] = self._bits(residual, table)
+            found[:, places, columns] = bits_of(residual, table, self.bank)
         return np.moveaxis(found.reshape(n, h, w, c), 3, 1)
 
     def code_length(self, symbols: npt.ArrayLike, given: Given = ()) -> Bits:
@@ -158,7 +158,7 @@ class SpatialTables(SymbolModel):
     def side_bits(self, symbols: npt.ArrayLike) -> Bits:
         """(n, c, h, w) symbols -> (n,) bits of their side information."""
         z = self.side_of(checked_symbols(symbols, self.columns, space=True))
-        return np.asarray(self._bits(z, self._own(z)).sum(axis=(1, 2, 3)))
+        return np.asarray(bits_of(z, self._own(z), self.bank).sum(axis=(1, 2, 3)))
 
     def slot_counts(self, symbols: npt.ArrayLike, given: Given = ()) -> npt.NDArray[np.int64]:
         """(n, c, h, w) symbols -> how often each slot of the bank was used, aligned with its `counts`; z's too."""
@@ -214,11 +214,6 @@ class SpatialTables(SymbolModel):
     def _own(self, z: Symbols) -> Chosen:
         """(n, h, w, channels) side information -> the tables of its channels."""
         return np.broadcast_to(np.arange(self.side.outputs, dtype=np.uint16), z.shape)
-
-    def _bits(self, residual: Symbols, table: Chosen) -> Bits:
-        slots = slots_of(residual, table, self.bank)
-        bits = TABLE_BITS - np.log2(self.bank.counts[slots + self.bank.starts[table]])
-        return np.asarray(bits + ESCAPE_BITS * (slots == self.bank.sizes[table]))
 
     def _residuals(
         self, symbols: Symbols, given: Given

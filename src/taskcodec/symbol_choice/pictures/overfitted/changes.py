@@ -11,8 +11,7 @@ from taskcodec.coding.models.integer_network import Integers
 from taskcodec.coding.models.overfitted.context import PHASES, WEIGHT_BITS
 from taskcodec.coding.models.overfitted.model import MAX_WEIGHT, OverfittedTables
 from taskcodec.coding.models.overfitted.plan import KINDS
-from taskcodec.coding.models.runs import slots_of
-from taskcodec.coding.models.tables import ESCAPE_BITS, TABLE_BITS
+from taskcodec.coding.models.runs import bits_of
 from taskcodec.coding.symbol_model import Symbols
 
 FINENESS = (3, 4, 5, 6, 7, 8)
@@ -66,8 +65,6 @@ def _cheapest(tables: OverfittedTables, changes: Symbols) -> tuple[int, float]:
     own = 1 + PHASES * np.arange(tables.scales, dtype=np.uint16)
     values, counts = np.unique(changes, return_counts=True)
     table = np.broadcast_to(own[:, None], (len(own), len(values)))
-    slots = slots_of(np.broadcast_to(values, table.shape), table, tables.bank)
-    bits = TABLE_BITS - np.log2(tables.bank.counts[slots + tables.bank.starts[table]])
-    total = (counts * (bits + ESCAPE_BITS * (slots == tables.bank.sizes[table]))).sum(axis=1)
+    total = (counts * bits_of(np.broadcast_to(values, table.shape), table, tables.bank)).sum(axis=1)
     best = int(np.argmin(total))
     return best, float(total[best])
