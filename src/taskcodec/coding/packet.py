@@ -22,11 +22,16 @@ def split_layers(data: bytes, count: int) -> list[bytes | None]:
 
     Raises CorruptFileError where the packet has no such beginning, or goes on behind its last layer.
     """
-    lengths, first = head_of(data, count)
-    starts = list(accumulate(lengths, initial=first))
-    if starts[-1] < len(data):
-        raise CorruptFileError(f"a packet that goes on behind its {count} layers was damaged")
-    return [data[a:b] if b <= len(data) else None for a, b in pairwise(starts)]
+    ends = ends_of(data, *head_of(data, count))
+    return [data[a:b] if b <= len(data) else None for a, b in pairwise(ends)]
+
+
+def ends_of(data: bytes, lengths: Sequence[int], first: int) -> list[int]:
+    """Where the first layer of a packet begins, and each one ends. Raises CorruptFileError where data go on behind."""
+    ends = list(accumulate(lengths, initial=first))
+    if ends[-1] < len(data):
+        raise CorruptFileError(f"a packet that goes on behind its {len(lengths)} layers was damaged")
+    return ends
 
 
 def head_of(data: bytes, count: int) -> tuple[list[int], int]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import constriction
 import numpy as np
 
-from taskcodec.coding.packet import head_of, join_layers
+from taskcodec.coding.packet import ends_of, head_of, join_layers
 from taskcodec.coding.symbol_model import Given, SymbolModel, Symbols
 from taskcodec.coding.varint import write_varints
 from taskcodec.errors import CorruptFileError, MismatchError
@@ -102,12 +102,7 @@ def split_picture(data: bytes, count: int) -> Packet:
     (height, width, *lengths), first = head_of(data, 2 + count)
     size = (height, width)
     check_size(size, CorruptFileError)
-    ends = [first]
-    for length in lengths:
-        ends.append(ends[-1] + length)
-    if len(data) > ends[-1]:
-        raise CorruptFileError(f"a packet that goes on behind its {count} layers was damaged")
-    return Packet(size, tuple(ends), data)
+    return Packet(size, tuple(ends_of(data, lengths, first)), data)
 
 
 def write_size(size: Size) -> bytes:
