@@ -1,4 +1,6 @@
-"""Numbers as people read them."""
+"""Numbers, and lists of names, as people read them."""
+
+from collections.abc import Sequence
 
 
 def human_bytes(number: float) -> str:
@@ -8,3 +10,9 @@ def human_bytes(number: float) -> str:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1000
     return f"{number:.1f} TB"
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """The first of some names, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

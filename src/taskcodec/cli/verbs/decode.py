@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from taskcodec.cli.options import ElsewhereOption, StoreArgument
-from taskcodec.cli.output import JsonOption, few, progress_bar, show
+from taskcodec.cli.output import JsonOption, progress_bar, show
 from taskcodec.errors import UsageError
+from taskcodec.words import few
 
 EXAMPLE = "Example: taskcodec decode photos.tcz -o photos.npy"
 _TOLD = 10
