@@ -39,16 +39,11 @@ def goals_of(layers: tuple[Layer, ...], provenance: Mapping[str, Any]) -> dict[s
     """By layer what it is searched for, or in words why its symbols are not searched for."""
     trained, found = _trained(provenance), dict[str, Goal | str]()
     for layer in reversed(layers):
-        own = _goal_of(layer, trained.get(layer.name))
-        for above in layers:
-            if (
-                isinstance(own, Goal)
-                and layer.name in above.given
-                and _looks(above)
-                and isinstance(found[above.name], str)
-            ):
-                own = f"layer {above.name} is made of it, and is not searched"
-        found[layer.name] = own
+        found[layer.name] = _goal_of(layer, trained.get(layer.name))
+        looking = [above.name for above in layers if layer.name in above.given and _looks(above)]
+        unsearched = [name for name in looking if isinstance(found[name], str)]
+        if unsearched and isinstance(found[layer.name], Goal):
+            found[layer.name] = f"layer {unsearched[0]} is made of it, and is not searched"
     return {layer.name: found[layer.name] for layer in layers}
 
 

@@ -109,8 +109,8 @@ class LayerSearch:
             return [torch.where(own, new, old) for own, new, old in zip(inside, points, fixed, strict=True)]
 
         with torch.no_grad():
-            error = float(self._lost(seen.pixels, fixed[0], seen.nearest_below))
             own, least = (float(each) for each in self._lost_and_bits(seen, fixed))
+            error = float(self._lost(seen.pixels, fixed[0], seen.nearest_below)) if seen.nearest_below else own
         kept = own <= max(MORE_ERROR * error, NONE)
         if error <= NONE:
             return kept
