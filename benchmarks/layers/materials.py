@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from machine.sets import Halved, driving, grouped, tables
@@ -157,6 +157,8 @@ def segmenter_of_photographs(task, options):
 
 CROP = 96
 """Side of what trainings on real sets see: all that an hour or two on one core allows."""
+REAL = partial(Material, crop=CROP, batch=2, first=3)
+"""What is alike of real sets."""
 MATERIALS = {
     "scenes": Material(
         train=scenes_of,
@@ -170,41 +172,32 @@ MATERIALS = {
         first=1,
         tested=300,
     ),
-    "camvid12": Material(
+    "camvid12": REAL(
         train=lambda options, seed: of_drives(options.data),
         test=unseen_drive,
         predictor=segmenter,
         betas={"segmentation": (0.5,), "mse": MSE},
         rewards={"segmentation": (0.0,)},
-        crop=CROP,
-        batch=2,
         steps=600,
-        first=3,
         tested=57,
         block=5,
     ),
-    "osd_rgbd": Material(
+    "osd_rgbd": REAL(
         train=lambda options, seed: of_tables(options.data),
         test=unseen_tables,
         predictor=depth_of_halves,
         betas={"depth": (0.1,), "mse": MSE},
         rewards={"depth": (0.0,)},
-        crop=CROP,
-        batch=2,
         steps=400,
-        first=3,
         tested=65,
     ),
-    "coco256": Material(
+    "coco256": REAL(
         train=lambda options, seed: of_photographs(options.data),
         test=unseen_photographs,
         predictor=segmenter_of_photographs,
         betas={"segmentation": (0.5,), "mse": MSE},
         rewards={"segmentation": (0.0,)},
-        crop=CROP,
-        batch=2,
         steps=600,
-        first=3,
         tested=100,
     ),
 }
