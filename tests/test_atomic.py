@@ -35,6 +35,7 @@ def test_encode(inputs, tmp_path, options, whole):
     assert contents(store) == contents(inputs / whole)
 
 
+@pytest.mark.slow
 def test_encode_to_a_zip_file(inputs, tmp_path):
     command = ["encode", inputs / "x.npy", tmp_path / "s.zip", "--chunk", "32", "--bits", "40"]
     line = stopped(*command, file_bytes=40_000)  # enough for every file of the store, not for all of them in one

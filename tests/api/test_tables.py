@@ -41,6 +41,7 @@ def bits(table):
     return [np.asarray(column.to_numpy()).tobytes() for column in table.select(["age", "dose"]).columns]
 
 
+@pytest.mark.slow
 def test_rows_come_back_in_another_process(stored):
     place, table, _, store = stored
     assert store.verify() == []

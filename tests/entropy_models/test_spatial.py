@@ -52,6 +52,7 @@ def model(request):
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.slow
 def test_what_is_coded_takes_what_training_lowers(model, size):
     y, under = source(40, *size, seed=999), below(40, *size, model.given, seed=999)
     with torch.no_grad():
@@ -79,6 +80,7 @@ def test_groups_are_those_asked_for_or_uneven():
         SpatialOptions(phases=17)
 
 
+@pytest.mark.slow
 def test_means_from_outside_shift_values_and_lose_no_stream():
     """Another machine's floats: the symbols are the same, and what they stand for is nearly so."""
     options = replace(SMALL, means="outside")

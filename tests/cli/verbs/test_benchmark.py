@@ -80,6 +80,7 @@ def test_a_report_of_something_else_gives_one_clear_line(tmp_path):
         ({"samples": -1}, "samples is -1, below 0"),
     ],
 )
+@pytest.mark.slow
 def test_rows_of_nonsense_are_not_drawn(tmp_path, change, says):
     row = {
         "regime": "fitted", "codec": "taskcodec", "setting": "8", "set": "toy", "task": "class", "metric": "accuracy",
@@ -129,6 +130,7 @@ def test_results_among_the_images_are_refused(folder):
     assert "lies in the source" in found.stderr
 
 
+@pytest.mark.slow
 def test_tasks_from_a_table(folder, tmp_path):
     """A .npy of features has no folders: its labels, and which rows belong together, come from a table."""
     rng = np.random.default_rng(0)

@@ -310,6 +310,7 @@ def test_idx_files_of_the_web(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["x.npy", "x.parquet"])
+@pytest.mark.slow
 def test_a_network_that_fails_midway_stops_the_encode_and_the_same_command_goes_on(s3, tmp_path, name, impatient):
     s3.put(name, npy(ROWS) if name == "x.npy" else parquet(ROWS, row_group_size=500))
     source = open_source(s3.url(name))

@@ -273,6 +273,7 @@ def test_overwrite_where_places_cannot_be_swapped(inputs):
     assert store.verify() == []
 
 
+@pytest.mark.slow
 def test_a_store_under_a_url_is_readable_until_the_new_one_is_whole(inputs, url, monkeypatch):
     run("encode", inputs / "a.npy", url, "--bits", "20")
     seen = []

@@ -84,6 +84,7 @@ def test_rows_hold_every_set_task_and_the_mean(measured):
 
 
 @pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_the_jobs_and_points_are_read_again(measured, jobs):
     places, out, _ = measured
     whole = (out / "results.json").read_bytes()
@@ -182,6 +183,7 @@ def test_the_report_shows_where_our_bits_go_and_which_classes_suffer(measured):
     assert extras.notes == outcome.notes
 
 
+@pytest.mark.slow
 def test_the_given_split_is_the_split_and_what_lies_on_both_sides_is_refused(tmp_path):
     """The names of feature rows have folders too."""
     names = np.array([f"{'train' if i % 2 else 'test'}/{i}.png" for i in range(60)])

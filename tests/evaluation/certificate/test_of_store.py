@@ -174,6 +174,7 @@ def pictures(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_a_store_of_images_through_its_backbone(pictures):
     seen = []
     found = certify(
@@ -189,6 +190,7 @@ def test_a_store_of_images_through_its_backbone(pictures):
     assert taskcodec.open(pictures / "p.tcz").verify() == []
 
 
+@pytest.mark.slow
 def test_the_sets_that_codecs_are_trained_with(pictures):
     plan = CertificatePlan("mnist", pairs=6)
     first, again = (certify(str(pictures / "p.tcz"), source=str(pictures / "p"), plan=plan) for _ in range(2))

@@ -18,6 +18,7 @@ from tests.evaluation.peers.test_protocol import D, features, relative_error
     ],
     ids=lambda value: getattr(value, "setting", None),
 )
+@pytest.mark.slow
 def test_indexes_cost_exactly_their_bytes(fit_set, peer, bits, error):
     found, rate = relative_error(peer, fit_set)
     assert rate == bits

@@ -26,6 +26,7 @@ def written(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_page_says_what_the_file_says(written, tmp_path):
     pictures = tuple(read_limits(written / name) for name in ("errors", "task"))
     page = Page(write_report(usual(), tmp_path, title="T", extras=Extras(limits=pictures)).read_text("utf-8"))

@@ -61,6 +61,7 @@ def above(nominal):
         (numbers, "r2", 100),
     ],
 )
+@pytest.mark.slow
 def test_without_a_true_loss_intervals_cover_and_few_codecs_are_called_lossy(draw, metric, n):
     covered, verdicts = simulated(draw, metric, n, 0.0)
     assert 1 - covered <= above(0.05)

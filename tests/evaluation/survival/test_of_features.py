@@ -119,6 +119,7 @@ def test_a_task_outside_the_kept_information_shows_as_such():
     assert verdicts["number"].verdict == verdicts["flags"].verdict == LOSSY
 
 
+@pytest.mark.slow
 def test_the_codec_of_few_bits_loses_and_that_of_many_does_not():
     x, columns = data(2, n=1000)
     many, few = (taskcodec.fit(x, bits=bits) for bits in (90, 4))

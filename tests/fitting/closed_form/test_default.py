@@ -194,6 +194,7 @@ def test_any_features_give_a_codec_that_is_read_as_it_was(n, d):
 @pytest.mark.parametrize(
     ("n", "d"), [(300, 16), (300, 384), (2000, 16), pytest.param(2000, 384, marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_many_samples_of_any_features_give_a_codec(n, d):
     for kind, features in strange(n, d).items():
         x = features.astype("f4")
@@ -245,6 +246,7 @@ def test_sparse_features_are_no_other_unit(quality):
 @pytest.mark.parametrize("rate", [512, 1024])
 @pytest.mark.parametrize("n", [28, 32])
 @pytest.mark.parametrize("d", [384, 1280])
+@pytest.mark.slow
 def test_other_samples_of_the_source_take_about_the_rate_of_those_it_was_fitted_to(n, d, rate):
     rng = np.random.default_rng(0)
     x = np.maximum(low_rank(600, d, rank=60, noise=1) * rng.uniform(0.2, 2, d), 0).astype("f4")

@@ -33,6 +33,7 @@ def turned(x):
 
 
 @pytest.mark.parametrize("entropy_model", ENTROPY_MODELS)
+@pytest.mark.slow
 def test_every_entropy_model_trains_to_a_codec_whose_files_keep_the_estimate(entropy_model):
     recipe = Recipe("VC", 0.05, 3, MLP, MLP, entropy_model=entropy_model)
     codec = train(TrainingSet(X), recipe, Schedule(60, batch=64, learning_rate=3e-3)).codec

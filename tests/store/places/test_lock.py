@@ -63,6 +63,7 @@ def test_of_many_that_begin_at_once_one_wins(s3, codec, x):
     assert np.array_equal(store.symbols[:], codec.encode(x[:200]))
 
 
+@pytest.mark.slow
 def test_a_writer_of_this_machine_that_was_killed_blocks_nobody(s3, codec, x):
     url = write(s3.url("x.tcz"), codec, x[:300])
     script = f"""

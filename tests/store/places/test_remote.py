@@ -82,6 +82,7 @@ def test_what_does_not_pass_is_told_once(s3, codec, x, kind, impatient):
 
 
 @pytest.mark.parametrize("kind", ["slow_down", "error", "reset"])
+@pytest.mark.slow
 def test_a_failed_put_is_told_and_what_was_committed_is_kept(s3, codec, x, kind, impatient):
     place = s3.url("x.tcz")
     StoreWriter.create(place, codec, chunk_rows=128).close()

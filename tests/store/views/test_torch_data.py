@@ -90,6 +90,7 @@ def test_shuffled_streams_see_each_sample_once_an_epoch(store):
 
 
 @pytest.mark.parametrize("persistent", [False, True])
+@pytest.mark.slow
 def test_workers_shuffle_anew_each_epoch_and_share_out_one_order(store, persistent):
     torch = pytest.importorskip("torch")
     from torch.utils.data import DataLoader
@@ -171,6 +172,7 @@ def test_ready_batches_of_numbers(tmp_path):
 
 @pytest.mark.parametrize("memory", [0, 2000, 2**20])
 @pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.slow
 def test_epochs_are_the_same_rows_however_many_stay_decoded(tmp_path, memory, workers):
     store = stored(tmp_path / "x.tcz", [None] * 101)
     for dataset in (store.torch(style="iterable", shuffle=True, memory=memory), store.torch(memory=memory)):

@@ -36,6 +36,7 @@ def test_fewer_bytes_at_no_more_error():
     assert cost(codec, packet, X) < 0.95 * cost(codec, usual, X)
 
 
+@pytest.mark.slow
 def test_each_layer_keeps_its_error_over_what_was_found_below():
     codec = trained(("base", "detail"), steps=60)
     for seed in range(4):

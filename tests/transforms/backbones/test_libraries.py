@@ -100,6 +100,7 @@ def _shift_weights(file):
 
 
 @pytest.mark.parametrize("maker", ONE_OF_EACH)
+@pytest.mark.slow
 def test_where_a_model_was_typed_from_does_not_matter(maker, tmp_path, monkeypatch):
     name, _ = maker(tmp_path / "model")
     (tmp_path / "photos").mkdir()
