@@ -65,12 +65,12 @@ class Setting:
 
 
 LARGER = Setting(25_000, (32, 64, 128), blocks=2, learning_rate=3e-3, precision="bf16-mixed")
-AGAINST_SAMPLES = Setting(5000, rise=0.6, positive="sample")
+AGAINST_SAMPLES = Setting(12_000, rise=0.6, positive="sample")
 SETTINGS = {
     ("VIC", 0.03): Setting(12_000), ("VC", 0.006): Setting(12_000), ("BINCE", 0.003): Setting(6000),
     ("VIC", 0.06): Setting(12_000), ("VC", 0.012): Setting(24_000), ("VIC", 0.1): Setting(24_000),
     ("VIC", 0.008): LARGER, ("VC", 0.0015): LARGER,
-    ("BINCE", 0.03): replace(AGAINST_SAMPLES, queue=2048), ("BINCE", 0.018): AGAINST_SAMPLES,
+    ("BINCE", 0.03): replace(AGAINST_SAMPLES, steps=5000, queue=2048), ("BINCE", 0.018): AGAINST_SAMPLES,
 }  # fmt: skip
 """(objective, beta) -> how; in the order in which they are trained."""
 FIRST = 3

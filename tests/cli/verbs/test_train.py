@@ -226,6 +226,10 @@ def test_the_committed_results_of_the_digits_hold_what_the_documents_say():
     for seed in (0, 1, 2):
         plain = [row for row in vic if row["seed"] == seed and row["task"] == "digit"]
         assert any(row["bits_file"] <= 48 and row["accuracy"] >= 0.975 for row in plain), seed
+    bince = [row for row in rows if (row["objective"], row["beta"], row["task"]) == ("BINCE", 0.018, "digit")]
+    for seed in (0, 1, 2):
+        own = [row for row in bince if row["seed"] == seed]
+        assert any(row["bits_file"] <= 48 and row["accuracy"] >= 0.97 for row in own), seed
     augmented = [row for row in rows if row["task"] == "digit, all images augmented" and row["entropy_model"]]
     for row in augmented:
         if row["objective"] == "VIC" and row["step"] == 1.5:  # never reached by networks of that size, at any rate
