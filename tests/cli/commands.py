@@ -6,8 +6,12 @@ from contextlib import redirect_stderr, redirect_stdout
 from types import SimpleNamespace
 
 import pytest
+from typer.main import get_command
 
-from taskcodec.cli.main import main
+from taskcodec.cli.main import app, main
+
+COMMAND = get_command(app)
+"""The verbs as typer makes them of their functions: once, where each call of the app would make them anew."""
 
 
 def run(*arguments, code=0):
@@ -15,6 +19,7 @@ def run(*arguments, code=0):
     stdout, stderr = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(stdout), redirect_stderr(stderr):
         patch.setattr("sys.argv", ["taskcodec", *map(str, arguments)])
+        patch.setattr("taskcodec.cli.main.app", COMMAND)
         patch.setattr("os.fsync", lambda file: None)  # no power is cut here: most of the time it would take
         with pytest.raises(SystemExit) as ended:
             main()
