@@ -15,7 +15,7 @@ import pytest
 import taskcodec
 from taskcodec.data.toy import banana_source
 from tests import ROOT
-from tests.cli.commands import run as run_here
+from tests.cli.commands import run
 
 if any(find_spec(name) is None for name in ("lightning", "kornia", "yaml")):
     pytest.skip("the train extra is not installed", allow_module_level=True)
@@ -29,11 +29,6 @@ training: {steps: 20, batch: 64, checkpoint_every: 10, accelerator: cpu}
 """
 
 
-def run(folder, *arguments):
-    command = [sys.executable, "-m", "taskcodec.cli.main", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("train")
@@ -45,31 +40,27 @@ def folder(tmp_path_factory):
 def test_a_training_stops_goes_on_and_gives_a_codec_that_encodes(folder, monkeypatch):
     monkeypatch.chdir(folder)
     command = ("train", "c.yaml", "--beta", "0.1", "-o", "one.codec")
-    stopped = run_here(*command, "--minutes", "0", code=75)
+    stopped = run(*command, "--minutes", "0", code=75)
     assert "one.codec: beta 0.1, stopped after 10 of 20 steps: --resume goes on" in stopped.stdout
-    assert "go on (--resume)" in run_here(*command, code=2).stderr
-    points = json.loads(run_here(*command, "--resume", "--json").stdout)
+    assert "go on (--resume)" in run(*command, code=2).stderr
+    points = json.loads(run(*command, "--resume", "--json").stdout)
     assert [(point["codec"], point["step"]) for point in points] == [("one.codec", 20)]
-    run_here("encode", "points.npy", "one.tcz", "--codec", "one.codec")
+    run("encode", "points.npy", "one.tcz", "--codec", "one.codec")
     assert taskcodec.open("one.tcz").features[:].shape == (2000, 1)
 
 
 @pytest.mark.slow
-def test_a_sweep_stops_goes_on_and_gives_codecs_that_encode(folder):
-    stopped = run(folder, "train", "c.yaml", "-o", "my.codec", "--minutes", "0")
-    assert stopped.returncode == 75, stopped.stderr  # there is no codec yet, and what follows would want one
+def test_a_sweep_stops_goes_on_and_gives_codecs_that_encode(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    command = ("train", "c.yaml", "-o", "my.codec")
+    stopped = run(*command, "--minutes", "0", code=75)  # there is no codec yet, and what follows would want one
     assert "my-beta0.1.codec: beta 0.1, stopped after 10 of 20 steps: --resume goes on" in stopped.stdout
-    refused = run(folder, "train", "c.yaml", "-o", "my.codec")
-    assert refused.returncode == 2
-    assert "go on (--resume)" in refused.stderr
-    done = run(folder, "train", "c.yaml", "-o", "my.codec", "--resume", "--jobs", "2", "--json")
-    assert done.returncode == 0, done.stderr
-    points = json.loads(done.stdout)
+    assert "go on (--resume)" in run(*command, code=2).stderr
+    points = json.loads(run(*command, "--resume", "--jobs", "2", "--json").stdout)
     assert [(point["beta"], point["step"]) for point in points] == [(0.1, 20), (0.4, 20)]
     codec = taskcodec.load_codec(folder / points[0]["codec"])
     assert (codec.fingerprint, codec.inputs) == (points[0]["fingerprint"], 2)
-    encoded = run(folder, "encode", "points.npy", "points.tcz", "--codec", points[0]["codec"])
-    assert encoded.returncode == 0, encoded.stderr
+    run("encode", "points.npy", "points.tcz", "--codec", points[0]["codec"])
     assert taskcodec.open(folder / "points.tcz").features[:].shape == (2000, 1)
     assert (folder / "my-beta0.1.codec.training" / "metrics.csv").exists()
 
@@ -96,10 +87,11 @@ def test_a_training_that_is_told_to_stop_says_so(folder, tmp_path, number, code)
     assert not (tmp_path / "long.codec").exists()
 
 
-def test_a_wrong_key_is_one_line(folder):
+def test_a_wrong_key_is_one_line(folder, monkeypatch):
+    monkeypatch.chdir(folder)
     (folder / "bad.yaml").write_text(CONFIG.replace("steps", "stepz"))
-    found = run(folder, "train", "bad.yaml", "-o", "bad.codec")
-    assert (found.returncode, found.stdout) == (2, "")
+    found = run("train", "bad.yaml", "-o", "bad.codec", code=2)
+    assert found.stdout == ""
     assert found.stderr == "taskcodec: bad.yaml: training.stepz: no such key; did you mean steps?\n"
 
 
