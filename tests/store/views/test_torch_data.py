@@ -267,17 +267,25 @@ def test_two_processes_of_a_run(tmp_path):
     assert len({*found[0][3]} & {*found[1][3]}) == 1
 
 
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory):
+    """Of stores of 100 and of 101 samples, by number: which of them each of two processes saw in each epoch."""
+    folder = tmp_path_factory.mktemp("ranks")
+    for samples in (100, 101):
+        stored(folder / str(samples), [None] * samples)
+    script = [sys.executable, Path(__file__).with_name("two_ranks.py"), folder, folder / "100", folder / "101"]
+    subprocess.run(script, check=True, timeout=300, cwd=folder)
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("lightning") is None, reason="needs lightning")
 @pytest.mark.parametrize("samples", [100, 101])
-def test_lightning_in_two_processes_sees_each_sample_once_an_epoch(tmp_path, samples):
-    stored(tmp_path / "x.tcz", [None] * samples)
-    script = [sys.executable, Path(__file__).with_name("two_ranks.py"), tmp_path / "x.tcz", tmp_path]
-    subprocess.run(script, check=True, timeout=300, cwd=tmp_path)
-    ranks = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
-    assert len(ranks[0]) == 7
-    for way, epochs in ranks[0].items():
-        for mine, others in zip(epochs, ranks[1][way], strict=True):
+def test_lightning_in_two_processes_sees_each_sample_once_an_epoch(ranks, samples):
+    first, second = (rank[str(samples)] for rank in ranks)
+    assert len(first) == 7
+    for way, epochs in first.items():
+        for mine, others in zip(epochs, second[way], strict=True):
             assert len(mine) == len(others) == -(-samples // 2), way
             assert set(mine) | set(others) == set(range(samples)), way
         assert len({tuple(rows) for rows in epochs}) == len(epochs) == 3, f"{way}: each epoch in another order"

@@ -1,6 +1,6 @@
-"""A script: Lightning trains on a store in two processes, and each writes down which samples it saw in which epoch.
+"""A script: Lightning trains on stores in two processes, and each writes down which samples it saw in which epoch.
 
-python two_ranks.py STORE FOLDER
+python two_ranks.py FOLDER STORE ...
 """
 
 import json
@@ -61,10 +61,9 @@ def loaders(store):
     }
 
 
-def main(place, folder):
-    warnings.simplefilter("ignore")
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    store, seen = taskcodec.open(place), {}
+def epochs_of(store):
+    """Of each loader, the samples of each epoch."""
+    seen = {}
     for name, loader in loaders(store).items():
         model = Watcher(store.manifest.dimension)
         trainer = lightning.Trainer(
@@ -73,6 +72,13 @@ def main(place, folder):
         )  # fmt: skip
         trainer.fit(model, loader)
         seen[name] = model.epochs
+    return seen
+
+
+def main(folder, *places):
+    warnings.simplefilter("ignore")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    seen = {Path(place).name: epochs_of(taskcodec.open(place)) for place in places}
     (Path(folder) / f"{os.environ.get('LOCAL_RANK', '0')}.json").write_text(json.dumps(seen))
 
 
