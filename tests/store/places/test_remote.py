@@ -41,9 +41,7 @@ def test_names_are_taken_as_they_are(s3):
 
 @pytest.mark.slow
 def test_a_listing_takes_a_request_for_each_thousand(s3):
-    client = s3.client()
-    for number in range(1500):
-        client.put_object(Bucket=s3.bucket, Key=f"many/{number:04d}", Body=b"")
+    s3.put_empty(f"many/{number:04d}" for number in range(1500))
     s3.put("many-others/0", b"")
     blobs = open_blobs(s3.url("many"))
     with s3.counting() as seen, s3.failing(Faults(share=0.3, kinds=("slow_down", "torn"), most=3)):
