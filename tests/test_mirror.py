@@ -5,6 +5,13 @@ import pytest
 from tests import ROOT
 
 SOURCE, TESTS = ROOT / "src" / "taskcodec", ROOT / "tests"
+BENCHMARKS = {
+    "augmented_mnist": "augmented_mnist/run.py",
+    "banana": "banana/run.py",
+    "bince_diagnosis": "augmented_mnist/bince_diagnosis.py",
+    "layers": "layers/run.py",
+}
+"""Scripts with tests of their own: a file for each, so that trainings of minutes are shared out among processes."""
 ACROSS = {
     "test_docs.py": "the documents",
     "api/test_calls.py": "the names of the package itself",
@@ -13,6 +20,7 @@ ACROSS = {
     "coding/test_golden.py": "committed bitstreams, codecs and stores, also where nothing but the core is installed",
     "entropy_models/test_determinism.py": "whole codecs, in processes with other kernels and threads",
     "symbol_choice/test_determinism.py": "what effort finds, in processes with other threads",
+    **{f"benchmarks/test_{name}.py": f"benchmarks/{place}" for name, place in BENCHMARKS.items()},
     "store/test_faults.py": "damage in every file of a store and in codecs, however they are read",
 }
 """Tests of no module: what each is of."""
