@@ -26,13 +26,13 @@ def test_classes_take_few_bits():
     assert found.log_loss_bits < 0.5
     assert 1.3 < found.information_bits <= 2.0
     coarse, fine = found.points
-    assert fine.excess_bits < coarse.excess_bits
+    assert fine.distortion < coarse.distortion
     for point in found.points:
         assert 0 < point.rate_upper_bits < 4
         # Data processing: what is left of the information is carried by that many bits at least.
-        assert (
-            point.rate_upper_bits > found.information_bits - point.excess_bits - 3 * point.rate_upper_error_bits - 0.1
-        )
+        # Not the lesser of the two, which would hide an upper bound that is too low.
+        assert point.rate_lower_bits == pytest.approx(found.information_bits - point.distortion)
+        assert point.rate_lower_bits < point.rate_upper_bits
         assert point.codec == "fitted"
         assert point.above_bits == pytest.approx(point.codec_bits - point.rate_upper_bits)
         assert point.above_bits > 0

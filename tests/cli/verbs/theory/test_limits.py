@@ -57,6 +57,21 @@ def test_lines_and_files(place, tmp_path):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"limits.json", "limits.svg"}
 
 
+def test_json_of_a_task_has_the_same_keys(tmp_path):
+    classes = np.arange(64) % 3
+    np.save(tmp_path / "x.npy", 2 * np.eye(3, 6)[classes] + np.random.default_rng(0).normal(size=(64, 6)))
+    (tmp_path / "y.csv").write_text("\n".join(["id,class", *(f"{row},{name}" for row, name in enumerate(classes))]))
+    arguments = ("limits", tmp_path / "x.npy", "--task", "--labels", tmp_path / "y.csv", "--bits", "3", "--no-peers")
+    found = json.loads(run(*arguments, "--json").stdout)
+    assert (found["dimension"], found["samples"]) == (6, 64)
+    assert "information bottleneck" in found["method"]
+    (point,) = found["points"]
+    assert point["distortion"] > 0  # excess log loss
+    assert 0 < point["rate_lower_bits"] < point["rate_upper_bits"] < point["codec_bits"]
+    assert point["rate_lower_bits"] == pytest.approx(found["information_bits"] - point["distortion"])
+    assert f", at least {point['rate_lower_bits']:.2f} +- " in run(*arguments).stdout
+
+
 @pytest.mark.slow
 def test_a_task(place, tmp_path):
     arguments = ("limits", place / "classes.npy", "--task", "--labels", place / "classes.csv", "--bits", "12")
