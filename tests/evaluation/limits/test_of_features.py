@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from taskcodec.errors import MismatchError, UsageError
-from taskcodec.evaluation.limits.of_features import LimitsPlan
+from taskcodec.evaluation.limits.of_features import LimitsPlan, rates_of
 from taskcodec.evaluation.limits.of_features import limits_of_features as with_peers
 from taskcodec.fitting import fit
 from taskcodec.theory.limits.closed_forms import gaussian_bits
@@ -43,6 +43,10 @@ def test_a_gaussian_source():
         assert point.above_error_bits < point.rate_upper_error_bits  # the samples are the same
         assert point.rate_lower_bits is None
     assert "24 features are too many" in found.lower
+
+
+def test_a_rate_that_is_named_twice_is_one():
+    assert rates_of(LimitsPlan((40.0, 20.0, 40.0)), D) == [20.0, 40.0]
 
 
 @pytest.mark.slow

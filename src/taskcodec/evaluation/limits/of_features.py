@@ -191,8 +191,8 @@ def limits_of_features(
 
 
 def rates_of(plan: LimitsPlan, dimension: int) -> list[float]:
-    """The rates that are looked at, rising."""
-    return sorted(plan.bits) or [min(1.0, MOST_PER_FEATURE * dimension / RATES[-1]) * rate for rate in RATES]
+    """The rates that are looked at, rising, each once."""
+    return sorted(set(plan.bits)) or [min(1.0, MOST_PER_FEATURE * dimension / RATES[-1]) * rate for rate in RATES]
 
 
 def _fitted(parts: Parts, plan: LimitsPlan, rate: float) -> Measured:
