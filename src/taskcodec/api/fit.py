@@ -110,8 +110,8 @@ def fit_source(
         progress: called with (samples done, samples in all).
 
     Raises:
-        UsageError: options that do not go together, a rate that cannot be met, or labels that give no tolerance.
-        SourceError: nothing to read.
+        UsageError: options that do not go together, a rate that cannot be met, or a tolerance that cannot be kept.
+        SourceError: nothing to read, or labels that are too few or no classes.
         ProcessError: there is no cluster, or it was lost.
     """
     options, notes = FitOptions() if options is None else options, list[str | None]()

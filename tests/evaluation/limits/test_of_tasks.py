@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from taskcodec.errors import UsageError
+from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.limits.of_features import LimitsPlan
 from taskcodec.evaluation.limits.of_tasks import limits_of_task
 from taskcodec.fitting import fit
@@ -54,9 +54,13 @@ def test_a_codec_of_a_store_and_effort():
 
 
 @pytest.mark.parametrize(
-    ("y", "says"),
-    [([0] * 100, "two classes"), ([0, 1], "need as many labels, found 2"), ([0] * 99 + [1], "samples of each")],
+    ("y", "error", "says"),
+    [
+        ([0] * 100, SourceError, "two classes"),
+        ([0, 1], UsageError, "need as many labels, found 2"),
+        ([0] * 99 + [1], SourceError, "samples of each"),
+    ],
 )
-def test_labels_that_are_no_task(y, says):
-    with pytest.raises(UsageError, match=says):
+def test_labels_that_are_no_task(y, error, says):
+    with pytest.raises(error, match=says):
         limits_of_task("c", clusters(100, 1.0)[0], y)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy.special import xlogy
 
 from taskcodec.codec import Codec
-from taskcodec.errors import UsageError
+from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.limits.measured import asked_of, peers_of, real_bits, returned_by
 from taskcodec.evaluation.limits.of_features import SEEN, LimitsPlan, Progress, codec_at, rates_of
 from taskcodec.evaluation.limits.parts import Features, Parts, split
@@ -128,7 +128,8 @@ def limits_of_task(
         progress: called with (codecs done, codecs in all).
 
     Raises:
-        UsageError: fewer than 16 samples that differ, another number of labels, or classes missing in a part.
+        SourceError: fewer than 16 samples that differ, or classes missing in a part.
+        UsageError: another number of labels than samples.
     """
     plan, x = plan or LimitsPlan(), checked(features)
     names, classes = np.unique(np.asarray(labels), return_inverse=True)
@@ -139,7 +140,7 @@ def limits_of_task(
     halves = np.arange(len(known)) % 2 == 0
     if len(names) < 2 or min(len(np.unique(known[half])) for half in (halves, ~halves)) < len(names):
         words = "the limits of a task need two classes or more, with samples of each in every part"
-        raise UsageError(f"{name}: {words}; leave out classes of few samples")
+        raise SourceError(f"{name}: {words}; leave out classes of few samples")
     crossed = np.empty((len(known), len(names)))
     for half in (halves, ~halves):
         crossed[half] = _posteriors(parts.fitted[~half], known[~half], len(names), [parts.fitted[half]])[0]

@@ -17,6 +17,8 @@ def place(tmp_path_factory):
     lines = [f"{row},{name}" for row, name in enumerate(classes) if row]
     (folder / "classes.csv").write_text("\n".join(["id,class", *lines]))
     (folder / "numbers.csv").write_text("\n".join(["id,class", *(f"{row},{row / 7}" for row in range(300))]))
+    (folder / "others.csv").write_text("id,class\nzebra,0\n")
+    (folder / "one.csv").write_text("\n".join(["id,class", *(f"{row},same" for row in range(300))]))
     np.save(folder / "same.npy", np.ones((40, 12), "f4"))
     return folder
 
@@ -88,7 +90,7 @@ def test_a_task(place, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (("same.npy",), 2, "16 samples or more that differ"),
+        (("same.npy",), 1, "16 samples or more that differ"),
         (("x.npy", "--bits", "many"), 2, "128,512"),
         (("x.npy", "--bits", "-3"), 2, "--bits must be positive"),
         (("x.npy", "--bits", ""), 2, "empty name"),
@@ -103,6 +105,11 @@ def test_a_task(place, tmp_path):
 )
 def test_one_clear_line(place, arguments, code, says):
     refused(place, "limits", place / arguments[0], *arguments[1:], code=code, says=[says])
+
+
+@pytest.mark.parametrize(("labels", "says"), [("others.csv", "none of its 1 ids"), ("one.csv", "two classes")])
+def test_labels_that_are_no_task(place, labels, says):
+    refused(place, "limits", place / "classes.npy", "--task", "--labels", place / labels, code=1, says=[labels, says])
 
 
 def test_numbers_are_no_classes(place):
