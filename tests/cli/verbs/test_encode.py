@@ -132,6 +132,8 @@ def test_why_no_sample_was_left_to_fit_is_told(place, tmp_path):
 def test_one_sample_far_out_spoils_no_other_and_is_named(place, tmp_path):
     x = np.random.default_rng(0).normal(size=(600, 16)).astype("f4")
     run("fit", place / "x.npy", "-o", tmp_path / "c.codec", "--bits", "40")
+    np.save(tmp_path / "near.npy", x)
+    assert "far from" not in run("encode", tmp_path / "near.npy", tmp_path / "near.tcz", "--bits", "40").stderr
     x[7] *= 1e9
     np.save(tmp_path / "far.npy", x)
     found = run("encode", tmp_path / "far.npy", tmp_path / "far.tcz", "--bits", "40")
@@ -139,6 +141,9 @@ def test_one_sample_far_out_spoils_no_other_and_is_named(place, tmp_path):
     rest = np.delete(np.arange(600), 7)
     error = taskcodec.open(tmp_path / "far.tcz").features[rest] - x[rest]
     assert np.sqrt(np.mean(error**2)) < 0.5
+    said = f"{tmp_path / 'far.npy'}: 1 samples lie over 100 times as far from the middle as half of all do (7): "
+    assert said in found.stderr
+    assert said in run("fit", tmp_path / "far.npy", "-o", tmp_path / "f.codec", "--bits", "40").stderr
     named = run("fit", tmp_path / "far.npy", "-o", tmp_path / "n.codec", "--step", "inf", code=2)
     assert "--step must be a positive number" in named.stderr
     assert "keeps next to nothing" in run("fit", place / "x.npy", "-o", tmp_path / "n.codec", "--step", "1e9").stderr
