@@ -120,6 +120,18 @@ def test_labels_that_match_in_part_are_told(place, tmp_path):
     assert f"{place / 'a.csv'}: 298 of 300 samples have no label" in found.stderr
 
 
+def test_json_names_what_could_not_be_coded_and_why(tmp_path):
+    x = np.random.default_rng(0).normal(size=(200, 4)).astype("f4")
+    x[3:150] = np.nan
+    np.save(tmp_path / "x.npy", x)
+    found = json.loads(run("encode", tmp_path / "x.npy", tmp_path / "x.tcz", "--bits", "8", "--json").stdout)
+    assert (found["samples"], found["failures"]) == (53, 147)
+    assert [row["id"] for row in found["failed"]] == [str(row) for row in range(3, 103)]  # the first hundred
+    assert {row["status"] for row in found["failed"]} == {"NaN or infinity (as float32) among its features"}
+    listed = json.loads(run("info", tmp_path / "x.tcz", "--failures", "--json").stdout)
+    assert listed["failed"][:100] == found["failed"]
+
+
 def test_why_no_sample_was_left_to_fit_is_told(place, tmp_path):
     np.save(tmp_path / "huge.npy", np.full((50, 4), 1e300))
     for command, says in (
