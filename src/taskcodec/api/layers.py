@@ -7,7 +7,7 @@ from typing import Any
 from taskcodec.api.stores import there
 from taskcodec.engines.encode.places import finished_store
 from taskcodec.errors import CorruptFileError, FutureVersionError, UsageError
-from taskcodec.store.backend import open_blobs, writer_lock
+from taskcodec.store.backend import ZipBlobs, open_blobs, repack_zip, writer_lock
 from taskcodec.store.file_layers.elsewhere import read_elsewhere
 from taskcodec.store.file_layers.layout import FEATURES, FOLDER
 from taskcodec.store.file_layers.writer import remove_layer
@@ -31,11 +31,12 @@ class Dropped:
 def drop_layer(place: Any, name: str) -> Dropped:
     """Drop the pictures or originals of a store; nothing else in it changes. A drop that was stopped goes on.
 
-    What lies outside the store, where a layer is kept elsewhere, is left there: the store only forgets it.
+    What lies outside the store, where a layer is kept elsewhere, is left there: the store only forgets it. A zip file
+    is written anew, beside the old one until it is whole.
 
     Raises:
         UsageError: there is no such layer, or it is one of the codec's, of which the store is made.
-        StorageError: another process writes to the store, or it cannot be written, as a zip file cannot.
+        StorageError: another process writes to the store, or it cannot be written.
         Further what `taskcodec.decode` raises.
     """
     store = finished_store(there(place))
@@ -51,7 +52,10 @@ def drop_layer(place: Any, name: str) -> Dropped:
         with suppress(CorruptFileError, FutureVersionError):  # what cannot be read can be dropped all the same
             elsewhere = read_elsewhere(blobs, name)
             place_of = None if elsewhere is None else elsewhere.place
-        remove_layer(blobs, name)
+        if isinstance(blobs, ZipBlobs):
+            repack_zip(place, dict.fromkeys(sizes))
+        else:
+            remove_layer(blobs, name)
     return Dropped(name, sum(sizes.values()), place_of)
 
 
