@@ -1,5 +1,7 @@
 """A second reader of taskcodec stores, written from `store-format.md` alone: the standard library and nothing else.
 
+The symbols of pictures that a codec is overfitted to are read too, from packets, as `overfitted.md` says.
+
     python second_reader.py photos.tcz
 
 It is slow and short: it exists so that the format page can be checked, and as a start for a reader in another
@@ -15,7 +17,7 @@ import sys
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import groupby, islice
+from itertools import accumulate, groupby, islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -96,7 +98,26 @@ class Dependent(NamedTuple):
         return (state >> 1) ^ (state % 2 * self.own) ^ (symbol % 2 * self.other)
 
 
-Tables = list[Column] | Conditional | Dependent
+class Overfitted(NamedTuple):
+    """Tables of pictures with networks of their own: sizes of these, weights to start from, and the bank."""
+
+    bank: list[Column]
+    levels: int
+    width: int
+    context: int
+    outputs: int
+    finest: int
+    scales: int
+    start: list[int]
+
+    def parts(self) -> list[tuple[int, int]]:
+        """(kind, how many weights) of each part, in their order."""
+        o, w, c, levels = self.outputs, self.width, self.context, self.levels
+        counts = ((w * levels, o * w, o * o * 9), (w, o, o), (c * 32, 4 * c * 18, 8 * c), (4 * c, levels * 8))
+        return [(kind, count) for kind, own in enumerate(counts) for count in own]
+
+
+Tables = list[Column] | Conditional | Dependent | Overfitted
 MASKS = {4: (2, 1), 8: (5, 2), 16: (9, 2), 32: (18, 4), 64: (33, 10), 128: (78, 43), 256: (166, 121)}
 """Of a machine with so many states."""
 
@@ -168,9 +189,14 @@ def unpack(data: bytes) -> list[int]:
     return numbers
 
 
+def signed(z: int) -> int:
+    """Undo zigzag."""
+    return z >> 1 if z % 2 == 0 else -(z + 1 >> 1)
+
+
 def read_network(numbers: Iterator[int]) -> Network:
     def take(count: int) -> list[int]:
-        return [z >> 1 if z % 2 == 0 else -(z + 1 >> 1) for z in islice(numbers, count)]
+        return [signed(z) for z in islice(numbers, count)]
 
     inputs, clip, cap, hidden = islice(numbers, 4)
     layers, width = [], inputs
@@ -183,13 +209,19 @@ def read_network(numbers: Iterator[int]) -> Network:
 
 
 def read_any_tables(data: bytes) -> Tables:
-    if data[:4] not in (b"COND", b"DEPQ"):
+    if data[:4] not in (b"COND", b"DEPQ", b"OVER"):
         return read_tables(data)
     end = 8 + int.from_bytes(data[4:8], "little")
     if data[:4] == b"DEPQ":
         states, *zeros = (number for (number,) in struct.iter_unpack("<H", data[8:end]))
         return dependent(read_tables(data[end:]), zeros, states)
     numbers, groups = iter(unpack(data[8:end])), []
+    if data[:4] == b"OVER":
+        levels, width, context, outputs, finest, scales = islice(numbers, 6)
+        start, bank = [signed(z) for z in numbers], read_tables(data[end:])
+        found = Overfitted(bank, levels, width, context, outputs, finest, scales, start)
+        assert len(found.start) == sum(count for _, count in found.parts()), "weights of other sizes"
+        return found
     count, marks = islice(numbers, 2)
     given = next(numbers) if marks & 2 else 0
     for _ in range(count):
@@ -219,7 +251,7 @@ def read_tables(data: bytes) -> list[Column]:
     tables, at = [], 0
     for z, size in zip(zigzag, sizes, strict=True):
         own = counts[at : at + size + 1]
-        tables.append(Column(z >> 1 if z % 2 == 0 else -(z + 1 >> 1), own, edges_of(own)))
+        tables.append(Column(signed(z), own, edges_of(own)))
         at += size + 1
     assert at == len(counts), "counts left over"
     return tables
@@ -261,19 +293,25 @@ class Stack:
             return self.pop_columns(rows, tables)
         if isinstance(tables, Dependent):
             return self.pop_dependent(rows, tables)
+        assert isinstance(tables, Conditional), "symbols of a picture, which are no rows"
         out: Symbols = [list(below[i]) if tables.given else [] for i in range(rows)]
         for group in tables.groups:
             chosen = [(*choice, i) for i, row in enumerate(out) for choice in group.choose(row)]
-            found = [0] * len(chosen)
-            order = sorted(range(len(chosen)), key=lambda place: chosen[place][0])  # stable: rows, then columns
-            for t, run in groupby(order, key=lambda place: chosen[place][0]):
-                table, places = tables.bank[t], list(run)
-                slots = [self.pop(table.edges) for _ in places]
-                for place, slot in zip(places, slots, strict=True):
-                    found[place] = self.pop_raw() if slot == len(table.counts) - 1 else table.first + slot
+            found = self.pop_chosen([t for t, _, _ in chosen], tables.bank)
             for (_, added, i), number in zip(chosen, found, strict=True):
                 out[i].append((number + added + 2**31) % 2**32 - 2**31)
         return [row[tables.given :] for row in out]
+
+    def pop_chosen(self, chosen: list[int], bank: list[Column]) -> list[int]:
+        """What is coded with one table after the other, each of a bank, where they were sorted by table."""
+        found = [0] * len(chosen)
+        order = sorted(range(len(chosen)), key=lambda place: chosen[place])  # stable: rows, then columns
+        for t, run in groupby(order, key=lambda place: chosen[place]):
+            table, places = bank[t], list(run)
+            slots = [self.pop(table.edges) for _ in places]
+            for place, slot in zip(places, slots, strict=True):
+                found[place] = self.pop_raw() if slot == len(table.counts) - 1 else table.first + slot
+        return found
 
     def pop_columns(self, rows: int, tables: list[Column]) -> Symbols:
         out = [[0] * len(tables) for _ in range(rows)]
@@ -336,12 +374,101 @@ def read_packet(data: bytes, count: int) -> list[bytes]:
     return found
 
 
+PASSES = ((0, 0), (1, 1), (0, 1), (1, 0))
+"""Of each 2 x 2 places, the row and the column of those of a pass ..."""
+BESIDE = [(0, -1), (0, 1), (-1, 0), (1, 0)]
+ACROSS = [(-1, -1), (-1, 1), (1, -1), (1, 1)]
+NEAR: list[list[tuple[int, int]]] = [[], ACROSS, BESIDE, BESIDE + ACROSS]
+"""... and the neighbours that it sees: rows down, columns to the right."""
+AROUND = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+
+
+def read_picture(data: bytes, tables: Overfitted) -> tuple[tuple[int, int], list[int]]:
+    """A packet of one overfitted layer -> the picture's size and its symbols, in the order of the page."""
+    height, at = varint(data, 0)
+    width, at = varint(data, at)
+    (layer,) = read_packet(data[at:], 1)
+    stack = Stack(layer + bytes(-len(layer) % 4))
+    head = stack.pop_chosen([0] * 8, tables.bank)
+    assert all(0 <= fine <= 12 for fine in head[:4]), "weights finer than any"
+    assert all(0 <= scale < tables.scales for scale in head[4:]), "a scale that there is not"
+    counts = [sum(count for kind, count in tables.parts() if kind == own) for own in range(4)]
+    changes = [
+        change
+        for count, scale in zip(counts, head[4:], strict=True)
+        for change in stack.pop_chosen([1 + 3 * scale] * count, tables.bank)
+    ]
+    kinds = [kind for kind, count in enumerate(counts) for _ in range(count)]
+    weights = [w + (c << 12 - head[kind]) for w, c, kind in zip(tables.start, changes, kinds, strict=True)]
+    assert max(map(abs, weights)) <= 2**24, "weights larger than any"
+    symbols, coarser = [*head, *changes], list[list[int]]()
+    for level in reversed(range(tables.levels)):
+        step = tables.finest << level
+        coarser = read_level(stack, tables, weights, level, (-(-height // step), -(-width // step)), coarser)
+        symbols += [symbol for row in coarser for symbol in row]
+    check = zlib.crc32(struct.pack(f"<{2 + len(symbols)}i", height, width, *symbols))
+    assert (stack.state, stack.words) == (1 << 32 | check, []), "the check value does not match"
+    return (height, width), symbols
+
+
+def read_level(
+    stack: Stack, tables: Overfitted, weights: list[int], level: int, size: tuple[int, int], coarser: Symbols
+) -> Symbols:
+    """The symbols of a level, (h, w), from those of the next coarser one, pass by pass."""
+    c, ends = tables.context, list(accumulate((count for _, count in tables.parts()), initial=0))
+    near, around, answer, near_bias, answer_bias = (weights[a:b] for a, b in pairwise(ends[6:]))
+    (h, w), found = size, [[0] * size[1] for _ in range(size[0])]
+    for number, ((top, left), taps) in enumerate(zip(PASSES, NEAR, strict=True)):
+        first, m = sum(map(len, NEAR[:number])), len(taps)
+        rows = [
+            [near[(j * 2 + which) * 16 + first + tap] for which in (0, 1) for tap in range(m)]
+            + around[(number * c + j) * 18 :][:18]
+            for j in range(c)
+        ]
+        last = [answer[(number * 2 + which) * c :][:c] for which in (0, 1)]
+        bias = answer_bias[(level * 4 + number) * 2 :][:2]
+        places = [(y, x) for y in range(top, h, 2) for x in range(left, w, 2)]
+        chosen = []
+        for y, x in places:
+            seen = seen_at(found, y, x, taps) + seen_at(coarser, y // 2, x // 2, AROUND)
+            hidden = [
+                max(0, min(2**20, (sum(map(int.__mul__, row, seen)) + (near_bias[number * c + j] << 4)) >> 8))
+                for j, row in enumerate(rows)
+            ]
+            scale, mean = (sum(map(int.__mul__, row, hidden)) + (b << 8) for row, b in zip(last, bias, strict=True))
+            index = (2 * scale + (24 << 18) + 2**17) >> 18
+            chosen.append(choice_of(max(0, min(tables.scales - 1, index)), (mean + 2**17) >> 18))
+        popped = stack.pop_chosen([table for table, _, _ in chosen], tables.bank)
+        for (y, x), (_, added, sign), number_of in zip(places, chosen, popped, strict=True):
+            found[y][x] = (number_of * sign + added + 2**31) % 2**32 - 2**31
+    return found
+
+
+def seen_at(symbols: Symbols, y: int, x: int, taps: list[tuple[int, int]]) -> list[int]:
+    """Magnitudes of some places around one, and then their values; zero beyond the edges."""
+    found = [
+        symbols[y + b][x + r] if 0 <= y + b < len(symbols) and 0 <= x + r < len(symbols[0]) else 0 for b, r in taps
+    ]
+    magnitudes = []
+    for symbol in found:
+        d = 1 + 2 * min(abs(symbol), 2**20)
+        e = d.bit_length() - 1
+        magnitudes.append(min(2**10, 16 * e + (16 * d >> e) - 16))
+    return magnitudes + [max(-(2**10), min(2**10, 4 * max(-(2**10), min(2**10, symbol)))) for symbol in found]
+
+
+def choice_of(index: int, mean: int) -> tuple[int, int, int]:
+    """(table, number to be added, sign) by the index of a scale and a mean in quarters of a symbol."""
+    whole, part = divmod(max(-(2**20), min(2**20, mean)), 4)
+    return (1 + 3 * index + 1, whole + 1, -1) if part == 3 else (1 + 3 * index + part, whole, 1)
+
+
 def read_codec(data: bytes) -> Codec:
     size = int.from_bytes(data[:8], "little")
     header, body = json.loads(data[8 : 8 + size]), data[8 + size :]
     manifest = json.loads(header.pop("__metadata__")["taskcodec"])
     assert manifest["format"] == "taskcodec.codec", "another format"
-    assert manifest["version"] in (1, 2, 3, 4, 6), "another version"
+    assert manifest["version"] in (1, 2, 3, 4, 6, 8), "another version"
     claimed, _ = manifest.pop("fingerprint"), manifest.pop("found_at", None)
     digest, tensors, raw = hashlib.sha256(canonical(manifest)), {}, {}
     kinds = {"F32": ("<f4", "f"), "F16": ("<f2", "e"), "I32": ("<i4", "i"), "U16": ("<u2", "H")}

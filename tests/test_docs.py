@@ -7,6 +7,7 @@ import importlib.util
 import json
 import re
 import shlex
+import struct
 
 import numpy as np
 import pytest
@@ -14,13 +15,21 @@ from PIL import Image
 
 import taskcodec
 from taskcodec.coding import encode_block, encode_sample, tables_from_symbols
+from taskcodec.coding.models.overfitted.model import OverfittedTables
+from taskcodec.coding.models.overfitted.plan import HEAD, Plan
+from taskcodec.coding.picture import encode_layer, join_picture
 from taskcodec.fitting.closed_form.default import fit_usual
 from taskcodec.fitting.effort import with_effort
 from taskcodec.store import SampleRecord, StoreWriter
 from tests import ROOT
 from tests import layered as two_layers
 from tests.cli.commands import run
-from tests.coding.make_golden import golden_conditional
+from tests.coding.golden_overfitted import (
+    golden_overfitted_codec,
+    golden_overfitted_packet,
+    golden_overfitted_symbols,
+)
+from tests.coding.make_golden import golden_conditional, golden_symbols, golden_tables
 from tests.conditional import conditional, conditional_tables
 from tests.test_floors import LEVEL
 
@@ -278,6 +287,34 @@ def test_second_reader_reads_layers(second_reader, tmp_path):
         row = second_reader.read_sample(first, base.tables)
         assert row + second_reader.read_sample(second, detail.tables, row) == found[0]
         assert second_reader.read_packet(packets[0][:-1], 2) == [first]
+
+
+def test_second_reader_reads_overfitted_pictures(second_reader):
+    golden = ROOT / "tests" / "coding" / "golden"
+    codec, wanted = second_reader.read_codec((golden / "overfitted.codec").read_bytes()), {}
+    assert codec.manifest["version"] == 8
+    (layer,), own = codec.layers, golden_overfitted_codec(golden_symbols, golden_tables)
+    wanted[13, 30] = (golden / "overfitted_packet.bin").read_bytes()
+    wanted |= {size: golden_overfitted_packet(own, golden_symbols, size) for size in ((1, 1), (9, 2), (24, 20))}
+    for size, packet in wanted.items():
+        symbols = golden_overfitted_symbols(golden_symbols, size).ravel().tolist()
+        assert second_reader.read_picture(packet, layer.tables) == (size, symbols)
+        for at in (0, len(packet) // 2, len(packet) - 1):
+            broken = bytes([*packet[:at], packet[at] ^ 4, *packet[at + 1 :]])
+            with pytest.raises((AssertionError, IndexError, ValueError, OverflowError, struct.error)):
+                second_reader.read_picture(broken, layer.tables)
+
+
+def test_second_reader_reads_overfitted_pictures_of_few_latents(second_reader):
+    """Of pictures whose finest latent has a place every 4 pixels."""
+    plan = Plan(levels=2, width=2, context=3, outputs=1, finest=4)
+    start = golden_symbols(1, plan.weights, 84)[0].astype(np.int64) % 900 - 450
+    own = OverfittedTables(golden_tables(1 + 3 * 9), plan, start, 9)
+    latents = golden_symbols(1, plan.symbols((22, 31)) - HEAD, 85)[0]
+    symbols = np.concatenate([np.arange(HEAD), latents % 9 - 4]).astype(np.int32).reshape(1, 1, -1, 1)
+    packet = join_picture((22, 31), [encode_layer(symbols, own, (), (22, 31))])
+    theirs = second_reader.read_any_tables(own.to_bytes())
+    assert second_reader.read_picture(packet, theirs) == ((22, 31), symbols.ravel().tolist())
 
 
 def test_pages_ask_nothing_of_other_sites():

@@ -10,16 +10,31 @@ import pytest
 from PIL import Image
 
 import taskcodec
-from taskcodec.names import distinct_names, readable
+from taskcodec.data.labels import LabelTable
+from taskcodec.names import distinct_names, file_of_name, name_of_file, readable
 from tests.cli.commands import contents, refused, run
 
 RAW = os.fsdecode(b"caf\xe9")
 ESCAPE = r"caf\udce9"
+LITERAL = r"caf\x5cudce9"
+"""The ids of files: of one with this byte, and of one with the text of its escape in its name."""
 
 
 def test_what_is_no_text_is_escaped():
     assert readable(RAW) == ESCAPE == readable(ESCAPE)
     assert readable("café/ü.jpg") == "café/ü.jpg"
+
+
+@pytest.mark.parametrize(
+    "raw", [RAW, ESCAPE, LITERAL, r"\x5cx5cudcff", r"a\\udc80", r"\x5c", r"\udc7f", "\\", "ü\udcfc\\udcfc"]
+)
+def test_every_file_has_an_id_of_its_own_and_is_found_by_it(raw):
+    assert file_of_name(name_of_file(raw)) == raw
+    assert readable(name_of_file(raw)) == name_of_file(raw)
+
+
+def test_labels_of_a_file_with_such_a_text_in_its_name():
+    assert LabelTable({f"{ESCAPE}.png": "c"}).of(f"p/{LITERAL}.png") == "c"
 
 
 def test_a_second_name_is_numbered():
@@ -35,7 +50,7 @@ def photos(tmp_path):
     rng = np.random.default_rng(0)
     for side, name in enumerate(names, 40):
         Image.fromarray(rng.integers(0, 255, (side, side, 3), np.uint8)).save(tmp_path / "photos" / name)
-    return tmp_path / "photos", ["a.png", f"{ESCAPE}.png", f"{ESCAPE}.png#2", "z.png"], names
+    return tmp_path / "photos", ["a.png", f"{LITERAL}.png", f"{ESCAPE}.png", "z.png"], names
 
 
 def named(store):

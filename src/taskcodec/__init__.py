@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from taskcodec.api.encode import encode
     from taskcodec.api.features import features
     from taskcodec.api.fit import FitOptions, fit_source
-    from taskcodec.api.layers import Dropped, drop_layer
+    from taskcodec.api.layers import Dropped, Relocated, drop_layer, relocate_layer
     from taskcodec.api.limits import limits, task_limits
     from taskcodec.api.stores import decode, open
     from taskcodec.codec import Codec
@@ -36,6 +36,7 @@ _HOMES = {
     "Dropped": "taskcodec.api.layers",
     "FeatureCodec": "taskcodec.fitting.closed_form.feature_codec",
     "FitOptions": "taskcodec.api.fit",
+    "Relocated": "taskcodec.api.layers",
     "Store": "taskcodec.store",
     "TaskcodecError": "taskcodec.errors",
     "adapt": "taskcodec.fitting",
@@ -52,6 +53,7 @@ _HOMES = {
     "limits": "taskcodec.api.limits",
     "load_codec": "taskcodec.loading",
     "open": "taskcodec.api.stores",
+    "relocate_layer": "taskcodec.api.layers",
     "task_limits": "taskcodec.api.limits",
     "usable": "taskcodec.evaluation.usable.of_store",
 }
@@ -83,6 +85,7 @@ __all__ = [
     "Dropped",
     "FeatureCodec",
     "FitOptions",
+    "Relocated",
     "Store",
     "TaskcodecError",
     "adapt",
@@ -99,6 +102,7 @@ __all__ = [
     "limits",
     "load_codec",
     "open",
+    "relocate_layer",
     "task_limits",
     "usable",
 ]

@@ -9,7 +9,7 @@ import pytest
 import taskcodec
 from taskcodec.engines.encode.decide import EncodeOptions
 from taskcodec.engines.encode.execute import encode_job
-from taskcodec.errors import SourceError, StorageError, UsageError
+from taskcodec.errors import SourceError, StorageError, TaskcodecError, UsageError
 from taskcodec.store import pack_zip
 from taskcodec.store.backend import open_blobs, writer_lock
 from tests.data.pictures import Eyes
@@ -77,12 +77,27 @@ def test_a_drop_stopped_anywhere_goes_on_or_is_undone_by_encoding(whole, tmp_pat
         taskcodec.drop_layer(place, "original")
 
 
-def test_refuses_while_others_write_and_in_zip_files(whole, tmp_path):
+def test_a_zip_file_loses_its_layer_as_a_folder_does(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "s.tcz")
+    pack_zip(tmp_path / "s.tcz", tmp_path / "s.zip")
+    of_zip = taskcodec.drop_layer(tmp_path / "s.zip", "original")
+    assert of_zip == taskcodec.drop_layer(tmp_path / "s.tcz", "original")
+    assert taskcodec.open(tmp_path / "s.zip").layers == ("features", "picture")
+    assert taskcodec.open(tmp_path / "s.zip").verify() == []
+    pack_zip(tmp_path / "s.tcz", tmp_path / "again.zip")
+    assert (tmp_path / "s.zip").read_bytes() == (tmp_path / "again.zip").read_bytes()
+    before = (tmp_path / "s.zip").read_bytes()
+    with pytest.raises(UsageError, match="no layer 'original' of files"):
+        taskcodec.drop_layer(tmp_path / "s.zip", "original")
+    (tmp_path / "s.zip").write_bytes(before[:100] + b"\0" * 40 + before[140:])
+    with pytest.raises(TaskcodecError, match="damaged"):
+        taskcodec.drop_layer(tmp_path / "s.zip", "picture")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again.zip", "s.tcz", "s.zip"]
+
+
+def test_refuses_while_others_write(whole, tmp_path):
     with writer_lock(open_blobs(whole)), pytest.raises(StorageError, match="another process is writing"):
         taskcodec.drop_layer(whole, "original")
-    pack_zip(whole, tmp_path / "s.zip")
-    with pytest.raises(StorageError, match="not written in place"):
-        taskcodec.drop_layer(tmp_path / "s.zip", "original")
     with pytest.raises(SourceError, match="no such file"):
         taskcodec.drop_layer(tmp_path / "none", "original")
     assert taskcodec.open(whole).layers == ("features", "picture", "original")

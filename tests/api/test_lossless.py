@@ -53,7 +53,8 @@ def test_appended_pictures(tmp_path):
     first, more = (write_folder(tmp_path / str(seed), strokes(15, seed=seed)) for seed in (0, 1))
     run("fit", first, "-o", tmp_path / "a.codec", "--lossless")
     run("encode", first, tmp_path / "a.tcz", "--codec", tmp_path / "a.codec")
-    run("encode", more, tmp_path / "a.tcz", "--append")
+    assert "no layer" in run("encode", more, tmp_path / "a.tcz", "--append", "--layers", "top", code=2).stderr
+    run("encode", more, tmp_path / "a.tcz", "--append", "--layers", "base")
     expected = np.concatenate([strokes(15, seed=seed) for seed in (0, 1)])
     assert np.array_equal(taskcodec.open(tmp_path / "a.tcz").values[:], expected)
 

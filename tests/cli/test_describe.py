@@ -57,11 +57,26 @@ def test_a_layer_elsewhere_counts_where_it_is_looked_at(sources, tmp_path):
     assert line_of(run("info", place).stdout).split() == ["original", "kept", "at", str(there)]
     nothing = {"bytes": None, "bits_per_sample": None, "samples": None, "fault": None}
     assert figures(place) == {**nothing, "elsewhere": str(there)}
-    assert ">?<" in (run("view", place, "-o", tmp_path / "v.html"), (tmp_path / "v.html").read_text())[1]
+    viewed = run("view", place, "-o", tmp_path / "v.html")
+    assert ">?<" in (tmp_path / "v.html").read_text()
+    assert "0 with a picture" in viewed.stdout
+    assert "no layer of pictures" not in viewed.stdout
+    assert f"read only where you name it: --elsewhere {there}" in viewed.stderr
     (there / "c" / "0").unlink()
     told = line_of(run("info", place, "--elsewhere", there).stdout)
     assert told.split("   ")[-1].strip() == f"damaged: run taskcodec verify, kept at {there}"
     run("verify", place, "--elsewhere", there, code=1)
+
+
+def test_a_page_shows_what_is_there_and_says_which_layer_is_missing(sources, tmp_path):
+    place, page, gone = tmp_path / "s.tcz", tmp_path / "v.html", tmp_path / "gone"
+    run("encode", sources / "photos", place, "--layers", f"picture:500@{tmp_path}/small,original@{gone}")
+    gone.rename(tmp_path / "moved")
+    viewed = run("view", place, "-o", page, "--elsewhere", gone, "--elsewhere", tmp_path / "small")
+    assert "8 of 8 samples, 8 with a picture" in viewed.stdout
+    assert f"its layer original should lie at {gone}, where none is" in viewed.stderr
+    assert "of <bdi>original</bdi>, not read" in page.read_text()
+    assert "of <bdi>picture</bdi>, not read" not in page.read_text()
 
 
 @pytest.mark.parametrize("damage", ["no chunk", "an empty chunk", "metadata", "elsewhere"])

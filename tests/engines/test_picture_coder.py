@@ -148,6 +148,10 @@ def test_files_are_kept_beside_them(folder, tmp_path):
     assert store.layers == ("base", "detail", "original")
     assert store.layer("original")[2] == (folder / "in" / "2.png").read_bytes()
     assert store.verify() == []
+    (tmp_path / "more").mkdir()
+    shutil.copy(folder / "in" / "2.png", tmp_path / "more" / "new.png")
+    run("encode", tmp_path / "more", tmp_path / "s.tcz", "--append", "--layers", "base,detail,original")
+    assert len(taskcodec.open(tmp_path / "s.tcz").layer("original")) == len(store) + 1
 
 
 def test_a_layer_that_has_the_name_of_a_usual_one_is_their_own(folder, tmp_path):

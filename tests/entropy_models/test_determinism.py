@@ -10,6 +10,7 @@ import constriction
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 from taskcodec.codec import Codec
 from taskcodec.coding import encode_block, encode_sample
@@ -18,6 +19,12 @@ from taskcodec.entropy_models.hyperprior import Hyperprior
 from taskcodec.entropy_models.spatial import SpatialEntropy, SpatialOptions
 from taskcodec.layer import BASE, Layer
 from taskcodec.transforms.affine import AffineTransform
+from tests.coding.golden_overfitted import (
+    golden_overfitted_codec,
+    golden_overfitted_packet,
+    golden_overfitted_symbols,
+)
+from tests.coding.make_golden import golden_symbols, golden_tables
 from tests.entropy_models.trained import latents, train
 
 SAMPLES = 10_000
@@ -125,3 +132,17 @@ def test_every_setting_decodes_the_same_symbols(coded, setting, threads):
     )
     assert found.returncode == 0, found.stderr[-2000:]
     assert found.stdout.splitlines() == lines
+
+
+def test_an_overfitted_packet_gives_the_same_symbols_under_any_number_of_threads():
+    size, codec, before = (96, 130), golden_overfitted_codec(golden_symbols, golden_tables), torch.get_num_threads()
+    packet, found = golden_overfitted_packet(codec, golden_symbols, size), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            with threadpool_limits(threads):  # and those of the products of numpy
+                found.append(codec.begin(packet).symbols["picture"])
+    finally:
+        torch.set_num_threads(before)
+    assert np.array_equal(found[0], golden_overfitted_symbols(golden_symbols, size))
+    assert np.array_equal(found[0], found[1])

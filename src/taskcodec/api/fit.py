@@ -15,7 +15,7 @@ from taskcodec.data.arrays import open_npy
 from taskcodec.engines.choose import computing_with
 from taskcodec.engines.computing import Asked
 from taskcodec.engines.encode.local import Progress, sample_features
-from taskcodec.engines.encode.notes import left_out, noted
+from taskcodec.engines.encode.notes import far_off, left_out, noted
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.engines.encode.sources import check_bits, missed, unmatched
 from taskcodec.errors import SourceError, UsageError, check_kind, check_number
@@ -110,8 +110,8 @@ def fit_source(
         progress: called with (samples done, samples in all).
 
     Raises:
-        UsageError: options that do not go together, a rate that cannot be met, or labels that give no tolerance.
-        SourceError: nothing to read.
+        UsageError: options that do not go together, a rate that cannot be met, or a tolerance that cannot be kept.
+        SourceError: nothing to read, or labels that are too few or no classes.
         ProcessError: there is no cluster, or it was lost.
     """
     options, notes = FitOptions() if options is None else options, list[str | None]()
@@ -134,6 +134,7 @@ def fit_source(
     records = [record for number in sorted(batches.kept) for record in batches.kept[number].records]
     ok = [record for record in records if record.status == OK]
     notes.append(noted(source.name, [(record.id, record.note) for record in ok], len(ok)))
+    notes.append(far_off(source.name, [record.id for record in ok], features))
     if options.labels is not None:
         failed = {record.id for record in records if record.status != OK}
         notes.append(unmatched(options.labels, table, source, failed))

@@ -1,15 +1,23 @@
-"""`taskcodec.drop_layer`: a store without one of its layers of files."""
+"""`taskcodec.drop_layer` and `taskcodec.relocate_layer`: layers of files that a store loses, or that were moved."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from taskcodec.api.stores import there
 from taskcodec.engines.encode.places import finished_store
-from taskcodec.errors import CorruptFileError, FutureVersionError, UsageError
-from taskcodec.store.backend import open_blobs, writer_lock
-from taskcodec.store.file_layers.elsewhere import read_elsewhere
-from taskcodec.store.file_layers.layout import FEATURES, FOLDER
+from taskcodec.errors import CorruptFileError, FutureVersionError, UsageError, as_name
+from taskcodec.store import Store
+from taskcodec.store.backend import ZipBlobs, open_blobs, repack_zip, writer_lock
+from taskcodec.store.file_layers.elsewhere import (
+    PlacedBlobs,
+    check_same,
+    checked_place,
+    is_within,
+    read_elsewhere,
+    said,
+)
+from taskcodec.store.file_layers.layout import FEATURES, FOLDER, read_layer
 from taskcodec.store.file_layers.writer import remove_layer
 
 
@@ -31,17 +39,15 @@ class Dropped:
 def drop_layer(place: Any, name: str) -> Dropped:
     """Drop the pictures or originals of a store; nothing else in it changes. A drop that was stopped goes on.
 
-    What lies outside the store, where a layer is kept elsewhere, is left there: the store only forgets it.
+    What lies outside the store, where a layer is kept elsewhere, is left there: the store only forgets it. A zip file
+    is written anew, beside the old one until it is whole.
 
     Raises:
         UsageError: there is no such layer, or it is one of the codec's, of which the store is made.
-        StorageError: another process writes to the store, or it cannot be written, as a zip file cannot.
+        StorageError: another process writes to the store, or it cannot be written.
         Further what `taskcodec.decode` raises.
     """
-    store = finished_store(there(place))
-    own = [layer.name for layer in store.manifest.layers]
-    if name == FEATURES or name in own:
-        raise UsageError(f"{place}: {name} is what the store is made of, and stays; there are {_others(store.layers)}")
+    store = _store_beside(place, name)
     blobs = open_blobs(place)
     with writer_lock(blobs):
         sizes = blobs.sizes(f"{FOLDER}/{name}") if name and "/" not in name and name != ".." else {}
@@ -51,8 +57,65 @@ def drop_layer(place: Any, name: str) -> Dropped:
         with suppress(CorruptFileError, FutureVersionError):  # what cannot be read can be dropped all the same
             elsewhere = read_elsewhere(blobs, name)
             place_of = None if elsewhere is None else elsewhere.place
-        remove_layer(blobs, name)
+        if isinstance(blobs, ZipBlobs):
+            repack_zip(place, dict.fromkeys(sizes))
+        else:
+            remove_layer(blobs, name)
     return Dropped(name, sum(sizes.values()), place_of)
+
+
+@dataclass(frozen=True)
+class Relocated:
+    """A layer that lies at another place than before.
+
+    Attributes:
+        layer: its name.
+        before: where the store said that it lies.
+        elsewhere: where it says so now.
+    """
+
+    layer: str
+    before: str
+    elsewhere: str
+
+
+def relocate_layer(place: Any, name: str, elsewhere: str) -> Relocated:
+    """Have a store know that a layer, kept outside it, was moved: to a folder or URL where it lies already.
+
+    The place is read, since it is named here, and must have this store's layer. Nothing there changes.
+
+    Raises:
+        UsageError: no such layer, or one that lies in the store; a place that is none, or lies in the store.
+        SourceError, NetworkError: no layer lies there, or it cannot be read.
+        MismatchError: another store's layer lies there.
+        StorageError: another process writes to the store, or it cannot be written.
+        Further what `taskcodec.decode` raises.
+    """
+    store, to = _store_beside(place, name), checked_place(as_name("where the layer lies", elsewhere, "a folder or URL"))
+    blobs = open_blobs(place)
+    with writer_lock(blobs):
+        if name not in store.layers:
+            raise UsageError(f"{place}: no layer {name!r} of files; there are {_others(store.layers)}")
+        found = read_elsewhere(blobs, name)
+        if found is None:
+            raise UsageError(f"{place}: its layer {name} lies in the store, and moves with it")
+        if is_within(to, [str(place)]):
+            raise UsageError(f"{elsewhere}: lies in the store {place}; name another place")
+        now = replace(found, place=to)
+        check_same(blobs, now, read_layer(PlacedBlobs(open_blobs(to), name), name))
+        if isinstance(blobs, ZipBlobs):
+            repack_zip(place, {now.key: said(now)})
+        else:
+            blobs.put(now.key, said(now))
+    return Relocated(name, found.place, to)
+
+
+def _store_beside(place: Any, name: str) -> Store:
+    """A finished store. Raises UsageError where the layer is one of its codec's."""
+    store = finished_store(there(place))
+    if name == FEATURES or name in [layer.name for layer in store.manifest.layers]:
+        raise UsageError(f"{place}: {name} is what the store is made of, and stays; there are {_others(store.layers)}")
+    return store
 
 
 def _others(names: tuple[str, ...]) -> str:

@@ -51,8 +51,9 @@ def limits(
         progress: called with (steps done, steps in all).
 
     Raises:
-        UsageError: too few samples that differ, or a store without what it was made of.
-        SourceError, MismatchError, BackboneError: as `taskcodec.fit_source` does.
+        UsageError: a store without what it was made of.
+        SourceError: too few samples that differ; and as `taskcodec.fit_source` does.
+        MismatchError, BackboneError: as `taskcodec.fit_source` does.
     """
     plan = plan or LimitsPlan()
     check_device(plan.device)
@@ -93,9 +94,9 @@ def task_limits(
         plan: rates and effort.
 
     Raises:
-        UsageError: no labels, labels that are no classes, too few samples that differ, or a store without what it was
-            made of.
-        SourceError, MismatchError, BackboneError: as `taskcodec.fit_source` does.
+        UsageError: no labels, numbers to regress for labels, or a store without what it was made of.
+        SourceError: too few samples that differ, or labels that are no classes; and as `taskcodec.fit_source` does.
+        MismatchError, BackboneError: as `taskcodec.fit_source` does.
     """
     plan = plan or LimitsPlan()
     check_device(plan.device)

@@ -10,7 +10,7 @@ import taskcodec
 from taskcodec.cli.exit_codes import INTERRUPTED
 from taskcodec.cli.output import printable
 from taskcodec.cli.verbs import benchmark, decode, demo, encode, evaluate, features, fit, info, report, train, verify
-from taskcodec.cli.verbs.layers import drop
+from taskcodec.cli.verbs.layers import drop, relocate
 from taskcodec.cli.verbs.pages import view
 from taskcodec.cli.verbs.theory import limits, usable
 from taskcodec.errors import TERMINATED, TaskcodecError, UnfinishedWarning, UsageError, missing_package
@@ -36,6 +36,7 @@ VERBS: dict[Any, Any] = {
     info: info.info,
     verify: verify.verify,
     drop: drop.drop,
+    relocate: relocate.relocate,
     view: view.view,
     evaluate: evaluate.evaluate,
     benchmark: benchmark.benchmark,

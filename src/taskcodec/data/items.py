@@ -13,7 +13,7 @@ from taskcodec.data.labels import LabelTable, labels_of_folders
 from taskcodec.data.left_behind import Skipped
 from taskcodec.data.remote.files import RemoteFile, read_whole
 from taskcodec.errors import SourceError
-from taskcodec.names import distinct_names, readable
+from taskcodec.names import distinct_names, name_of_file
 
 MAX_ITEM_BYTES = 2**30
 _DIGEST_ITEMS, _DIGEST_BYTES = 256, 4096
@@ -148,12 +148,9 @@ def labelled_by_folders(items: Sequence[Item]) -> list[Item]:
 
 
 def distinct(items: Sequence[Item]) -> list[Item]:
-    """The items with ids that are text (`readable`), and no two alike, as `distinct_names` makes them.
-
-    So a file whose name is what another is escaped to keeps that name only where it comes first, as it does in folders.
-    """
+    """The items with ids that are text (`name_of_file`), and no two alike, as `distinct_names` makes them."""
     given = distinct_names([item.id for item in items])
-    names = distinct_names([readable(name) for name in given])
+    names = distinct_names([name_of_file(name) for name in given])
     return [
         replace(item, id=name, raw="" if raw == name else raw) if (item.id, raw) != (name, name) else item
         for item, raw, name in zip(items, given, names, strict=True)

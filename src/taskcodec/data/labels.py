@@ -209,5 +209,5 @@ def separator_of(header: str) -> str:
 
 
 def _forms(name: str) -> tuple[str, str]:
-    path = PurePosixPath(name)
+    path = PurePosixPath(name.replace(r"\x5cudc", r"\udc"))  # as tables write the name that has this text in it
     return path.name, path.stem

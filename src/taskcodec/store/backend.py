@@ -11,7 +11,7 @@ from taskcodec.errors import ForeignFileError, UsageError, check_kind
 from taskcodec.store.places.blobs import Blobs
 from taskcodec.store.places.folder import FolderBlobs, folder_lock
 from taskcodec.store.places.lock import writer_lock
-from taskcodec.store.places.zipped import ZipBlobs, is_zip, pack_zip
+from taskcodec.store.places.zipped import ZipBlobs, is_zip, pack_zip, repack_zip
 
 _HERE = ("file://", "local://")
 
@@ -74,5 +74,6 @@ __all__ = [
     "local_path",
     "open_blobs",
     "pack_zip",
+    "repack_zip",
     "writer_lock",
 ]

@@ -120,6 +120,18 @@ def test_labels_that_match_in_part_are_told(place, tmp_path):
     assert f"{place / 'a.csv'}: 298 of 300 samples have no label" in found.stderr
 
 
+def test_json_names_what_could_not_be_coded_and_why(tmp_path):
+    x = np.random.default_rng(0).normal(size=(200, 4)).astype("f4")
+    x[3:150] = np.nan
+    np.save(tmp_path / "x.npy", x)
+    found = json.loads(run("encode", tmp_path / "x.npy", tmp_path / "x.tcz", "--bits", "8", "--json").stdout)
+    assert (found["samples"], found["failures"]) == (53, 147)
+    assert [row["id"] for row in found["failed"]] == [str(row) for row in range(3, 103)]  # the first hundred
+    assert {row["status"] for row in found["failed"]} == {"NaN or infinity (as float32) among its features"}
+    listed = json.loads(run("info", tmp_path / "x.tcz", "--failures", "--json").stdout)
+    assert listed["failed"][:100] == found["failed"]
+
+
 def test_why_no_sample_was_left_to_fit_is_told(place, tmp_path):
     np.save(tmp_path / "huge.npy", np.full((50, 4), 1e300))
     for command, says in (
@@ -132,6 +144,8 @@ def test_why_no_sample_was_left_to_fit_is_told(place, tmp_path):
 def test_one_sample_far_out_spoils_no_other_and_is_named(place, tmp_path):
     x = np.random.default_rng(0).normal(size=(600, 16)).astype("f4")
     run("fit", place / "x.npy", "-o", tmp_path / "c.codec", "--bits", "40")
+    np.save(tmp_path / "near.npy", x)
+    assert "far from" not in run("encode", tmp_path / "near.npy", tmp_path / "near.tcz", "--bits", "40").stderr
     x[7] *= 1e9
     np.save(tmp_path / "far.npy", x)
     found = run("encode", tmp_path / "far.npy", tmp_path / "far.tcz", "--bits", "40")
@@ -139,6 +153,9 @@ def test_one_sample_far_out_spoils_no_other_and_is_named(place, tmp_path):
     rest = np.delete(np.arange(600), 7)
     error = taskcodec.open(tmp_path / "far.tcz").features[rest] - x[rest]
     assert np.sqrt(np.mean(error**2)) < 0.5
+    said = f"{tmp_path / 'far.npy'}: 1 samples lie over 100 times as far from the middle as half of all do (7): "
+    assert said in found.stderr
+    assert said in run("fit", tmp_path / "far.npy", "-o", tmp_path / "f.codec", "--bits", "40").stderr
     named = run("fit", tmp_path / "far.npy", "-o", tmp_path / "n.codec", "--step", "inf", code=2)
     assert "--step must be a positive number" in named.stderr
     assert "keeps next to nothing" in run("fit", place / "x.npy", "-o", tmp_path / "n.codec", "--step", "1e9").stderr

@@ -78,6 +78,7 @@ def test_the_originals_are_the_folder_again(store, photos, tmp_path):
 def test_names_that_are_no_text_or_long_come_back(tmp_path):
     """Ids are text: in them stand escapes for such bytes."""
     given = [b"caf\xe9.jpg", b"\xff\xfe/\x80.jpg", "café.jpg".encode(), b"plain.jpg", b"l" * 251 + b".jpg"]
+    given += [rb"caf\udce9.jpg", rb"caf\x5cudce9.jpg"]  # the texts of an escape, and of what an id has for that
     for number, name in enumerate(given):
         path = os.path.join(os.fsencode(tmp_path / "in"), name)
         os.makedirs(os.path.dirname(path), exist_ok=True)

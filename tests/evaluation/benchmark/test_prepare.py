@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from taskcodec.errors import UsageError
+from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.benchmark.diagnosis import extras_of
 from taskcodec.evaluation.benchmark.run import benchmark
 from tests.evaluation.benchmark.test_run import CHEAP, RAW_ONLY
@@ -53,7 +53,7 @@ def test_numbers_taken_for_classes_are_told_what_can_be_done_here(tmp_path):
         ("rank", r"\.npz file, or `taskcodec evaluate --kind regression`\)$"),
         ("name", "12 samples$"),
     ):
-        with pytest.raises(UsageError, match=f"x: {column}: needs two classes.*{says}") as caught:
+        with pytest.raises(SourceError, match=f"x: {column}: needs two classes.*{says}") as caught:
             benchmark(
                 [str(tmp_path / "x.npy")], tmp_path / "out", replace(CHEAP, labels=(f"{tmp_path}/y.csv:{column}",))
             )

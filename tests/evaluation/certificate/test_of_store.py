@@ -142,7 +142,7 @@ def test_a_zip_file_is_certified_but_not_written(folder, copy, tmp_path):
     ("arguments", "augmentations", "error", "says"),
     [
         ({"views": "x.npy"}, None, MismatchError, r"\(k, 150, 12\)"),
-        ({"views": "two.npy"}, None, UsageError, "at least 3"),
+        ({"views": "two.npy"}, None, MismatchError, "at least 3"),
         ({"views": "views.npy"}, "mild", UsageError, "are what they are"),
         ({"views": "views.npy", "source": "x.npy"}, None, UsageError, "one of them"),
         ({"source": "x.npy"}, None, UsageError, "--views"),

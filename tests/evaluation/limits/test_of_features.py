@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from taskcodec.errors import MismatchError, UsageError
-from taskcodec.evaluation.limits.of_features import LimitsPlan
+from taskcodec.errors import MismatchError, SourceError, UsageError
+from taskcodec.evaluation.limits.of_features import LimitsPlan, rates_of
 from taskcodec.evaluation.limits.of_features import limits_of_features as with_peers
 from taskcodec.fitting import fit
 from taskcodec.theory.limits.closed_forms import gaussian_bits
@@ -43,6 +43,10 @@ def test_a_gaussian_source():
         assert point.above_error_bits < point.rate_upper_error_bits  # the samples are the same
         assert point.rate_lower_bits is None
     assert "24 features are too many" in found.lower
+
+
+def test_a_rate_that_is_named_twice_is_one():
+    assert rates_of(LimitsPlan((40.0, 20.0, 40.0)), D) == [20.0, 40.0]
 
 
 @pytest.mark.slow
@@ -103,12 +107,12 @@ def test_fewer_samples_than_features(n):
 @pytest.mark.parametrize(
     ("x", "error", "says"),
     [
-        (np.ones((50, 4)), UsageError, "16 samples or more that differ, found 1"),
-        (np.ones((1, 4)), UsageError, "found 1"),
-        (np.tile(np.eye(4), (9, 1)), UsageError, "found 4"),
+        (np.ones((50, 4)), SourceError, "16 samples or more that differ, found 1"),
+        (np.ones((1, 4)), SourceError, "found 1"),
+        (np.tile(np.eye(4), (9, 1)), SourceError, "found 4"),
         (np.full((30, 4), np.nan), MismatchError, "NaN"),
         (np.ones((0, 4)), MismatchError, "one feature vector or more"),
-        (np.eye(20, 5000), UsageError, "at most 4,096 features, found 5,000"),
+        (np.eye(20, 5000), SourceError, "at most 4,096 features, found 5,000"),
     ],
 )
 def test_odd_sources(x, error, says):

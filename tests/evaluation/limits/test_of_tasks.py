@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from taskcodec.errors import UsageError
+from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.limits.of_features import LimitsPlan
 from taskcodec.evaluation.limits.of_tasks import limits_of_task
 from taskcodec.fitting import fit
@@ -26,13 +26,13 @@ def test_classes_take_few_bits():
     assert found.log_loss_bits < 0.5
     assert 1.3 < found.information_bits <= 2.0
     coarse, fine = found.points
-    assert fine.excess_bits < coarse.excess_bits
+    assert fine.distortion < coarse.distortion
     for point in found.points:
         assert 0 < point.rate_upper_bits < 4
         # Data processing: what is left of the information is carried by that many bits at least.
-        assert (
-            point.rate_upper_bits > found.information_bits - point.excess_bits - 3 * point.rate_upper_error_bits - 0.1
-        )
+        # Not the lesser of the two, which would hide an upper bound that is too low.
+        assert point.rate_lower_bits == pytest.approx(found.information_bits - point.distortion)
+        assert point.rate_lower_bits < point.rate_upper_bits
         assert point.codec == "fitted"
         assert point.above_bits == pytest.approx(point.codec_bits - point.rate_upper_bits)
         assert point.above_bits > 0
@@ -54,9 +54,13 @@ def test_a_codec_of_a_store_and_effort():
 
 
 @pytest.mark.parametrize(
-    ("y", "says"),
-    [([0] * 100, "two classes"), ([0, 1], "need as many labels, found 2"), ([0] * 99 + [1], "samples of each")],
+    ("y", "error", "says"),
+    [
+        ([0] * 100, SourceError, "two classes"),
+        ([0, 1], UsageError, "need as many labels, found 2"),
+        ([0] * 99 + [1], SourceError, "samples of each"),
+    ],
 )
-def test_labels_that_are_no_task(y, says):
-    with pytest.raises(UsageError, match=says):
+def test_labels_that_are_no_task(y, error, says):
+    with pytest.raises(error, match=says):
         limits_of_task("c", clusters(100, 1.0)[0], y)

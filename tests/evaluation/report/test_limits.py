@@ -52,6 +52,14 @@ def test_without_a_plot_the_table_stays(written, tmp_path):
     assert limits_section([]) == ""
 
 
+def test_what_was_written_earlier_is_read(tmp_path):
+    point = {"codec": "fitted", "excess_bits": 0.25, "codec_bits": 12.0, "rate_upper_bits": 2.0}
+    found = {"name": "x", "method": "m", "classes": 3, "points": [point], "peers": []}
+    (tmp_path / "limits.json").write_text(json.dumps(found))
+    (row,) = read_limits(tmp_path).rows
+    assert (row.error, row.bound_bits) == (0.25, 2.0)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

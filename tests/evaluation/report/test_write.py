@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import taskcodec
-from taskcodec.errors import StorageError, UsageError
+from taskcodec.errors import SourceError, StorageError, UsageError
 from taskcodec.evaluation.rates.curves import MEAN_SET, MEAN_TASK, Row
 from taskcodec.evaluation.report.diagnosis import extras_of_codec, neighbour_strips, worst_classes
 from taskcodec.evaluation.report.panels import family_of, groups_of, headline_point, match
@@ -149,7 +149,7 @@ def test_few_rows_are_enough(tmp_path, rows):
 
 
 def test_nothing_to_show_is_said(tmp_path):
-    with pytest.raises(UsageError, match="no row"):
+    with pytest.raises(SourceError, match="no row"):
         write_report([row("PQ", 0, 0.5)], tmp_path, title="None")
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="file"):

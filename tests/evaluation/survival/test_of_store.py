@@ -105,7 +105,7 @@ def test_labels_in_a_store_that_are_no_task_do_not_stop_it(vectors, tmp_path):
     assert found.rows == ()
     assert found.kept.recall_at_10 is not None
     assert "the labels in it are no task (label: needs two classes" in found.notes[1]
-    with pytest.raises(UsageError, match="needs two classes"):  # where they are asked for
+    with pytest.raises(SourceError, match="needs two classes"):  # where they are asked for
         evaluate(str(tmp_path / "s.tcz"), raw=str(vectors / "raw.npy"), labels=[str(tmp_path / "one.csv")])
 
 

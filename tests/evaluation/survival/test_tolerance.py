@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import taskcodec
-from taskcodec.errors import UsageError
+from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.predictors.probing import probe_accuracy
 from taskcodec.evaluation.survival.tolerance import GRID_BITS, cheapest_within
 
@@ -90,22 +90,22 @@ def test_numbers_are_regressed_and_not_taken_for_classes():
 
 
 @pytest.mark.parametrize(
-    ("make", "points", "says"),
+    ("make", "points", "error", "says"),
     [
-        (lambda y: y[:10], 1, "20 labelled samples"),
-        (lambda y: np.array(["one"] * 100, dtype=object), 1, "2 classes"),
-        (lambda y: np.array(["one"] * 99 + ["other"], dtype=object), 1, "2 classes"),
-        (lambda y: np.array([f"{0.37 * i:.2f}" for i in range(100)], dtype=object), 1, "do not predict"),
-        (lambda y: np.array([str(0.5 * i) for i in range(19)], dtype=object), 1, "20 labelled"),
-        (lambda y: np.array([f"name {i}" for i in range(100)], dtype=object), 1, "several samples"),
-        (lambda y: np.random.default_rng(0).permutation(y[:200]), 1, "do not predict"),
-        (lambda y: y[:100], -1, "0 or more"),
-        (lambda y: y[:100], float("nan"), "0 or more"),
+        (lambda y: y[:10], 1, SourceError, "20 labelled samples"),
+        (lambda y: np.array(["one"] * 100, dtype=object), 1, SourceError, "2 classes"),
+        (lambda y: np.array(["one"] * 99 + ["other"], dtype=object), 1, SourceError, "2 classes"),
+        (lambda y: np.array([f"{0.37 * i:.2f}" for i in range(100)], dtype=object), 1, UsageError, "do not predict"),
+        (lambda y: np.array([str(0.5 * i) for i in range(19)], dtype=object), 1, SourceError, "20 labelled"),
+        (lambda y: np.array([f"name {i}" for i in range(100)], dtype=object), 1, SourceError, "several samples"),
+        (lambda y: np.random.default_rng(0).permutation(y[:200]), 1, UsageError, "do not predict"),
+        (lambda y: y[:100], -1, UsageError, "0 or more"),
+        (lambda y: y[:100], float("nan"), UsageError, "0 or more"),
     ],
 )
-def test_labels_that_measure_nothing_are_refused(digits, make, points, says):
+def test_labels_that_measure_nothing_are_refused(digits, make, points, error, says):
     labels = make(digits[1])
-    with pytest.raises(UsageError, match=says) as raised:
+    with pytest.raises(error, match=says) as raised:
         search(digits[0][: len(labels)], labels, points)
     assert "\n" not in str(raised.value)
 

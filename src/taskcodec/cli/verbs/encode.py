@@ -1,7 +1,7 @@
 """`taskcodec encode`."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,7 +21,12 @@ from taskcodec.cli.options import (
 from taskcodec.cli.output import JsonOption, progress_bar, show, tell
 from taskcodec.errors import UsageError
 
+if TYPE_CHECKING:
+    from taskcodec.store import Store
+
 EXAMPLE = "Example: taskcodec encode photos/ photos.tcz"
+TOLD, LISTED = 5, 100
+"""How many of the samples that could not be coded are named, for people and in JSON; `info --failures` names all."""
 
 
 def encode(
@@ -83,9 +88,13 @@ def encode(
     # Places that the command names may be looked at: it has just written there.
     info, shift = found.store.info(places_of(layers)), found.shift
     lines = info_lines(store, info)
-    if info.failures:
-        reasons = found.store.failures.select(["id", "status"]).slice(0, 5).to_pylist()
-        lines += [f"not coded: {row['id']}: {row['status']}" for row in reasons]
-        lines += [f"... and {info.failures - 5} more; see `taskcodec info {store} --failures`"] * (info.failures > 5)
+    failed = _failed(found.store, info.failures)
+    lines += [f"not coded: {row['id']}: {row['status']}" for row in failed[:TOLD]]
+    lines += [f"... and {info.failures - TOLD} more; see `taskcodec info {store} --failures`"] * (info.failures > TOLD)
     tell(found.notes)
-    show({**asdict(info), "shift": None if shift is None else asdict(shift)}, json_, lines)
+    show({**asdict(info), "failed": failed, "shift": None if shift is None else asdict(shift)}, json_, lines)
+
+
+def _failed(store: "Store", failures: int) -> list[dict[str, str]]:
+    """The id and the status of the first samples that could not be coded."""
+    return store.failures.select(["id", "status"]).slice(0, LISTED).to_pylist() if failures else []

@@ -195,8 +195,8 @@ def decide(given: str | Path | Source, store: Any, options: EncodeOptions) -> De
     """Settle what encoding a source, by name or opened, into a store comes to; raises what `encode_job` does."""
     store = settled(store)
     named = load_codec(options.codec) if isinstance(options.codec, str) else options.codec
-    if isinstance(named, Codec) and named.of_pictures:
-        options = replace(options, layers=without_learned(options.layers, [layer.name for layer in named.layers]))
+    if options.layers is not None and (learned := _learned_layers(store, named, options)):
+        options = replace(options, layers=without_learned(options.layers, learned))
     _check(store, options)
     opened = open_source(given, options.truncated) if isinstance(given, str | Path) else given
     source, table = labelled(opened, options.labels)
@@ -210,6 +210,16 @@ def decide(given: str | Path | Source, store: Any, options: EncodeOptions) -> De
         finished = found.manifest.state == "complete" and place == store
         stale = finished or not asked.began(found)
     return _new(asked, place, stale) if found is None or stale else _going_on(asked, place, found)
+
+
+def _learned_layers(store: Any, named: Codec | None, options: EncodeOptions) -> list[str]:
+    """The layers of the codec that is named, or of the store that goes on; none of a codec of features."""
+    if named is not None:
+        return [layer.name for layer in named.layers] if named.of_pictures or named.lossless else []
+    found = None if options.overwrite else stored_at(store)
+    if found is None or not (found.manifest.of_pictures or found.manifest.of_values):
+        return []
+    return [layer.name for layer in found.manifest.layers]
 
 
 def _place(asked: Request) -> Any:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,7 +19,7 @@ from taskcodec.engines.encode.decide import Decision, EncodeOptions, decide
 from taskcodec.engines.encode.learned import in_steps_for
 from taskcodec.engines.encode.ledger import Names, names_for
 from taskcodec.engines.encode.local import BATCH, Batch, Batches, Progress, sample_features
-from taskcodec.engines.encode.notes import left_out, noted_in
+from taskcodec.engines.encode.notes import far_off, left_out, noted_in
 from taskcodec.engines.encode.places import is_zipped, put_in_place, remove_store, stored_at
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.engines.encode.sources import missed, one_rate, unmatched
@@ -186,7 +187,7 @@ def _written(
     if isinstance(source, ImageSource):
         _take_kept(kept, batches, source)
     if found is None:
-        codec = _codec_of_new(decision, batches, kept, progress).for_store(options.analysis_name)
+        codec = _codec_of_new(decision, batches, kept, notes, progress).for_store(options.analysis_name)
         if decision.stale:
             remove_store(place)
         writer = StoreWriter.create(place, codec, chunk_rows=options.rows_of(codec), source=decision.record)
@@ -269,7 +270,9 @@ def _take_kept(kept: KeptFit, batches: Batches, source: ImageSource) -> None:
         batches.keep(Batch(number, records, features))
 
 
-def _codec_of_new(decision: Decision, batches: Batches, kept: KeptFit, progress: Progress | None) -> Codec:
+def _codec_of_new(
+    decision: Decision, batches: Batches, kept: KeptFit, notes: list[str], progress: Progress | None
+) -> Codec:
     """The codec of a new store, fitted or refitted to batches spread over the source where it should be."""
     source, options, codec = decision.request.source, decision.request.options, decision.codec
     if codec is not None and isinstance(source, ImageSource) and codec.of_pictures:
@@ -285,6 +288,8 @@ def _codec_of_new(decision: Decision, batches: Batches, kept: KeptFit, progress:
         return codec if bits is None else at_bits(codec, bits)
     count = FIT_BATCHES if isinstance(source, ImageSource) else FIT_FEATURE_BATCHES
     features = sample_features(batches, count * batches.size, progress, kept.add)
+    if note := _far_off(source, batches):
+        notes.append(note)
     if codec is not None:
         if not len(features):
             return codec
@@ -300,6 +305,13 @@ def _codec_of_new(decision: Decision, batches: Batches, kept: KeptFit, progress:
     quality: Any = options.quality or "usual"
     fitted = fit_usual(features, len(source), bits=bits, quality=quality, backbone=spec)
     return with_effort(fitted, features, options.effort, bits)
+
+
+def _far_off(source: Source, batches: Batches) -> str | None:
+    """A line on samples of the batches at hand that a fit leaves out; None without any."""
+    found = [batch for batch in batches.kept.values() if len(batch.features)]
+    ids = [record.id for batch in found for record in batch.records if record.status == OK]
+    return far_off(source.name, ids, np.concatenate([batch.features for batch in found])) if found else None
 
 
 def _doubts(decision: Decision, written: Store) -> list[str]:

@@ -1,13 +1,17 @@
 """What a command says of samples that were coded all the same, and of files that were left out."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow.compute as pc
 
 from taskcodec.data.left_behind import told
 from taskcodec.data.sources import Source
+from taskcodec.fitting.closed_form.outliers import FAR, far_rows
 from taskcodec.store import Store
+from taskcodec.words import few
 
 
 def left_out(source: Source) -> str | None:
@@ -30,6 +34,17 @@ def noted(name: str, samples: Iterable[tuple[str, str | None]], total: int) -> s
         return None
     parts = [f"{count:,} with {note} (such as {first[note]})" for note, count in counts.most_common()]
     return f"warning: {name}: {counts.total():,} of {total:,} samples were read with a note: {', '.join(parts)}"
+
+
+def far_off(name: str, ids: Sequence[str], features: npt.NDArray[np.float32]) -> str | None:
+    """A line on those samples, of the (n, d) that a codec is fitted to, that its fit leaves out; None without any."""
+    far = [ids[row] for row in far_rows(features)] if len(features) else []
+    if not far:
+        return None
+    return (
+        f"warning: {name}: {len(far):,} samples lie over {FAR:g} times as far from the middle as half of all do "
+        f"({few(far)}): the codec is not fitted to them, and keeps little of them; look at what made them"
+    )
 
 
 def noted_in(store: Store, name: str, first_index: int) -> str | None:

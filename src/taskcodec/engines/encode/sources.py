@@ -7,7 +7,7 @@ import numpy as np
 from taskcodec.data import FeatureSource, ImageSource, Source, read_labels
 from taskcodec.data.labels import LabelTable
 from taskcodec.engines.encode.records import BackboneLike
-from taskcodec.errors import UsageError, check_kind, check_number
+from taskcodec.errors import SourceError, UsageError, check_kind, check_number
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
 
 NO_BACKBONE = "none"
@@ -95,7 +95,7 @@ def check_no_backbone(source: Source, given: str | BackboneLike | None) -> None:
 
 
 def labelled(source: Source, labels: str | None) -> tuple[Source, dict[str, str]]:
-    """The source with the labels of a table, and that table. Raises UsageError where they match none of it."""
+    """The source with the labels of a table, and that table. Raises SourceError where they match none of it."""
     if labels is None:
         return source, {}
     table = read_labels(labels)
@@ -106,7 +106,7 @@ def labelled(source: Source, labels: str | None) -> tuple[Source, dict[str, str]
         else any(label is not None for label in found.labels or ())
     )
     if not matched:
-        raise UsageError(f"{labels}: none of its {len(table)} ids is in {source.name}")
+        raise SourceError(f"{labels}: none of its {len(table)} ids is in {source.name}")
     return found, table
 
 

@@ -2,12 +2,12 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from taskcodec.errors import CorruptFileError, StorageError, UsageError
+from taskcodec.names import file_of_name
 from taskcodec.store import Store
 from taskcodec.store.file_layers.layer import StoreLayer
 from taskcodec.store.format.manifest import CODEC_KEY, GROUP_KEY
@@ -20,9 +20,6 @@ _MOST_BYTES = 255
 """Of a name, as file systems take it; the name that a file has while it is written is short, whatever its own is."""
 _MOST_OF_SUFFIX = 16
 """Bytes that may be what kind of file it is, with the dot: what is longer is a part of the name."""
-
-_ESCAPED = re.compile(r"\\udc[89a-f][0-9a-f]")
-"""What `taskcodec.names.readable` makes of a byte of a name that is no UTF-8: no file has it in its name by chance."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ def write_files(
             if content is None:
                 without.append(sample)
             else:
-                wanted = _as_it_was(sample)
+                wanted = file_of_name(sample)
                 given = names.give(wanted, layer.suffix)  # also of a damaged one: no other file takes its name
                 if isinstance(content, CorruptFileError):
                     damaged.append((sample, str(content)))
@@ -100,11 +97,6 @@ def write_files(
             if progress is not None:
                 progress(done, store.source_samples)
     return Written(written, tuple(without), tuple(renamed), tuple(damaged))
-
-
-def _as_it_was(name: str) -> str:
-    """A name of a file from its sample's id: with its bytes that are no UTF-8, as Python writes them."""
-    return _ESCAPED.sub(lambda found: chr(int(found[0][2:], 16)), name)
 
 
 def _plain(part: str) -> str:

@@ -37,7 +37,7 @@ from taskcodec.engines.train.keys import (
 from taskcodec.engines.train.pictures.config import LayersConfig, read_layers
 from taskcodec.engines.train.pictures.overfitted import OverfittedConfig, read_overfitted
 from taskcodec.engines.train.pictures.realism import RealismConfig, read_realism
-from taskcodec.errors import UsageError, check_one_of
+from taskcodec.errors import SourceError, UsageError, check_one_of
 from taskcodec.fitting.gradient.recipe import (
     LARGEST_NUMBER,
     NetworkChoice,
@@ -130,13 +130,13 @@ def read_config(
         seed: instead of the file's training.seed.
 
     Raises:
-        SourceError: no such file, or not YAML; or nothing lies where it says that the data are.
+        SourceError: no such file, not YAML, or without sections; or nothing lies where it says that the data are.
         UsageError: what is wrong in it, in one line.
     """
     name = str(path)
     content = read_yaml(path)
     if not isinstance(content, dict):
-        raise UsageError(f"{name}: expected the sections {', '.join(_TOP)}")
+        raise SourceError(f"{name}: expected the sections {', '.join(_TOP)}")
     if betas:
         content = {**content, "beta": list(betas)}
     if "layers" in content:

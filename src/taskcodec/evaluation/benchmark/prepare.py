@@ -97,7 +97,7 @@ def prepare_sets(opened: Sequence[Opened], stage: Stage, progress: Progress) -> 
 
     Raises:
         UsageError: classes that cannot be learned, or samples on both sides of a split.
-        SourceError: a set of which no image could be read.
+        SourceError: a set of which no image could be read, or labels that are no task.
     """
     for found in opened:
         _check_split(found, stage.how.split)  # before the long work
@@ -108,9 +108,9 @@ def prepare_sets(opened: Sequence[Opened], stage: Stage, progress: Progress) -> 
         whole, notes = (found, list(found.notes)) if found.features is not None else _with_features(found, jobs)
         try:
             ready, more = _ready(whole, stage.how)
-        except UsageError as error:
+        except (UsageError, SourceError) as error:
             text = str(error)
-            raise UsageError(text if text.startswith(f"{found.name}:") else f"{found.name}: {text}") from error
+            raise type(error)(text if text.startswith(f"{found.name}:") else f"{found.name}: {text}") from error
         notes += more
         file = write_ready(ready, stage.cache)
         sets.files.append(file)

@@ -255,7 +255,7 @@ def _bound_of_file(store: Store, path: str, codec_file: str | None) -> Bound:
         shapes = " or ".join(f"(k, {n}, {size})" for size in sizes)
         raise MismatchError(f"{path}: views of shape {shapes} expected, found {views.shape} {views.dtype}")
     if len(views) < MIN_VIEWS:
-        raise UsageError(f"{path}: {len(views)} views of each sample; at least {MIN_VIEWS} are needed")
+        raise MismatchError(f"{path}: {len(views)} views of each sample; at least {MIN_VIEWS} are needed")
     codec: Any = store.codec
     through = learned if learned is not None and views.shape[2] != d else None
     features = (view if through is None else through.analyse(list(view)) for view in views)

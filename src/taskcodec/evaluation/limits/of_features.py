@@ -13,7 +13,7 @@ from functools import partial
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
-from taskcodec.errors import UsageError
+from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.limits.measured import Measured, measured, measured_peer, peers_of
 from taskcodec.evaluation.limits.parts import Parts, split
 from taskcodec.fitting.closed_form.fit import EMPHASIS, fit
@@ -152,14 +152,14 @@ def limits_of_features(
     """The limits of (n, d) features, and codecs of `taskcodec.fit` beside them; `own` is a codec that is there.
 
     Raises:
-        UsageError: fewer than FEWEST samples that differ, or more than MOST_FEATURES features.
+        SourceError: fewer than FEWEST samples that differ, or more than MOST_FEATURES features.
         MismatchError: features that are no (n, d) array of finite numbers.
     """
     plan = plan or LimitsPlan()
     x = checked(features)
     n, d = x.shape
     if d > MOST_FEATURES:
-        raise UsageError(f"{name}: limits are for at most {MOST_FEATURES:,} features, found {d:,}")
+        raise SourceError(f"{name}: limits are for at most {MOST_FEATURES:,} features, found {d:,}")
     parts = split(name, x, plan.companded, plan.seed)
     bound = UpperBound(parts.learned)
     rates = rates_of(plan, d)
@@ -191,8 +191,8 @@ def limits_of_features(
 
 
 def rates_of(plan: LimitsPlan, dimension: int) -> list[float]:
-    """The rates that are looked at, rising."""
-    return sorted(plan.bits) or [min(1.0, MOST_PER_FEATURE * dimension / RATES[-1]) * rate for rate in RATES]
+    """The rates that are looked at, rising, each once."""
+    return sorted(set(plan.bits)) or [min(1.0, MOST_PER_FEATURE * dimension / RATES[-1]) * rate for rate in RATES]
 
 
 def _fitted(parts: Parts, plan: LimitsPlan, rate: float) -> Measured:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy.special import xlogy
 
 from taskcodec.codec import Codec
-from taskcodec.errors import UsageError
+from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.limits.measured import asked_of, peers_of, real_bits, returned_by
 from taskcodec.evaluation.limits.of_features import SEEN, LimitsPlan, Progress, codec_at, rates_of
 from taskcodec.evaluation.limits.parts import Features, Parts, split
@@ -41,20 +41,26 @@ class TaskPoint:
     """A codec, and the bound at its excess.
 
     Attributes:
-        excess_bits: log loss of what a predictor of raw features says of decoded ones, above what it says of raw ones.
-        excess_error_bits: its standard error.
+        distortion: the excess, in bits: log loss of what a predictor of raw features says of decoded ones, above what
+            it says of raw ones.
+        distortion_error_bits: its standard error.
         rate_upper_bits: so many bits a sample suffice for this excess on this one task; None where no law was found.
         rate_upper_error_bits: its standard error.
+        rate_lower_bits: at least so many are needed, less its own error: what posteriors tell of the classes, less the
+            excess.
+        rate_lower_error_bits: its standard error.
         codec: "fitted", "store" for the store's own, or the name of a peer.
         asked_bits: the rate that the codec was fitted to, where there is one.
         codec_bits: real bytes, in bits a sample.
         above_bits: what the codec takes more than the upper bound.
     """
 
-    excess_bits: float
-    excess_error_bits: float
+    distortion: float
+    distortion_error_bits: float
     rate_upper_bits: float | None
     rate_upper_error_bits: float | None
+    rate_lower_bits: float
+    rate_lower_error_bits: float
     codec: str
     asked_bits: float | None
     codec_bits: float
@@ -122,7 +128,8 @@ def limits_of_task(
         progress: called with (codecs done, codecs in all).
 
     Raises:
-        UsageError: fewer than 16 samples that differ, another number of labels, or classes missing in a part.
+        SourceError: fewer than 16 samples that differ, or classes missing in a part.
+        UsageError: another number of labels than samples.
     """
     plan, x = plan or LimitsPlan(), checked(features)
     names, classes = np.unique(np.asarray(labels), return_inverse=True)
@@ -133,7 +140,7 @@ def limits_of_task(
     halves = np.arange(len(known)) % 2 == 0
     if len(names) < 2 or min(len(np.unique(known[half])) for half in (halves, ~halves)) < len(names):
         words = "the limits of a task need two classes or more, with samples of each in every part"
-        raise UsageError(f"{name}: {words}; leave out classes of few samples")
+        raise SourceError(f"{name}: {words}; leave out classes of few samples")
     crossed = np.empty((len(known), len(names)))
     for half in (halves, ~halves):
         crossed[half] = _posteriors(parts.fitted[~half], known[~half], len(names), [parts.fitted[half]])[0]
@@ -150,7 +157,7 @@ def limits_of_task(
         fitted=len(parts.fitted),
         held_out=len(parts.held),
         log_loss_bits=-float(np.log2(raw[np.arange(len(truth)), truth]).mean()),
-        information_bits=float(_divergences(raw, raw.mean(axis=0)[None]).mean()) * BITS,
+        information_bits=float(_information(raw).mean()) * BITS,
         method=METHOD.format(fitted=f"{len(parts.fitted):,}", held=f"{len(parts.held):,}"),
         points=tuple(point for point in points if point.codec in ours),
         peers=tuple(point for point in points if point.codec not in ours),
@@ -201,16 +208,30 @@ def _point(coded: _Coded, raw: Floats, decoded: Floats, crossed: Floats) -> Task
             break
         slope *= 4
     upper = None if at is None else upper_point(*at)
+    # Data processing: a code carries no more of the classes than its own bits, and the excess is what it lacks of it.
+    carried = (_information(raw) - excess) * BITS
+    lower = max(0.0, float(carried.mean()))
     return TaskPoint(
-        excess_bits=mean * BITS,
-        excess_error_bits=float(excess.std(ddof=1)) / math.sqrt(len(excess)) * BITS,
+        distortion=mean * BITS,
+        distortion_error_bits=_standard_error(excess) * BITS,
         rate_upper_bits=None if upper is None else upper.rate_bits,
         rate_upper_error_bits=None if upper is None else upper.error_bits,
+        rate_lower_bits=lower if upper is None else min(lower, upper.rate_bits),
+        rate_lower_error_bits=_standard_error(carried),
         codec=coded.codec,
         asked_bits=coded.asked,
         codec_bits=coded.bits,
         above_bits=None if upper is None else coded.bits - upper.rate_bits,
     )
+
+
+def _information(posteriors: Floats) -> Floats:
+    """(n,) what each sample tells of the classes, in nats."""
+    return _divergences(posteriors, posteriors.mean(axis=0)[None])
+
+
+def _standard_error(each: Floats) -> float:
+    return float(each.std(ddof=1)) / math.sqrt(len(each))
 
 
 def _divergences(p: Floats, q: Floats) -> Floats:

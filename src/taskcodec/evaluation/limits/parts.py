@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.errors import UsageError
+from taskcodec.errors import SourceError
 from taskcodec.theory.limits.copies import numbered
 from taskcodec.theory.limits.laws import Floats
 from taskcodec.transforms.companding import CompandingKind, choose_companding, compand
@@ -42,11 +42,11 @@ class Parts:
 
 
 def split(name: str, x: Features, companded: bool, seed: int) -> Parts:
-    """By samples that differ: copies of one lie on one side. Raises UsageError where there are too few."""
+    """By samples that differ: copies of one lie on one side. Raises SourceError where there are too few."""
     own = numbered(x)
     count = int(own.max()) + 1
     if count < FEWEST:
-        raise UsageError(f"{name}: limits need {FEWEST} samples or more that differ, found {count}")
+        raise SourceError(f"{name}: limits need {FEWEST} samples or more that differ, found {count}")
     order = np.random.default_rng(seed).permutation(count)
     first = np.isin(own, order[: math.ceil(FITTED * count)])
     companding = choose_companding(x) if companded else "identity"

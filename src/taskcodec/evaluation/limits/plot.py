@@ -61,9 +61,9 @@ def _bounds(found: Limits | TaskLimits) -> Iterator[_Curve]:
     upper, lower = list[tuple[float, float, float]](), list[tuple[float, float]]()
     for point in (*found.points, *found.peers):
         if point.rate_upper_bits and point.rate_upper_error_bits is not None:
-            upper.append((point.rate_upper_bits, _error(point), 2 * point.rate_upper_error_bits))
-        if isinstance(point, LimitPoint) and point.rate_lower_bits:
-            lower.append((point.rate_lower_bits, _error(point)))
+            upper.append((point.rate_upper_bits, point.distortion, 2 * point.rate_upper_error_bits))
+        if point.rate_lower_bits:
+            lower.append((point.rate_lower_bits, point.distortion))
     if upper:
         bits, errors, spread = (list(column) for column in zip(*sorted(upper), strict=True))
         yield _Curve("best known upper bound", "--", COLOURS[1], bits, errors, spread)
@@ -82,9 +82,5 @@ def _codecs(found: Limits | TaskLimits) -> Iterator[_Curve]:
 
 
 def _curve(points: Sequence[LimitPoint | TaskPoint], codec: str, label: str, line: str, colour: str) -> _Curve:
-    own = [(point.codec_bits, _error(point)) for point in points if point.codec == codec]
+    own = [(point.codec_bits, point.distortion) for point in points if point.codec == codec]
     return _Curve(label, line, colour, [bits for bits, _ in own], [error for _, error in own])
-
-
-def _error(point: LimitPoint | TaskPoint) -> float:
-    return point.distortion if isinstance(point, LimitPoint) else point.excess_bits

@@ -19,6 +19,8 @@ from taskcodec.evaluation.rates.curves import is_text
 from taskcodec.evaluation.report.tables import bits, table
 
 FILE, PLOT = "limits.json", "limits.svg"
+EARLIER = "excess_bits"
+"""What the distortion of a task was called in earlier files."""
 NAMES = {"fitted": "taskcodec", "store": "the store's codec"}
 
 
@@ -75,7 +77,7 @@ def read_limits(place: Path) -> LimitsPicture:
         points = found.get(key, [])
         if not isinstance(points, list) or not all(isinstance(point, dict) for point in points):
             raise SourceError(f"{expected}, found no list of {key}")
-        rows += [_row(point, "excess_bits" if task else "distortion", key == "points", expected) for point in points]
+        rows += [_row(point, key == "points", expected) for point in points]
     plot = file.with_name(PLOT)
     try:
         drawn = plot.read_bytes() if plot.exists() else b""
@@ -85,7 +87,8 @@ def read_limits(place: Path) -> LimitsPicture:
     return LimitsPicture(found["name"], words, found["method"], tuple(rows), drawn)
 
 
-def _row(point: Mapping[str, Any], error: str, ours: bool, expected: str) -> LimitsRow:
+def _row(point: Mapping[str, Any], ours: bool, expected: str) -> LimitsRow:
+    error = EARLIER if EARLIER in point else "distortion"
     codec, numbers = point.get("codec"), dict[str, float | None]()
     needed = (error, "codec_bits")
     for name in (*needed, "rate_upper_bits", "rate_upper_error_bits", "granular_bits"):

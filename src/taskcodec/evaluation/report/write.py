@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from taskcodec.atomic import replacing
-from taskcodec.errors import StorageError, UsageError
+from taskcodec.errors import SourceError, StorageError
 from taskcodec.evaluation.rates.curves import Row
 from taskcodec.evaluation.report.diagnosis import Extras
 from taskcodec.evaluation.report.files import write_csv, write_plots
@@ -45,12 +45,12 @@ def write_report(
         The page.
 
     Raises:
-        UsageError: no row holds a finite value at a positive rate.
+        SourceError: no row holds a finite value at a positive rate.
         StorageError: the folder cannot be written.
     """
     groups = groups_of(rows)
     if not groups:
-        raise UsageError("report: no row holds a finite value at a positive number of bits")
+        raise SourceError("report: no row holds a finite value at a positive number of bits")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "report.html"

@@ -207,7 +207,7 @@ def targets_of(
         return [], ("no labels, so no predictors: --labels FILE.csv or FILE.csv:COLUMN gives them tasks",)
     try:
         return make_targets({"label": store.labels.tolist()}, kinds), ()
-    except UsageError as error:
+    except (UsageError, SourceError) as error:
         if kinds:
             raise
         return [], (f"no predictors: the labels in it are no task ({error})",)

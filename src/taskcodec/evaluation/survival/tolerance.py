@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.codec import Codec
-from taskcodec.errors import UsageError
+from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.predictors.probing import probe_accuracy, probe_r2
 from taskcodec.evaluation.tasks.targets import kind_of, numbers_of
 
@@ -67,8 +67,8 @@ def cheapest_within(
         kind: "classification" or "regression"; None as `evaluate` tells: whole numbers of many values are regressed.
 
     Raises:
-        UsageError: too few labels, labels that are no classes or that the features say nothing about, or no rate up to
-            4096 bits stays inside the tolerance.
+        SourceError: too few labels, or labels that are no classes.
+        UsageError: labels that the features say nothing about, or no rate up to 4096 bits stays inside the tolerance.
     """
     if not (np.isfinite(points) and points >= 0):
         raise UsageError(f"--tolerance is a loss in percentage points, 0 or more; found {points:g}")
@@ -107,9 +107,11 @@ def cheapest_within(
 
 
 def _checked_r2(features: npt.NDArray[np.float32], numbers: Numbers) -> float:
-    """The probe's R2 on the features as they are. Raises UsageError where a loss of it would mean nothing."""
+    """The probe's R2 on the features as they are. Raises SourceError where labels are too few or no classes,
+    UsageError where a loss of it would mean nothing.
+    """
     if len(numbers) < MIN_LABELLED:
-        raise UsageError(f"--tolerance needs {MIN_LABELLED} labelled samples or more, found {len(numbers)}")
+        raise SourceError(f"--tolerance needs {MIN_LABELLED} labelled samples or more, found {len(numbers)}")
     raw = _r2(features, numbers)
     if raw <= 0:
         raise UsageError(
@@ -120,16 +122,18 @@ def _checked_r2(features: npt.NDArray[np.float32], numbers: Numbers) -> float:
 
 
 def _checked_accuracy(features: npt.NDArray[np.float32], labels: npt.NDArray[np.object_]) -> float:
-    """The probe's accuracy on the features as they are. Raises UsageError where a loss of it would mean nothing."""
+    """The probe's accuracy on the features as they are. Raises SourceError where labels are too few or no classes,
+    UsageError where a loss of it would mean nothing.
+    """
     classes, counts = np.unique(labels.astype(str), return_counts=True)
     if 2 * len(classes) > max(len(labels), MIN_LABELLED):
-        raise UsageError(
+        raise SourceError(
             f"--tolerance needs classes, each with several samples; found {len(classes)} different labels on "
             f"{len(labels)} samples"
         )
     several = int((counts > 1).sum())
     if len(labels) < MIN_LABELLED or several < 2:
-        raise UsageError(
+        raise SourceError(
             f"--tolerance needs {MIN_LABELLED} labelled samples or more, of 2 classes or more with several samples "
             f"each; found {len(labels)}, of {several}"
         )

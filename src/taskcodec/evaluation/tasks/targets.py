@@ -87,9 +87,9 @@ def make_target(name: str, column: Column, kind: str | None = None, *, regress: 
         regress: for a message, how the caller's user has numbers regressed that look like classes.
 
     Raises:
-        UsageError: nothing to learn (fewer than two classes, labels that nearly all differ, numbers that are all the
-            same), numbers among which a few labels are none, a kind that is none, or labels that are not of the kind
-            asked for.
+        SourceError: nothing to learn (fewer than two classes, labels that nearly all differ, numbers that are all the
+            same), or numbers among which a few labels are none.
+        UsageError: a kind that is none, or labels that are not of the kind asked for.
     """
     if kind is not None and kind not in KINDS:
         raise UsageError(f"--kind must be one of {', '.join(KINDS)}, found {kind}")
@@ -97,7 +97,7 @@ def make_target(name: str, column: Column, kind: str | None = None, *, regress: 
     rows = np.array([row for row, label in enumerate(column) if label is not None], dtype=np.intp)
     labels = [label for label in column if label is not None]
     if len(labels) < 4:
-        raise UsageError(f"{name}: needs at least 4 labelled samples, found {len(labels)}")
+        raise SourceError(f"{name}: needs at least 4 labelled samples, found {len(labels)}")
     found = kind_of(labels) if kind is None else kind
     if kind is None and found == "classification":
         _check_no_numbers(name, labels)
@@ -108,11 +108,11 @@ def make_target(name: str, column: Column, kind: str | None = None, *, regress: 
         names = tuple(sorted(set().union(*sets)))
         held = np.array([[float(known in own) for known in names] for own in sets]).reshape(len(labels), len(names))
         if not ((held.sum(axis=0) >= 2) & (held.sum(axis=0) <= len(held) - 2)).any():
-            raise UsageError(f"{name}: no label that at least 2 samples have and 2 lack")
+            raise SourceError(f"{name}: no label that at least 2 samples have and 2 lack")
         return Target(name, "multilabel", rows, held, names)
     classes, values, counts = np.unique(np.array(labels, dtype=np.str_), return_inverse=True, return_counts=True)
     if (counts > 1).sum() < 2:
-        raise UsageError(
+        raise SourceError(
             f"{name}: needs two classes with several samples each, found {len(classes)} different labels on "
             f"{len(labels)} samples" + (f" (numbers to regress: {regress})" if regress and _all_numbers(labels) else "")
         )
@@ -130,11 +130,12 @@ def _check_no_numbers(name: str, labels: Sequence[str]) -> None:
     """Refuse numbers that would pass for classes: nobody can predict them, and so no codec would lose any."""
     odd = [label for label in labels if number_of(label) is None]
     if odd and len(labels) - len(odd) >= 0.9 * len(labels):
-        raise UsageError(f"{name}: {odd[0]!r} is not a number, {len(labels) - len(odd):,} others are: mend or empty it")
+        numbers = len(labels) - len(odd)
+        raise SourceError(f"{name}: {odd[0]!r} is not a number, {numbers:,} others are: mend or empty it")
     different = len(set(labels))
     alike = all(_NUMBER_LIKE.fullmatch(label.strip()) for label in labels)
     if odd and alike and len(labels) >= 20 and 2 * different > len(labels):
-        raise UsageError(
+        raise SourceError(
             f"{name}: {different:,} different labels on {len(labels):,} samples, such as {odd[0]!r}, are not classes; "
             "write numbers with a point and nothing else"
         )
@@ -172,9 +173,9 @@ def make_targets(columns: Mapping[str, Column], kinds: Sequence[str] = ()) -> li
     for name, column in columns.items():
         try:
             targets.append(make_target(name, column, named.get(name, named.get("")), regress="--kind regression"))
-        except UsageError as error:
+        except (UsageError, SourceError) as error:
             other = "; name the columns to take: --labels FILE.csv:COLUMN" if len(columns) > 1 else ""
-            raise UsageError(f"{error}{other}") from error
+            raise type(error)(f"{error}{other}") from error
     return targets
 
 
@@ -183,12 +184,15 @@ def _all_numbers(labels: Sequence[str]) -> bool:
 
 
 def numbers_of(name: str, labels: Sequence[str]) -> npt.NDArray[np.float64]:
-    """(n,) labels as numbers. Raises UsageError, which begins with `name`, where one is none or all are the same."""
+    """(n,) labels as numbers.
+
+    Raises, with a line that begins with `name`: UsageError where one is none, SourceError where all are the same.
+    """
     numbers = [number_of(label) for label in labels]
     bad = [label for label, number in zip(labels, numbers, strict=True) if number is None]
     if bad:
         raise UsageError(f"{name}: {bad[0]!r} is not a number, which regression needs")
     values = np.array(numbers, dtype=np.float64)
     if np.ptp(values) == 0:
-        raise UsageError(f"{name}: all its numbers are {values[0]:g}")
+        raise SourceError(f"{name}: all its numbers are {values[0]:g}")
     return values

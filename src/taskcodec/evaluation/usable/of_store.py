@@ -21,6 +21,7 @@ from taskcodec.evaluation.survival.of_store import column_of, is_store, sources_
 from taskcodec.evaluation.tasks.holdout import Splits, hold_out, refuse_labelled_fit, unit_numbers
 from taskcodec.evaluation.usable.information import FAMILIES, usable_bits
 from taskcodec.evaluation.usable.pooled import pooled_layer
+from taskcodec.loading import load_codec
 from taskcodec.store import Store
 from taskcodec.store.backend import open_blobs
 
@@ -107,7 +108,8 @@ def usable(
         progress: called with (steps done, steps in all).
 
     Raises:
-        UsageError: no labels, labels that are no target, no such layer, a codec without a source, leakage.
+        UsageError: no labels, labels in the store that are no target, no such layer, a codec without a source, leakage.
+        SourceError, ForeignFileError: nothing that can be measured there, or labels that are no target.
     """
     place = as_name("what is measured", place, "a store or a codec, by name")
     plan = UsablePlan() if plan is None else plan
@@ -118,6 +120,7 @@ def usable(
             raise UsageError(f"{place}: a store holds its samples: --source goes with a codec")
         return _of_store(finished_store(place), place, tables, plan, progress)
     if source is None:
+        load_codec(place)  # what is no codec, or not there at all, needs no source
         raise UsageError(f"{place}: not a taskcodec store; of a codec, say what it is to code (--source)")
     opened = open_source(as_name("source", source, "what the codec codes, by name"))
     with tempfile.TemporaryDirectory(prefix="taskcodec-usable-") as folder:

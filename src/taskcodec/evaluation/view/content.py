@@ -6,15 +6,14 @@ The page must stay small whatever the store holds: a sample of rows, as many pic
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.errors import SourceError, UsageError
+from taskcodec.errors import SourceError, TaskcodecError
 from taskcodec.samples import spread_rows
 from taskcodec.stack.pictures import transform_of
 from taskcodec.store import Store
@@ -67,6 +66,7 @@ class ViewContent:
         neighbours: of some of them; rows that the gallery lacks are in `others`.
         others: further samples, by row.
         failed: ids and reasons of the first failures.
+        missing: a line for each layer of files that could not be looked at.
     """
 
     name: str
@@ -80,15 +80,19 @@ class ViewContent:
     neighbours: tuple[Neighbours, ...]
     others: dict[int, Shown]
     failed: tuple[tuple[str, str], ...]
+    missing: tuple[str, ...]
 
 
 def gather(store: Store, elsewhere: str | Sequence[str] = ()) -> ViewContent:
-    """What there is to see of a store. Raises what reading it raises."""
-    info = store.info(elsewhere)
+    """What there is to see of a store. Raises what reading it raises, but where a whole layer of files is missing."""
+    layers, missing = _layers_of_files(store, elsewhere)
+    info = store.info()
+    if read := [place for name in layers if (place := info.layers[name].elsewhere) is not None]:
+        info = store.info(read)
     queries = spread_rows(len(store), min(len(store), QUERIES), nearest=True)
     neighbours = nearest_of(store, queries)
     wanted = sorted({int(row) for row in queries} | {row for each in neighbours for row, _ in each.nearest})
-    camera = _Camera(store, elsewhere)
+    camera = _Camera(store, layers)
     needed = {row: _shown(store, row, camera) for row in wanted}
     shown = dict[int, Shown]()
     for row in _widening(len(store), SHOWN):
@@ -110,7 +114,20 @@ def gather(store: Store, elsewhere: str | Sequence[str] = ()) -> ViewContent:
         neighbours=tuple(neighbours),
         others={row: each for row, each in needed.items() if row not in shown},
         failed=tuple((row["id"], row["status"]) for row in failed),
+        missing=tuple(missing),
     )
+
+
+def _layers_of_files(store: Store, elsewhere: str | Sequence[str]) -> tuple[dict[str, StoreLayer], list[str]]:
+    """The layers of files that can be looked at, and a line for each that cannot: missing, damaged, or not named."""
+    found: dict[str, StoreLayer] = {}
+    missing = list[str]()
+    for name in (each for each in (PICTURES, ORIGINALS) if each in store.layers):
+        try:
+            found[name] = store.file_layer(name, elsewhere)
+        except TaskcodecError as error:
+            missing.append(str(error))
+    return found, missing
 
 
 def nearest_of(store: Store, rows: npt.NDArray[np.intp]) -> list[Neighbours]:
@@ -145,11 +162,8 @@ class _Camera:
     A codec of pictures gives them where neither was kept: of its highest layer that people can look at.
     """
 
-    def __init__(self, store: Store, elsewhere: str | Sequence[str]) -> None:
-        self._layer: StoreLayer | PictureLayer | ValueLayer | None = None
-        for name in (each for each in (PICTURES, ORIGINALS) if each in store.layers):
-            with suppress(UsageError):  # at a place that is not named
-                self._layer = self._layer or store.file_layer(name, elsewhere)
+    def __init__(self, store: Store, layers: Mapping[str, StoreLayer]) -> None:
+        self._layer: StoreLayer | PictureLayer | ValueLayer | None = layers.get(PICTURES, layers.get(ORIGINALS))
         if self._layer is None and store.manifest.of_pictures:
             seen = [each.name for each in store.codec.layers if transform_of(each).is_seen]
             self._layer = store.layer(seen[-1]) if seen else None

@@ -14,7 +14,8 @@ from taskcodec.store import Store
 def write_view(place: Any, output: Path, elsewhere: str | Sequence[str] = ()) -> ViewContent:
     """Write a page of less than 5 MB on a store: pictures where it has a layer of them, labels, neighbours, failures.
 
-    Layers that lie at another place show where `elsewhere` names it, or a folder or bucket around it.
+    Layers that lie at another place show where `elsewhere` names it, or a folder or bucket around it; what is returned
+    says which could not be looked at.
 
     Returns:
         What it shows.

@@ -140,9 +140,25 @@ def start_elsewhere(blobs: Blobs, name: str, place: str) -> tuple[Elsewhere, Blo
     if found is None:
         check_empty(name, place)
         found = Elsewhere(name, place, uuid.uuid4().hex)
-        content = {"format": FORMAT, "version": VERSION, "place": place, "mark": found.mark, "crc32c": _crc_of(found)}
-        blobs.put(found.key, json.dumps(content, sort_keys=True).encode())
+        blobs.put(found.key, said(found))
     return found, there
+
+
+def said(found: Elsewhere) -> bytes:
+    """What a store says of where a layer lies, as `read_elsewhere` reads it."""
+    content = {"format": FORMAT, "version": VERSION, "place": found.place, "mark": found.mark, "crc32c": _crc_of(found)}
+    return json.dumps(content, sort_keys=True).encode()
+
+
+def check_same(blobs: Blobs, found: Elsewhere, layer: BesideLayer | None) -> BesideLayer:
+    """The layer that lies at a place. Raises SourceError where none does, MismatchError where it is another store's."""
+    if layer is None:
+        raise missing_at(blobs, found)
+    if layer.options.get(MARK) != found.mark:
+        raise MismatchError(
+            f"{found.place}: the layer {found.name} of another store lies there, not that of {blobs.name}"
+        )
+    return layer
 
 
 def layer_at(
@@ -169,16 +185,15 @@ def layer_at(
         )
     there = PlacedBlobs(open_blobs(found.place), name)
     layer = read_layer(there, name)
-    if layer is not None and layer.options.get(MARK) != found.mark:
-        raise MismatchError(f"{found.place}: the layer {name} of another store lies there, not that of {blobs.name}")
-    return there, layer, found
+    return there, None if layer is None else check_same(blobs, found, layer), found
 
 
 def missing_at(blobs: Blobs, found: Elsewhere) -> SourceError:
     """What to raise where nothing lies at a layer's place."""
     return SourceError(
         f"{blobs.name}: its layer {found.name} should lie at {found.place}, where none is: mount or restore that "
-        f"place, or give the layer up (taskcodec drop {blobs.name} --layer {found.name})"
+        f"place, say where it lies now (taskcodec relocate {blobs.name} --layer {found.name}@PLACE), or give the layer "
+        f"up (taskcodec drop {blobs.name} --layer {found.name})"
     )
 
 

@@ -2,7 +2,7 @@
 
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,26 @@ def is_zip(path: Path) -> bool:
 def pack_zip(folder: str | Path, path: str | Path) -> None:
     """Pack a finished store's folder into one zip file, uncompressed, replacing `path` atomically."""
     blobs = FolderBlobs(Path(folder))
+    _pack(path, dict.fromkeys(blobs.sizes()), blobs)
+
+
+def repack_zip(path: str | Path, changes: Mapping[str, bytes | None]) -> None:
+    """Put a zip file in the place of itself with other bytes at some keys, and without those that get None.
+
+    The zip file that a folder with these changes would be packed to. Raises CorruptFileError where it is damaged.
+    """
+    blobs = ZipBlobs(Path(path))
+    kept = {key: changes.get(key) for key in blobs.keys if changes.get(key, b"") is not None}
+    try:
+        _pack(path, kept, blobs)
+    finally:
+        blobs.close()
+
+
+def _pack(path: str | Path, content: Mapping[str, bytes | None], blobs: FolderBlobs | ZipBlobs) -> None:
+    """Write bytes by their keys; those that are None are what `blobs` has there."""
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-        for key in sorted(blobs.sizes()):
+        for key, data in sorted(content.items()):
             # A fixed date: the same store packs to the same bytes.
-            archive.writestr(zipfile.ZipInfo(key, (1980, 1, 1, 0, 0, 0)), blobs.get(key) or b"")
+            info = zipfile.ZipInfo(key, (1980, 1, 1, 0, 0, 0))
+            archive.writestr(info, (blobs.get(key) or b"") if data is None else data)

@@ -17,6 +17,8 @@ def place(tmp_path_factory):
     lines = [f"{row},{name}" for row, name in enumerate(classes) if row]
     (folder / "classes.csv").write_text("\n".join(["id,class", *lines]))
     (folder / "numbers.csv").write_text("\n".join(["id,class", *(f"{row},{row / 7}" for row in range(300))]))
+    (folder / "others.csv").write_text("id,class\nzebra,0\n")
+    (folder / "one.csv").write_text("\n".join(["id,class", *(f"{row},same" for row in range(300))]))
     np.save(folder / "same.npy", np.ones((40, 12), "f4"))
     return folder
 
@@ -57,6 +59,21 @@ def test_lines_and_files(place, tmp_path):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"limits.json", "limits.svg"}
 
 
+def test_json_of_a_task_has_the_same_keys(tmp_path):
+    classes = np.arange(64) % 3
+    np.save(tmp_path / "x.npy", 2 * np.eye(3, 6)[classes] + np.random.default_rng(0).normal(size=(64, 6)))
+    (tmp_path / "y.csv").write_text("\n".join(["id,class", *(f"{row},{name}" for row, name in enumerate(classes))]))
+    arguments = ("limits", tmp_path / "x.npy", "--task", "--labels", tmp_path / "y.csv", "--bits", "3", "--no-peers")
+    found = json.loads(run(*arguments, "--json").stdout)
+    assert (found["dimension"], found["samples"]) == (6, 64)
+    assert "information bottleneck" in found["method"]
+    (point,) = found["points"]
+    assert point["distortion"] > 0  # excess log loss
+    assert 0 < point["rate_lower_bits"] < point["rate_upper_bits"] < point["codec_bits"]
+    assert point["rate_lower_bits"] == pytest.approx(found["information_bits"] - point["distortion"])
+    assert f", at least {point['rate_lower_bits']:.2f} +- " in run(*arguments).stdout
+
+
 @pytest.mark.slow
 def test_a_task(place, tmp_path):
     arguments = ("limits", place / "classes.npy", "--task", "--labels", place / "classes.csv", "--bits", "12")
@@ -73,7 +90,7 @@ def test_a_task(place, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (("same.npy",), 2, "16 samples or more that differ"),
+        (("same.npy",), 1, "16 samples or more that differ"),
         (("x.npy", "--bits", "many"), 2, "128,512"),
         (("x.npy", "--bits", "-3"), 2, "--bits must be positive"),
         (("x.npy", "--bits", ""), 2, "empty name"),
@@ -88,6 +105,11 @@ def test_a_task(place, tmp_path):
 )
 def test_one_clear_line(place, arguments, code, says):
     refused(place, "limits", place / arguments[0], *arguments[1:], code=code, says=[says])
+
+
+@pytest.mark.parametrize(("labels", "says"), [("others.csv", "none of its 1 ids"), ("one.csv", "two classes")])
+def test_labels_that_are_no_task(place, labels, says):
+    refused(place, "limits", place / "classes.npy", "--task", "--labels", place / labels, code=1, says=[labels, says])
 
 
 def test_numbers_are_no_classes(place):

@@ -42,3 +42,8 @@ def test_a_line_or_json(place):
 )
 def test_what_is_wrong_takes_one_line(place, arguments, code, says):
     refused(place, "usable", place / "x.tcz", *arguments, code=code, says=[says])
+
+
+@pytest.mark.parametrize(("name", "says"), [("none.codec", "no such codec"), ("y.csv", "neither a taskcodec codec")])
+def test_what_is_no_codec_is_at_fault_itself(place, name, says):
+    refused(place, "usable", place / name, code=1, says=[name, says])

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from taskcodec.cli.options import ElsewhereOption, StoreArgument
-from taskcodec.cli.output import JsonOption, show
+from taskcodec.cli.output import JsonOption, show, tell
 
 EXAMPLE = "Example: taskcodec view photos.tcz -o photos.html"
 
@@ -23,8 +23,9 @@ def view(
 
     found = write_view(there(store), output, elsewhere or ())
     pictures = sum(bool(each.picture) for each in found.shown)
+    tell(found.missing)
     content = {"output": str(output), "bytes": output.stat().st_size, "shown": len(found.shown), "pictures": pictures}
     lines = [f"{output}: {len(found.shown):,} of {found.samples:,} samples, {pictures:,} with a picture"]
-    if not pictures and found.samples:
+    if not pictures and found.samples and not found.missing:
         lines.append("no layer of pictures is in it; encode with --layers picture to see them")
     show(content, json_, lines)

@@ -107,17 +107,21 @@ def _peer_line(point: "LimitPoint") -> str:
 
 def _lines(point: "LimitPoint") -> list[str]:
     name, share = _name(point.codec, point.asked_bits), _share(point)
-    lower, granular = "", ""
+    granular = ""
     if point.granular_bits is not None:
         granular = f"; {point.granular_bits:.1f} bits of the distance are granular loss (cubic cells)"
-    if point.rate_lower_bits:
-        lower = f", at least {point.rate_lower_bits:.2f} +- {point.rate_lower_error_bits:.2f}"
     return [
         f"  at error {point.distortion:.4g}: {point.codec_bits:.1f} bits ({name}), {point.above_bits:.1f} +- "
         f"{point.above_error_bits:.1f} bits{share}, above the best known bound",
         f"    the bound is {point.rate_upper_bits:.1f} +- {point.rate_upper_error_bits:.1f} bits ({point.method})"
-        f"{lower}{granular}",
+        f"{_at_least(point)}{granular}",
     ]
+
+
+def _at_least(point: "LimitPoint | TaskPoint") -> str:
+    if not point.rate_lower_bits:
+        return ""
+    return f", at least {point.rate_lower_bits:.2f} +- {point.rate_lower_error_bits:.2f}"
 
 
 def lines_of_task(found: "TaskLimits") -> list[str]:
@@ -134,12 +138,13 @@ def lines_of_task(found: "TaskLimits") -> list[str]:
 
 def _task_line(point: "TaskPoint") -> str:
     name = _name(point.codec, point.asked_bits)
-    loss = f"  {point.codec_bits:.1f} bits ({name}) lose {point.excess_bits:.3f} +- {point.excess_error_bits:.3f} bits"
+    excess = f"{point.distortion:.3f} +- {point.distortion_error_bits:.3f}"
+    loss = f"  {point.codec_bits:.1f} bits ({name}) lose {excess} bits"
     if point.rate_upper_bits is None:
-        return f"{loss} of log loss; no bound so near was found"
+        return f"{loss} of log loss; no bound so near was found{_at_least(point)}"
     return (
         f"{loss} of log loss; {point.rate_upper_bits:.2f} +- {point.rate_upper_error_bits:.2f} bits would do for this "
-        "task alone"
+        f"task alone{_at_least(point)}"
     )
 
 
