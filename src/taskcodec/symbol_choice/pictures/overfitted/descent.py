@@ -13,14 +13,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from taskcodec.quantization.straight_through import round_through
-
 SOFT = (0.3, 0.1)
 """Temperatures of soft rounding at the first step and at the last: rounding is harder where it is lower."""
 NOISE = (0.8, 0.3)
 """Widths of the uniform noise, likewise."""
 LEAST_RATE = 0.02
 """Of the rate of learning at the last step, of that at the first; it falls along a cosine."""
+COARSER = 2**0.5
+"""How many times farther a latent goes than the next finer one. Where all go as far, the finest takes what varies slowly
+before the others do, and codes it as differences between neighbours: twice the bits."""
+MOMENTS = (0.9, 0.99)
+LEAST_GRADIENT = 1e-15
+"""Of Adam: gradients of a latent shrink with the picture's area, and are 1e-7 at 256 x 256 pixels."""
 
 Weights = Mapping[str, Tensor]
 
@@ -31,15 +35,13 @@ class Descent:
 
     Attributes:
         steps: of Adam.
-        rate: how far a latent goes in a step, in symbols.
-        weight_rate: how far a weight goes; 0 leaves them.
-        hard: whether latents are rounded from the first step on, with gradients that pass straight through.
+        rate: how far the finest latent goes in a step, in symbols.
+        weight_rate: how far a weight goes.
     """
 
     steps: int
-    rate: float = 0.3
+    rate: float = 0.1
     weight_rate: float = 0.01
-    hard: bool = False
 
 
 def softly_rounded(y: Tensor, temperature: float) -> Tensor:
@@ -58,16 +60,19 @@ def descend(
 ) -> tuple[list[Tensor], dict[str, Tensor]]:
     """Latents, not rounded, and weights by which the objective of both is lower; `progress` is told each step."""
     points = [each.detach().clone().requires_grad_() for each in latents]
-    moved = {name: each.detach().clone().requires_grad_(descent.weight_rate > 0) for name, each in weights.items()}
-    rates = [descent.rate, *([descent.weight_rate] if descent.weight_rate else [])]
-    groups = zip((points, list(moved.values())), rates, strict=False)
-    optimizer = torch.optim.Adam([{"params": own, "lr": rate} for own, rate in groups])
+    moved = {name: each.detach().clone().requires_grad_() for name, each in weights.items()}
+    rates = [descent.rate * COARSER**level for level in range(len(points))]
+    groups = [([point], rate) for point, rate in zip(points, rates, strict=True)]
+    groups.append((list(moved.values()), descent.weight_rate))
+    optimizer = torch.optim.Adam(
+        [{"params": own, "lr": rate} for own, rate in groups], betas=MOMENTS, eps=LEAST_GRADIENT
+    )
     generator = torch.Generator().manual_seed(seed)
     for step in range(descent.steps):
         share = step / descent.steps
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        for group, (_, rate) in zip(optimizer.param_groups, groups, strict=True):
             group["lr"] = rate * (LEAST_RATE + (1 - LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * share)))
-        seen = [round_through(y) if descent.hard else _relaxed(y, share, generator) for y in points]
+        seen = [_relaxed(y, share, generator) for y in points]
         optimizer.zero_grad()
         objective(seen, moved).backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -2,8 +2,7 @@
 
     distortion(synthesis(latents)) + price * bits(latents, weights) --> latents, weights --> symbols
 
-First latents and weights together; then weights become integers, as fine as pays; then latents once more, rounded,
-under the weights that will be sent.
+Latents and weights are found together; then latents are rounded, and weights become integers, as fine as pays.
 """
 
 import math
@@ -28,10 +27,6 @@ from taskcodec.symbol_choice.pictures.seen import Found, Seen
 from taskcodec.transforms.overfitted.synthesis import synthesised
 from taskcodec.transforms.predictors.load import load_predictor
 
-LAST = 0.2
-"""Of all steps, those under the weights that are sent."""
-WEIGHT_RATE, LAST_RATE = 0.005, 0.03
-"""How far weights go in a step, and latents in the last ones."""
 LEAST_CHANGE = 2.0**-9
 """Changes of weights are priced as if their scale were at least this."""
 
@@ -67,10 +62,8 @@ class OverfittedSearch:
             bits = context_bits(latents, weights) + _bits_of_changes(tables.plan, weights, start)
             return (lost + price * bits).sum()
 
-        last = round(LAST * self._steps)
-        first = Descent(self._steps - last, weight_rate=WEIGHT_RATE)
-        latents, weights = descend(zeros(tables.plan, size), start, objective, first, seed)
-        rounded = [torch.round(each) for each in latents]
+        latents, weights = descend(zeros(tables.plan, size), start, objective, Descent(self._steps), seed)
+        rounded = [torch.round(each).clamp(-MAX_SYMBOL, MAX_SYMBOL) for each in latents]
 
         def loses(kind: int, weights: Mapping[str, Tensor]) -> float:
             with torch.no_grad():
@@ -79,10 +72,7 @@ class OverfittedSearch:
                 return float(distortion(synthesised(rounded, weights, size)).sum())
 
         sent = chosen(tables, flat(tables, weights), price, loses)
-        told = tables.told(np.concatenate([sent, np.zeros(tables.plan.symbols(size) - len(sent), np.int32)]))
-        final = named(tables, np.concatenate([told.weights[part.name].ravel() for part in tables.plan.parts]))
-        latents, _ = descend(latents, final, objective, Descent(last, LAST_RATE, 0.0, hard=True), seed + 1)
-        whole = [torch.round(each).clamp(-MAX_SYMBOL, MAX_SYMBOL).int().numpy().ravel() for each in reversed(latents)]
+        whole = [each.int().numpy().ravel() for each in reversed(rounded)]
         found = np.concatenate([sent, *whole]).astype(np.int32)
         return Found(found.reshape(1, 1, -1, 1))
 
