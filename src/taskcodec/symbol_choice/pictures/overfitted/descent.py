@@ -20,8 +20,8 @@ NOISE = (0.8, 0.3)
 LEAST_RATE = 0.02
 """Of the rate of learning at the last step, of that at the first; it falls along a cosine."""
 COARSER = 2**0.5
-"""How many times farther a latent goes than the next finer one. Where all go as far, the finest takes what varies slowly
-before the others do, and codes it as differences between neighbours: twice the bits."""
+"""How many times farther a latent goes than the next finer one. Where all go as far, the finest takes much of what
+varies slowly, and codes it as differences between neighbours."""
 MOMENTS = (0.9, 0.99)
 LEAST_GRADIENT = 1e-15
 """Of Adam: gradients of a latent shrink with the picture's area, and are 1e-7 at 256 x 256 pixels."""
