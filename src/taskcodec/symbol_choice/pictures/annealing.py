@@ -50,9 +50,16 @@ class Schedule:
 
 
 def anneal(
-    start: Sequence[Tensor], objective: Callable[[list[Tensor]], Tensor], schedule: Schedule, seed: int
+    start: Sequence[Tensor],
+    objective: Callable[[list[Tensor]], Tensor],
+    schedule: Schedule,
+    seed: int,
+    after: Callable[[list[Tensor]], None] = lambda whole: None,
 ) -> list[Tensor]:
-    """Tensors of numbers, and what is to be lowered, of such tensors near integers -> integers, as floats."""
+    """Tensors of numbers, and what is to be lowered, of such tensors near integers -> integers, as floats.
+
+    `after` each step is told the integers that are nearest then.
+    """
     points = [each.detach().clone().requires_grad_() for each in start]
     optimizer = torch.optim.Adam(points, lr=schedule.rate)
     generator = torch.Generator().manual_seed(seed)
@@ -65,6 +72,7 @@ def anneal(
         optimizer.zero_grad()
         objective(rounded).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        after([torch.round(v.detach()) for v in points])
     return [torch.round(v.detach()) for v in points]
 
 

@@ -2,15 +2,17 @@
 
     log2 price = integral - BACK * off,    integral falls by RATE * off a step,    off = log2(error / the nearest's)
 
-A controller of the common kind (proportional and integral): where the error is too large bits become cheap. A price of
-the codec's own beta would buy less error with more bits, since training left more to be gained by g_a than by steps.
+A controller of the common kind (proportional and integral): where the error is too large bits become cheap. The error
+is that of the integers nearest at each step: what chance adds to it while it is hot would drive the price to nothing.
 """
 
 import math
 
-FIRST = (10.0, 5.0, 2.5)
-"""Times the price that the codec was trained at: where a search begins, and again where it had found nothing to take.
-What is right is more for codecs whose bits are cheap; few steps do not get far from the first."""
+STARTS = ((1.0, 0.3), (10.0, 1.0))
+"""Times the price that the codec was trained at, and times the rate of learning: what a search begins with, one after
+the other; the better is taken. Symbols of a codec that was trained for long are nearly right, and small steps at its own
+price better them. Where training left much to be gained larger ones do, and dearer bits. Few steps get far from neither.
+"""
 RATE, BACK = 1.0, 10.0
 """How much the price follows the error: a per cent of error for one, and for ten, per cent of the price."""
 GRAIN = 64
@@ -31,7 +33,7 @@ class Price:
     Args:
         trained: what it cost in training.
         error: that of the nearest symbols, above 0.
-        first: one of FIRST.
+        first: times that, at which it begins.
     """
 
     def __init__(self, trained: float, error: float, first: float) -> None:

@@ -5,8 +5,9 @@ pixels, latent of g_a --part by part: anneal distortion(g_s(y)) * pixels + price
 What a bit costs follows the distortion, so that it ends where that of the nearest symbols is: see `Price`.
 """
 
+import math
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from taskcodec.layer import Layer
 from taskcodec.quantization.uniform import MAX_SYMBOL, UniformQuantizer
 from taskcodec.symbol_choice.pictures.annealing import Schedule, anneal
 from taskcodec.symbol_choice.pictures.goals import Goal
-from taskcodec.symbol_choice.pictures.price import FIRST, NONE, Price
+from taskcodec.symbol_choice.pictures.price import NONE, STARTS, Price
 from taskcodec.symbol_choice.pictures.seen import Found, Seen
 from taskcodec.symbol_choice.pictures.windows import Window, windows
 from taskcodec.transforms.networks.build import unpack
@@ -114,24 +115,28 @@ class LayerSearch:
         kept = own <= max(MORE_ERROR * error, NONE)
         if error <= NONE:
             return kept
-        for first in FIRST:
+        best, fewest = None, math.inf if not kept else least
+        for first, slower in STARTS:
             price = Price(self._goal.bit, error, first)
 
             def cost(points: list[Tensor], price: Price = price) -> Tensor:
                 lost, bits = self._lost_and_bits(seen, put(points))
-                priced: Tensor = lost * pixels + price.bit * bits
-                price.follow(float(lost.detach()))
-                return priced
+                return lost * pixels + price.bit * bits
+
+            def follow(whole: list[Tensor], price: Price = price) -> None:
+                with torch.no_grad():  # of integers: what chance adds while it is hot is no error of theirs
+                    price.follow(float(self._lost(seen.pixels, put(whole)[0], seen.below)))
 
             begin = [each[place] for each, place in zip(start, at, strict=True)]
-            found = put(anneal(begin, cost, self._schedule, seed))
+            schedule = replace(self._schedule, rate=slower * self._schedule.rate)
+            found = put(anneal(begin, cost, schedule, seed, follow))
             with torch.no_grad():
                 lost, bits = (float(each) for each in self._lost_and_bits(seen, found))
-            if lost <= MORE_ERROR * error and (bits < least or not kept):
-                break
-        else:
+            if lost <= MORE_ERROR * error and bits < fewest:
+                best, fewest = found, bits
+        if best is None:
             return kept
-        for each, place, better in zip(symbols, at, found, strict=True):
+        for each, place, better in zip(symbols, at, best, strict=True):
             each[place] = better.clamp(-MAX_SYMBOL, MAX_SYMBOL)
         return True
 
