@@ -6,7 +6,7 @@ from typing import Any
 
 from taskcodec.api.stores import there
 from taskcodec.engines.encode.places import finished_store
-from taskcodec.errors import CorruptFileError, FutureVersionError, UsageError, as_name
+from taskcodec.errors import CorruptFileError, FutureVersionError, SourceError, UsageError, as_name
 from taskcodec.store import Store
 from taskcodec.store.backend import ZipBlobs, open_blobs, repack_zip, writer_lock
 from taskcodec.store.file_layers.elsewhere import (
@@ -102,7 +102,10 @@ def relocate_layer(place: Any, name: str, elsewhere: str) -> Relocated:
         if is_within(to, [str(place)]):
             raise UsageError(f"{elsewhere}: lies in the store {place}; name another place")
         now = replace(found, place=to)
-        check_same(blobs, now, read_layer(PlacedBlobs(open_blobs(to), name), name))
+        layer = read_layer(PlacedBlobs(open_blobs(to), name), name)
+        if layer is None:
+            raise SourceError(f"{to}: no layer {name} lies there; {place} still says that it lies at {found.place}")
+        check_same(blobs, now, layer)
         if isinstance(blobs, ZipBlobs):
             repack_zip(place, {now.key: said(now)})
         else:

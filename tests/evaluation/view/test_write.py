@@ -1,6 +1,7 @@
 """A page on any store: small, whole, and deaf to what names say."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -88,11 +89,14 @@ def test_shows_what_a_codec_of_pictures_gives_back(photos, tmp_path):
     pytest.importorskip("torch")
     from tests.pictured import alone
 
-    alone().save(tmp_path / "p.codec")
+    codec = alone()
+    named = replace(codec, layers=(replace(codec.base, name="picture"),))  # as a layer of files may be called, too
+    named.save(tmp_path / "p.codec")
     encode_job(str(photos), str(tmp_path / "s.tcz"), EncodeOptions(str(tmp_path / "p.codec")))
     content, found, page = look(str(tmp_path / "s.tcz"), tmp_path)
     assert page.count("data:image/avif;base64,") == len(content.shown) == 30
-    assert set(content.layers) == {"base"}
+    assert set(content.layers) == {"picture"}
+    assert not content.missing
     assert "Nearest" not in "".join(found.words)
 
 

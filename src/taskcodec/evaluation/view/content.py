@@ -122,7 +122,8 @@ def _layers_of_files(store: Store, elsewhere: str | Sequence[str]) -> tuple[dict
     """The layers of files that can be looked at, and a line for each that cannot: missing, damaged, or not named."""
     found: dict[str, StoreLayer] = {}
     missing = list[str]()
-    for name in (each for each in (PICTURES, ORIGINALS) if each in store.layers):
+    own = [layer.name for layer in store.manifest.layers]  # a codec's layer may be called picture, too
+    for name in (each for each in (PICTURES, ORIGINALS) if each in store.layers and each not in own):
         try:
             found[name] = store.file_layer(name, elsewhere)
         except TaskcodecError as error:

@@ -34,9 +34,11 @@ def test_a_layer_that_was_moved_is_found_again(moved, zipped):
     lost = run("verify", place, "--elsewhere", root / "old", code=1)
     assert f"taskcodec relocate {place} --layer original@PLACE" in lost.stdout + lost.stderr
     told = run("relocate", place, "--layer", f"original@{root}/new/o").stdout
-    assert told == f"{place}: original lies at {root}/new/o now, no longer at {root}/old/o\n"
+    assert f"{place}: original lies at {root}/new/o now, no longer at {root}/old/o\n" in told
+    assert f"taskcodec verify {place} --elsewhere {root}/new/o" in told
     run("verify", place, "--elsewhere", root / "new")
     found = json.loads(run("relocate", place, "--layer", f"original@{root}/new/o", "--json").stdout)
+    assert "as before" in run("relocate", place, "--layer", f"original@{root}/new/o").stdout
     assert found == {"layer": "original", "before": f"{root}/new/o", "elsewhere": f"{root}/new/o"}
 
 
@@ -45,11 +47,11 @@ def test_what_is_not_where_it_is_said_to_be_is_told(moved):
     other = EncodeOptions(backbone=Eyes(), layers=f"original@{root}/other")
     encode_job(str(root / "photos"), str(root / "t.tcz"), other)
     for layer, code, says in (
-        (f"original@{root}/none", 1, f"should lie at {root}/none, where none is"),
+        (f"original@{root}/none", 1, f"{root}/none: no layer original lies there; {place} still says"),
         (f"original@{root}/other", 1, "the layer original of another store lies there"),
         (f"original@{place}/layers", 2, "lies in the store"),
         ("original", 2, "original@PLACE"),
-        ("original@", 2, "a folder or a URL"),
+        ("original@", 2, "original@PLACE"),
         (f"picture@{root}/new/o", 2, "its layer picture lies in the store"),
         (f"sound@{root}/new/o", 2, "no layer 'sound' of files; there are picture, original"),
         (f"features@{root}/new/o", 2, "is what the store is made of"),

@@ -20,8 +20,12 @@ def relocate(
     """Tell a store where a layer that it keeps elsewhere was moved; nothing is copied."""
     from taskcodec.api.layers import relocate_layer
 
-    name, at, place = layer.partition("@")
-    if not at:
-        raise UsageError(f"--layer {layer}: name the place where it lies now, {layer}@PLACE")
+    name, _, place = layer.partition("@")
+    if not place:
+        raise UsageError(f"--layer {layer}: name the place where it lies now, {name}@PLACE")
     found = relocate_layer(store, name, place)
-    show(asdict(found), json_, [f"{store}: {name} lies at {found.elsewhere} now, no longer at {found.before}"])
+    said = f"{store}: {name} lies at {found.elsewhere} now, no longer at {found.before}"
+    if found.elsewhere == found.before:
+        said = f"{store}: {name} lies at {found.elsewhere}, as before"
+    check = f"  Before you delete a copy: taskcodec verify {store} --elsewhere {found.elsewhere}"
+    show(asdict(found), json_, [said, check])
