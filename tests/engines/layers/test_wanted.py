@@ -2,7 +2,7 @@
 
 import pytest
 
-from taskcodec.engines.layers.wanted import PICTURE_BYTES, Wanted, wanted_layers
+from taskcodec.engines.layers.wanted import PICTURE_BYTES, Wanted, wanted_layers, without_learned
 from taskcodec.errors import UsageError
 
 PICTURE, ORIGINAL = Wanted("picture", PICTURE_BYTES), Wanted("original")
@@ -53,3 +53,10 @@ def test_names_what_is_wrong(asked, says):
     with pytest.raises(UsageError, match=says) as told:
         wanted_layers(asked)
     assert "\n" not in str(told.value)
+
+
+def test_a_codec_names_its_own_layers_where_another_is_asked_for():
+    assert without_learned("base, original@/disk/o", ["base", "detail"]) == ["original@/disk/o"]
+    assert without_learned("base,detail", ["base", "detail"]) is None
+    with pytest.raises(UsageError, match="'nosuch' is no layer; there are base, detail of the codec"):
+        without_learned("base,nosuch", ["base", "detail"])

@@ -69,11 +69,21 @@ def wanted_layers(asked: str | Sequence[str] | None) -> tuple[Wanted, ...]:
 
 
 def without_learned(asked: str | Sequence[str] | None, learned: Sequence[str]) -> str | Sequence[str] | None:
-    """What is asked for beside the layers that a codec of pictures has: those are kept, named or not."""
+    """What is asked for beside the layers that a codec has, one or more: those are kept, named or not.
+
+    Raises UsageError on a layer that there is not.
+    """
     if asked is None:
         return None
     parts = [part.strip() for part in (asked.split(",") if isinstance(asked, str) else asked)]
-    return [part for part in parts if part not in learned] or None
+    others = [part for part in parts if part not in learned]
+    for part in others:
+        if part.partition("@")[0].partition(":")[0] not in (FEATURES, *KINDS):
+            raise UsageError(
+                f"--layers: {part!r} is no layer; there are {', '.join(learned)} of the codec, which are always kept, "
+                "and original, also at another place: original@PLACE"
+            )
+    return others or None
 
 
 def places_of(asked: str | None) -> list[str]:
