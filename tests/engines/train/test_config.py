@@ -116,6 +116,7 @@ def test_a_good_one_gives_a_recipe_for_each_beta(tmp_path):
         ("steps: 4", f"steps: 4, warmup: {LARGE}", f"training.warmup: expected a whole number, {TOO_LARGE}"),
         ("steps: 4", "steps: 4, rate_rise: -1", "training: rate_rise must be a number of at least 0, found -1"),
         ("steps: 4", "steps: 4, rate_rise: 0.5", "training.rate_rise: expected a whole number, found '0.5'"),
+        ("steps: 4", "steps: 4, rate_rise: 5", "training: rate_rise 5 is beyond 4 steps"),
         ("steps: 4", f"steps: 4, seed: -{LARGE}", f"training.seed: expected a whole number, {TOO_LARGE}"),
         ("steps: 4", f"steps: 0x{'f' * 9999}", f"training.steps: expected a whole number, {TOO_LARGE}"),
         ("steps: 4", f"steps: {'9' * 9999}", "not YAML"),

@@ -144,6 +144,8 @@ class Schedule:
         for name in ("warmup", "rate_rise", "clip", "seed"):
             if not 0 <= getattr(self, name) <= LARGEST_NUMBER:
                 raise UsageError(f"{name} must be a number of at least 0, found {shortened(getattr(self, name))}")
+        if self.rate_rise > self.steps:
+            raise UsageError(f"rate_rise {self.rate_rise} is beyond {self.steps} steps: a bit would never cost beta")
         check_one_of("precision", self.precision, PRECISIONS)
         check_one_of("strategy", self.strategy, STRATEGIES)
         if self.strategy == "single_device" and self.devices > 1:
