@@ -83,7 +83,7 @@ def test_numbers_are_regressed_and_not_taken_for_classes():
     assert found.raw - 0.01 <= found.kept
     assert found.kept == dict(found.tried)[found.bits]
     assert loose.bits < found.bits
-    with pytest.raises(UsageError, match="different labels"):
+    with pytest.raises(SourceError, match="different labels"):
         cheapest_within(x, np.arange(600).astype(str).astype(object), 1, at=None, kind="classification")
     with pytest.raises(UsageError, match="--kind must be one of classification, regression, found multilabel"):
         cheapest_within(x, prices, 1, at=None, kind="multilabel")
