@@ -150,15 +150,12 @@ def said(found: Elsewhere) -> bytes:
     return json.dumps(content, sort_keys=True).encode()
 
 
-def check_same(blobs: Blobs, found: Elsewhere, layer: BesideLayer | None) -> BesideLayer:
-    """The layer that lies at a place. Raises SourceError where none does, MismatchError where it is another store's."""
-    if layer is None:
-        raise missing_at(blobs, found)
+def check_same(blobs: Blobs, found: Elsewhere, layer: BesideLayer) -> None:
+    """Raise MismatchError where what lies at a place is the layer of another store."""
     if layer.options.get(MARK) != found.mark:
         raise MismatchError(
             f"{found.place}: the layer {found.name} of another store lies there, not that of {blobs.name}"
         )
-    return layer
 
 
 def layer_at(
@@ -185,7 +182,9 @@ def layer_at(
         )
     there = PlacedBlobs(open_blobs(found.place), name)
     layer = read_layer(there, name)
-    return there, None if layer is None else check_same(blobs, found, layer), found
+    if layer is not None:
+        check_same(blobs, found, layer)
+    return there, layer, found
 
 
 def missing_at(blobs: Blobs, found: Elsewhere) -> SourceError:

@@ -11,8 +11,7 @@ import math
 STARTS = ((1.0, 0.3), (10.0, 1.0))
 """Times the price that the codec was trained at, and times the rate of learning: what a search begins with, one after
 the other; the better is taken. Symbols of a codec that was trained for long are nearly right, and small steps at its
-price better them. Where training left much to be gained, larger steps and dearer bits do. Few steps get
-far from neither.
+price better them. Where training left much to be gained, larger steps and dearer bits do.
 """
 RATE, BACK = 1.0, 10.0
 """How much the price follows the error: a per cent of error for one, and for ten, per cent of the price."""
