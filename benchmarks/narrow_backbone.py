@@ -18,7 +18,7 @@ import torch
 from benchmarks.stamp import stamp
 
 from taskcodec.samples import preprocessed
-from taskcodec.transforms.backbones.lite0 import ConvSame, load
+from taskcodec.transforms.backbones.lite import ConvSame, load
 
 PICTURES, LEVELS = 64, 255
 

@@ -7,6 +7,8 @@ from typing import Any
 from taskcodec.errors import BackboneError, UsageError
 
 DEFAULT = "lite0"
+PACKAGED = (DEFAULT, "lite1")
+"""Those whose weights are packages of their own."""
 KINDS = ("timm", "torchvision", "open_clip", "hf", "onnx", "codec")
 """What may stand before the colon of a backbone's name."""
 LOCAL_FOLDER = "local-dir:"
@@ -21,8 +23,8 @@ NAME_IT = "name it where it lies now (--codec FILE)"
 def check_name(name: str) -> None:
     """Raise BackboneError on a name that no backbone can have."""
     kind, _, rest = name.partition(":")
-    if name != DEFAULT and not (rest and kind in KINDS):
-        forms = ", ".join([DEFAULT, *(f"{kind}:..." for kind in KINDS)])
+    if name not in PACKAGED and not (rest and kind in KINDS):
+        forms = ", ".join([*PACKAGED, *(f"{kind}:..." for kind in KINDS)])
         raise BackboneError(f"{name}: no such backbone; known are {forms}")
 
 

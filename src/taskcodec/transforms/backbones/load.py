@@ -10,14 +10,23 @@ from taskcodec.errors import BackboneError, TaskcodecError
 from taskcodec.transforms.backbones.base import Backbone
 from taskcodec.transforms.backbones.learned import backbone_of
 from taskcodec.transforms.networks.carried import Networks
-from taskcodec.transforms.spec import CARRIED, DEFAULT, NAME_IT, BackboneSpec, called, check_name, placed, recorded_file
+from taskcodec.transforms.spec import (
+    CARRIED,
+    NAME_IT,
+    PACKAGED,
+    BackboneSpec,
+    called,
+    check_name,
+    placed,
+    recorded_file,
+)
 
 
 def load_backbone(name: str, device: str | None = None) -> Backbone:
     """Load a backbone.
 
     Args:
-        name: "lite0", "timm:MODEL[@FILE]", "timm:local-dir:FOLDER", "torchvision:MODEL[@FILE]",
+        name: "lite0", "lite1", "timm:MODEL[@FILE]", "timm:local-dir:FOLDER", "torchvision:MODEL[@FILE]",
             "open_clip:MODEL/PRETRAINED", "open_clip:local-dir:FOLDER", "hf:REPOSITORY_OR_FOLDER", "onnx:FILE" or
             "codec:FILE" (the analysis of a learned codec).
         device: "cpu", "cuda", ...; CUDA where there is one by default.
@@ -31,7 +40,7 @@ def load_backbone(name: str, device: str | None = None) -> Backbone:
 
 @lru_cache(maxsize=2)
 def _loaded(name: str, device: str | None) -> Backbone:
-    from taskcodec.transforms.backbones import foreign, lite0
+    from taskcodec.transforms.backbones import foreign, lite
 
     loaders = {
         "timm": foreign.load_timm,
@@ -41,8 +50,8 @@ def _loaded(name: str, device: str | None) -> Backbone:
         "onnx": foreign.load_onnx,
         "codec": _load_carried,
     }
-    if name == DEFAULT:
-        return lite0.load(device)
+    if name in PACKAGED:
+        return lite.load(name, device)
     kind, _, rest = name.partition(":")
     backbone = loaders[kind](rest, device)
     if kind == "codec" or not placed(name):

