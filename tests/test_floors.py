@@ -101,6 +101,7 @@ TORCH_ALLOWED = {
     "fitting/gradient/pictures/answers.py",
     "fitting/gradient/pictures/compressor.py",
     "fitting/gradient/pictures/data.py",
+    "fitting/gradient/pictures/judge.py",
     "fitting/gradient/pictures/layers.py",
     "fitting/gradient/pictures/realism.py",
     "fitting/gradient/pictures/start.py",

@@ -31,7 +31,8 @@ class PictureTransform:
 
     Attributes:
         networks: g_a and g_s; means from outside the entropy coder, if they come from there; g_p, where g_s is for a
-            task and people are to see what a layer alone keeps; g_r, where what is decoded may be made to look real.
+            task and people are to see what a layer alone keeps; g_r or grain, where what is decoded may be made to look
+            real.
         columns: c, channels of the latent.
         stride: pixels between two places, a power of two.
     """
@@ -48,8 +49,10 @@ class PictureTransform:
         given, outputs = self.g_s.sizes.get("given", []), self.g_s.sizes.get("outputs", 3)
         if not isinstance(given, list | tuple) or any(type(each) is not int or each < 1 for each in (*given, outputs)):
             raise CorruptFileError("a synthesis network that looks at, or gives, no number of channels")
-        if self.networks.g_r is not None:
-            seen = self.networks.g_r.sizes.get("given", [])
+        if self.networks.g_r is not None and self.networks.grain is not None:
+            raise CorruptFileError("a second synthesis, and grain beside it: what looks real is one of them")
+        if (real := self._real) is not None:
+            seen = real.sizes.get("given", [])
             if not seen or list(seen[:-1]) != list(given) or type(seen[-1]) is not int or seen[-1] < 1:
                 raise CorruptFileError("a second synthesis that does not see what g_s sees, and noise after it")
 
@@ -85,8 +88,12 @@ class PictureTransform:
 
     @property
     def noise_columns(self) -> int:
-        """Channels of noise that g_r reads; 0 where there is none."""
-        return 0 if self.networks.g_r is None else int(self.networks.g_r.sizes["given"][-1])
+        """Channels of noise that g_r or grain reads; 0 where there is none."""
+        return 0 if self._real is None else int(self._real.sizes["given"][-1])
+
+    @property
+    def _real(self) -> Network | None:
+        return self.networks.grain if self.networks.g_r is None else self.networks.g_r
 
     def means_fit(self, given_columns: int) -> bool:
         """Whether means from outside the coder, if there are any, are of this latent and of what its model looks at."""
@@ -139,11 +146,12 @@ class PictureTransform:
     def realise(self, latent: Floats, below: Floats | None, noise: Floats) -> Floats:
         """(1, c, h, w), what lies below as of `synthesise`, (1, noise_columns, h, w) -> (1, 3, h * stride, w * stride).
 
-        Needs torch, and g_r.
+        Needs torch, and g_r or grain.
         """
         shape = (1, 3, latent.shape[2] * self.stride, latent.shape[3] * self.stride)
         seen = [noise] if below is None else [below, noise]
-        return _checked(self._run_g_r(latent, *seen), shape, "g_r")
+        found = _checked(self._run_real(latent, *seen), shape, "what looks real")
+        return found if self.networks.grain is None else found + self.synthesise(latent, below)
 
     def manifest(self) -> dict[str, Any]:
         """Plain JSON for the codec's manifest."""
@@ -187,12 +195,12 @@ class PictureTransform:
         return on_places(self.networks.g_p, Steps(self.stride, 1))
 
     @cached_property
-    def _run_g_r(self) -> Run:
+    def _run_real(self) -> Run:
         with needing_packages():
             from taskcodec.transforms.networks.run import Steps, on_places
 
-        assert self.networks.g_r is not None
-        return on_places(self.networks.g_r, Steps(self.stride, 1))
+        assert self._real is not None
+        return on_places(self._real, Steps(self.stride, 1))
 
 
 def _checked(found: Floats, shape: tuple[int, ...], what: str) -> Floats:

@@ -23,10 +23,12 @@ class Trainable(nn.Module, ABC):
     Attributes:
         price: the share of beta that a bit costs at this step; the training sets it.
         least_gradient: Adam's epsilon: parameters whose gradients are smaller learn slower than the others.
+        memory: Adam's two betas, of gradients and of their squares.
     """
 
     price = 1.0
     least_gradient = 1e-8
+    memory = (0.9, 0.999)
 
     @abstractmethod
     def forward(self, *batch: Any) -> Losses:

@@ -134,7 +134,7 @@ class _Module(pl.LightningModule):
         ]
         # Fused is quicker on a CPU; Lightning clips no gradient of a fused optimizer in mixed precision.
         fused, eps = self.schedule.precision == "32-true", self.compressor.least_gradient
-        optimizer = torch.optim.Adam(groups, eps=eps, fused=fused)
+        optimizer = torch.optim.Adam(groups, betas=self.compressor.memory, eps=eps, fused=fused)
         rates = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
 

@@ -20,6 +20,7 @@ from taskcodec.transforms.networks.pictures.block_transform import (
     BlockAnalysis,
     BlockSynthesis,
 )
+from taskcodec.transforms.networks.pictures.grain import GRAIN, GrainSynthesis
 from taskcodec.transforms.networks.pictures.stacks import ELIC, LIGHT, PictureAnalysis, PictureSynthesis
 from taskcodec.transforms.networks.resnet import ResNet
 from taskcodec.transforms.networks.resnet_small import ResNetSmall
@@ -37,6 +38,7 @@ _MAKERS: Mapping[str, Callable[..., nn.Module]] = {
     "light_synthesis": partial(PictureSynthesis, **LIGHT),
     "elic_synthesis": partial(PictureSynthesis, **ELIC),
     "blocks_synthesis": partial(BlockSynthesis, **BLOCKS_SYNTHESIS),
+    "grain": partial(GrainSynthesis, **GRAIN),
 }
 
 

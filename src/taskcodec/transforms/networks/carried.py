@@ -24,6 +24,8 @@ SYNTHESES = ("mlp", "deconv")
 PICTURE_ANALYSES = ("light", "elic", "blocks")
 PICTURE_SYNTHESES = ("light_synthesis", "elic_synthesis", "blocks_synthesis")
 """Of pictures of any size, whose latents have places: in codecs of pictures; those above in codecs of features."""
+GRAIN = "grain"
+"""Of pictures, what noise draws, to be added to what a synthesis gives."""
 OF_VECTORS = ("mlp", "head")
 """Analyses that take vectors; the others take images."""
 OUTSIDE_MEANS = "outside_means"
@@ -65,7 +67,7 @@ class Network:
     weights: Weights
 
     def __post_init__(self) -> None:
-        known = dict.fromkeys((*ANALYSES, *SYNTHESES, *PICTURE_ANALYSES, *PICTURE_SYNTHESES, OUTSIDE_MEANS))
+        known = dict.fromkeys((*ANALYSES, *SYNTHESES, *PICTURE_ANALYSES, *PICTURE_SYNTHESES, OUTSIDE_MEANS, GRAIN))
         check_one_of("network", self.name, tuple(known), CorruptFileError)
         if not all(np.isfinite(tensor).all() for tensor in self.weights.values()):
             raise CorruptFileError(f"the weights of the network {self.name} are not finite")
@@ -96,6 +98,7 @@ class Networks:
         g_p: of pictures, a synthesis that shows people what a layer alone keeps, where its g_s is for a task.
         means: of pictures, what shifts symbols outside the entropy coder, where integers choose scales alone.
         g_r: of pictures, a second synthesis that is fed noise beside what g_s sees, so that what it gives looks real.
+        grain: of pictures, the same as what is added to what g_s gives.
     """
 
     g_a: Network | None = None
@@ -104,6 +107,7 @@ class Networks:
     g_p: Network | None = None
     means: Network | None = None
     g_r: Network | None = None
+    grain: Network | None = None
 
     @property
     def takes_images(self) -> bool:
@@ -151,7 +155,7 @@ class Networks:
         known: dict[str, tuple[str, ...]] = {"g_a": ANALYSES, "g_s": SYNTHESES}
         if pictures:
             known = {"g_a": PICTURE_ANALYSES, "g_s": PICTURE_SYNTHESES, "g_p": PICTURE_SYNTHESES}
-            known |= {"means": (OUTSIDE_MEANS,), "g_r": PICTURE_SYNTHESES}
+            known |= {"means": (OUTSIDE_MEANS,), "g_r": PICTURE_SYNTHESES, "grain": (GRAIN,)}
         for role, names in known.items():
             if role in manifest:
                 entry, prefix = manifest[role], f"{before}{role}/"
@@ -171,5 +175,5 @@ class Networks:
         return cls.read(transform["networks"], tensors, "0/") if "networks" in transform else None
 
     def _by_role(self) -> dict[str, Network]:
-        roles = ("g_a", "g_s", "g_p", "means", "g_r")
+        roles = ("g_a", "g_s", "g_p", "means", "g_r", "grain")
         return {role: network for role in roles if (network := getattr(self, role)) is not None}

@@ -84,6 +84,41 @@ def test_what_cannot_be_made_to_look_real_says_so(folder, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_grain_is_added_to_what_is_faithful_and_replaces_what_was_there(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
+    (tmp_path / "g.yaml").write_text(
+        GOOD.replace("{noise: 2, ", "{synthesis: {name: grain, tail: 4}, noise: 1, ").replace("p.codec", "r.codec")
+    )
+    run("train", tmp_path / "g.yaml", "-o", tmp_path / "g.codec")
+    before, after = (taskcodec.load_codec(path) for path in (folder / "p.codec", tmp_path / "g.codec"))
+    x = picture(13, 22)
+    packet = before.compress(x)
+    assert after.compress(x) == packet
+    assert (after.decompress(packet) == before.decompress(packet)).all()
+    added = after.decompress(packet, realism=1.0).astype(int) - before.decompress(packet)
+    assert 0 < np.abs(added).mean() < 20  # it begins near nothing
+    assert (after.decompress(packet, realism=1.0) == after.decompress(packet, realism=1.0)).all()
+    run("encode", "in", tmp_path / "g.tcz", "--codec", tmp_path / "g.codec")
+    run("decode", tmp_path / "g.tcz", "--layer", "detail", "--realism", "1", "-o", tmp_path / "out")
+    sources = sorted((folder / "in").iterdir())
+    for path, found in zip(sources, pixels(tmp_path / "out").values(), strict=True):
+        x = np.asarray(Image.open(path))
+        assert (found == after.decompress(after.compress(x), realism=1.0)).all()
+
+
+@pytest.mark.slow
+def test_a_judge_sees_what_is_drawn_and_a_training_with_one_goes_on(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
+    told = "{synthesis: {name: grain, tail: 4}, judge: {backbone: lite0, enlarge: 4}, noise: 1, "
+    (tmp_path / "j.yaml").write_text(GOOD.replace("{noise: 2, ", told).replace("crop: 8", "crop: 16"))
+    run("train", tmp_path / "j.yaml", "-o", tmp_path / "once.codec")
+    run("train", tmp_path / "j.yaml", "-o", tmp_path / "twice.codec", "--minutes", "0", code=75)
+    run("train", tmp_path / "j.yaml", "-o", tmp_path / "twice.codec", "--resume")
+    once, twice = (taskcodec.load_codec(tmp_path / f"{name}.codec") for name in ("once", "twice"))
+    assert once.fingerprint == twice.fingerprint
+    assert once.provenance["realism"]["judge"] == {"backbone": "lite0", "weight": 0.01, "enlarge": 4}
+
+
 def test_info_tells_what_decoding_costs(folder):
     found = json.loads(run("info", folder / "r.codec", "--json").stdout)["macs_per_pixel"]
     assert set(found) == {"base", "detail"}
@@ -106,6 +141,12 @@ def test_info_tells_what_decoding_costs(folder):
         ("[4, 8]", "4", "realism.detail.windows: expected a list of whole numbers"),
         ("noise: 2", "synthesis: {name: mlp}", "realism.detail.synthesis.name must be one of light_synthesis"),
         ("noise: 2", "synthesis: {name: elic_synthesis, latent: 3}", "realism.detail.synthesis.latent: follows"),
+        ("noise: 2", "synthesis: {name: grain, kernel: 3}", "realism.detail.size of synthesis must be one of widths"),
+        ("noise: 2", "judge: {weight: 1}", "realism.detail.judge.backbone: missing"),
+        ("noise: 2", "judge: {backbone: lite9}", "realism.detail.lite9: no such backbone"),
+        ("noise: 2", "judge: {backbone: lite0, weight: 0}", "realism.detail.judge.weight must be a positive number"),
+        ("noise: 2", "judge: {backbone: lite0, enlarge: 9}", "realism.detail.judge.enlarge: expected 1 to 8"),
+        ("noise: 2", "judge: lite0", "realism.detail.judge: expected a section"),
         ("  detail:", "  base: {}\n  detail:", "realism: expected one layer, found 2"),
         ("{noise: 2, windows: [4, 8]}", "3", "realism.detail: expected a section"),
         ("samples: 6", "samples: 3", "training.batch: 4 is more than the 3 samples"),

@@ -2,7 +2,7 @@
 
 data:      what to train on           source, samples, side, crop, seed
 codec:     the finished codec's file, with its analysis
-realism:   LAYER: {noise, synthesis, windows, draws}
+realism:   LAYER: {noise, synthesis, windows, draws, judge}
 training:  how                        steps, batch, learning_rate, ...
 """
 
@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from taskcodec.engines.train.checks import check_log, check_source
-from taskcodec.engines.train.keys import SECTION, WHOLE, WHOLES, WORD, WORDS, check_keys, said_of
+from taskcodec.engines.train.keys import NUMBER, SECTION, WHOLE, WHOLES, WORD, WORDS, check_keys, said_of
 from taskcodec.engines.train.pictures.config import PicturesChoice, network_of, read_pictures
 from taskcodec.errors import UsageError
-from taskcodec.fitting.gradient.pictures.realism_recipe import RealismRecipe
+from taskcodec.fitting.gradient.pictures.realism_recipe import JudgeChoice, RealismRecipe
 from taskcodec.fitting.gradient.recipe import Schedule
+from taskcodec.transforms.spec import check_name
 
 _TOP = {"data": SECTION, "codec": WORD, "realism": SECTION, "training": SECTION, "log": WORDS}
-_LAYER = {"noise": WHOLE, "synthesis": SECTION, "windows": WHOLES, "draws": WHOLE}
+_LAYER = {"noise": WHOLE, "synthesis": SECTION, "windows": WHOLES, "draws": WHOLE, "judge": SECTION}
+_JUDGE = {"backbone": WORD, "weight": NUMBER, "enlarge": WHOLE}
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,12 @@ def read_realism(name: str, content: Mapping[str, Any], seed: int | None) -> Rea
     plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in section.items()}
     if "synthesis" in section:
         plain["synthesis"] = network_of(name, f"{where}.synthesis", section["synthesis"])
+    if "judge" in section:
+        check_keys(name, f"{where}.judge", section["judge"], _JUDGE, needed=("backbone",))
     with said_of(f"{name}: {where}."):
+        if "judge" in section:
+            plain["judge"] = JudgeChoice(**section["judge"])
+            check_name(plain["judge"].backbone)
         recipe = RealismRecipe(str(layer), **plain, crop=choice.crop)
     log = tuple(content.get("log", ("csv",)))
     with said_of(f"{name}: "):

@@ -11,8 +11,12 @@ proper scoring rules, prediction, and estimation", JASA 2007; to train networks:
 they are ("Universal rate-distortion-perception representations for lossy compression", NeurIPS 2021, for why that
 loses little). |.| is the root of the mean square over a window; scores of windows of several sizes are added. Draws are
 clipped as decoding clips them: else black comes out as a faint noise about it, whose upper half is seen.
+
+Grain (`taskcodec.transforms.networks.pictures.grain`) is the same but that it is added to what g_s gives. Beside the
+score there may be an adversary, `taskcodec.fitting.gradient.pictures.judge`.
 """
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -26,18 +30,29 @@ from taskcodec.codec import Codec
 from taskcodec.errors import UsageError
 from taskcodec.fitting.gradient.checkpoints import flat
 from taskcodec.fitting.gradient.pictures.data import Batch, PictureSet, loader
+from taskcodec.fitting.gradient.pictures.judge import Judge
 from taskcodec.fitting.gradient.pictures.layers import FrozenLayer, Known
-from taskcodec.fitting.gradient.pictures.realism_recipe import RealismRecipe
+from taskcodec.fitting.gradient.pictures.realism_recipe import JudgeChoice, RealismRecipe
 from taskcodec.fitting.gradient.recipe import Schedule
 from taskcodec.fitting.gradient.trainable import Losses, Trainable
 from taskcodec.fitting.gradient.training import Progress, Samples, Trained, Work, check_samples, run, seeded
 from taskcodec.layer import Layer, needed_of
 from taskcodec.quantization.straight_through import clip_inward
 from taskcodec.stack.pictures import learned
+from taskcodec.transforms.backbones import load_backbone
+from taskcodec.transforms.backbones.base import Backbone
 from taskcodec.transforms.networks.build import make, pack, unpack
+from taskcodec.transforms.networks.carried import Networks
+from taskcodec.transforms.networks.pictures.grain import GrainSynthesis, noise_columns
+from taskcodec.transforms.networks.pictures.stacks import PictureSynthesis
 
 NOISE_START = 0.1
 """Weights that read noise start so much smaller than others would."""
+ADVERSARIAL = (0.0, 0.99)
+"""Adam's memory where an adversary changes at each step what is good (Karras et al., "Progressive growing of GANs",
+ICLR 2018, likewise)."""
+MEMORY_OF_WEIGHTS = 0.998
+"""What a step leaves of the running mean of weights."""
 LEAST = 1e-8
 """Added to a mean square before its root is taken, which has no slope at 0."""
 
@@ -55,23 +70,56 @@ class RealismCompressor(Trainable):
         if transform.outputs != 3:
             raise UsageError(f"realism.{recipe.layer}: gives {transform.outputs} channels, which are no picture")
         self.stride = transform.stride
+        self.g_s = unpack(transform.g_s)
         self.name, self.sizes = _network(self.layer, recipe)
+        self.noise = int(self.sizes["given"][-1])
         self.g_r = make(self.name, self.sizes)
-        before = transform.networks.g_r
-        same_noise = transform.noise_columns == recipe.noise
-        for found in [before] * same_noise + [transform.g_s]:
-            if found is not None and (self.name, _plain(self.sizes)) == (found.name, _plain(found.sizes)):
-                start_from(self.g_r, unpack(found))
-                break
+        self._start(transform.networks)
+        choice = recipe.judge
+        self.judge = None if choice is None else Judge(choice, _backbone_of(choice), recipe.crop)
+        # An adversary keeps weights on the move: those that are kept are their running mean (Karras et al., likewise).
+        self.mean = None if choice is None else copy.deepcopy(self.g_r).requires_grad_(False)
+        if self.judge is not None:
+            self.memory = ADVERSARIAL
+        self._judged = dict[str, Tensor]()
+
+    def _start(self, networks: Networks) -> None:
+        """Give it the weights of one like it: of an earlier training, or of g_s."""
+        before, own = networks.grain if self.recipe.is_grain else networks.g_r, _plain(self.name, self.sizes)
+        if before is not None and before.sizes["given"][-1] == self.noise and _plain(before.name, before.sizes) == own:
+            start_from(self.g_r, unpack(before))
+        elif isinstance(self.g_r, GrainSynthesis):
+            if isinstance(self.g_s, PictureSynthesis):
+                self.g_r.start_from(self.g_s)
+        elif networks.g_s is not None and _plain(networks.g_s.name, networks.g_s.sizes) == own:
+            start_from(self.g_r, self.g_s)
 
     def forward(self, *batch: Any) -> Losses:
         """A `Batch` -> the score; squared error of the first draw stands for distortion."""
         x = Batch(*batch).truth.pictures
         latent, below = self._known(x)
-        height, width = x.shape[2:]
-        drawn = [self._draw(latent, below)[..., :height, :width] for _ in range(self.recipe.draws)]
+        with torch.no_grad():
+            faithful = self.g_s(latent, below).float()
+        drawn = [self._draw(latent, below, faithful)[..., : x.shape[2], : x.shape[3]] for _ in range(self.recipe.draws)]
         loss = torch.stack([score(x, drawn, side) for side in self.recipe.windows]).sum()
+        if self.judge is not None and self.recipe.judge is not None:
+            self._follow()
+            seen = faithful[..., : x.shape[2], : x.shape[3]].clamp(0, 1)
+            verdict = self.judge(x, drawn[0], seen)
+            loss = loss + self.recipe.judge.weight * verdict.of_drawn + verdict.own
+            self._judged = {"judge": verdict.own}
         return Losses((drawn[0] - x).square().mean(), torch.zeros_like(loss), loss)
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Take the running mean of weights a step further."""
+        if self.mean is not None:
+            for mean, own in zip(self.mean.parameters(), self.g_r.parameters(), strict=True):
+                mean.lerp_(own, 1 - MEMORY_OF_WEIGHTS)
+
+    def logged(self) -> dict[str, Tensor]:
+        """What the judge loses."""
+        return self._judged
 
     @torch.no_grad()
     def _known(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -81,9 +129,10 @@ class RealismCompressor(Trainable):
         seen = self.layer.given if learned(self.layer).given_columns else ()
         return known[self.layer.name].values, [known[name].values for name in seen]
 
-    def _draw(self, latent: Tensor, below: list[Tensor]) -> Tensor:
-        noise = torch.randn(len(latent), self.recipe.noise, *latent.shape[2:], device=latent.device)
-        return clip_inward(self.g_r(latent, [*below, noise]).float(), 0.0, 1.0)
+    def _draw(self, latent: Tensor, below: list[Tensor], faithful: Tensor) -> Tensor:
+        noise = torch.randn(len(latent), self.noise, *latent.shape[2:], device=latent.device)
+        found = self.g_r(latent, [*below, noise]).float()
+        return clip_inward(faithful + found if self.recipe.is_grain else found, 0.0, 1.0)
 
     def entropy_parameters(self) -> Iterable[nn.Parameter]:
         """None: the code is finished."""
@@ -92,7 +141,9 @@ class RealismCompressor(Trainable):
     def to_codec(self, provenance: Mapping[str, Any]) -> Codec:
         """The codec with the second synthesis in the layer; its symbols and bytes of pictures are what they were."""
         transform = learned(self.layer)
-        networks = replace(transform.networks, g_r=pack(self.name, self.sizes, self.g_r))
+        found = pack(self.name, self.sizes, self.g_r if self.mean is None else self.mean)
+        grain = self.recipe.is_grain
+        networks = replace(transform.networks, g_r=None if grain else found, grain=found if grain else None)
         own = replace(self.layer, transform=replace(transform, networks=networks))
         layers = tuple(own if layer is self.layer else layer for layer in self.codec.layers)
         return replace(self.codec, layers=layers, provenance={**self.codec.provenance, **provenance})
@@ -125,24 +176,36 @@ def start_from(g_r: nn.Module, g_s: nn.Module) -> None:
             weight[len(there) :] *= NOISE_START
 
 
+def _backbone_of(choice: JudgeChoice) -> Backbone:
+    """Loading draws numbers where it is the first time: the chance of what follows stays as it is."""
+    with torch.random.fork_rng():
+        return load_backbone(choice.backbone)
+
+
 def _network(layer: Layer, recipe: RealismRecipe) -> tuple[str, dict[str, Any]]:
     """Name and sizes of g_r."""
     transform, choice = learned(layer), recipe.synthesis
     g_s = transform.g_s
-    given = {"given": [*g_s.sizes.get("given", ()), recipe.noise]}
+    noise = noise_columns(transform.stride, recipe.noise_channels) if recipe.is_grain else recipe.noise_channels
+    given = {"given": [*g_s.sizes.get("given", ()), noise]}
     if choice is None or choice.name == g_s.name:
         return g_s.name, {**g_s.sizes, **({} if choice is None else choice.sizes), **given}
     settled: dict[str, Any] = {"latent": transform.columns}
     if choice.name == "blocks_synthesis":
         settled["stride"] = transform.stride
-    return choice.name, {**choice.sizes, **settled, **given}
+    if recipe.is_grain:
+        # Where g_s is a stack grain begins as one like it.
+        settled |= {key: g_s.sizes[key] for key in ("widths", "blocks", "narrow") if key in g_s.sizes}
+        settled["noise"] = recipe.noise_channels
+    return choice.name, {**settled, **choice.sizes, **given}
 
 
-def _plain(sizes: Mapping[str, Any]) -> dict[str, Any]:
-    """Sizes that are the same of g_s and of a g_r like it, as JSON would have them."""
+def _plain(name: str, sizes: Mapping[str, Any]) -> dict[str, Any]:
+    """Name and sizes that are the same of g_s and of a g_r like it, as JSON would have them."""
     own = {key: value for key, value in sizes.items() if key != "given"}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in own.items()} | {
-        "outputs": own.get("outputs", 3)
+        "name": name,
+        "outputs": own.get("outputs", 3),
     }
 
 
