@@ -74,6 +74,16 @@ def test_points_are_shrunk_means_of_what_was_quantized(frozen_by):
     assert np.abs(decoded - x).max() < 0.3
 
 
+@pytest.mark.parametrize("n", [1, 2, 5, 40, 301])
+def test_a_column_is_counted_as_if_it_stood_alone(n):
+    x = laplace(n, 6, seed=n) * np.array([0.01, 0.5, 1, 3, 9, 400], "f4") + np.arange(6, dtype="f4")
+    together = freeze(x, 0.7, ROUNDING)
+    alone = [freeze(x[:, [j]], 0.7, ROUNDING) for j in range(6)]
+    for j, one in enumerate(alone):
+        assert together.model.plain.column(j).tolist() == one.model.plain.column(0).tolist()
+    assert np.array_equal(together.quantizer.points, np.concatenate([one.quantizer.points for one in alone]))
+
+
 def test_columns_of_one_spread_share_a_table():
     spreads = np.repeat([0.01, 1.0, 30.0], 20)
     frozen = freeze_shared(laplace(60, 60, spread=spreads), 0.5, ROUNDING)

@@ -64,10 +64,12 @@ def freeze(
     reach = _reach(latent.shape[1])
     first, last = np.clip(low - MARGIN, -reach, reach - 1), np.clip(high + MARGIN, -reach, reach - 1)
     residual = latent / np.float32(step) - symbols
+    columns = np.ascontiguousarray(symbols.T)
+    medians = np.median(columns, axis=1)  # of all in one call: a call a column takes longer
     pmfs, points = [], []
-    for j in range(symbols.shape[1]):
+    for j, (column, median) in enumerate(zip(columns, medians, strict=True)):
         others = None if prior is None else prior_symbols[:, j]
-        pmf, point = _counted(symbols[:, j], residual[:, j], int(first[j]), int(last[j]), others)
+        pmf, point = _counted(column, residual[:, j], int(first[j]), int(last[j]), median, others)
         pmfs.append(pmf)
         points.append(point)
     tables = freeze_pmf(first.astype(np.int32), pmfs, 0.25 / (len(symbols) + PRIOR_WEIGHT))
@@ -96,7 +98,7 @@ def freeze_shared(latent: Latent, step: float, rounding: float, chosen: Symbols 
         values, drift = symbols[:, index == number].ravel(), residual[:, index == number].ravel()
         least, most = min(int(values.min()), every[0]), max(int(values.max()), every[1])
         low, high = (int(np.clip(end, -reach, reach - 1)) for end in (least - MARGIN, most + MARGIN))
-        pmf, point = _counted(values, drift, low, high)
+        pmf, point = _counted(values, drift, low, high, np.median(values))
         if surprise:
             pmf = (1 - surprise) * pmf + surprise * _shares(symbols, low, high)
         first.append(low)
@@ -131,7 +133,8 @@ def freeze_dependent(
         earlier, zeros = values[~later], values[later] == 0
         low = int(np.clip(min(0, values.min()) - MARGIN, -far, far - 1))
         high = int(np.clip(max(0, values.max()) + MARGIN, -far, far - 1))
-        pmf = _smoothed(earlier if earlier.size else values.ravel(), low, high)
+        told = earlier if earlier.size else values.ravel()
+        pmf = _smoothed(told, low, high, np.median(told))
         first.append(low)
         pmfs.append(pmf)
         shares.append((zeros.sum() + PRIOR_WEIGHT * pmf[-low]) / (zeros.size + PRIOR_WEIGHT))
@@ -154,29 +157,34 @@ def _counted(
     residual: Latent,
     low: int,
     high: int,
+    median: np.float64,
     prior: npt.NDArray[np.int32] | None = None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Probabilities and points of the symbols from low to high, as (n,) samples and what rounding took of them tell.
 
-    `prior`: further symbols, whose density is half of what counts of symbols are smoothed by.
+    `median`: of the symbols. `prior`: further symbols, whose density is half of what counts of symbols are smoothed by.
     """
     size = high - low + 1
     inside = (symbols >= low) & (symbols <= high)
     index = symbols[inside] - low
     counts = np.bincount(index, minlength=size).astype(np.float64)
     drift = np.bincount(index, weights=residual[inside], minlength=size)
-    return _smoothed(symbols, low, high, prior), drift / (counts + POINT_WEIGHT)
+    return _smoothed(symbols, low, high, median, prior), drift / (counts + POINT_WEIGHT)
 
 
 def _smoothed(
-    symbols: npt.NDArray[np.int32], low: int, high: int, prior: npt.NDArray[np.int32] | None = None
+    symbols: npt.NDArray[np.int32],
+    low: int,
+    high: int,
+    median: np.float64,
+    prior: npt.NDArray[np.int32] | None = None,
 ) -> npt.NDArray[np.float64]:
-    """Probabilities of the symbols from low to high, as (n,) of them tell; `prior` as `_counted` takes it."""
+    """Probabilities of the symbols from low to high, as (n,) of them tell; the others as `_counted` takes them."""
     size = high - low + 1
     index = symbols[(symbols >= low) & (symbols <= high)] - low
     counts = np.bincount(index, minlength=size).astype(np.float64)
     spread = float(index.std()) if index.size else 0.0
-    density = _geometric(symbols, low, size)
+    density = _geometric(symbols, median, low, size)
     if prior is not None:
         density = 0.5 * density + 0.5 * _shares(prior, low, high)
     blurred = _blur(counts, spread * len(symbols) ** -0.2)
@@ -216,8 +224,8 @@ def _blur(counts: npt.NDArray[np.float64], width: float) -> npt.NDArray[np.float
     return np.convolve(counts, kernel / kernel.sum(), mode="same")
 
 
-def _geometric(symbols: npt.NDArray[np.int32], first: int, size: int) -> npt.NDArray[np.float64]:
-    location = float(np.clip(np.median(symbols), first, first + size - 1))  # all may lie beyond the longest table
+def _geometric(symbols: npt.NDArray[np.int32], median: np.float64, first: int, size: int) -> npt.NDArray[np.float64]:
+    location = float(np.clip(median, first, first + size - 1))  # all may lie beyond the longest table
     spread = max(float(np.abs(symbols - location).mean()), 0.15)
     density = np.exp(-np.abs(first + np.arange(size) - location) / spread)
     return np.asarray(density / density.sum(), dtype=np.float64)
