@@ -40,8 +40,8 @@ from taskcodec.symbol_choice.pictures.seen import Search
 from taskcodec.symbol_choice.usual import usual
 from taskcodec.transforms.chain import Chain
 from taskcodec.transforms.networks.carried import Network, Networks
-from taskcodec.transforms.picture import NO_FEATURES
 from taskcodec.transforms.spec import BackboneSpec
+from taskcodec.transforms.without_features import NO_FEATURES
 
 
 @dataclass(frozen=True, eq=False, repr=False)

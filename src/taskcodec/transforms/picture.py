@@ -15,18 +15,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.errors import CorruptFileError, MismatchError, UsageError, needing_packages
-from taskcodec.transforms.affine import AffineTransform
+from taskcodec.errors import CorruptFileError, MismatchError, needing_packages
 from taskcodec.transforms.networks.carried import Network, Networks
+from taskcodec.transforms.without_features import WithoutFeatures
 
 Floats = npt.NDArray[np.float32]
 Run = Callable[..., Floats]
 MAX_STRIDE = 2**8
-NO_FEATURES = "a codec of pictures: they have no features; take what decompress gives, or a layer of a store of them"
 
 
 @dataclass(frozen=True, eq=False)
-class PictureTransform:
+class PictureTransform(WithoutFeatures):
     """See the module. In the copy that a store keeps g_a is missing.
 
     Attributes:
@@ -59,21 +58,6 @@ class PictureTransform:
     def __getstate__(self) -> dict[str, Any]:
         # Running networks are not pickled; a copy makes its own.
         return {name: value for name, value in vars(self).items() if not name.startswith("_run_")}
-
-    @property
-    def of_features(self) -> "PictureTransform":
-        """What is left to do with pixels: all of it."""
-        return self
-
-    @property
-    def dimension(self) -> int:
-        """No number of features. Raises UsageError."""
-        raise UsageError(NO_FEATURES)
-
-    @property
-    def affine(self) -> AffineTransform:
-        """No map of features. Raises UsageError."""
-        raise UsageError(NO_FEATURES)
 
     @property
     def g_s(self) -> Network:

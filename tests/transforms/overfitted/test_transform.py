@@ -21,6 +21,7 @@ def test_what_it_has_none_of_it_says():
     for ask in (lambda: own.analyse(np.zeros((1, 3, 4, 4))), lambda: own.synthesise(np.zeros((1, 1, 4, 4), "f4"))):
         with pytest.raises(MismatchError, match=r"overfitted|each picture"):
             ask()
+    assert own.of_features is own
     for ask in (lambda: own.dimension, lambda: own.affine):
-        with pytest.raises(UsageError):
+        with pytest.raises(UsageError, match="have no features"):
             ask()

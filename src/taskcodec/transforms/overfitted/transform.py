@@ -16,16 +16,15 @@ import numpy.typing as npt
 from taskcodec.coding.models.overfitted.context import WEIGHT_BITS
 from taskcodec.coding.models.overfitted.model import Told
 from taskcodec.coding.models.overfitted.plan import Plan, Size
-from taskcodec.errors import MismatchError, UsageError, needing_packages
-from taskcodec.transforms.affine import AffineTransform
+from taskcodec.errors import MismatchError, needing_packages
 from taskcodec.transforms.networks.carried import Networks
-from taskcodec.transforms.picture import NO_FEATURES
+from taskcodec.transforms.without_features import WithoutFeatures
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class OverfittedTransform:
+class OverfittedTransform(WithoutFeatures):
     """See the module; what a codec asks of a `PictureTransform` it answers, too.
 
     Attributes:
@@ -38,21 +37,6 @@ class OverfittedTransform:
     columns: ClassVar[int] = 1
     given_columns: ClassVar[int] = 0
     noise_columns: ClassVar[int] = 0
-
-    @property
-    def of_features(self) -> "OverfittedTransform":
-        """What is left to do with pixels: all of it."""
-        return self
-
-    @property
-    def dimension(self) -> int:
-        """No number of features. Raises UsageError."""
-        raise UsageError(NO_FEATURES)
-
-    @property
-    def affine(self) -> AffineTransform:
-        """No map of features. Raises UsageError."""
-        raise UsageError(NO_FEATURES)
 
     @property
     def outputs(self) -> int:
