@@ -9,7 +9,7 @@ from zarr.storage import MemoryStore
 import taskcodec
 from taskcodec.errors import StorageError
 from taskcodec.store import StoreWriter, pack_zip
-from taskcodec.store.backend import open_blobs
+from taskcodec.store.backend import change, open_blobs
 from tests.store.written import read_by_forks, write
 
 
@@ -34,6 +34,19 @@ def test_a_remote_store_that_is_there_is_not_begun_again(codec, x):
     place = write("memory://two-writers/there.tcz", codec, x[:100])
     with pytest.raises(StorageError, match="there is a store already; append to it or name another place"):
         StoreWriter.create(place, codec)
+
+
+def test_a_zip_file_is_changed_as_a_folder_is(tmp_path):
+    for key, data in {"a": b"1", "b/c": b"2", "b/d": b"3"}.items():
+        open_blobs(tmp_path / "a").put(key, data)
+    pack_zip(tmp_path / "a", tmp_path / "a.zip")
+    for place in (tmp_path / "a", f"file://{tmp_path}/a.zip"):
+        blobs = open_blobs(place)
+        change(blobs, {"b/c": None, "a": b"new", "e": b"5"})
+        assert {key: blobs.get(key) for key in blobs.sizes()} == {"a": b"new", "b/d": b"3", "e": b"5"}
+        assert blobs.get("b/c") is None
+    pack_zip(tmp_path / "a", tmp_path / "again.zip")
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "again.zip").read_bytes()
 
 
 PIECES = {

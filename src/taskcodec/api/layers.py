@@ -8,7 +8,7 @@ from taskcodec.api.stores import there
 from taskcodec.engines.encode.places import finished_store
 from taskcodec.errors import CorruptFileError, FutureVersionError, SourceError, UsageError, as_name
 from taskcodec.store import Store
-from taskcodec.store.backend import ZipBlobs, open_blobs, repack_zip, writer_lock
+from taskcodec.store.backend import change, open_blobs, writer_lock
 from taskcodec.store.file_layers.elsewhere import (
     PlacedBlobs,
     check_same,
@@ -57,10 +57,7 @@ def drop_layer(place: Any, name: str) -> Dropped:
         with suppress(CorruptFileError, FutureVersionError):  # what cannot be read can be dropped all the same
             elsewhere = read_elsewhere(blobs, name)
             place_of = None if elsewhere is None else elsewhere.place
-        if isinstance(blobs, ZipBlobs):
-            repack_zip(place, dict.fromkeys(sizes))
-        else:
-            remove_layer(blobs, name)
+        remove_layer(blobs, name)
     return Dropped(name, sum(sizes.values()), place_of)
 
 
@@ -106,10 +103,7 @@ def relocate_layer(place: Any, name: str, elsewhere: str) -> Relocated:
         if layer is None:
             raise SourceError(f"{to}: no layer {name} lies there; {place} still says that it lies at {found.place}")
         check_same(blobs, now, layer)
-        if isinstance(blobs, ZipBlobs):
-            repack_zip(place, {now.key: said(now)})
-        else:
-            blobs.put(now.key, said(now))
+        change(blobs, {now.key: said(now)})
     return Relocated(name, found.place, to)
 
 

@@ -4,6 +4,7 @@ Zarr and fsspec take longer to import than a folder to read: they are only where
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from taskcodec.errors import ForeignFileError, UsageError, check_kind
 from taskcodec.store.places.blobs import Blobs
 from taskcodec.store.places.folder import FolderBlobs, folder_lock
 from taskcodec.store.places.lock import writer_lock
-from taskcodec.store.places.zipped import ZipBlobs, is_zip, pack_zip, repack_zip
+from taskcodec.store.places.zipped import ZipBlobs, is_zip, pack_zip
 
 _HERE = ("file://", "local://")
 
@@ -36,6 +37,18 @@ def open_blobs(place: Any) -> Blobs:
     if not is_zip(path):
         raise ForeignFileError(f"{path}: not a taskcodec store (neither a folder nor a zip file)")
     return ZipBlobs(path)
+
+
+def change(blobs: Blobs, changes: Mapping[str, bytes | None]) -> None:
+    """Put other bytes at some keys, one after the other, and remove those that get None; a zip file is written anew."""
+    if isinstance(blobs, ZipBlobs):
+        blobs.repack(changes)
+        return
+    for key, data in changes.items():
+        if data is None:
+            blobs.delete(key)
+        else:
+            blobs.put(key, data)
 
 
 def is_url(place: object) -> bool:
@@ -68,12 +81,12 @@ __all__ = [
     "FolderBlobs",
     "ZipBlobs",
     "absolute",
+    "change",
     "folder_lock",
     "is_url",
     "is_zip",
     "local_path",
     "open_blobs",
     "pack_zip",
-    "repack_zip",
     "writer_lock",
 ]

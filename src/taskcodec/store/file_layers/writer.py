@@ -8,7 +8,7 @@ without items.
 from collections.abc import Sequence
 
 from taskcodec.errors import CorruptFileError
-from taskcodec.store.backend import Blobs
+from taskcodec.store.backend import Blobs, change
 from taskcodec.store.file_layers.layout import (
     ELSEWHERE,
     FOLDER,
@@ -87,5 +87,4 @@ def remove_layer(blobs: Blobs, name: str) -> None:
 
     Its metadata go first: readers then see none. Of a layer that lies elsewhere its store's part goes.
     """
-    for key in sorted(blobs.sizes(f"{FOLDER}/{name}"), key=lambda key: "/c/" in key):
-        blobs.delete(key)
+    change(blobs, dict.fromkeys(sorted(blobs.sizes(f"{FOLDER}/{name}"), key=lambda key: "/c/" in key)))

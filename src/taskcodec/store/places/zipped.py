@@ -1,4 +1,4 @@
-"""A store in a zip file, read only."""
+"""A store in a zip file, which is read, or written anew as a whole."""
 
 import os
 import zipfile
@@ -21,7 +21,7 @@ def _naming_damage(what: str) -> Iterator[None]:
 
 
 class ZipBlobs:
-    """A zip file, read only; see `pack_zip`."""
+    """A zip file, read only, or written anew as a whole; see `pack_zip`."""
 
     def __init__(self, path: Path) -> None:
         self.name, self._path, self._process = str(path), path.absolute(), -1
@@ -53,6 +53,19 @@ class ZipBlobs:
             with self._archive.open(key) as file:  # stored as they are: the place is found without reading up to it
                 file.seek(start if start >= 0 else max(size + start, 0))
                 return file.read(length)
+
+    def repack(self, changes: Mapping[str, bytes | None]) -> None:
+        """Replace the file by one with other bytes at some keys, and without those that get None.
+
+        It is the zip file that a folder with these changes would be packed to. Raises CorruptFileError where it is
+        damaged.
+        """
+        content = {key: changes.get(key) for key in self.keys | changes.keys() if changes.get(key, b"") is not None}
+        try:
+            _pack(self._path, content, self)
+        finally:
+            self.close()
+        self.keys = set(content)
 
     def put(self, key: str, data: bytes) -> None:
         raise StorageError(f"{self.name}: a zip file is not written in place; encode to a folder, then pack it")
@@ -86,19 +99,6 @@ def pack_zip(folder: str | Path, path: str | Path) -> None:
     """Pack a finished store's folder into one zip file, uncompressed, replacing `path` atomically."""
     blobs = FolderBlobs(Path(folder))
     _pack(path, dict.fromkeys(blobs.sizes()), blobs)
-
-
-def repack_zip(path: str | Path, changes: Mapping[str, bytes | None]) -> None:
-    """Put a zip file in the place of itself with other bytes at some keys, and without those that get None.
-
-    The zip file that a folder with these changes would be packed to. Raises CorruptFileError where it is damaged.
-    """
-    blobs = ZipBlobs(Path(path))
-    kept = {key: changes.get(key) for key in blobs.keys if changes.get(key, b"") is not None}
-    try:
-        _pack(path, kept, blobs)
-    finally:
-        blobs.close()
 
 
 def _pack(path: str | Path, content: Mapping[str, bytes | None], blobs: FolderBlobs | ZipBlobs) -> None:
