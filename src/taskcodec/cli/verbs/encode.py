@@ -67,7 +67,6 @@ def encode(
     from taskcodec.engines.choose import encode_with
     from taskcodec.engines.encode.decide import EncodeOptions
     from taskcodec.engines.encode.sources import rates_in
-    from taskcodec.engines.layers.wanted import places_of
 
     options = EncodeOptions(
         codec, backbone, rates_in(bits), labels, quality, fit, refit, append, overwrite,
@@ -85,8 +84,7 @@ def encode(
             return
     with progress_bar("encoding") as report:
         found = encode_with(engine, workers, source, store, options, report)
-    # Places that the command names may be looked at: it has just written there.
-    info, shift = found.store.info(places_of(layers)), found.shift
+    info, shift = found.store.info(found.places), found.shift
     lines = info_lines(store, info)
     failed = _failed(found.store, info.failures)
     lines += [f"not coded: {row['id']}: {row['status']}" for row in failed[:TOLD]]

@@ -46,11 +46,19 @@ LITTLE_KEPT = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """The store that was written, and what its user should know, a line each."""
+    """What was written.
+
+    Attributes:
+        store: the whole one.
+        notes: what its user should know, a line each.
+        watched: how far its samples are from those that its codec was fitted to.
+        places: outside the store, which its user named for layers: these may be looked at.
+    """
 
     store: Store
     notes: tuple[str, ...]
     watched: ShiftWatch
+    places: tuple[str, ...]
 
     @cached_property
     def shift(self) -> Shift | None:
@@ -159,8 +167,10 @@ def execute(decision: Decision, progress: Progress | None = None, engine: Engine
         remove_store(place)
     elif place != store:
         put_in_place(place, store)
-    encoded = Encoded(written if place == store else Store(store), tuple(notes), watch)
-    if decision.request.options.fits_here or encoded.shift is None or encoded.shift.warning is None:
+    options = decision.request.options
+    named = tuple(each.place for each in options.wanted if each.place is not None)
+    encoded = Encoded(written if place == store else Store(store), tuple(notes), watch, named)
+    if options.fits_here or encoded.shift is None or encoded.shift.warning is None:
         return encoded
     return replace(encoded, notes=(*notes, f"warning: {encoded.shift.warning}"))
 

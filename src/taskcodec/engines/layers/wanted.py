@@ -45,7 +45,7 @@ def wanted_layers(asked: str | Sequence[str] | None) -> tuple[Wanted, ...]:
     """
     if asked is None:
         return ()
-    names = [part.strip() for part in (asked.split(",") if isinstance(asked, str) else asked)]
+    names = _parts(asked)
     found = list[Wanted]()
     order = [FEATURES, *KINDS]
     for part in names:
@@ -75,7 +75,7 @@ def without_learned(asked: str | Sequence[str] | None, learned: Sequence[str]) -
     """
     if asked is None:
         return None
-    parts = [part.strip() for part in (asked.split(",") if isinstance(asked, str) else asked)]
+    parts = _parts(asked)
     others = [part for part in parts if part not in learned]
     for part in others:
         if part.partition("@")[0].partition(":")[0] not in (FEATURES, *KINDS):
@@ -86,15 +86,13 @@ def without_learned(asked: str | Sequence[str] | None, learned: Sequence[str]) -
     return others or None
 
 
-def places_of(asked: str | None) -> list[str]:
-    """The other places that are named; those of layers that are none are not looked for."""
-    parts = (part.strip().partition("@")[2] for part in (asked or "").split(","))
-    return [checked_place(place) for place in parts if place]
-
-
 def layer_of(found: BesideLayer, place: str | None = None) -> Wanted:
     """How a layer that is there, or at another place, was asked for."""
     return Wanted(found.name, found.options.get("bytes"), place)
+
+
+def _parts(asked: str | Sequence[str]) -> list[str]:
+    return [part.strip() for part in (asked.split(",") if isinstance(asked, str) else asked)]
 
 
 def _bytes(number: str, given: bool) -> int:
