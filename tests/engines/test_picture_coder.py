@@ -143,7 +143,7 @@ def test_pictures_that_are_too_large_are_recorded(folder, tmp_path, monkeypatch)
 def test_files_are_kept_beside_them(folder, tmp_path):
     asked = ("encode", folder / "in", tmp_path / "s.tcz", "--codec", folder / "p.codec")
     run(*asked, "--layers", "base,detail,original")
-    assert "nothing was done" in run(*asked, "--layers", "features,original").stderr
+    assert "nothing was done" in run(*asked, "--layers", "original").stderr
     store = taskcodec.open(tmp_path / "s.tcz")
     assert store.layers == ("base", "detail", "original")
     assert store.layer("original")[2] == (folder / "in" / "2.png").read_bytes()
@@ -158,7 +158,7 @@ def test_a_layer_that_has_the_name_of_a_usual_one_is_their_own(folder, tmp_path)
     base, detail = CODEC.layers
     replace(CODEC, layers=(base, replace(detail, name="picture"))).save(tmp_path / "p.codec")
     asked = ["encode", folder / "in", tmp_path / "s.tcz", "--codec", tmp_path / "p.codec"]
-    assert "--layers picture: the codec has" in run(*asked, "--layers", "features,picture:900", code=2).stderr
+    assert "--layers picture: the codec has" in run(*asked, "--layers", "picture:900", code=2).stderr
     run(*asked, "--layers", "base,picture")
     store = taskcodec.open(tmp_path / "s.tcz")
     assert store.layers == ("base", "picture")
@@ -178,6 +178,7 @@ def test_a_layer_that_has_the_name_of_a_usual_one_is_their_own(folder, tmp_path)
         (["--backbone", "lite0"], "--backbone: a codec of pictures"),
         (["--device", "meta"], "--device"),
         (["--engine", "ray"], "--engine"),
+        (["--layers", "features,base"], "--layers: 'features' is no layer; there are base, detail of the codec"),
     ],
 )
 def test_what_goes_without_a_codec_of_pictures_is_one_line(folder, tmp_path, more, words):

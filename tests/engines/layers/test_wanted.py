@@ -60,3 +60,5 @@ def test_a_codec_names_its_own_layers_where_another_is_asked_for():
     assert without_learned("base,detail", ["base", "detail"]) is None
     with pytest.raises(UsageError, match="'nosuch' is no layer; there are base, detail of the codec"):
         without_learned("base,nosuch", ["base", "detail"])
+    with pytest.raises(UsageError, match="'features' is no layer; there are base, detail of the codec"):
+        without_learned("features,base", ["base", "detail"])

@@ -71,14 +71,14 @@ def wanted_layers(asked: str | Sequence[str] | None) -> tuple[Wanted, ...]:
 def without_learned(asked: str | Sequence[str] | None, learned: Sequence[str]) -> str | Sequence[str] | None:
     """What is asked for beside the layers that a codec has, one or more: those are kept, named or not.
 
-    Raises UsageError on a layer that there is not.
+    Raises UsageError on a layer that there is not, as of features: what such a codec codes has none.
     """
     if asked is None:
         return None
     parts = _parts(asked)
     others = [part for part in parts if part not in learned]
     for part in others:
-        if part.partition("@")[0].partition(":")[0] not in (FEATURES, *KINDS):
+        if part.partition("@")[0].partition(":")[0] not in KINDS:
             raise UsageError(
                 f"--layers: {part!r} is no layer; there are {', '.join(learned)} of the codec, which are always kept, "
                 "and original, also at another place: original@PLACE"
