@@ -10,14 +10,13 @@ from taskcodec.errors import CorruptFileError, FutureVersionError, SourceError, 
 from taskcodec.store import Store
 from taskcodec.store.backend import change, open_blobs, writer_lock
 from taskcodec.store.file_layers.elsewhere import (
-    PlacedBlobs,
-    check_same,
     checked_place,
     is_within,
+    layer_copied,
     read_elsewhere,
     said,
 )
-from taskcodec.store.file_layers.layout import FEATURES, FOLDER, read_layer
+from taskcodec.store.file_layers.layout import FEATURES, FOLDER
 from taskcodec.store.file_layers.writer import remove_layer
 
 
@@ -79,12 +78,14 @@ class Relocated:
 def relocate_layer(place: Any, name: str, elsewhere: str) -> Relocated:
     """Have a store know that a layer, kept outside it, was moved: to a folder or URL where it lies already.
 
-    The place is read, since it is named here, and must have this store's layer. Nothing there changes.
+    The place is read, since it is named here, and must have this store's layer, in files as long as they were: those
+    that are missing, empty or, on a disk, cut short are told, but their bytes are not read. Nothing there changes.
 
     Raises:
         UsageError: no such layer, or one that lies in the store; a place that is none, or lies in the store.
         SourceError, NetworkError: no layer lies there, or it cannot be read.
         MismatchError: another store's layer lies there.
+        CorruptFileError: what lies there is not all of the layer.
         StorageError: another process writes to the store, or it cannot be written.
         Further what `taskcodec.decode` raises.
     """
@@ -99,10 +100,8 @@ def relocate_layer(place: Any, name: str, elsewhere: str) -> Relocated:
         if is_within(to, [str(place)]):
             raise UsageError(f"{elsewhere}: lies in the store {place}; name another place")
         now = replace(found, place=to)
-        layer = read_layer(PlacedBlobs(open_blobs(to), name), name)
-        if layer is None:
+        if layer_copied(blobs, now) is None:
             raise SourceError(f"{to}: no layer {name} lies there; {place} still says that it lies at {found.place}")
-        check_same(blobs, now, layer)
         change(blobs, {now.key: said(now)})
     return Relocated(name, found.place, to)
 

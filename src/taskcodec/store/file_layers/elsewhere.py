@@ -18,7 +18,8 @@ import google_crc32c
 
 from taskcodec.errors import CorruptFileError, FutureVersionError, MismatchError, SourceError, UsageError
 from taskcodec.store.backend import Blobs, absolute, is_url, open_blobs
-from taskcodec.store.file_layers.layout import ELSEWHERE, FOLDER, BesideLayer, read_layer
+from taskcodec.store.file_layers.layout import CHECK_BYTES, ELSEWHERE, FOLDER, METADATA, BesideLayer, read_layer
+from taskcodec.store.file_layers.ranges import ItemRanges
 
 FORMAT, VERSION = "taskcodec.elsewhere", 1
 MARK = "mark"
@@ -156,6 +157,37 @@ def check_same(blobs: Blobs, found: Elsewhere, layer: BesideLayer) -> None:
         raise MismatchError(
             f"{found.place}: the layer {found.name} of another store lies there, not that of {blobs.name}"
         )
+
+
+def layer_copied(blobs: Blobs, to: Elsewhere) -> BesideLayer | None:
+    """What the metadata of a layer that was copied to a place say, None where there is none.
+
+    Of its files the sizes are looked at and no more: what a full disk, or a stop, left of a copy is told in no time.
+    Raises CorruptFileError where one is missing or too short, and what `read_layer` and `check_same` do.
+    """
+    there = open_blobs(to.place)
+    sizes = there.sizes()
+    if sizes.get(METADATA) == 0:
+        raise _not_whole(f"{to.place}/{METADATA}", 0)
+    layer = read_layer(PlacedBlobs(there, to.name), to.name)
+    if layer is None:
+        return None
+    check_same(blobs, to, layer)
+    ranges = ItemRanges(there, "c/{}".format, layer.chunk_rows)
+    for number in range(layer.chunks):
+        key = ranges.chunk_key(number)
+        size, least = sizes.get(key), CHECK_BYTES + 1
+        # A bucket has whole files or none, and where each of them ends would be a request for every chunk.
+        if size is not None and size >= least and not is_url(to.place):
+            least = ranges.end(number) + CHECK_BYTES
+        if size is None or size < least:
+            raise _not_whole(f"{to.place}/{key}", size)
+    return layer
+
+
+def _not_whole(file: str, size: int | None) -> CorruptFileError:
+    found = "missing" if size is None else f"{size:,} bytes, fewer than it had"
+    return CorruptFileError(f"{file}: {found}; copy it once more")
 
 
 def layer_at(
