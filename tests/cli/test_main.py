@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import taskcodec
-from tests.cli.commands import refused, run
+from tests.cli.commands import COMMAND, refused, run
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +103,18 @@ def test_nonsense_gives_one_clear_line(vectors, arguments, code, says):
     lines = found.stderr.strip().splitlines()
     assert len(lines) <= 1
     assert says in found.stderr
+
+
+@pytest.mark.parametrize("verb", [*COMMAND.commands])
+def test_each_verb_points_at_its_own_help(verb):
+    for arguments in ([], ["--nosuch"], ["a", "b", "c", "d", "--seed"]):
+        if verb != "demo" or arguments:  # which needs none
+            assert run(verb, *arguments, code=2).stderr.endswith(f" (see `taskcodec {verb} --help`)\n")
+
+
+def test_what_is_no_verb_points_at_the_help():
+    for arguments in (["nosuch"], ["--nosuch", "encode"]):
+        assert run(*arguments, code=2).stderr.endswith(" (see `taskcodec --help`)\n")
 
 
 def test_an_empty_name(place):

@@ -81,7 +81,8 @@ def main() -> None:
     except TaskcodecError as error:
         code = _fail(str(error), 1)
     except ClickError as error:
-        code = _fail(f"{error.format_message()} (see `taskcodec --help`)", 2)
+        command = " ".join(["taskcodec", *_verb_named()])  # not all of these errors know theirs
+        code = _fail(f"{error.format_message()} (see `{command} --help`)", 2)
     except (KeyboardInterrupt, typer.Abort):
         code = _stopped("interrupted", INTERRUPTED)
     except SystemExit as left:  # Lightning takes SIGTERM to end a training in order
@@ -98,7 +99,12 @@ def main() -> None:
 
 
 def _stopped(word: str, code: int) -> int:
-    return _fail(word + GOES_ON.get("".join(sys.argv[1:2]), ""), code)
+    return _fail(word + "".join(GOES_ON.get(verb, "") for verb in _verb_named()), code)
+
+
+def _verb_named() -> list[str]:
+    """The verb of the command line, or none."""
+    return [word for word in sys.argv[1:2] if word in {verb.__name__ for verb in VERBS.values()}]
 
 
 def _fail(message: str, code: int) -> int:
