@@ -1,10 +1,13 @@
-"""What `info` and `encode` say of layers of files: of how many samples, where, and that one is damaged."""
+"""What `info` says of a codec's record; of layers of files, as `encode`: how many samples, where, what is damaged."""
 
 import json
 import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
+import taskcodec
 from tests.cli.commands import run
 from tests.transforms.originals.files import saved, scene
 
@@ -97,3 +100,31 @@ def test_a_damaged_layer_has_no_figures(damage, sources, tmp_path):
     assert (found["bytes"], found["bits_per_sample"], found["samples"]) == (None, None, None)
     assert found["fault"] == "damaged: run taskcodec verify"
     run("verify", place, code=1)
+
+
+def test_the_record_of_a_codec_is_read_line_by_line(tmp_path):
+    layer = {"analysis": {"name": "light", "sizes": {"blocks": 1, "widths": [8, 16]}}, "begin": None, "given": []}
+    schedule = dict.fromkeys(("accelerator", "batch", "checkpoint_every", "learning_rate", "seed"), "of some length")
+    stages = [{"beta": beta, "layers": {"base": layer}, "schedule": schedule} for beta in (0.1, 0.2)]
+    deep = {"a": [1]}
+    for _ in range(200):
+        deep = {"a": deep}
+    record = {"trained": stages, "bits": {"base": 12.5, "top": 3}, "names": ["a name"] * 40, "deep": deep}
+    codec = taskcodec.fit(np.random.default_rng(0).normal(size=(50, 4)).astype("f4"), bits=8)
+    replace(codec, provenance=record).save(tmp_path / "c.codec")
+    told = run("info", tmp_path / "c.codec").stdout.splitlines()
+    assert max(map(len, told[1:])) <= 100  # the first has its path
+    for line in (
+        "  bits         base 12.5, top 3",
+        "  trained 2",
+        "    beta     0.2",
+        "    layers",
+        "      base",
+        "        analysis",
+        "          name  light",
+        "          sizes blocks 1, widths 8; 16",
+        "      learning_rate    of some length",
+    ):
+        assert line in told
+    assert not [line for line in told if "begin" in line or "given" in line.split()]
+    assert json.loads(run("info", tmp_path / "c.codec", "--json").stdout)["provenance"] == record

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
+from textwrap import wrap
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from taskcodec.store.info import LayerInfo
 
 
+LINE, DEEPEST = 100, 8
+"""Characters of a line, and keys within keys, of a codec's record."""
 NO_COSTS: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
 
@@ -81,7 +84,7 @@ def codec_lines(place: str, codec: "Codec") -> list[str]:
         f"  size         {human_bytes(content['bytes'])}",
         f"  fingerprint  {codec.fingerprint}",
     ]
-    return lines + [f"  {key:<12} {_plain(value)}" for key, value in codec.provenance.items()]
+    return lines + _record_lines(codec.provenance)
 
 
 def _codec_lines_of_pictures(place: str, codec: "Codec", content: dict[str, Any]) -> list[str]:
@@ -95,7 +98,7 @@ def _codec_lines_of_pictures(place: str, codec: "Codec", content: dict[str, Any]
         f"  size         {human_bytes(content['bytes'])}",
         f"  fingerprint  {codec.fingerprint}",
     ]
-    return lines + [f"  {key:<12} {_plain(value)}" for key, value in codec.provenance.items()]
+    return lines + _record_lines(codec.provenance)
 
 
 def _codec_lines_of_values(place: str, codec: "Codec", content: dict[str, Any]) -> list[str]:
@@ -104,14 +107,47 @@ def _codec_lines_of_values(place: str, codec: "Codec", content: dict[str, Any]) 
         f"  size         {human_bytes(content['bytes'])}",
         f"  fingerprint  {codec.fingerprint}",
     ]
-    return lines + [f"  {key:<12} {_plain(value)}" for key, value in codec.provenance.items()]
+    return lines + _record_lines(codec.provenance)
 
 
-def _plain(value: Any) -> str:
-    """A value of a codec's record as one line for people."""
+def _record_lines(record: Mapping[str, Any], depth: int = 1, width: int = 12) -> list[str]:
+    """A codec's record for people: what has keys stands below its own, unless it is short; what is empty, nowhere."""
+    lines = list[str]()
+    for key, value in _told(record).items():
+        parts = value if isinstance(value, list) and _has_keys(value) else [value]
+        for number, part in enumerate(parts, 1):
+            name = key if len(parts) == 1 else f"{key} {number}"
+            lines += _value_lines(f"{'  ' * depth}{name:<{width}} ", part, depth)
+    return lines
+
+
+def _value_lines(head: str, value: Any, depth: int) -> list[str]:
+    """A value of a record behind its key."""
+    line = head + _plain(value)
+    if not isinstance(value, dict):
+        return wrap(line, LINE, subsequent_indent=" " * len(head), break_long_words=False, break_on_hyphens=False)
+    inner = _told(value)
+    if depth == DEEPEST or (len(line) <= LINE and not any(map(_has_keys, inner.values()))):
+        return [line]
+    return [head.rstrip(), *_record_lines(inner, depth + 1, max(map(len, inner), default=0))]
+
+
+def _told(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if value not in (None, [], {})}
+
+
+def _has_keys(value: Any) -> bool:
+    """Whether a value is a record, or a list with one."""
+    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, dict) for one in value))
+
+
+def _plain(value: Any, depth: int = 1) -> str:
+    """A value of a record as one line."""
+    if isinstance(value, dict | list) and depth > DEEPEST:
+        return "..."
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
-    return "; ".join(map(_plain, value)) if isinstance(value, list) else str(value)
+        return ", ".join(f"{key} {_plain(one, depth + 1)}" for key, one in _told(value).items())
+    return "; ".join(_plain(one, depth + 1) for one in value) if isinstance(value, list) else str(value)
 
 
 def info_lines(place: str, info: "StoreInfo", costs: Mapping[str, Mapping[str, float]] = NO_COSTS) -> list[str]:
