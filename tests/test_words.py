@@ -1,6 +1,6 @@
 import pytest
 
-from taskcodec.words import human_bytes
+from taskcodec.words import counted, human_bytes
 
 
 @pytest.mark.parametrize(
@@ -9,3 +9,17 @@ from taskcodec.words import human_bytes
 )
 def test_bytes_are_said_in_the_unit_that_suits_them(number, words):
     assert human_bytes(number) == words
+
+
+@pytest.mark.parametrize(
+    ("number", "more", "words"),
+    [
+        (0, (), "0 samples"),
+        (1, (), "1 sample"),
+        (2000, (), "2,000 samples"),
+        (1, ("lots",), "1 sample"),
+        (3, ("lots",), "3 lots"),
+    ],
+)
+def test_one_is_said_otherwise_than_many(number, more, words):
+    assert counted(number, "sample", *more) == words

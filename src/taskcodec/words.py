@@ -16,3 +16,8 @@ def few(names: Sequence[str], most: int = 3) -> str:
     """The first of some names, and how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def counted(number: int, one: str, more: str | None = None) -> str:
+    """Such as "1 file" or "2,000 files"; `more` is said of any number but 1, and ends in s where it is not given."""
+    return f"{number:,} {one if number == 1 else more or f'{one}s'}"

@@ -159,7 +159,7 @@ def test_a_column_of_several_files(folder):
 
 def test_the_command_encodes_a_folder_of_vectors(folder):
     done = run("encode", folder / "v", folder / "s.tcz", "--bits", "30")
-    assert "3000 samples, 0 not coded" in done.stdout
+    assert "3,000 samples, 0 not coded" in done.stdout
     assert len(taskcodec.open(folder / "s.tcz")) == 3000
 
 

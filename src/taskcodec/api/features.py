@@ -13,6 +13,7 @@ from taskcodec.engines.encode.sources import backbone_for, check_device
 from taskcodec.engines.outputs import check_output
 from taskcodec.errors import SkippedWarning, UsageError
 from taskcodec.store import OK, SampleRecord
+from taskcodec.words import counted
 
 
 def features(
@@ -39,7 +40,10 @@ def features(
     found = np.concatenate(list(feature_blocks(opened, records, maker, progress)))
     if failures := [record for record in records if record.status != OK]:
         first = failures[0]
-        words = f"{source}: {len(failures)} of {len(opened)} samples left out (the first: {first.id}: {first.status})"
+        words = (
+            f"{source}: {len(failures)} of {counted(len(opened), 'sample')} left out (the first: "
+            f"{first.id}: {first.status})"
+        )
         warnings.warn(words, SkippedWarning, stacklevel=2)
     return found
 

@@ -27,6 +27,7 @@ from taskcodec.fitting.effort import with_effort
 from taskcodec.fitting.probe import keeping
 from taskcodec.store import OK, SampleRecord
 from taskcodec.symbol_choice.efforts import check_effort
+from taskcodec.words import counted
 
 FIT_SAMPLES = 20_000
 METHODS = ("bottleneck", "dimensionwise")
@@ -170,8 +171,8 @@ def _at_rate(
     reached = codec.rate_of(features)
     few = codec.base.transform.columns < codec.dimension and reached > FEW_SAMPLES * len(features)
     warning = (
-        f"warning: {len(features):,} samples are few for {reached:.0f} bits each: further samples may take many times "
-        "that; give more samples, or fewer bits"
+        f"warning: {counted(len(features), 'sample is', 'samples are')} few for {reached:.0f} bits each: "
+        "further samples may take many times that; give more samples, or fewer bits"
     )
     wanted = bits if options.effort == 1 else options.bits
     return codec, (missed(wanted, reached, asked=usual is None), warning if few else None)

@@ -25,7 +25,7 @@ from taskcodec.evaluation.survival.of_store import is_store, targets_of
 from taskcodec.evaluation.survival.raw_features import Making, raw_of_store
 from taskcodec.evaluation.tasks.targets import make_target
 from taskcodec.store import OK, Store
-from taskcodec.words import few
+from taskcodec.words import counted, few
 
 
 def limits(
@@ -161,7 +161,9 @@ def _of_source(
         raise SourceError(f"{name}: limits need samples that can be read, found none{batches.fault()}")
     records = [record for number in sorted(batches.kept) for record in batches.kept[number].records]
     left_out = [f"{record.id}: {record.status}" for record in records if record.status != OK]
-    notes = [f"{name}: {len(left_out)} samples are left out: {few(left_out)}"] if left_out else []
+    notes = (
+        [f"{name}: {counted(len(left_out), 'sample is', 'samples are')} left out: {few(left_out)}"] if left_out else []
+    )
     return _Read(found, [record.label for record in records if record.status == OK], notes)
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from taskcodec.errors import SourceError, UnfinishedWarning
 from taskcodec.store import Store
+from taskcodec.words import counted
 
 
 def open(place: Any, upto: str | None = None) -> Store:
@@ -20,7 +21,10 @@ def open(place: Any, upto: str | None = None) -> Store:
     """
     store = Store(there(place), upto=upto)
     if store.manifest.state != "complete":
-        words = f"{place}: unfinished, {len(store)} samples so far; run the same encode command again to resume it"
+        words = (
+            f"{place}: unfinished, {counted(len(store), 'sample')} so far; run the same encode "
+            "command again to resume it"
+        )
         warnings.warn(words, UnfinishedWarning, stacklevel=2)
     return store
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from taskcodec.cli.output import times_smaller
-from taskcodec.words import human_bytes
+from taskcodec.words import counted, human_bytes
 
 if TYPE_CHECKING:
     from taskcodec.codec import Codec
@@ -79,7 +79,8 @@ def codec_lines(place: str, codec: "Codec") -> list[str]:
     own = None if g_a is None else f"its own {g_a.name}, of {'images' if codec.inputs is None else 'vectors'}"
     backbone = ", then ".join(filter(None, (content["backbone"], own))) or "none (features are given)"
     lines = [
-        f"codec {place}: {content['dimension']} features -> {content['columns']} symbols, step {content['step']:.4g}",
+        f"codec {place}: {counted(content['dimension'], 'feature')} -> "
+        f"{counted(content['columns'], 'symbol')}, step {content['step']:.4g}",
         f"  backbone     {backbone}",
         f"  size         {human_bytes(content['bytes'])}",
         f"  fingerprint  {codec.fingerprint}",
@@ -88,10 +89,12 @@ def codec_lines(place: str, codec: "Codec") -> list[str]:
 
 
 def _codec_lines_of_pictures(place: str, codec: "Codec", content: dict[str, Any]) -> list[str]:
-    lines = [f"codec {place}: pictures of any size, in {len(codec.layers)} layers"]
+    lines = [f"codec {place}: pictures of any size, in {counted(len(codec.layers), 'layer')}"]
     for layer in codec.layers:
         given = f", given {' and '.join(layer.given)}" if layer.given else ""
-        lines.append(f"  {layer.name:<12} {layer.columns} symbols a place, step {layer.quantizer.step:.4g}{given}")
+        lines.append(
+            f"  {layer.name:<12} {counted(layer.columns, 'symbol')} a place, step {layer.quantizer.step:.4g}{given}"
+        )
         if words := _cost_words(content.get("macs_per_pixel", {}), layer.name):
             lines.append(f"  {'':<12} {words}")
     lines += [
@@ -153,7 +156,8 @@ def _plain(value: Any, depth: int = 1) -> str:
 def info_lines(place: str, info: "StoreInfo", costs: Mapping[str, Mapping[str, float]] = NO_COSTS) -> list[str]:
     rate = ", ".join(filter(None, (f"{info.bits_per_sample:.1f} bits a sample", times_smaller(info.ratio))))
     return [
-        f"{place}: {info.samples} samples, {info.failures} not coded" + (" (unfinished)" * (info.state != "complete")),
+        f"{place}: {counted(info.samples, 'sample')}, {info.failures} not coded"
+        + (" (unfinished)" * (info.state != "complete")),
         f"  source   {human_bytes(info.source_bytes):>10}",
         f"  codes    {human_bytes(info.code_bytes):>10}   {rate}",
         f"  codec    {human_bytes(info.codec_bytes):>10}   {_codec_words(info)}",
@@ -177,7 +181,7 @@ def _layer_words(layer: "LayerInfo", samples: int) -> list[str | None]:
     return [
         layer.fault,
         None if layer.bits_per_sample is None else f"{layer.bits_per_sample / 8:,.0f} bytes a sample",
-        None if layer.samples in (None, samples) else f"{layer.samples:,} of {samples:,} samples",
+        None if layer.samples in (None, samples) else f"{layer.samples:,} of {counted(samples, 'sample')}",
         None if layer.elsewhere is None else f"kept at {layer.elsewhere}",
     ]
 

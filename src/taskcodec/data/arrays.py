@@ -16,6 +16,7 @@ from taskcodec.data.remote.files import File, RemoteFile
 from taskcodec.errors import SourceError
 from taskcodec.names import readable
 from taskcodec.transforms.spec import BackboneSpec
+from taskcodec.words import counted
 
 Block = npt.NDArray[np.float32]
 
@@ -103,7 +104,7 @@ def array_source(
     rows, dimension = features.shape
     for what, found in (("ids", ids), ("labels", labels)):
         if found is not None and len(found) != rows:
-            raise SourceError(f"{len(found):,} {what} for {rows:,} vectors")
+            raise SourceError(f"{len(found):,} {what} for {counted(rows, 'vector')}")
     digest = hashlib.sha256(str(features.shape).encode() + np.ascontiguousarray(features, "<f4").tobytes()).hexdigest()
     return FeatureSource(
         "the array",

@@ -8,6 +8,8 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 
+from taskcodec.words import counted
+
 _FOLDERS = frozenset(
     {
         *("__macosx", "network trash folder", "temporary items"),  # macOS, here and on shares
@@ -68,4 +70,4 @@ def told(skipped: Skipped) -> str:
     if files:
         parts.append(f"{len(files):,} on {'its' if len(files) == 1 else 'their'} own (such as {files[0]})")
     total = sum(skipped.values())
-    return f"{total:,} file{'s' * (total > 1)} hidden or left by other programs: {', '.join(parts)}"
+    return f"{counted(total, 'file')} hidden or left by other programs: {', '.join(parts)}"

@@ -149,11 +149,11 @@ def test_one_sample_far_out_spoils_no_other_and_is_named(place, tmp_path):
     x[7] *= 1e9
     np.save(tmp_path / "far.npy", x)
     found = run("encode", tmp_path / "far.npy", tmp_path / "far.tcz", "--bits", "40")
-    assert "1 samples lie beyond what can be coded and were clipped, such as 7" in found.stderr
+    assert "1 sample lies beyond what can be coded and was clipped, such as 7" in found.stderr
     rest = np.delete(np.arange(600), 7)
     error = taskcodec.open(tmp_path / "far.tcz").features[rest] - x[rest]
     assert np.sqrt(np.mean(error**2)) < 0.5
-    said = f"{tmp_path / 'far.npy'}: 1 samples lie over 100 times as far from the middle as half of all do (7): "
+    said = f"{tmp_path / 'far.npy'}: 1 sample lies over 100 times as far from the middle as half of all do (7): "
     assert said in found.stderr
     assert said in run("fit", tmp_path / "far.npy", "-o", tmp_path / "f.codec", "--bits", "40").stderr
     named = run("fit", tmp_path / "far.npy", "-o", tmp_path / "n.codec", "--step", "inf", code=2)

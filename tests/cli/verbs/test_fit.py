@@ -96,7 +96,7 @@ def test_a_tolerance_with_a_file_of_labels(scenes):
     assert taskcodec.load_codec(scenes / "l.codec").backbone.name == "lite0"
     for name, says in (
         ("few", "20 labelled samples"),
-        ("others", "none of its 1 ids"),
+        ("others", "none of its 1 id is"),
     ):
         found = run(
             "fit", scenes / "photos", "-o", scenes / "n.codec", "--tolerance", "1", "--labels", scenes / f"{name}.csv",

@@ -87,7 +87,7 @@ def test_what_lies_behind_a_tar_files_end_is_told(tmp_path, rest):
     (tmp_path / "s.tar").write_bytes((tmp_path / "s.tar").read_bytes() + rest)
     found = statuses(open_source(tmp_path / "s.tar"))
     assert found["a.png"] == "ok"
-    assert found["s.tar"].startswith("damaged or not an archive after 1 files (what lies behind its end, from byte ")
+    assert found["s.tar"].startswith("damaged or not an archive after 1 file (what lies behind its end, from byte ")
 
 
 def test_a_second_tar_file_that_is_cut_off_is_told(tmp_path):

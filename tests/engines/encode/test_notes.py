@@ -35,7 +35,7 @@ def test_pictures_of_fewer_bits_than_their_files_are_counted_and_named(tmp_path)
     put(tmp_path / "q", {"e.png": dim(1000)})
     _, said = encoded(tmp_path / "q", tmp_path / "s.tcz", append=True)
     assert said == [
-        f"warning: {tmp_path / 'q'}: 1 of 1 samples were read with a note: 1 with 10-bit values in a 16-bit picture "
+        f"warning: {tmp_path / 'q'}: 1 of 1 sample was read with a note: 1 with 10-bit values in a 16-bit picture "
         "(such as e.png)"
     ]
 
@@ -77,7 +77,7 @@ def test_a_jpeg_file_without_its_end_is_kept_with_a_note_or_skipped(tmp_path):
         {"id": "a.jpg", "note": "the end of its JPEG file missing"}, {"id": "b.jpg", "note": None},
     ]  # fmt: skip
     assert [row["id"] for row in store.failures.to_pylist()] == ["c.jpg"]
-    assert "1 of 2 samples were read with a note: 1 with the end of its JPEG file missing (such as a.jpg)" in said[0]
+    assert "1 of 2 samples was read with a note: 1 with the end of its JPEG file missing (such as a.jpg)" in said[0]
     store, said = encoded(open_source(tmp_path / "p", truncated="skip"), tmp_path / "t.tcz")
     assert store.ids.tolist() == ["b.jpg"]
     assert said == []
@@ -93,10 +93,10 @@ def test_the_commands_take_the_choice(tmp_path):
     put(tmp_path / "p", {"a.jpg": cut_short(0.9), "b.jpg": as_bytes(noise(1), "JPEG"), ".DS_Store": b"x"})
     kept = run("features", tmp_path / "p", "-o", tmp_path / "x.npy")
     assert "x.npy: 2 rows" in kept.stdout
-    assert "1 of 2 samples were read with a note" in kept.stderr
+    assert "1 of 2 samples was read with a note" in kept.stderr
     assert "skipped 1 file hidden or left by other programs: 1 on its own (such as .DS_Store)" in kept.stderr
     skipped = run("features", tmp_path / "p", "-o", tmp_path / "x.npy", "--truncated", "skip")
-    assert "x.npy: 1 rows" in skipped.stdout
+    assert "x.npy: 1 row\n" in skipped.stdout
     assert "note" not in skipped.stderr
     run("encode", tmp_path / "p", tmp_path / "s.tcz", "--truncated", "skip")
     assert taskcodec.open(tmp_path / "s.tcz").ids.tolist() == ["b.jpg"]

@@ -23,7 +23,7 @@ def test_the_commonest_size_counts(tmp_path):
     found = gather(open_source(folder))
     assert len(found.pixels) == 5
     others, faults = found.notes
-    assert "1 are not pictures of 6x7 pixels" in others
+    assert "1 sample left out: the codec is for pictures of 6x7 pixels" in others
     assert "none.png" in faults
 
 
@@ -37,5 +37,5 @@ def test_nothing_to_read_is_told(tmp_path):
     folder = tmp_path / "files"
     folder.mkdir()
     (folder / "a.png").write_bytes(b"nothing")
-    with pytest.raises(SourceError, match=r"none of its 1 samples could be read \(the first: a.png"):
+    with pytest.raises(SourceError, match=r"none of its 1 sample could be read \(the first: a.png"):
         gather(open_source(folder))

@@ -199,7 +199,7 @@ def test_a_folder_of_images_and_the_features_kept_beside_it(photos, monkeypatch)
     kept = [path.name for path in photos.parent.glob("taskcodec-raw-*.npy")]
     assert len(kept) == 1
     assert kept[0] in first.notes[0]
-    assert "1 samples are copies" in first.notes[1]
+    assert "1 sample is a copy" in first.notes[1]
     assert (first.rows[0].task, first.rows[0].samples) == ("label", 33)
     monkeypatch.setattr("taskcodec.transforms.backbones.load_backbone_for", None)  # a second run needs no backbone
     assert evaluate(str(photos), plan=PLAN).rows == first.rows
@@ -219,7 +219,7 @@ def test_a_store_of_images_keeps_its_raw_features_too(photos, tmp_path, monkeypa
     shutil.copytree(photos, other)
     first_file, *_, last_file = sorted(path for path in other.rglob("*") if path.is_file())
     last_file.write_bytes(last_file.read_bytes() + b"more")
-    with pytest.raises(MismatchError, match="1 files are not those"):
+    with pytest.raises(MismatchError, match="1 file is not the one"):
         evaluate(str(tmp_path / "p.tcz"), source=str(other), plan=cached)
     first_file.unlink()
     with pytest.raises(MismatchError, match="lacks 1 of the samples"):

@@ -214,5 +214,5 @@ def test_a_training_that_diverges_stops_and_says_where(tmp_path, rate):
 
 
 def test_a_batch_of_more_than_all_samples_is_refused():
-    with pytest.raises(UsageError, match=r"training.batch: 2001 is more than the 2000 samples"):
+    with pytest.raises(UsageError, match=r"training.batch: 2001 is more than the 2,000 samples"):
         train(TrainingSet(X), VC, Schedule(2, 2001))

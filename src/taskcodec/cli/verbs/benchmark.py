@@ -10,6 +10,7 @@ import typer
 from taskcodec.cli.options import SplitOption
 from taskcodec.cli.output import progress_bar, show, tell
 from taskcodec.errors import UsageError
+from taskcodec.words import counted
 
 if TYPE_CHECKING:
     from taskcodec.evaluation.benchmark.run import Outcome
@@ -83,9 +84,10 @@ def lines_of(outcome: "Outcome", rates: tuple[float, ...]) -> list[str]:
     lines = []
     for found in outcome.record["sets"]:
         tasks = ", ".join(
-            f"{name} ({classes} classes)" if classes else name for name, classes in found["tasks"].items()
+            f"{name} ({counted(classes, 'class', 'classes')})" if classes else name
+            for name, classes in found["tasks"].items()
         )
-        lines.append(f"{found['name']}: {found['samples']:,} samples, {tasks}, {found['split']}")
+        lines.append(f"{found['name']}: {counted(found['samples'], 'sample')}, {tasks}, {found['split']}")
     raw = outcome.raw.accuracies
     if not raw:
         return lines

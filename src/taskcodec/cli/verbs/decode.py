@@ -8,7 +8,7 @@ import typer
 from taskcodec.cli.options import ElsewhereOption, StoreArgument
 from taskcodec.cli.output import JsonOption, progress_bar, show
 from taskcodec.errors import UsageError
-from taskcodec.words import few
+from taskcodec.words import counted, few
 
 EXAMPLE = "Example: taskcodec decode photos.tcz -o photos.npy"
 _TOLD = 10
@@ -54,9 +54,9 @@ def decode(
                 "damaged": [{"id": name, "fault": fault} for name, fault in damaged],
                 "output": str(output),
             }
-            lines = [f"{output}: {written.files:,} files"]
+            lines = [f"{output}: {counted(written.files, 'file')}"]
             if written.without:
-                lines.append(f"of {len(written.without):,} samples the layer has none: {few(written.without)}")
+                lines.append(f"of {counted(len(written.without), 'sample')} the layer has none: {few(written.without)}")
             if written.renamed:
                 names = [f"{name} as {given}" for name, given in written.renamed]
                 lines.append(f"{len(names):,} could not have their own names: {few(names)}")

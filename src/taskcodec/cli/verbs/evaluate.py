@@ -8,6 +8,7 @@ import typer
 from taskcodec.cli.options import FoldsOption, GroupsOption, RepeatsOption, SeedOption, SplitOption
 from taskcodec.cli.output import progress_bar, show, tell
 from taskcodec.errors import UsageError
+from taskcodec.words import counted
 
 if TYPE_CHECKING:
     from taskcodec.evaluation.certificate.of_store import Certificate
@@ -114,7 +115,7 @@ def certificate_lines(place: str, certificate: "Certificate") -> list[str]:
         f"{place}: no task that ignores the augmentations loses more than {bound:.3g} bits ({sure:g} % confidence)",
         f"  estimate       {certificate.estimate_bits:.3g} bits; a codec that keeps nothing: up to "
         f"{certificate.ceiling_bits:.2f}",
-        f"  tested         {certificate.views:,} views of {certificate.samples:,} samples; "
+        f"  tested         {counted(certificate.views, 'view')} of {counted(certificate.samples, 'sample')}; "
         f"{100 * certificate.top1:.2f} % are nearest to their own",
         f"  as stored      {certificate.as_stored_bits:.3g} bits (counted)",
         f"  augmentations  {certificate.strength}: {certificate.augmentations}",
@@ -134,7 +135,7 @@ def lines_of(result: "Evaluation") -> list[str]:
         return lines
     for task in dict.fromkeys(row.task for row in rows):
         own = [row for row in rows if row.task == task]
-        lines += ["", f"{task}: {own[0].kind}, {own[0].samples:,} samples, {own[0].split}"]
+        lines += ["", f"{task}: {own[0].kind}, {counted(own[0].samples, 'sample')}, {own[0].split}"]
         lines.append(f"  {'predictor':<10} {'metric':<15} {'raw':>8} {'decoded':>8}   {_axis()}  decoded - raw [95 %]")
         for row in own:
             ends = (row.difference, row.difference_low, row.difference_high)

@@ -8,6 +8,7 @@ import typer
 
 from taskcodec.cli.options import BackboneOption, DeviceOption, SourceArgument, TruncatedOption
 from taskcodec.cli.output import JsonOption, progress_bar, show, tell
+from taskcodec.words import counted
 
 EXAMPLE = "Example: taskcodec features photos/ -o photos.npy"
 
@@ -26,6 +27,6 @@ def features(
     with progress_bar("features") as report:
         found = features_to_file(source, output, backbone=backbone, truncated=truncated, device=device, progress=report)
     tell(found.notes)
-    lines = [f"{output}: {found.rows} rows"]
+    lines = [f"{output}: {counted(found.rows, 'row')}"]
     lines += [f"not read: {record.id}: {record.status}" for record in found.failures[:5]]
     show({"rows": found.rows, "failures": [asdict(record) for record in found.failures]}, json_, lines)

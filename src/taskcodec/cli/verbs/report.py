@@ -8,6 +8,7 @@ import typer
 
 from taskcodec.cli.output import show
 from taskcodec.errors import SourceError
+from taskcodec.words import counted
 
 EXAMPLE = "Example: taskcodec report measured/ --out page/"
 
@@ -40,7 +41,7 @@ def report(
         versions=record.get("versions", {}),
         extras=Extras(notes=tuple(record.get("notes", ())), limits=tuple(map(read_limits, places))),
     )
-    show({"rows": len(rows), "report": str(page)}, json_, [f"{page}: {len(rows):,} rows"])
+    show({"rows": len(rows), "report": str(page)}, json_, [f"{page}: {counted(len(rows), 'row')}"])
 
 
 def _record(file: Path) -> dict[str, Any]:

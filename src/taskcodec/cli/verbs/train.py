@@ -10,6 +10,7 @@ import typer
 from taskcodec.cli.exit_codes import UNFINISHED
 from taskcodec.cli.output import printable, progress_bar, show
 from taskcodec.errors import UsageError
+from taskcodec.words import counted
 
 EXAMPLE = "Example: taskcodec train configs/banana.yaml -o banana.codec"
 
@@ -48,13 +49,16 @@ def train(
     if not is_first_process():
         return
     if (left_out := points[0].left_out) is not None:
-        words = f"{left_out.count} samples were left out; the first: {left_out.first} ({left_out.reason})"
+        words = (
+            f"{counted(left_out.count, 'sample was', 'samples were')} left out; the first: "
+            f"{left_out.first} ({left_out.reason})"
+        )
         print(printable(f"taskcodec: {words}"), file=sys.stderr)
     lines = []
     for point in points:
         words = point.codec if point.beta is None else f"{point.codec}: beta {point.beta:g}"
         if point.fingerprint is None:
-            lines.append(f"{words}, stopped after {point.step} of {point.steps} steps: --resume goes on")
+            lines.append(f"{words}, stopped after {point.step} of {counted(point.steps, 'step')}: --resume goes on")
         elif point.beta is None:
             lines.append(f"{words}: the codec with a second synthesis; its pictures take the bytes that they took")
         else:

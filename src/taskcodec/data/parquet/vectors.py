@@ -14,6 +14,7 @@ from taskcodec.data.arrays import Block, FeatureSource
 from taskcodec.data.parquet.columns import choose, id_column, label_column, opened, telling_faults, texts
 from taskcodec.data.remote.files import File, size_of
 from taskcodec.errors import SourceError
+from taskcodec.words import counted
 
 _READ_ROWS = 1024
 _BUFFER_BYTES = 2**20
@@ -102,7 +103,7 @@ class _Blocks:
         while self.first + len(self.kept) < stop:
             batch = next(self.batches, None)
             if batch is None:
-                raise SourceError(f"{self.path}: ends after {self.first + len(self.kept)} rows")
+                raise SourceError(f"{self.path}: ends after {counted(self.first + len(self.kept), 'row')}")
             passed = min(max(start - self.first, 0), len(self.kept))
             found, faults = (
                 _table(batch.columns) if len(self.columns) > 1 else _vectors(batch.column(0), self.dimension)
@@ -141,7 +142,7 @@ def _vectors(column: pa.Array, dimension: int) -> tuple[Block, dict[int, str]]:
 def _length_fault(length: int, dimension: int) -> str:
     if length < 0:
         return "no vector in its row"
-    return f"a vector of {length} numbers, not {dimension}" if length else "an empty vector in its row"
+    return f"a vector of {counted(length, 'number')}, not {dimension}" if length else "an empty vector in its row"
 
 
 def _floats(column: pa.Array) -> Block:

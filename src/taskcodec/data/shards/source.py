@@ -20,6 +20,7 @@ from taskcodec.data.remote.files import file_at
 from taskcodec.data.shards.archives import DAMAGE, Member
 from taskcodec.data.shards.archives import members as members_of
 from taskcodec.errors import SourceError
+from taskcodec.words import counted
 
 SHARDS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz")
 MAX_MEMBER_BYTES = 2**28
@@ -47,7 +48,7 @@ def shard_items(name: str, paths: Mapping[str, str]) -> tuple[list[Item], Skippe
                 else:
                     skipped[place] += 1
         except (*DAMAGE, OSError) as error:
-            fault = f"damaged or not an archive after {len(members)} files ({error or type(error).__name__})"
+            fault = f"damaged or not an archive after {counted(len(members), 'file')} ({error or type(error).__name__})"
             if len(paths) == 1 and not members:
                 raise SourceError(f"{path}: {fault}") from error
         archives.append((shard, members, fault))

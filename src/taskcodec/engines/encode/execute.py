@@ -35,6 +35,7 @@ from taskcodec.fitting.effort import with_effort
 from taskcodec.store import OK, SampleRecord, Store, StoreWriter, pack_zip
 from taskcodec.store.backend import open_blobs, writer_lock
 from taskcodec.store.file_layers.writer import remove_remains
+from taskcodec.words import counted
 
 FIT_BATCHES = 128
 """A codec is fitted, or refitted, to at most this many batches of images, spread over the source ..."""
@@ -222,20 +223,23 @@ def _written(
         if finished.samples == 0:
             failures = Store(place).failures["status"].to_pylist()
             reason = f" (the first: {failures[0]})" if failures else ""
-            raise SourceError(f"{source.name}: none of its {len(source)} samples could be coded{reason}")
+            raise SourceError(f"{source.name}: none of its {counted(len(source), 'sample')} could be coded{reason}")
     if tally.clipped:
+        lie, were = ("sample lies", "was") if len(tally.clipped) == 1 else ("samples lie", "were")
         notes.append(
-            f"warning: {source.name}: {len(tally.clipped)} samples lie beyond what can be coded and were clipped, "
+            f"warning: {source.name}: {len(tally.clipped):,} {lie} beyond what can be coded and {were} clipped, "
             f"such as {tally.clipped[0]}: look at what made them"
         )
     if tally.stretched:
         notes.append(
-            f"warning: {source.name}: {tally.stretched} samples are not of norm 1, as those were that the codec was "
-            "fitted to: it gives all back with norm 1; encode these into a store of their own"
+            f"warning: {source.name}: {counted(tally.stretched, 'sample is', 'samples are')} not of norm 1, as "
+            "those were that the codec was fitted to: it gives all back with norm 1; encode these into a store of "
+            "their own"
         )
     if names is not None and names.changed:
         notes.append(
-            f"{source.name}: {names.changed} of its names were in use; these samples are NAME#2, NAME#3, ... now"
+            f"{source.name}: {counted(names.changed, 'of its names was', 'of its names were')} in use; such samples "
+            "are NAME#2, NAME#3, ... now"
         )
     _add_layers(planned, decision, progress)
     written = Store(place)
@@ -309,7 +313,9 @@ def _codec_of_new(
         return with_effort(adapted, features, options.effort, asked)
     if not len(features):
         kept.discard()
-        raise SourceError(f"{source.name}: none of its {len(source)} samples could be coded{batches.fault()}")
+        raise SourceError(
+            f"{source.name}: none of its {counted(len(source), 'sample')} could be coded{batches.fault()}"
+        )
     made_by = None if decision.backbone is None else decision.backbone.spec
     spec = source.backbone if isinstance(source, FeatureSource) else made_by
     quality: Any = options.quality or "usual"

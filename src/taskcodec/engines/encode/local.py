@@ -31,6 +31,7 @@ from taskcodec.engines.value_coder import ValueCoder
 from taskcodec.errors import MismatchError, SourceError, UsageError
 from taskcodec.samples import spread_rows
 from taskcodec.store import OK, SampleRecord
+from taskcodec.words import counted
 
 if TYPE_CHECKING:
     from taskcodec.transforms.pictures.images import Pixels
@@ -234,4 +235,4 @@ def feature_blocks(
         if progress is not None:
             progress(min((batch.number + 1) * batches.size, len(source)), len(source))
     if empty:
-        raise SourceError(f"{source.name}: none of its {len(source)} files could be read")
+        raise SourceError(f"{source.name}: none of its {counted(len(source), 'file')} could be read")

@@ -11,7 +11,7 @@ from taskcodec.data.left_behind import told
 from taskcodec.data.sources import Source
 from taskcodec.fitting.closed_form.outliers import FAR, far_rows
 from taskcodec.store import Store
-from taskcodec.words import few
+from taskcodec.words import counted, few
 
 
 def left_out(source: Source) -> str | None:
@@ -33,7 +33,9 @@ def noted(name: str, samples: Iterable[tuple[str, str | None]], total: int) -> s
     if not counts:
         return None
     parts = [f"{count:,} with {note} (such as {first[note]})" for note, count in counts.most_common()]
-    return f"warning: {name}: {counts.total():,} of {total:,} samples were read with a note: {', '.join(parts)}"
+    were = "was" if counts.total() == 1 else "were"
+    noted = f"{counts.total():,} of {counted(total, 'sample')} {were} read with a note"
+    return f"warning: {name}: {noted}: {', '.join(parts)}"
 
 
 def far_off(name: str, ids: Sequence[str], features: npt.NDArray[np.float32]) -> str | None:
@@ -42,8 +44,9 @@ def far_off(name: str, ids: Sequence[str], features: npt.NDArray[np.float32]) ->
     if not far:
         return None
     return (
-        f"warning: {name}: {len(far):,} samples lie over {FAR:g} times as far from the middle as half of all do "
-        f"({few(far)}): the codec is not fitted to them, and keeps little of them; look at what made them"
+        f"warning: {name}: {counted(len(far), 'sample lies', 'samples lie')} over {FAR:g} times as far from "
+        f"the middle as half of all do ({few(far)}): the codec is not fitted to them, and keeps little of them; look "
+        "at what made them"
     )
 
 

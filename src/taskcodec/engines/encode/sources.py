@@ -9,6 +9,7 @@ from taskcodec.data.labels import LabelTable
 from taskcodec.engines.encode.records import BackboneLike
 from taskcodec.errors import SourceError, UsageError, check_kind, check_number
 from taskcodec.transforms.spec import DEFAULT as DEFAULT_BACKBONE
+from taskcodec.words import counted
 
 NO_BACKBONE = "none"
 """What may stand for a backbone where features are given."""
@@ -106,7 +107,7 @@ def labelled(source: Source, labels: str | None) -> tuple[Source, dict[str, str]
         else any(label is not None for label in found.labels or ())
     )
     if not matched:
-        raise SourceError(f"{labels}: none of its {len(table)} ids is in {source.name}")
+        raise SourceError(f"{labels}: none of its {counted(len(table), 'id')} is in {source.name}")
     return found, table
 
 
@@ -124,8 +125,8 @@ def unmatched(spec: str, table: dict[str, str], source: Source, failed: Collecti
     unused = table.keys() - names if numbered else LabelTable(table).unused(names)
     samples = [label for name, label in pairs if name not in failed]
     without = sum(label is None for label in samples)
-    parts = [f"{len(unused):,} of {len(table):,} ids name no sample"] * bool(unused)
-    parts += [f"{without:,} of {len(samples):,} samples have no label"] * bool(without)
+    parts = [f"{len(unused):,} of {counted(len(table), 'id')} name no sample"] * bool(unused)
+    parts += [f"{without:,} of {counted(len(samples), 'sample')} have no label"] * bool(without)
     return f"warning: {spec}: {'; '.join(parts)}" if parts else None
 
 

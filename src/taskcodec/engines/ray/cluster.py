@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from taskcodec.errors import TERMINATED, ProcessError, TaskcodecError, UsageError, needing_packages
+from taskcodec.words import counted
 
 AGAIN = "what was committed is sound: run the same command again to go on"
 ANEW = "run the same command again"
@@ -103,7 +104,8 @@ def _processors(workers: int | None) -> int:
     found = os.cpu_count() or 1
     if workers is not None and workers > MOST_WORKERS * found:
         raise UsageError(
-            f"--workers {workers}: this machine has {found} processors, for {MOST_WORKERS * found} workers at most"
+            f"--workers {workers}: this machine has {counted(found, 'processor')}, for "
+            f"{counted(MOST_WORKERS * found, 'worker')} at most"
         )
     return found
 
@@ -165,12 +167,14 @@ def sized(nodes: Sequence[tuple[int, int]], workers: int | None, images: bool, d
         raise UsageError("--device cuda: the cluster has no GPU")
     if images and gpus and device != "cpu":
         if workers is not None and workers > gpus:
-            raise UsageError(f"--workers {workers}: the cluster has {gpus} GPUs, one for each worker")
+            raise UsageError(f"--workers {workers}: the cluster has {counted(gpus, 'GPU')}, one for each worker")
         cpus = min(cpu // gpu for cpu, gpu in nodes if gpu)
         return Workers(workers or gpus, max(cpus, 1), 1)
     total = sum(cpu for cpu, _ in nodes)
     if workers is not None and workers > total:
-        raise UsageError(f"--workers {workers}: the cluster has {total} processors, at least one for each worker")
+        raise UsageError(
+            f"--workers {workers}: the cluster has {counted(total, 'processor')}, at least one for each worker"
+        )
     most = max(cpu for cpu, _ in nodes)
     if workers is None:
         cpus = min(IMAGE_CPUS, most) if images else 1

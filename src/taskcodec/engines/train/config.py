@@ -47,6 +47,7 @@ from taskcodec.fitting.gradient.recipe import (
     Relaxation,
     Schedule,
 )
+from taskcodec.words import counted
 
 _TOP = {
     "data": SECTION,
@@ -172,7 +173,9 @@ def read_config(
         if choice.source != TOY:
             check_source("source", choice.source)
     if choice.source == TOY and schedule.batch > choice.samples:
-        raise UsageError(f"{name}: training.batch: {schedule.batch} is more than the {choice.samples} samples")
+        raise UsageError(
+            f"{name}: training.batch: {schedule.batch} is more than the {counted(choice.samples, 'sample')}"
+        )
     return TrainConfig(
         name=name,
         data=choice,

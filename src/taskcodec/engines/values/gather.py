@@ -16,6 +16,7 @@ from taskcodec.engines.value_coder import PixelReader, PlainReader, commonest, k
 from taskcodec.errors import SourceError
 from taskcodec.samples import spread_rows
 from taskcodec.transforms.values.pixels import PixelValues
+from taskcodec.words import counted
 
 FIT_BYTES = 2**28
 """Of pixels that a fit looks at, about."""
@@ -57,7 +58,9 @@ def gather(source: ImageSource, progress: Progress | None = None) -> Gathered:
                 progress(done, len(rows))
     transform = commonest(found)
     if transform is None:
-        raise SourceError(f"{source.name}: none of its {len(source)} samples could be read (the first: {faults[0]})")
+        raise SourceError(
+            f"{source.name}: none of its {counted(len(source), 'sample')} could be read (the first: {faults[0]})"
+        )
     alike = [pixels for pixels in found if kind_of(pixels) == (transform.shape, transform.depth)]
     return Gathered(np.stack(alike), transform, _notes(source.name, transform, len(found) - len(alike), faults))
 
@@ -72,7 +75,7 @@ def _most(source: ImageSource, reader: PlainReader) -> int:
 def _notes(name: str, transform: PixelValues, others: int, faults: Sequence[str]) -> tuple[str, ...]:
     found = list[str]()
     if others:
-        found.append(f"warning: {name}: {others:,} are not {transform.words}, which the codec is for: left out")
+        found.append(f"warning: {name}: {counted(others, 'sample')} left out: the codec is for {transform.words}")
     if faults:
         found.append(f"warning: {name}: {len(faults):,} could not be read, such as {faults[0]}")
     return tuple(found)

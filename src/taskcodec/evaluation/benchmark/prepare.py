@@ -18,11 +18,12 @@ from taskcodec.engines.encode.local import Batches, Progress, sample_features
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.benchmark.cache import Ready, key_of, write_fit_set, write_ready
 from taskcodec.evaluation.benchmark.jobs import VIEWS, Extract, Failures, Job, Workers
-from taskcodec.evaluation.benchmark.sets import Opened, check_classes, choose, counted, digest_of, items_of, shown
+from taskcodec.evaluation.benchmark.sets import Opened, check_classes, choose, digest_of, items_of, shown
 from taskcodec.evaluation.npz import read_arrays
 from taskcodec.evaluation.peers.protocol import FitSet, Float32s, alone
 from taskcodec.evaluation.tasks.holdout import Split, Splits, Splitting, hold_out, split_by_folder, unit_numbers
 from taskcodec.evaluation.tasks.targets import Target, make_target
+from taskcodec.words import counted
 
 PART = 1024
 """Images whose features are one job, and one file."""
@@ -205,10 +206,12 @@ def _with_features(found: Opened, jobs: Sequence[Extract]) -> tuple[Opened, list
     features, good, reasons = _read(jobs)
     kept, notes = np.flatnonzero(good).tolist(), list(found.notes)
     if not len(kept):
-        raise SourceError(f"{found.place}: none of its {len(good)} files could be read ({found.ids[0]}: {reasons[0]})")
+        raise SourceError(
+            f"{found.place}: none of its {counted(len(good), 'file')} could be read ({found.ids[0]}: {reasons[0]})"
+        )
     if len(kept) < len(good):
         lost = [f"{found.ids[row]} ({reasons[row]})" for row in np.flatnonzero(~good)]
-        notes.append(f"{counted(len(lost), 'file', 'files')} that cannot be read left out: {shown(lost)}")
+        notes.append(f"{counted(len(lost), 'file')} that cannot be read left out: {shown(lost)}")
     return found.only(kept, digests=[found.digests[row] for row in kept], features=features), notes
 
 
@@ -277,7 +280,7 @@ def _ready(found: Opened, how: Splits) -> tuple[Ready, list[str]]:
             own = None if test is None else test[target.rows]
             _check_classes(found, target, units[target.rows], own)
         if len(target) < rows:
-            lost = counted(rows - len(target), "sample", "samples")
+            lost = counted(rows - len(target), "sample")
             notes.append(f"{target.name}: {lost} without its label left out of this task")
     strata = _strata(targets, rows)
     holdout = hold_out(np.arange(rows), units, strata, found.ids, how)

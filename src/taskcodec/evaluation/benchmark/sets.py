@@ -31,6 +31,7 @@ from taskcodec.data.shards.source import SHARDS
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.tasks.holdout import Splits, Splitting, split_by_folder
 from taskcodec.evaluation.tasks.targets import Column, label_columns
+from taskcodec.words import counted
 
 Float32s = npt.NDArray[np.float32]
 CLASS_TASK = "class"
@@ -266,23 +267,20 @@ def _thinned(opened: Opened, how: Splitting, samples: int, seed: int) -> Opened:
         strata = [None] * count
     kept = choose([(sides.get(row), strata[row]) for row in rows], samples, seed)
     if len(kept) < len(rows):
-        notes.append(f"{len(kept):,} of {len(rows):,} samples drawn by seed {seed} (--samples)")
+        notes.append(
+            f"{len(kept):,} of {counted(len(rows), 'sample drawn', 'samples drawn')} by seed {seed} (--samples)"
+        )
     rows = [rows[index] for index in kept]
     features = None if opened.read is None else opened.read(np.array(rows))
     if features is not None and not np.isfinite(features).all():
         finite = np.flatnonzero(np.isfinite(features).all(axis=1))
-        notes.append(f"{counted(len(rows) - len(finite), 'row', 'rows')} with NaN or infinity left out")
+        notes.append(f"{counted(len(rows) - len(finite), 'row')} with NaN or infinity left out")
         rows, features = [rows[index] for index in finite], features[finite]
         if not rows:
             raise SourceError(f"{opened.place}: every row holds NaN or infinity (as float32)")
     kept_ids = [opened.ids[row] for row in rows]
     digests = [] if opened.read is not None else [digest_of(item) for item in items_of(opened.place, kept_ids)]
     return opened.only(rows, digests=digests, features=features, notes=notes)
-
-
-def counted(number: int, one: str, more: str) -> str:
-    """Such as "1 file" or "2 files"."""
-    return f"{number:,} {one if number == 1 else more}"
 
 
 def shown(names: Sequence[str]) -> str:

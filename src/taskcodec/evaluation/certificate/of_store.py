@@ -36,6 +36,7 @@ from taskcodec.store import Store
 from taskcodec.store.backend import open_blobs
 from taskcodec.store.format.certificate import write_certificate
 from taskcodec.transforms.spec import CARRIED, lying_at
+from taskcodec.words import counted
 
 DEFAULT_AUGMENTATIONS = "mild"
 NO_AUGMENTATIONS = "none"
@@ -222,7 +223,8 @@ def _conditions(found: Bound, words: str) -> tuple[str, ...]:
     )
     return (
         f"It covers every task whose answer depends on the sample and not on the view of it. Views: {words}.",
-        f"It is about the {found.samples:,} samples of this store, each as likely as another, and about no others.",
+        f"It is about the {counted(found.samples, 'sample')} of this store, each as likely as another, "
+        "and about no others.",
         "It is about the best possible predictor on decoded features, against the best on the views themselves, in "
         "bits of log loss. A simple predictor, or one trained on few labels, may lose more.",
         "A task that depends on what the augmentations change (is it mirrored? how bright is it?) may lose everything.",
@@ -255,7 +257,7 @@ def _bound_of_file(store: Store, path: str, codec_file: str | None) -> Bound:
         shapes = " or ".join(f"(k, {n}, {size})" for size in sizes)
         raise MismatchError(f"{path}: views of shape {shapes} expected, found {views.shape} {views.dtype}")
     if len(views) < MIN_VIEWS:
-        raise MismatchError(f"{path}: {len(views)} views of each sample; at least {MIN_VIEWS} are needed")
+        raise MismatchError(f"{path}: {counted(len(views), 'view')} of each sample; at least {MIN_VIEWS} are needed")
     codec: Any = store.codec
     through = learned if learned is not None and views.shape[2] != d else None
     features = (view if through is None else through.analyse(list(view)) for view in views)

@@ -23,6 +23,7 @@ from taskcodec.symbol_choice.efforts import check_effort
 from taskcodec.theory.limits.dual import MOST_DIMENSIONS, fit_dual, lower_point, tells
 from taskcodec.theory.limits.laws import BITS, Law, Scores, at_distortion, upper_point
 from taskcodec.theory.limits.upper import FEW_DIMENSIONS, UpperBound
+from taskcodec.words import counted
 
 Progress = Callable[[int, int], None]
 
@@ -274,5 +275,5 @@ def _lower(law: Law, slope: float, parts: Parts, distortion: float) -> tuple[flo
 def _words_of_lower(dimension: int, held: int) -> str:
     if tells(dimension, held):
         return "lower bound: Csiszar's dual on samples that fitted nothing; 0 where it says nothing"
-    few = f"{held:,} samples held out are too few"
+    few = f"{counted(held, 'sample held out is', 'samples held out are')} too few"
     return NO_LOWER.format(why=f"{dimension:,} features are too many" if dimension > MOST_DIMENSIONS else few)

@@ -27,6 +27,7 @@ from taskcodec.evaluation.predictors.linear import scale_features
 from taskcodec.fitting.closed_form.inputs import checked
 from taskcodec.theory.limits.bottleneck import fit_bottleneck
 from taskcodec.theory.limits.laws import BITS, Floats, at_distortion, upper_point
+from taskcodec.words import counted
 
 METHOD = (
     "upper bound: the information bottleneck of the posteriors of a ridge, fitted to {fitted} samples, evaluated on "
@@ -134,7 +135,9 @@ def limits_of_task(
     plan, x = plan or LimitsPlan(), checked(features)
     names, classes = np.unique(np.asarray(labels), return_inverse=True)
     if len(classes) != len(x):
-        raise UsageError(f"{name}: {len(x):,} samples need as many labels, found {len(classes):,}")
+        raise UsageError(
+            f"{name}: {counted(len(x), 'sample needs', 'samples need')} as many labels, found {len(classes):,}"
+        )
     parts = split(name, x, False, plan.seed)
     known, truth = classes[parts.first], classes[~parts.first]
     halves = np.arange(len(known)) % 2 == 0

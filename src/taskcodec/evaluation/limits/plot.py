@@ -8,6 +8,7 @@ from taskcodec.atomic import replacing
 from taskcodec.evaluation.limits.of_features import LimitPoint, Limits
 from taskcodec.evaluation.limits.of_tasks import TaskLimits, TaskPoint
 from taskcodec.evaluation.report.files import COLOURS
+from taskcodec.words import counted
 
 OTHERS, PEERS = "#6E7781", ("^-", "v-", "D-", "P-", "X-")
 """The colour of peers, and their marks."""
@@ -49,7 +50,7 @@ def write_plot(found: Limits | TaskLimits, file: Path) -> None:
         axis.set_ylabel(
             f"sum of squared errors of {found.errors_of}" if isinstance(found, Limits) else "bits of excess log loss"
         )
-        axis.set_title(f"{found.name}: {found.held_out:,} samples held out"[-90:])
+        axis.set_title(f"{found.name}: {counted(found.held_out, 'sample')} held out"[-90:])
         axis.grid(alpha=0.25)
         with replacing(file) as temporary:
             figure.savefig(temporary, format="svg", metadata={"Date": None})

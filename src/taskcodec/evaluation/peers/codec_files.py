@@ -15,6 +15,7 @@ from taskcodec.evaluation.peers.protocol import FitSet, Float32s, Returned
 from taskcodec.evaluation.tasks.holdout import LABELLED_SOURCE, refuse_labelled_fit
 from taskcodec.loading import load_codec
 from taskcodec.transforms.spec import CARRIED
+from taskcodec.words import counted
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class ImageCodecFile(CodecFile):
         source = subject.images()
         _, features = Batches(source, load_backbone(CARRIED + self.path), readers=2).whole()
         if len(features) != len(source):
-            raise MismatchError(f"{len(source) - len(features)} images could not be read again")
+            raise MismatchError(f"{counted(len(source) - len(features), 'image')} could not be read again")
         decoded, bits = FittedCodec(load_codec(Path(self.path)), refit=True).encode_decode(features)
         return bits, [decoded] * len(subject.splits)
 

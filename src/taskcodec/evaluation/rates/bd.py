@@ -23,6 +23,7 @@ import numpy as np
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.rates.curves import Point
 from taskcodec.evaluation.rates.matched import front
+from taskcodec.words import counted
 
 Method = Literal["pchip", "akima", "cubic"]
 NEEDED_POINTS: dict[str, int] = {"pchip": 2, "akima": 3, "cubic": 4}
@@ -144,10 +145,10 @@ def _delta(axes: list[Axis], method: Method, along: str, notes: list[str]) -> tu
     (x_anchor, y_anchor), (x_test, y_test) = axes
     for name, x in (("anchor", x_anchor), ("test", x_test)):
         if len(x) < NEEDED_POINTS[method]:
-            usable = "usable point" + "s" * (len(x) != 1)
-            raise UsageError(f"BD: the {name} curve has {len(x)} {usable}, {method} needs {NEEDED_POINTS[method]}")
+            usable = counted(len(x), "usable point")
+            raise UsageError(f"BD: the {name} curve has {usable}, {method} needs {NEEDED_POINTS[method]}")
         if len(x) < USUAL_POINTS:
-            notes.append(f"the {name} curve has only {len(x)} usable points")
+            notes.append(f"the {name} curve has only {counted(len(x), 'usable point')}")
     low, high = max(x_anchor[0], x_test[0]), min(x_anchor[-1], x_test[-1])
     span = max(x_anchor[-1], x_test[-1]) - min(x_anchor[0], x_test[0])
     if not high > low:

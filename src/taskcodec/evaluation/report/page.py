@@ -35,6 +35,7 @@ from taskcodec.evaluation.report.tables import (
     table,
     times,
 )
+from taskcodec.words import counted
 
 BUDGETS = (64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0)
 MOST_ROWS = 3000
@@ -83,13 +84,13 @@ def _matches(group: Group) -> list[tuple[Panel, Match | None]]:
 
 
 def _headline(group: Group) -> str:
-    parts = [f'<p class="soft">{escape(group.title)} · {group.samples:,} samples</p>']
+    parts = [f'<p class="soft">{escape(group.title)} · {counted(group.samples, "sample")}</p>']
     for panel, found in _matches(group):
         if len(group.panels) > 1:
             parts.append(f"<h3>{escape(REGIMES.get(panel.regime, panel.regime))}</h3>")
         if found is None:
             count = len(panel.series)
-            parts.append(f'<p class="lead">{count} codec{"s" * (count != 1)} measured; none of them is taskcodec.</p>')
+            parts.append(f'<p class="lead">{counted(count, "codec")} measured; none of them is taskcodec.</p>')
             continue
         parts.append(f'<p class="lead">{_sentence(group, panel, found)}</p>')
         size = f"a sample ({found.ours.rate_bits / 8:,.0f} bytes), taskcodec"
@@ -300,7 +301,7 @@ def _method(rows: Sequence[Row], group: Group, extras: Extras) -> str:
 
 def _rows(rows: Sequence[Row]) -> str:
     more = f"<p>The first {MOST_ROWS:,}; all are in table.csv.</p>" if len(rows) > MOST_ROWS else ""
-    return f"<details><summary>All {len(rows):,} rows</summary>{more}{every_row(rows[:MOST_ROWS])}</details>"
+    return f"<details><summary>All {counted(len(rows), 'row')}</summary>{more}{every_row(rows[:MOST_ROWS])}</details>"
 
 
 def _provenance(command: Sequence[str], versions: Mapping[str, str]) -> str:

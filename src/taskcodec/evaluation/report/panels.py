@@ -17,6 +17,7 @@ from taskcodec.evaluation.rates.curves import MEAN_SET, Row
 from taskcodec.evaluation.rates.matched import CurvePoint, Factor, factor, needed_bits
 from taskcodec.evaluation.rates.regimes import AS_IS, RAW
 from taskcodec.evaluation.scores.verdict import too_few
+from taskcodec.words import counted
 
 OURS = "taskcodec"
 HEADLINE_LOSS = 0.01
@@ -122,7 +123,7 @@ def groups_of(rows: Sequence[Row]) -> list[Group]:
     groups = []
     for (_, task, metric, _), found in means.items():
         sets = len({row.set for row in usable if row.set != MEAN_SET and row.metric == metric})
-        groups.append(_group(f"{task} over {sets} sets", metric, found, sets))
+        groups.append(_group(f"{task} over {counted(sets, 'set')}", metric, found, sets))
     if not means:
         groups += [g for probe in dict.fromkeys(key[3] for key in tasks) for g in _means(tasks, probe)]
     probes = len({key[3] for key in by_task})
@@ -181,7 +182,7 @@ def _means(tasks: dict[tuple[str, str, str, str], list[Row]], probe: str) -> lis
         for row in tasks[key]:
             found[row.regime, row.codec, row.setting][key] = row
     rows = [_mean(list(parts.values())) for parts in found.values() if len(parts) == len(keys)]
-    return [_group(f"mean accuracy over {len(keys)} sets", "accuracy", rows, len(keys))] if rows else []
+    return [_group(f"mean accuracy over {counted(len(keys), 'set')}", "accuracy", rows, len(keys))] if rows else []
 
 
 def _mean(parts: Sequence[Row]) -> Row:

@@ -33,6 +33,7 @@ import numpy.typing as npt
 
 from taskcodec.errors import UsageError
 from taskcodec.evaluation.scores.intervals import Drawn, Interval, Scores, defined
+from taskcodec.words import counted
 
 DRAWS = 4000
 BLOCK = 200
@@ -206,7 +207,7 @@ def too_few(metric: Metric, units: int) -> str | None:
     An interval without made-up units (see the module) has width 0 there, and would pass for certainty.
     """
     if units < MIN_UNITS:
-        return f"{UNDECIDED}: {units} tested samples (or groups), and fewer than {MIN_UNITS} decide nothing"
+        return f"{UNDECIDED}: {counted(units, 'tested sample')} (or groups), and fewer than {MIN_UNITS} decide nothing"
     if units >= ENOUGH_UNITS:
         return None
     alike = Scores(np.arange(units), np.ones(units), np.ones(units), "mean")
@@ -214,8 +215,8 @@ def too_few(metric: Metric, units: int) -> str | None:
     if found.verdict != UNDECIDED:
         return None
     return (
-        f"{UNDECIDED}: of {units} tested samples (or groups), the loss may be up to {metric.amount(found.loss.high)} "
-        "where no answer changes, and an interval reads 0 to 0"
+        f"{UNDECIDED}: of {counted(units, 'tested sample')} (or groups), the loss may be up to "
+        f"{metric.amount(found.loss.high)} where no answer changes, and an interval reads 0 to 0"
     )
 
 

@@ -41,6 +41,7 @@ from taskcodec.store import Store
 from taskcodec.store.backend import open_blobs
 from taskcodec.store.format.manifest import GROUP_KEY
 from taskcodec.transforms.spec import DEFAULT
+from taskcodec.words import counted
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,8 @@ def _evaluate(
     copies = len(ids) - len(np.unique(units))
     if copies:
         notes.append(
-            f"{copies} samples are copies of others (one id, or equal raw features): kept on one side together"
+            f"{counted(copies, 'sample is a copy', 'samples are copies')} of others (one id, or equal "
+            "raw features): kept on one side together"
         )
     return Evaluation(name, len(ids), info.bits_per_sample, kept, tuple(rows), tuple(notes))
 

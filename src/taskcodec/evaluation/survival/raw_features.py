@@ -27,6 +27,7 @@ from taskcodec.errors import MismatchError, SourceError, UsageError
 from taskcodec.store import OK, Store
 from taskcodec.store.format.records import in_pieces
 from taskcodec.transforms.spec import BackboneSpec, lying_at
+from taskcodec.words import counted
 
 Float32s = npt.NDArray[np.float32]
 FEWEST_ORDERED, ORDER_SAMPLES = 20, 1000
@@ -133,7 +134,7 @@ def items_of_store(source: ImageSource, store: Store) -> list[Item]:
     if other:
         raise MismatchError(
             f"{source.name}: {other[0]} is not the file that {store.place} was made of (another size); "
-            f"{len(other)} files are not those in it"
+            f"{counted(len(other), 'file is not the one', 'files are not those')} in it"
         )
     return found
 
@@ -182,7 +183,9 @@ def kept_features(
     label_of = {item.id: item.label for item in source.items}
     features = open_npy(path)
     if len(ids) != len(features):
-        raise MismatchError(f"{path}: {len(features)} rows for {len(ids)} names; delete it to compute it again")
+        raise MismatchError(
+            f"{path}: {counted(len(features), 'row')} for {len(ids)} names; delete it to compute it again"
+        )
     return replace(features, ids=ids, labels=[label_of.get(name) for name in ids], backbone=spec), words
 
 
@@ -214,7 +217,8 @@ def _read(path: Path, rows: int, dimension: int, store: str) -> Float32s:
     found = open_npy(path)
     if (len(found), found.dimension) != (rows, dimension):
         raise MismatchError(
-            f"{path}: {len(found)} rows of {found.dimension} features, but {store} holds {rows} of {dimension}"
+            f"{path}: {counted(len(found), 'row')} of {found.dimension} features, but {store} "
+            f"holds {rows} of {dimension}"
         )
     return found.block(0, rows)
 

@@ -12,6 +12,7 @@ from taskcodec.codec import Codec
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.evaluation.predictors.probing import probe_accuracy, probe_r2
 from taskcodec.evaluation.tasks.targets import kind_of, numbers_of
+from taskcodec.words import counted
 
 Numbers = npt.NDArray[np.float64]
 Kind = Literal["classification", "regression"]
@@ -129,7 +130,7 @@ def _checked_accuracy(features: npt.NDArray[np.float32], labels: npt.NDArray[np.
     if 2 * len(classes) > max(len(labels), MIN_LABELLED):
         raise SourceError(
             f"--tolerance needs classes, each with several samples; found {len(classes)} different labels on "
-            f"{len(labels)} samples"
+            f"{counted(len(labels), 'sample')}"
         )
     several = int((counts > 1).sum())
     if len(labels) < MIN_LABELLED or several < 2:

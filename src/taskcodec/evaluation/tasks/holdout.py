@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.errors import UsageError
+from taskcodec.words import counted
 
 TEST_FOLDERS = ("test", "val", "valid", "validation")
 LABELLED_SOURCE = "labelled_source"
@@ -63,7 +64,10 @@ class Holdout:
         for split in self.splits:
             shared = np.intersect1d(self.units[split.train], self.units[split.test])
             if len(shared):
-                raise UsageError(f"{len(shared)} samples or groups are in both parts of a split; split anew")
+                raise UsageError(
+                    f"{counted(len(shared), 'sample or group is', 'samples or groups are')} in both parts of a split; "
+                    "split anew"
+                )
 
     @cached_property
     def grouped(self) -> bool:
@@ -186,8 +190,9 @@ def _refuse_shared(split: Split, units: npt.NDArray[np.int64], ids: Sequence[str
     if len(shared):
         twins = [next(row for row in side if units[row] == shared[0]) for side in (split.train, split.test)]
         raise UsageError(
-            f"{len(shared)} samples or groups lie on both sides of the split: {ids[twins[0]]} and {ids[twins[1]]} "
-            "are one; remove one of each, or split anew (--split folds keeps them together)"
+            f"{counted(len(shared), 'sample or group lies', 'samples or groups lie')} on both sides of the "
+            f"split: {ids[twins[0]]} and {ids[twins[1]]} are one; remove one of each, or "
+            "split anew (--split folds keeps them together)"
         )
 
 

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from taskcodec.data.labels import LabelTable, read_table
 from taskcodec.errors import SourceError, UsageError
 from taskcodec.store.views.labels import NO_NUMBERS, number_of
+from taskcodec.words import counted
 
 Kind = Literal["classification", "multilabel", "regression"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -114,7 +115,8 @@ def make_target(name: str, column: Column, kind: str | None = None, *, regress: 
     if (counts > 1).sum() < 2:
         raise SourceError(
             f"{name}: needs two classes with several samples each, found {len(classes)} different labels on "
-            f"{len(labels)} samples" + (f" (numbers to regress: {regress})" if regress and _all_numbers(labels) else "")
+            f"{counted(len(labels), 'sample')}"
+            + (f" (numbers to regress: {regress})" if regress and _all_numbers(labels) else "")
         )
     return Target(name, "classification", rows, values.astype(np.intp), tuple(classes.tolist()))
 
@@ -131,13 +133,15 @@ def _check_no_numbers(name: str, labels: Sequence[str]) -> None:
     odd = [label for label in labels if number_of(label) is None]
     if odd and len(labels) - len(odd) >= 0.9 * len(labels):
         numbers = len(labels) - len(odd)
-        raise SourceError(f"{name}: {odd[0]!r} is not a number, {numbers:,} others are: mend or empty it")
+        raise SourceError(
+            f"{name}: {odd[0]!r} is not a number, {counted(numbers, 'other is', 'others are')}: mend or empty it"
+        )
     different = len(set(labels))
     alike = all(_NUMBER_LIKE.fullmatch(label.strip()) for label in labels)
     if odd and alike and len(labels) >= 20 and 2 * different > len(labels):
         raise SourceError(
-            f"{name}: {different:,} different labels on {len(labels):,} samples, such as {odd[0]!r}, are not classes; "
-            "write numbers with a point and nothing else"
+            f"{name}: {different:,} different labels on {counted(len(labels), 'sample')}, such as {odd[0]!r}, "
+            "are not classes; write numbers with a point and nothing else"
         )
 
 
@@ -159,7 +163,7 @@ def label_columns(spec: str, ids: Sequence[str]) -> dict[str, Column]:
         if any(label is not None for label in column):
             columns[name] = column
     if not columns:
-        raise SourceError(f"{spec}: none of its ids is among the {len(ids)} samples")
+        raise SourceError(f"{spec}: none of its ids is among the {counted(len(ids), 'sample')}")
     return columns
 
 

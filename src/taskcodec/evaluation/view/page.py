@@ -6,7 +6,7 @@ from html import escape
 
 from taskcodec.evaluation.report.document import document
 from taskcodec.evaluation.view.content import Neighbours, Shown, ViewContent
-from taskcodec.words import human_bytes
+from taskcodec.words import counted, human_bytes
 
 LONGEST = 120
 """Characters of a name or a label that are shown."""
@@ -68,7 +68,9 @@ def _card(value: str, words: str) -> str:
 
 def _gallery(content: ViewContent) -> str:
     shown = content.shown
-    every = "All samples" if len(shown) == content.samples else f"{len(shown):,} of {content.samples:,} samples"
+    every = (
+        "All samples" if len(shown) == content.samples else f"{len(shown):,} of {counted(content.samples, 'sample')}"
+    )
     parts = [f"<h2>{every}</h2>"]
     for start in range(0, len(shown), PER_PAGE):
         tiles = _tiles(_tile(each) for each in shown[start : start + PER_PAGE])
@@ -114,7 +116,7 @@ def _labels(content: ViewContent) -> str:
         f'<td class="text"><meter min="0" max="{most}" value="{count}"></meter></td></tr>'
         for label, count in content.labels
     )
-    more = f"<p>... and {content.more_labels:,} more labels.</p>" if content.more_labels else ""
+    more = f"<p>... and {counted(content.more_labels, 'more label')}.</p>" if content.more_labels else ""
     return f'<h2>Labels</h2><div class="scroll"><table>{rows}</table></div>{more}'
 
 

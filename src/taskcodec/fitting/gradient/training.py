@@ -38,6 +38,7 @@ from taskcodec.fitting.gradient.data import Steps, loader
 from taskcodec.fitting.gradient.recipe import LAST, Recipe, Schedule
 from taskcodec.fitting.gradient.trainable import Trainable
 from taskcodec.transforms.torchvision import has_torchvision, import_torchvision
+from taskcodec.words import counted
 
 if has_torchvision():
     import_torchvision()  # Lightning imports it by way of torchmetrics, and stops where it does not fit torch
@@ -249,7 +250,7 @@ def check_samples(count: int, schedule: Schedule) -> None:
     if count < 2:
         raise UsageError(f"training needs at least 2 samples, found {count}")
     if schedule.batch > count:
-        raise UsageError(f"training.batch: {schedule.batch} is more than the {count} samples")
+        raise UsageError(f"training.batch: {schedule.batch} is more than the {counted(count, 'sample')}")
     check_machine(schedule)
 
 

@@ -20,6 +20,7 @@ from taskcodec.errors import CorruptFileError, FutureVersionError, MismatchError
 from taskcodec.store.backend import Blobs, absolute, is_url, open_blobs
 from taskcodec.store.file_layers.layout import CHECK_BYTES, ELSEWHERE, FOLDER, METADATA, BesideLayer, read_layer
 from taskcodec.store.file_layers.ranges import ItemRanges
+from taskcodec.words import counted
 
 FORMAT, VERSION = "taskcodec.elsewhere", 1
 MARK = "mark"
@@ -186,7 +187,7 @@ def layer_copied(blobs: Blobs, to: Elsewhere) -> BesideLayer | None:
 
 
 def _not_whole(file: str, size: int | None) -> CorruptFileError:
-    found = "missing" if size is None else f"{size:,} bytes, fewer than it had"
+    found = "missing" if size is None else f"{counted(size, 'byte')}, fewer than it had"
     return CorruptFileError(f"{file}: {found}; copy it once more")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from taskcodec.errors import CorruptFileError, TaskcodecError, UsageError
 from taskcodec.store.file_layers.layout import ORIGINAL, PICTURE, BesideLayer
 from taskcodec.store.file_layers.reader import Items
+from taskcodec.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +59,7 @@ class StoreLayer:
         self.suffix = SUFFIXES[layer.kind]
 
     def __repr__(self) -> str:
-        return f"<layer {self.name}: {self._layer.items} samples of the source>"
+        return f"<layer {self.name}: {counted(self._layer.items, 'sample')} of the source>"
 
     def __len__(self) -> int:
         return len(self._places())
@@ -67,7 +68,7 @@ class StoreLayer:
         """The file of a sample, by row; raises UsageError where the layer has none, CorruptFileError."""
         places = self._places()
         if not -len(places) <= row < len(places):
-            raise IndexError(f"index {row} is out of range for {len(places)} samples")
+            raise IndexError(f"index {row} is out of range for {counted(len(places), 'sample')}")
         found = self.of_source(int(places[row]))
         if found is None:
             raise UsageError(f"{self._blobs.name}: its layer {self.name} has nothing of row {row}")

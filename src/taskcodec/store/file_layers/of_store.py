@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskcodec.errors import TaskcodecError, UsageError, listed
 from taskcodec.store.file_layers.layout import FEATURES, FOLDER, names_beside
+from taskcodec.words import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,7 +75,7 @@ class WithLayers:
                 continue
             if layer.items != self.source_samples:
                 faults.append(
-                    f"{self._blobs.name}: its layer {name} has {layer.items} of {self.source_samples} samples; run "
-                    f"encode with --layers {name} again to complete it"
+                    f"{self._blobs.name}: its layer {name} has {layer.items} of "
+                    f"{counted(self.source_samples, 'sample')}; run encode with --layers {name} again to complete it"
                 )
         return faults

@@ -14,6 +14,7 @@ from taskcodec.store.file_layers.as_png import AsPng
 from taskcodec.store.file_layers.ranges import ItemRanges
 from taskcodec.store.format.layer_chunks import get_block
 from taskcodec.store.format.packets import split_items
+from taskcodec.words import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +66,7 @@ class PictureLayer(AsPng):
         }
 
     def __repr__(self) -> str:
-        return f"<layer {self.name}: {len(self)} pictures>"
+        return f"<layer {self.name}: {counted(len(self), 'picture')}>"
 
     def __len__(self) -> int:
         return self._manifest.samples
@@ -105,7 +106,7 @@ class PictureLayer(AsPng):
     def decoded(self, row: int) -> DecodedPicture:
         """The symbols of this layer, and of those it depends on. Raises CorruptFileError, naming the chunk."""
         if not -len(self) <= row < len(self):
-            raise IndexError(f"index {row} is out of range for {len(self)} samples")
+            raise IndexError(f"index {row} is out of range for {counted(len(self), 'sample')}")
         row %= len(self)
         number, place = divmod(row, self._manifest.chunk_rows)
         if row == self._last + 1 and place:

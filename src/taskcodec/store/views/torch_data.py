@@ -16,6 +16,7 @@ from taskcodec.store.views.decoded import DecodedRows
 from taskcodec.store.views.labels import classes_of
 from taskcodec.store.views.protocol import Readable
 from taskcodec.store.views.shares import Share, chunks_in_order, cut, in_batches, part_of, reordered, rows_of
+from taskcodec.words import counted
 
 Item = tuple[torch.Tensor, Any]
 
@@ -84,7 +85,7 @@ class MapFeatures(Dataset[Item]):
         rows, n = np.array(indices, np.int64), len(self.store)
         wrong = rows[(rows < -n) | (rows >= n)]
         if wrong.size:
-            raise IndexError(f"index {wrong[0]} is out of range for {n} samples")
+            raise IndexError(f"index {wrong[0]} is out of range for {counted(n, 'sample')}")
         return rows % max(n, 1)
 
 

@@ -107,7 +107,7 @@ def test_one_clear_line(place, arguments, code, says):
     refused(place, "limits", place / arguments[0], *arguments[1:], code=code, says=[says])
 
 
-@pytest.mark.parametrize(("labels", "says"), [("others.csv", "none of its 1 ids"), ("one.csv", "two classes")])
+@pytest.mark.parametrize(("labels", "says"), [("others.csv", "none of its 1 id is"), ("one.csv", "two classes")])
 def test_labels_that_are_no_task(place, labels, says):
     refused(place, "limits", place / "classes.npy", "--task", "--labels", place / labels, code=1, says=[labels, says])
 

@@ -7,6 +7,7 @@ import typer
 
 from taskcodec.cli.options import ElsewhereOption, StoreArgument
 from taskcodec.cli.output import JsonOption, show, tell
+from taskcodec.words import counted
 
 EXAMPLE = "Example: taskcodec view photos.tcz -o photos.html"
 
@@ -25,7 +26,7 @@ def view(
     pictures = sum(bool(each.picture) for each in found.shown)
     tell(found.missing)
     content = {"output": str(output), "bytes": output.stat().st_size, "shown": len(found.shown), "pictures": pictures}
-    lines = [f"{output}: {len(found.shown):,} of {found.samples:,} samples, {pictures:,} with a picture"]
+    lines = [f"{output}: {len(found.shown):,} of {counted(found.samples, 'sample')}, {pictures:,} with a picture"]
     if not pictures and found.samples and not found.missing:
         lines.append("no layer of pictures is in it; encode with --layers picture to see them")
     show(content, json_, lines)

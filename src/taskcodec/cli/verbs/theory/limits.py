@@ -8,6 +8,7 @@ import typer
 from taskcodec.cli.options import BackboneOption, DeviceOption, EffortOption
 from taskcodec.cli.output import JsonOption, progress_bar, show, tell
 from taskcodec.errors import UsageError
+from taskcodec.words import counted
 
 if TYPE_CHECKING:
     from taskcodec.evaluation.limits.of_features import LimitPoint, Limits
@@ -83,8 +84,8 @@ def _rates(given: str | None) -> tuple[float, ...]:
 def lines_of(found: "Limits") -> list[str]:
     """What was done, then a line for each codec."""
     lines = [
-        f"{found.name}: {found.samples:,} samples of {found.dimension:,} features; errors are sums of squares of "
-        f"{found.errors_of}, {found.variance:.4g} at no bits",
+        f"{found.name}: {counted(found.samples, 'sample')} of {counted(found.dimension, 'feature')}; errors are "
+        f"sums of squares of {found.errors_of}, {found.variance:.4g} at no bits",
         f"  {found.method}",
         f"  {found.lower}",
     ]
@@ -127,8 +128,9 @@ def _at_least(point: "LimitPoint | TaskPoint") -> str:
 def lines_of_task(found: "TaskLimits") -> list[str]:
     """What was done, then a line for each codec."""
     return [
-        f"{found.name}: {found.samples:,} samples of {found.classes} classes; a ridge on raw features has a log loss "
-        f"of {found.log_loss_bits:.3f} bits, and knows {found.information_bits:.3f} bits of the class",
+        f"{found.name}: {counted(found.samples, 'sample')} of {counted(found.classes, 'class', 'classes')}; a ridge "
+        f"on raw features has a log loss of {found.log_loss_bits:.3f} bits, and knows "
+        f"{found.information_bits:.3f} bits of the class",
         f"  {found.method}",
         *map(_task_line, found.points),
         *["  others:"] * bool(found.peers),

@@ -6,6 +6,7 @@ import typer
 
 from taskcodec.cli.options import DeviceOption, FoldsOption, GroupsOption, RepeatsOption, SeedOption, SplitOption
 from taskcodec.cli.output import JsonOption, progress_bar, show, tell
+from taskcodec.words import counted
 
 if TYPE_CHECKING:
     from taskcodec.evaluation.tasks.holdout import Splitting
@@ -63,5 +64,5 @@ def line_of(row: "UsableRow") -> str:
     usable, of = row.usable_bits, "" if row.kind == "regression" else f" of {row.entropy_bits:.3f}"
     return (
         f"{row.target}, layer {row.layer} ({row.rate_bits:,.1f} bits a sample), {row.family}: "
-        f"{usable.value:.3f} [{usable.low:.3f}, {usable.high:.3f}]{of} bits usable, {row.samples:,} samples"
+        f"{usable.value:.3f} [{usable.low:.3f}, {usable.high:.3f}]{of} bits usable, {counted(row.samples, 'sample')}"
     )

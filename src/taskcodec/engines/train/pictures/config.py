@@ -29,6 +29,7 @@ from taskcodec.engines.train.keys import (
 from taskcodec.errors import UsageError, check_one_of
 from taskcodec.fitting.gradient.pictures.recipe import LayerChoice, LayersRecipe
 from taskcodec.fitting.gradient.recipe import NetworkChoice, Schedule
+from taskcodec.words import counted
 
 _TOP = {
     "data": SECTION,
@@ -149,7 +150,9 @@ def read_pictures(name: str, content: Mapping[str, Any], seed: int | None) -> tu
     with said_of(f"{name}: training: "):
         schedule = Schedule(**training)
     if choice.kind == SCENES and schedule.batch > choice.samples:
-        raise UsageError(f"{name}: training.batch: {schedule.batch} is more than the {choice.samples} samples")
+        raise UsageError(
+            f"{name}: training.batch: {schedule.batch} is more than the {counted(choice.samples, 'sample')}"
+        )
     return choice, schedule
 
 

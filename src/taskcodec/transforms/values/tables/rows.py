@@ -17,6 +17,7 @@ from taskcodec.transforms.values.tables.shapes import Shape, Symbols, moved
 from taskcodec.transforms.values.tables.types import is_text, named_type
 from taskcodec.transforms.values.tables.words import WordField
 from taskcodec.transforms.values.transform import ValuesTransform
+from taskcodec.words import counted
 
 Field = NumberField | WordField
 MAX_FIELDS = 1 << 10
@@ -57,7 +58,7 @@ class TableRows(ValuesTransform):
     @property
     def words(self) -> str:
         """Such as "rows of 15 columns"."""
-        return f"rows of {len(self.fields)} column{'s' * (len(self.fields) != 1)}"
+        return f"rows of {counted(len(self.fields), 'column')}"
 
     @cached_property
     def schema(self) -> pa.Schema:
