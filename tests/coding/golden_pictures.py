@@ -86,6 +86,27 @@ def golden_blocks_codec(symbols, tables):
     return Codec("pictures", (replace(base, transform=replace(base.transform, networks=networks)),), None, provenance)
 
 
+def golden_grain_codec(symbols, tables):
+    """The base alone, with grain that reads a channel of noise at each place of each step."""
+    (base, *_), columns = golden_picture_codec(symbols, tables).layers, COLUMNS["base"]
+    given = 2 * 2 + 4 * 4
+    shapes = {"steps.0": (columns, 2, 5, 5), "steps.3": (2, 2, 5, 5), "leave": (3, 2, 3, 3)}
+    for step in (1, 4):
+        shapes |= {f"steps.{step}.enter": (2, 3, 1, 1), f"steps.{step}.look": (2, 2, 3, 3)}
+        shapes |= {f"steps.{step}.leave": (2, 2, 1, 1)}
+    shapes |= {f"steps.2.{part}": (2, 2, side, side) for part, side in (("enter", 1), ("look", 3), ("leave", 1))}
+    weights = {}
+    for number, (key, shape) in enumerate(shapes.items()):
+        values = symbols(1, int(np.prod(shape)), 1300 + number)[0].astype(np.int64) % 15 - 7
+        weights[f"{key}.weight"] = (values / 32).astype(np.float32).reshape(shape)
+        weights[f"{key}.bias"] = np.zeros(shape[0] if key == "leave" else 2, np.float32)
+    sizes = {"widths": [2], "latent": columns, "blocks": 1, "narrow": 1, "tail": 2, "noise": 1, "grains": 1}
+    grain = Network("grain", {**sizes, "given": [given]}, weights)
+    networks = replace(base.transform.networks, grain=grain)
+    provenance = {"made by": "tests/coding/make_golden.py"}
+    return Codec("pictures", (replace(base, transform=replace(base.transform, networks=networks)),), None, provenance)
+
+
 def golden_picture_symbols(symbols, number):
     """(1, c, h, w) of each layer, of the picture of this number."""
     places = [-(-side // STRIDE) for side in SIZES[number]]

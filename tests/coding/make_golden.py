@@ -32,6 +32,7 @@ from taskcodec.transforms.residual import Residual
 from tests.coding.golden_overfitted import golden_overfitted_codec, golden_overfitted_packet
 from tests.coding.golden_pictures import (
     golden_blocks_codec,
+    golden_grain_codec,
     golden_picture_codec,
     golden_picture_packet,
     golden_preview_codec,
@@ -282,6 +283,7 @@ def main():
     wanted["pictures.codec"] = pictures.to_bytes()
     wanted["preview.codec"] = golden_preview_codec(golden_symbols, golden_tables).to_bytes()
     wanted["blocks.codec"] = golden_blocks_codec(golden_symbols, golden_tables).to_bytes()
+    wanted["grain.codec"] = golden_grain_codec(golden_symbols, golden_tables).to_bytes()
     wanted["pictures_packet.bin"] = golden_picture_packet(pictures, golden_symbols, 2)
     overfitted = golden_overfitted_codec(golden_symbols, golden_tables)
     wanted["overfitted.codec"] = overfitted.to_bytes()

@@ -23,6 +23,7 @@ from taskcodec.coding import (
     read_tables,
 )
 from taskcodec.coding.picture import decode_layer, encode_layer
+from taskcodec.errors import CorruptFileError
 from taskcodec.store import Store, StoreWriter
 from tests.coding.golden_lossless import PICTURES, golden_lossless, write_lossless
 from tests.coding.golden_overfitted import (
@@ -33,6 +34,7 @@ from tests.coding.golden_overfitted import (
 from tests.coding.golden_pictures import (
     SIZES,
     golden_blocks_codec,
+    golden_grain_codec,
     golden_picture_codec,
     golden_picture_packet,
     golden_picture_symbols,
@@ -189,6 +191,23 @@ def test_blocks_and_what_is_fed_noise():
         1,
     )
     assert codec.for_store("codec").base.transform.networks.g_r.sha256 == transform.networks.g_r.sha256
+
+
+def test_grain():
+    data, codec = (FOLDER / "grain.codec").read_bytes(), taskcodec.load_codec(FOLDER / "grain.codec")
+    assert codec.to_bytes() == data
+    assert codec.fingerprint == golden_grain_codec(golden_symbols, golden_tables).fingerprint
+    grain = codec.base.transform.networks.grain
+    assert codec.base.transform.noise_columns == grain.sizes["given"][-1] == 4 + 16
+    assert codec.for_store("codec").base.transform.networks.grain.sha256 == grain.sha256
+
+
+def test_grain_beside_a_second_synthesis_is_refused():
+    codec = golden_grain_codec(golden_symbols, golden_tables)
+    transform = codec.base.transform
+    other = golden_blocks_codec(golden_symbols, golden_tables).base.transform.networks.g_r
+    with pytest.raises(CorruptFileError, match="what looks real is one of them"):
+        replace(transform, networks=replace(transform.networks, g_r=other))
 
 
 def test_codec():
