@@ -80,7 +80,8 @@ TORCH_FREE = [
 TORCH_ALLOWED = {
     "store/views/torch_data.py",
     "entropy_models/autoregressive.py",
-    "entropy_models/context_mixture.py",
+    "entropy_models/of_bytes/mixture.py",
+    "entropy_models/of_bytes/context.py",
     "entropy_models/factorized.py",
     "entropy_models/gaussian.py",
     "entropy_models/hyperprior.py",

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from taskcodec.coding.models.context.model import VALUES, ContextModel
+from taskcodec.coding.models.context.model import ContextModel
 from taskcodec.coding.models.context.neighbours import Neighbours
+from taskcodec.coding.models.mixture import VALUES
 from taskcodec.coding.symbol_model import Symbols
-from taskcodec.entropy_models.context_mixture import ContextMixture, freeze
+from taskcodec.entropy_models.of_bytes.context import ContextMixture, freeze
 
 Progress = Callable[[int, int], None]
 _TOLD = 50

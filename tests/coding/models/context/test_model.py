@@ -15,8 +15,9 @@ from taskcodec.coding import (
     encode_sample,
     read_model,
 )
-from taskcodec.coding.models.context.model import WEIGHT_BITS, ContextModel
+from taskcodec.coding.models.context.model import ContextModel
 from taskcodec.coding.models.context.neighbours import Neighbours
+from taskcodec.coding.models.mixture import WEIGHT_BITS
 from taskcodec.errors import CorruptFileError, UsageError
 from tests.context_models import context_model
 
@@ -41,7 +42,7 @@ def test_probabilities_are_exact_and_a_block_takes_what_they_say():
     x = MODEL.pop(constriction.stream.stack.AnsCoder(words), (300, 24))  # chance, decoded, is samples of the model
     padded = MODEL._padded(x)
     for place in (0, 13, 23):
-        whole = MODEL._chances(padded, place) * 2.0 ** (WEIGHT_BITS + 16)
+        whole = MODEL._mixture.chances(MODEL._logits(padded, place)) * 2.0 ** (WEIGHT_BITS + 16)
         assert np.array_equal(whole, np.rint(whole))
         assert np.array_equal(whole.sum(axis=1), np.full(300, 2.0 ** (WEIGHT_BITS + 16)))
         assert whole.min() >= 1

@@ -2,7 +2,7 @@
 
     neighbours (n, inputs) --network--> logits (n, B) --powers--> weights;   counts of a byte = weights @ tables
 
-All in whole numbers: the network's (`taskcodec.coding.models.integer_network`), and sums below 2**53 in float64.
+All in whole numbers: the network's (`taskcodec.coding.models.integer_network`), and the mixture's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,27 +10,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import constriction
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding.models.context.neighbours import Bytes, Inputs, Neighbours
+from taskcodec.coding.models.context.neighbours import Bytes, Neighbours
 from taskcodec.coding.models.integer_network import Cursor, IntegerNetwork
-from taskcodec.coding.models.tables import TOTAL, Tables
+from taskcodec.coding.models.mixture import VALUES, Mixture, Whole
+from taskcodec.coding.models.tables import Tables
 from taskcodec.coding.packed import framed, pack_numbers, unframed, unpack_numbers
 from taskcodec.coding.symbol_model import Bits, Given, SymbolModel, Symbols, checked_symbols
 from taskcodec.errors import CorruptFileError, UsageError
 
 MAGIC = b"CTXT"
 """The bytes of a model of contexts begin with it; those of other kinds cannot."""
-VALUES = 256
-WEIGHT_BITS = 13
-"""Weights sum to 2**WEIGHT_BITS: with counts of 16 bits, and the 24 that the coder scales to, 53 bits hold them."""
-WEIGHTS = 1 << WEIGHT_BITS
-MAX_POWER = 1 << 20
-MAX_COMPONENTS = 1 << 10
-_FAMILY = constriction.stream.model.Categorical(perfect=False)
-Whole = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +46,8 @@ class ContextModel(SymbolModel):
     read_from: bytes | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        tables, powers, network = self.tables, self.powers, self.network
-        if tables.ndim != 2 or tables.shape[1] != VALUES or not 1 <= len(tables) <= MAX_COMPONENTS:
-            raise CorruptFileError("context model: its tables are not those of bytes")
-        if (tables < 0).any() or (tables.sum(axis=1) != TOTAL).any() or (tables[0] == 0).any():
-            raise CorruptFileError("context model: a table that is none, or a first one with zeros")
-        if not powers.size or powers[0] < 1 or powers.max() > MAX_POWER or powers.min() < 0:
-            raise CorruptFileError("context model: powers that are none")
+        network, tables = self.network, self.tables
+        self._mixture.check("context model")
         if (network.inputs, network.outputs) != (self.near.inputs, len(tables)):
             raise CorruptFileError("context model: its network does not fit its neighbours and tables")
 
@@ -84,7 +71,7 @@ class ContextModel(SymbolModel):
             return
         padded = self._padded(symbols)
         for place in range(self.columns - 1, -1, -1):
-            coder.encode_reverse(np.ascontiguousarray(symbols[:, place]), _FAMILY, self._chances(padded, place))
+            self._mixture.push(coder, symbols[:, place], self._logits(padded, place))
 
     def pop(self, coder: Any, shape: Sequence[int], given: Given = ()) -> Symbols:
         """Invert `push`."""
@@ -94,7 +81,7 @@ class ContextModel(SymbolModel):
         padded = np.zeros((len(found), *self.near.padded_shape), np.uint8)
         r, (_, w, c) = self.near.reach, self.near.shape
         for place in range(self.columns):
-            found[:, place] = coder.decode(_FAMILY, self._chances(padded, place))
+            found[:, place] = self._mixture.pop(coder, self._logits(padded, place))
             y, x, channel = place // (w * c), place // c % w, place % c
             padded[:, y + r, x + r, channel] = found[:, place]
         return found
@@ -104,8 +91,7 @@ class ContextModel(SymbolModel):
         s = checked_symbols(symbols, self.columns)
         padded, found = self._padded(s), np.empty(s.shape)
         for place in range(self.columns if len(s) else 0):
-            chances = self._chances(padded, place)
-            found[:, place] = -np.log2(np.take_along_axis(chances, s[:, place, None].astype(np.intp), 1)[:, 0])
+            found[:, place] = self._mixture.costs(s[:, place], self._logits(padded, place))
         return found
 
     def code_length(self, symbols: npt.ArrayLike, given: Given = ()) -> Bits:
@@ -151,20 +137,10 @@ class ContextModel(SymbolModel):
             raise UsageError("a model of contexts codes bytes: symbols from 0 to 255")
         return self.near.padded(symbols.astype(np.uint8).reshape(-1, *self.near.shape))
 
-    def _chances(self, padded: Bytes, place: int) -> npt.NDArray[np.float64]:
-        """(n, 256) what each byte's probability at a place is, exactly: multiples of 2**-(WEIGHT_BITS + 16)."""
-        return self._weights(self.near.of(padded, np.array([place]))) @ self._shares
-
-    def _weights(self, context: Inputs) -> npt.NDArray[np.float64]:
-        """(n, inputs) -> (n, B) whole numbers of a sum of WEIGHTS, that of the first table at least 1."""
-        logits = self.network(context)
-        steps = np.minimum(logits.max(axis=1, keepdims=True) - logits, self.powers.size - 1)
-        powers = self.powers[steps]
-        weights = powers * (WEIGHTS - 1) // powers.sum(axis=1, keepdims=True)
-        weights[:, 0] += 1
-        weights[np.arange(len(weights)), powers.argmax(axis=1)] += WEIGHTS - weights.sum(axis=1)
-        return np.asarray(weights, np.float64)
+    def _logits(self, padded: Bytes, place: int) -> Whole:
+        """(n, B) what the network says of a place."""
+        return self.network(self.near.of(padded, np.array([place])))
 
     @cached_property
-    def _shares(self) -> npt.NDArray[np.float64]:
-        return self.tables / (TOTAL * WEIGHTS)
+    def _mixture(self) -> Mixture:
+        return Mixture(self.powers, self.tables)
