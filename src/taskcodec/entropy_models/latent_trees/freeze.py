@@ -35,8 +35,7 @@ def freeze(
     pmfs = [np.asarray(pmf, np.float64) for pmf in (*latent, *emitted)]
     firsts = np.concatenate([np.zeros(len(latent), np.int32), np.repeat(first, k)])
     frozen = LatentTree(forest, k, freeze_pmf(firsts, pmfs, ESCAPE))
-    return (
-        frozen
-        if symbols is None
-        else replace(frozen, growth=growth_of(frozen, symbols[spread_rows(len(symbols), LOOKED_AT)]))
-    )
+    if symbols is None:
+        return frozen
+    rows = symbols[spread_rows(len(symbols), LOOKED_AT)]
+    return replace(frozen, growth=growth_of(frozen.bits_back, rows, frozen.code_length(rows)))
