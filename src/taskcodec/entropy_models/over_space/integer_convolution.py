@@ -41,18 +41,27 @@ class RoundedConvolution(nn.Module):
         stride: 1 or 2.
         grow: 1 or 2; with 2 each place gives four, and what is beyond the size asked for is cut off.
         gain: see above.
+        weight_bits: weights are multiples of 2**-weight_bits; fewer take fewer bytes.
     """
 
     units: Tensor | None
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, grow: int = 1, gain: float = 1.0
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        grow: int = 1,
+        gain: float = 1.0,
+        weight_bits: int = WEIGHT_BITS,
     ) -> None:
         super().__init__()
         start = 2 * torch.rand((outputs * grow**2, inputs, kernel, kernel)) - 1
         self.weight = nn.Parameter(gain * start / math.sqrt(max(1, inputs) * kernel**2))
         self.bias = nn.Parameter(torch.zeros(outputs * grow**2))
-        self.stride, self.grow = stride, grow
+        self.stride, self.grow, self.weight_bits = stride, grow, weight_bits
         self.register_buffer("units", None)
 
     def measure(self, deviations: Tensor) -> None:
@@ -65,12 +74,12 @@ class RoundedConvolution(nn.Module):
         return self.weight if self.units is None else self.weight * self.units
 
     def integers(self) -> Tensor:
-        """The weights in units of 2**-WEIGHT_BITS."""
-        return torch.round(self.weights.clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT) * 2**WEIGHT_BITS)
+        """The weights in units of 2**-weight_bits."""
+        return torch.round(self.weights.clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT) * 2**self.weight_bits)
 
     def forward(self, x: Tensor, size: Sequence[int] | None = None) -> Tensor:
         """(n, inputs, h, w) -> (n, outputs, h', w')."""
-        weight = pass_through(self.integers() * 2.0**-WEIGHT_BITS, self.weights)
+        weight = pass_through(self.integers() * 2.0**-self.weight_bits, self.weights)
         out: Tensor = nn.functional.conv2d(x, weight, self.bias, self.stride, self.weight.shape[2] // 2)
         if self.grow == 1:
             return out
@@ -87,7 +96,7 @@ class RoundedConvolution(nn.Module):
             parts: each sum is to be rounded to the nearest multiple of 1 / parts; None: an inner layer's output.
         """
         weights, bias = exact(self.integers()).transpose(0, 2, 3, 1), exact(self.bias)
-        unit = fraction + WEIGHT_BITS
+        unit = fraction + self.weight_bits
         whole = np.rint(bias * 2.0**unit).astype(np.int64)
         if parts is None:
             return Convolution(weights.astype(np.int64), whole, unit - INNER_BITS, self.stride, self.grow)
@@ -131,10 +140,16 @@ class RoundedCheckerboard(nn.Module):
 
 
 class RoundedStack(nn.Module):
-    """Convolutions one after the other over symbols or side information."""
+    """Convolutions one after the other over symbols or side information.
 
-    def __init__(self, *layers: RoundedConvolution) -> None:
+    Args:
+        layers: at least one.
+        input_bits: integer inputs are multiples of 2**-input_bits of what the first layer is trained on.
+    """
+
+    def __init__(self, *layers: RoundedConvolution, input_bits: int = 0) -> None:
         super().__init__()
+        self.input_bits = input_bits
         self.layers = nn.ModuleList(layers)
 
     def forward(self, x: Tensor, sizes: Sequence[Sequence[int]] = ()) -> Tensor:
@@ -144,7 +159,7 @@ class RoundedStack(nn.Module):
             x: clipped.
             sizes: (h, w) of what each layer that grows should give, in order.
         """
-        h, left = x.clamp(-CLIP, CLIP), list(sizes)
+        h, left = x.clamp(-CLIP, CLIP) * 2.0**-self.input_bits, list(sizes)
         for index, layer in enumerate(self.layers):
             assert isinstance(layer, RoundedConvolution)
             h = layer(inner(h) if index else h, left.pop(0) if layer.grow > 1 else None)
@@ -155,7 +170,7 @@ class RoundedStack(nn.Module):
         last, found = len(self.layers) - 1, []
         for index, layer in enumerate(self.layers):
             assert isinstance(layer, RoundedConvolution)
-            found.append(layer.export(INNER_BITS if index else 0, parts if index == last else None))
+            found.append(layer.export(INNER_BITS if index else self.input_bits, parts if index == last else None))
         return Stack(CLIP, CAP, tuple(found))
 
 
