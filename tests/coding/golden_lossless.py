@@ -8,15 +8,16 @@ from taskcodec.transforms.values.pixels import PixelValues
 from tests.coding.make_golden import golden_records, golden_symbols
 from tests.context_models import context_model
 from tests.latent_trees import TREE, tree_of
+from tests.variational import autoencoder
 
-PICTURES = {"tree": PixelValues((2, 2, 2)), "context": PixelValues((4, 3), 16)}
+PICTURES = {"tree": PixelValues((2, 2, 2)), "context": PixelValues((4, 3), 16), "vae": PixelValues((5, 3, 2))}
+MODELS = {"tree": lambda shape: tree_of(TREE), "context": context_model, "vae": autoencoder}
 
 
 def golden_lossless(name):
     """(codec, (40, ...) values)."""
     transform = PICTURES[name]
-    model = tree_of(TREE) if name == "tree" else context_model(transform.byte_shape)
-    codec = codec_of(model, transform, {"made by": "tests/coding/make_golden.py"})
+    codec = codec_of(MODELS[name](transform.byte_shape), transform, {"made by": "tests/coding/make_golden.py"})
     values = np.abs(golden_symbols(40, transform.dimension, 60).astype(np.int64)) % (1 << transform.depth)
     return codec, values.reshape(40, *transform.shape).astype(transform.dtype)
 

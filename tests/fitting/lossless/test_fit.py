@@ -3,10 +3,12 @@ from functools import partial
 import numpy as np
 import pytest
 
+from taskcodec.entropy_models.of_bytes.variational import VariationalSizes
 from taskcodec.errors import MismatchError, UsageError
-from taskcodec.fitting.lossless import context
+from taskcodec.fitting.lossless import context, vae
 from taskcodec.fitting.lossless.context import ContextRecipe, fit_context
 from taskcodec.fitting.lossless.fit import MANY, MODELS, fit_lossless, usual_model
+from taskcodec.fitting.lossless.vae import VariationalRecipe
 from taskcodec.transforms.values.pixels import PixelValues
 from tests.lossless import strokes
 
@@ -17,6 +19,8 @@ TRANSFORM = PixelValues((7, 6))
 def few_steps(monkeypatch):
     small = partial(ContextRecipe, steps=20, batch=64, reach=2, hidden=(8,), components=8)
     monkeypatch.setattr(context, "ContextRecipe", small)
+    sizes = VariationalSizes(levels=((1, 2), (1, 2)), width=4, components=4)
+    monkeypatch.setattr(vae, "VariationalRecipe", partial(VariationalRecipe, steps=20, batch=200, sizes=sizes))
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -10,6 +10,7 @@ from taskcodec.coding.models.context.model import ContextModel
 from taskcodec.coding.models.dependent import MAGIC as DEPENDENT
 from taskcodec.coding.models.dependent import DependentTables
 from taskcodec.coding.models.latent.tree import LatentTree
+from taskcodec.coding.models.latent.variational import VariationalAutoencoder
 from taskcodec.coding.models.mixing.model import MixedContexts
 from taskcodec.coding.models.overfitted.model import OverfittedTables
 from taskcodec.coding.models.shared import SharedTables
@@ -27,6 +28,7 @@ KINDS: dict[str, type[SymbolModel]] = {
         SpatialTables,
         DependentTables,
         LatentTree,
+        VariationalAutoencoder,
         ContextModel,
         MixedContexts,
         OverfittedTables,

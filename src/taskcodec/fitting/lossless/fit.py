@@ -43,7 +43,16 @@ def _context(symbols: Symbols, transform: ValuesTransform, progress: Progress | 
     return fit_context(symbols, transform.byte_shape, ContextRecipe(), progress)
 
 
-MODELS: dict[str, Fit] = {"context": _context, "tree": _tree, "columns": _columns}
+def _vae(symbols: Symbols, transform: ValuesTransform, progress: Progress | None) -> SymbolModel:
+    if not isinstance(transform, PixelValues):
+        raise UsageError(f"--model vae is for pictures: found {transform.words}")
+    with needing_packages():
+        from taskcodec.fitting.lossless.vae import VariationalRecipe, fit_variational
+
+    return fit_variational(symbols, transform.byte_shape, VariationalRecipe(), progress)
+
+
+MODELS: dict[str, Fit] = {"context": _context, "tree": _tree, "vae": _vae, "columns": _columns}
 """How symbols may be modelled, by name: each takes (n, c) of them, n >= 1, and what they are."""
 
 
