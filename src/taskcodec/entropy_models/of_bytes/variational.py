@@ -52,8 +52,8 @@ class VariationalSizes:
     """
 
     levels: tuple[tuple[int, int], ...] = ((2, 8),)
-    width: int = 32
-    components: int = 24
+    width: int = 48
+    components: int = 16
 
 
 class Gaussian(NamedTuple):

@@ -32,9 +32,9 @@ class VariationalRecipe:
         seed: of the start and of what is drawn.
     """
 
-    steps: int = 6000
+    steps: int = 12_000
     batch: int = 32 * 784
-    rate: float = 2e-3
+    rate: float = 4e-3
     warm: float = 0.1
     clip: float = 1.0
     sizes: VariationalSizes = field(default_factory=VariationalSizes)

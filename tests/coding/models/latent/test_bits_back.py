@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from taskcodec.coding import Tables, freeze_pmf
-from taskcodec.coding.models.latent.bits_back import pop_chain, push_chain
+from taskcodec.coding.models.latent.bits_back import BitsBack, pop_chain, push_chain
 from taskcodec.coding.models.latent.tree import LatentTree
 from tests.latent_trees import MIXTURE, TREE, joint_of, sampled, tree_of
 
@@ -61,3 +61,40 @@ def test_rows_that_say_next_to_nothing_come_back():
     coder = constriction.stream.stack.AnsCoder()
     push_chain(coder, x, tree.bits_back)
     assert np.array_equal(pop_chain(coder, x.shape, tree.bits_back), x)
+
+
+class Told:
+    """A part that only writes down what is asked of it."""
+
+    def __init__(self, name, written):
+        self.name, self.written = name, written
+
+    def push(self, coder, symbols, given=()):
+        self.written.append(f"push {self.name}")
+
+    def pop(self, coder, shape, given=()):
+        self.written.append(f"pop {self.name}")
+        return np.zeros(shape, np.int32)
+
+    def best(self, given):
+        self.written.append(f"best {self.name}")
+        return np.zeros((len(given[0]), 1), np.int32)
+
+
+def test_bits_back_whose_prior_is_bits_back_is_bit_swap():
+    """Kingma, Abbeel and Ho (2019), algorithm 1, and its inverse; of first rows nothing is drawn."""
+    written = []
+    of = {name: Told(name, written) for name in ("x | z1", "z1 | z2", "z2", "z1 | x", "z2 | z1")}
+    above = BitsBack(of["z2"], of["z1 | z2"], of["z2 | z1"], 1)
+    model, x = BitsBack(above, of["x | z1"], of["z1 | x"], 1), np.zeros((3, 4), np.int32)
+    model.push(None, x)
+    assert written == ["pop z1 | x", "push x | z1", "pop z2 | z1", "push z1 | z2", "push z2"]
+    written.clear()
+    model.pop(None, x.shape)
+    assert written == ["pop z2", "pop z1 | z2", "push z2 | z1", "pop x | z1", "push z1 | x"]
+    written.clear()
+    model.first.push(None, x)
+    assert written == ["best z1 | x", "push x | z1", "best z2 | z1", "push z1 | z2", "push z2"]
+    written.clear()
+    model.first.pop(None, x.shape)
+    assert written == ["pop z2", "pop z1 | z2", "pop x | z1"]
