@@ -19,8 +19,8 @@ from taskcodec.coding.models.spatial.convolution import Stack
 from taskcodec.coding.models.tables import Tables
 from taskcodec.coding.symbol_model import Bits, Given, Symbols
 
-SLICE_ROWS = 16
-"""Rows whose inner values, or bytes whose probabilities, are in memory at a time."""
+SLICE_NUMBERS = 1 << 14
+"""Places whose inner values, or bytes whose probabilities, are in memory at a time: about so many, but a whole row."""
 Size = tuple[int, int]
 
 
@@ -47,7 +47,8 @@ class ByStack:
     def __call__(self, rows: int, given: Given) -> Integers:
         """(n, places, outputs) of [(n, h * w * inputs)]."""
         (below,) = given
-        found = [self._of(below[part]) for part in slices(rows)]
+        places = max(h * w for h, w in (self.size, *self.sizes))
+        found = [self._of(below[part]) for part in _slices(rows, places)]
         return np.concatenate(found) if found else self._of(below)
 
     def _of(self, symbols: Symbols) -> Integers:
@@ -111,7 +112,7 @@ class Gaussians:
 
 @dataclass(frozen=True, eq=False)
 class MixedBytes:
-    """Bytes by mixtures; a part. Rows are popped `SLICE_ROWS` at a time, of these row by row.
+    """Bytes by mixtures; a part. They are popped row by row.
 
     Attributes:
         told: logits of all bytes of a place.
@@ -123,20 +124,20 @@ class MixedBytes:
 
     def push(self, coder: Any, symbols: Symbols, given: Given = ()) -> None:
         """Push (n, c) bytes given latents."""
-        for rows in reversed(slices(len(symbols))):
+        for rows in reversed(_slices(*symbols.shape)):
             self.mixture.push(coder, symbols[rows], self._logits(rows, given))
 
     def pop(self, coder: Any, shape: Sequence[int], given: Given = ()) -> Symbols:
         """Invert `push`."""
         found = np.empty((shape[0], shape[1]), np.int32)
-        for rows in slices(shape[0]):
+        for rows in _slices(shape[0], shape[1]):
             found[rows] = self.mixture.pop(coder, self._logits(rows, given))
         return found
 
     def code_length(self, symbols: Symbols, given: Given = ()) -> Bits:
         """(n,) bits of (n, c) bytes given latents."""
         found = np.empty(len(symbols))
-        for rows in slices(len(symbols)):
+        for rows in _slices(*symbols.shape):
             found[rows] = self.mixture.costs(symbols[rows], self._logits(rows, given)).sum(axis=1)
         return found
 
@@ -147,6 +148,7 @@ class MixedBytes:
         return told.reshape(len(told), -1, len(self.mixture.tables))
 
 
-def slices(rows: int) -> list[slice]:
-    """All rows, a few at a time."""
-    return [slice(start, min(start + SLICE_ROWS, rows)) for start in range(0, rows, SLICE_ROWS)]
+def _slices(rows: int, numbers: int) -> list[slice]:
+    """All rows, of so many numbers each, a few at a time."""
+    step = max(1, SLICE_NUMBERS // numbers)
+    return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]

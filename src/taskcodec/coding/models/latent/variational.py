@@ -30,7 +30,9 @@ MAGIC = b"VAES"
 MAX_BANK = 1 << 16
 MAX_LEVELS = 16
 MAX_HALVINGS = 8
-MAX_VALUES = 1 << 24
+MAX_NUMBERS = 1 << 16
+"""Of a picture."""
+MAX_VALUES = 1 << 22
 """Places of a picture times the widest network."""
 
 
@@ -105,7 +107,7 @@ class VariationalAutoencoder(SymbolModel):
         if self.top.shape != (int(np.prod(self._sizes[-1])), told):
             raise CorruptFileError("variational autoencoder: a prior that does not fit its topmost latents")
         widest = max(stack.widest for level in levels for stack in (level.posterior, level.generator))
-        if int(np.prod(self.shape[:2])) * widest > MAX_VALUES:
+        if self.columns > MAX_NUMBERS or int(np.prod(self.shape[:2])) * widest > MAX_VALUES:
             raise CorruptFileError("variational autoencoder: larger than any of ours")
 
     def __getstate__(self) -> dict[str, Any]:
@@ -189,7 +191,7 @@ class VariationalAutoencoder(SymbolModel):
         numbers = Cursor(unpack_numbers(head, "variational autoencoder"))
         h, w, c, growth, count, steps, components = numbers.take(7).tolist()
         powers, tables = numbers.take(steps), numbers.take(components * VALUES).reshape(-1, VALUES)
-        if not 1 <= count <= MAX_LEVELS or max(h, w, c) > MAX_VALUES:
+        if not 1 <= count <= MAX_LEVELS or max(h, w, c) > MAX_NUMBERS:
             raise CorruptFileError("variational autoencoder: damaged")
         levels = tuple(Level(Stack.read(numbers), Stack.read(numbers)) for _ in range(count))
         halvings = sum(level.halvings for level in levels)
