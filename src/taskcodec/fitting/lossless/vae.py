@@ -24,6 +24,7 @@ class VariationalRecipe:
 
     Attributes:
         steps: of Adam, whose rate rises for 200 of them and then falls along a cosine.
+        passes: over all pictures at most: of few pictures fewer steps are taken.
         batch: numbers a step, of whole pictures.
         rate: the largest.
         warm: share of the steps in which what latents take counts for less, first for nothing: else none are used.
@@ -33,6 +34,7 @@ class VariationalRecipe:
     """
 
     steps: int = 12_000
+    passes: int = 200
     batch: int = 32 * 784
     rate: float = 4e-3
     warm: float = 0.1
@@ -52,17 +54,18 @@ def fit_variational(
         model = TrainableAutoencoder(shape, recipe.sizes, share)
     generator, optimizer = torch.Generator().manual_seed(recipe.seed), torch.optim.Adam(model.parameters())
     count = max(1, round(recipe.batch / symbols.shape[1]))
-    for step in range(recipe.steps):
-        warm, left = min(1.0, (step + 1) / 200), 0.5 * (1 + np.cos(np.pi * step / recipe.steps))
+    steps = min(recipe.steps, -(-recipe.passes * len(pictures) // count))
+    for step in range(steps):
+        warm, left = min(1.0, (step + 1) / 200), 0.5 * (1 + np.cos(np.pi * step / steps))
         optimizer.param_groups[0]["lr"] = float(recipe.rate * warm * (left + 0.01))
         batch = pictures[rng.integers(0, len(pictures), count)]
         of_bytes, of_latents = model(torch.from_numpy(batch.astype(np.float32)), generator)
-        counts = min(1.0, (step + 1) / (recipe.warm * recipe.steps))
+        counts = min(1.0, (step + 1) / (recipe.warm * steps))
         loss = (of_bytes + counts * sum(of_latents)).mean() / symbols.shape[1]
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
         optimizer.step()
-        if progress is not None and ((step + 1) % _TOLD == 0 or step + 1 == recipe.steps):
-            progress(step + 1, recipe.steps)
+        if progress is not None and ((step + 1) % _TOLD == 0 or step + 1 == steps):
+            progress(step + 1, steps)
     return model.freeze(symbols[spread_rows(len(symbols), LOOKED_AT)])
