@@ -6,8 +6,9 @@
 SOURCE holds pictures that chose nothing: a folder, list, shards or IDX files (for MNIST those of the test set alone).
 The first half of the pictures taken is coded; the other half, which is not, is what they are held against, so that both
 sides are other pictures. `kid` is the unbiased kernel distance on features of a backbone, best one that no judge saw
-through, with that between the uncoded first half and the second beside it: what is left where all is real. Squared error is of values in [0, 1]; bits are of
-the packets, the same for every realism. Intervals come from drawing halves of the coded pictures anew.
+through, with that between the uncoded first half and the second beside it: what is left where all is real. Squared
+error is of values in [0, 1]; bits are of the packets, the same for every realism. Intervals come from drawing halves of
+the coded pictures anew.
 """
 
 import argparse
@@ -43,7 +44,11 @@ def main():
     parser.add_argument("--picture", type=Path, help="the first pictures: original, then a row for each realism")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    codec, backbone, rng = taskcodec.load_codec(options.codec), load_backbone(options.backbone), np.random.default_rng(0)
+    codec, backbone, rng = (
+        taskcodec.load_codec(options.codec),
+        load_backbone(options.backbone),
+        np.random.default_rng(0),
+    )
     items = open_source(options.source).items
     chosen = rng.permutation(len(items))[: 2 * options.samples]
     pictures = [middle(pixels_of(items[place].read()), options.side) for place in chosen]
