@@ -34,7 +34,7 @@ def judge():
 
 def test_maps_are_what_blocks_come_to_from_fine_to_coarse():
     maps = Maps(backbone(), 2, SIDE)
-    assert [tuple(found.shape) for found in maps(torch.rand(2, 3, SIDE, SIDE))] == [(2, 4, 16, 16), (2, 6, 8, 8)]
+    assert [tuple(found.shape) for found in maps(torch.rand(2, 3, SIDE, SIDE))] == [(2, 6, 8, 8), (2, 8, 4, 4)]
     assert not any(parameter.requires_grad for parameter in maps.parameters())
 
 
@@ -44,7 +44,7 @@ def test_pictures_are_normalised_as_the_backbone_wants_them():
     class Spy(nn.Module):
         def __init__(self):
             super().__init__()
-            self.body = nn.Sequential(block(3, 4), block(4, 6))
+            self.body = nn.Sequential(block(3, 4), block(4, 6), block(6, 8))
 
         def forward(self, x):
             seen.append(x)

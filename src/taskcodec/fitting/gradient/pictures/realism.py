@@ -16,7 +16,6 @@ Grain (`taskcodec.transforms.networks.pictures.grain`) is the same but that it i
 score there may be an adversary, `taskcodec.fitting.gradient.pictures.judge`.
 """
 
-import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -51,8 +50,6 @@ NOISE_START = 0.1
 ADVERSARIAL = (0.0, 0.99)
 """Adam's memory where an adversary changes at each step what is good (Karras et al., "Progressive growing of GANs",
 ICLR 2018, likewise)."""
-MEMORY_OF_WEIGHTS = 0.998
-"""What a step leaves of the running mean of weights."""
 LEAST = 1e-8
 """Added to a mean square before its root is taken, which has no slope at 0."""
 
@@ -77,8 +74,6 @@ class RealismCompressor(Trainable):
         self._start(transform.networks)
         choice = recipe.judge
         self.judge = None if choice is None else Judge(choice, _backbone_of(choice), recipe.crop)
-        # An adversary keeps weights on the move: those that are kept are their running mean (Karras et al., likewise).
-        self.mean = None if choice is None else copy.deepcopy(self.g_r).requires_grad_(False)
         if self.judge is not None:
             self.memory = ADVERSARIAL
         self._judged = dict[str, Tensor]()
@@ -103,19 +98,11 @@ class RealismCompressor(Trainable):
         drawn = [self._draw(latent, below, faithful)[..., : x.shape[2], : x.shape[3]] for _ in range(self.recipe.draws)]
         loss = torch.stack([score(x, drawn, side) for side in self.recipe.windows]).sum()
         if self.judge is not None and self.recipe.judge is not None:
-            self._follow()
             seen = faithful[..., : x.shape[2], : x.shape[3]].clamp(0, 1)
             verdict = self.judge(x, drawn[0], seen)
             loss = loss + self.recipe.judge.weight * verdict.of_drawn + verdict.own
             self._judged = {"judge": verdict.own}
         return Losses((drawn[0] - x).square().mean(), torch.zeros_like(loss), loss)
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """Take the running mean of weights a step further."""
-        if self.mean is not None:
-            for mean, own in zip(self.mean.parameters(), self.g_r.parameters(), strict=True):
-                mean.lerp_(own, 1 - MEMORY_OF_WEIGHTS)
 
     def logged(self) -> dict[str, Tensor]:
         """What the judge loses."""
@@ -141,7 +128,7 @@ class RealismCompressor(Trainable):
     def to_codec(self, provenance: Mapping[str, Any]) -> Codec:
         """The codec with the second synthesis in the layer; its symbols and bytes of pictures are what they were."""
         transform = learned(self.layer)
-        found = pack(self.name, self.sizes, self.g_r if self.mean is None else self.mean)
+        found = pack(self.name, self.sizes, self.g_r)
         grain = self.recipe.is_grain
         networks = replace(transform.networks, g_r=None if grain else found, grain=found if grain else None)
         own = replace(self.layer, transform=replace(transform, networks=networks))
