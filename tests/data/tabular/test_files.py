@@ -48,3 +48,23 @@ def test_parquet_with_pictures_is_no_table(tmp_path):
     pa.parquet.write_table(pa.table({"x": [1.5], "label": ["a"]}), tmp_path / "t.parquet")
     assert holds_pictures(tmp_path / "p.parquet")
     assert not holds_pictures(tmp_path / "t.parquet")
+
+
+def test_nan_in_csv_is_a_number_and_not_missing(tmp_path):
+    (tmp_path / "t.csv").write_text("a\n1.5\nnan\nNaN\nNA\n\n", newline="\n")
+    found = read_table(tmp_path / "t.csv")["a"]
+    assert found.null_count == 1  # an empty line of one column is no row
+    assert np.isnan(found.drop_null().to_numpy()).sum() == 2
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_two_columns_of_one_name_are_named(tmp_path, kind):
+    path = tmp_path / f"t.{kind}"
+    write_table(path, pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]), kind)
+    with pytest.raises(SourceError, match=r"two columns are named 'a'"):
+        read_table(path)
+
+
+def test_an_array_without_rows_is_a_table_without_rows(tmp_path):
+    np.save(tmp_path / "a.npy", np.empty((0, 3), np.int16))
+    assert read_table(tmp_path / "a.npy").shape == (0, 3)

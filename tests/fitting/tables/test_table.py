@@ -119,3 +119,13 @@ def test_golden_files_read_as_ever():
     assert found.drop_columns("price").equals(rows.drop_columns("price"))
     assert np.array_equal(found["price"].to_numpy(), rows["price"].to_numpy(), equal_nan=True)
     assert encode_block(codec.values.encode(rows), model) == block
+
+
+def test_values_as_far_apart_as_64_bits_reach(tmp_path):
+    odd = np.array([0x7FF8000000000001, 0xFFF8000000000000] * 20, np.uint64).view(np.float64)
+    table = pa.table({"far": pa.array([-(2**63), 2**63 - 1] * 20), "nan": pa.array(odd)})
+    fit_table(table).save(tmp_path / "t.codec")
+    codec = load_codec(tmp_path / "t.codec")
+    found = codec.values.decode(codec.values.encode(table))
+    assert found["far"].equals(table["far"])
+    assert np.array_equal(found["nan"].to_numpy().view(np.uint64), odd.view(np.uint64))

@@ -1,5 +1,7 @@
 """Files of tables, read and written with every value as it is: CSV, Parquet, and .npy of whole numbers."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from taskcodec.errors import MismatchError, SourceError, UsageError
 
 CSV, PARQUET, ARRAYS = (".csv", ".csv.gz"), (".parquet",), (".npy",)
 KINDS = {"csv": CSV, "parquet": PARQUET, "npy": ARRAYS}
+MISSING = ["", "#N/A", "#N/A N/A", "#NA", "N/A", "NA", "NULL", "n/a", "null"]
+"""Fields of CSV that are missing values: those of pyarrow but for spellings of NaN, which is a number."""
 
 
 def kind_of(path: Path) -> str | None:
@@ -49,8 +53,11 @@ def read_table(path: Path, schema: pa.Schema | None = None) -> pa.Table:
     try:
         if kind == "csv":
             types = None if schema is None else {field.name: field.type for field in schema}
-            return pc.read_csv(path, convert_options=pc.ConvertOptions(column_types=types))
+            found = pc.read_csv(path, convert_options=pc.ConvertOptions(column_types=types, null_values=MISSING))
+            _check_names(found.column_names, path)
+            return found
         if kind == "parquet":
+            _check_names(pq.read_schema(path).names, path)
             return pq.read_table(path)
         if kind == "npy":
             return _of_array(np.load(path, allow_pickle=False), path)
@@ -73,10 +80,17 @@ def write_table(path: Path, table: pa.Table, kind: str) -> None:
             np.save(file, np.stack([column.to_numpy() for column in table.columns], axis=1))
 
 
+def _check_names(names: Sequence[str], path: Path) -> None:
+    """Raise SourceError where two columns have one name."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise SourceError(f"{path}: two columns are named {twice[0]!r}")
+
+
 def _of_array(array: npt.NDArray[Any], path: Path) -> pa.Table:
     if array.ndim not in (1, 2) or array.dtype.kind not in "iu":
         what = "vectors of floats" if array.dtype.kind == "f" else "an array"
         raise MismatchError(f"{path}: {what}, {array.dtype} {array.shape}; lossless codecs take rows of whole numbers")
-    columns = array.reshape(len(array), -1)
+    columns = array[:, None] if array.ndim == 1 else array
     native = columns.dtype.newbyteorder("=")
     return pa.table({str(place): np.ascontiguousarray(column, native) for place, column in enumerate(columns.T)})

@@ -34,7 +34,11 @@ def judge():
 
 def test_maps_are_what_blocks_come_to_from_fine_to_coarse():
     maps = Maps(backbone(), 2, SIDE)
-    assert [tuple(found.shape) for found in maps(torch.rand(2, 3, SIDE, SIDE))] == [(2, 6, 8, 8), (2, 8, 4, 4)]
+    assert [tuple(found.shape) for found in maps(torch.rand(2, 3, SIDE, SIDE))] == [
+        (2, 4, 16, 16),
+        (2, 6, 8, 8),
+        (2, 8, 4, 4),
+    ]
     assert not any(parameter.requires_grad for parameter in maps.parameters())
 
 

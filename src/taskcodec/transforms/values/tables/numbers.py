@@ -50,7 +50,11 @@ class NumberField:
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS or self.step < 1 or not -(2**63) <= self.origin < 2**63 or self.step >= 2**63:
             raise CorruptFileError("a column of numbers in no known layout")
-        if len(self.values) > MAX_LISTED or len(self.specials) > MAX_SPECIALS or (np.diff(self.values) <= 0).any():
+        if (
+            len(self.values) > MAX_LISTED
+            or len(self.specials) > MAX_SPECIALS
+            or (self.values[1:] <= self.values[:-1]).any()
+        ):
             raise CorruptFileError("a column of more values than any of ours, or in no order")
 
     @property
