@@ -116,7 +116,7 @@ def test_a_judge_sees_what_is_drawn_and_a_training_with_one_goes_on(folder, tmp_
     run("train", tmp_path / "j.yaml", "-o", tmp_path / "twice.codec", "--resume")
     once, twice = (taskcodec.load_codec(tmp_path / f"{name}.codec") for name in ("once", "twice"))
     assert once.fingerprint == twice.fingerprint
-    assert once.provenance["realism"]["judge"] == {"backbone": "lite0", "weight": 0.01, "enlarge": 4}
+    assert once.provenance["realism"]["judge"] == {"backbone": "lite0", "weight": 0.05, "enlarge": 4}
 
 
 def test_info_tells_what_decoding_costs(folder):

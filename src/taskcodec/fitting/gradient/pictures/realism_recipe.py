@@ -29,7 +29,7 @@ class JudgeChoice:
     """
 
     backbone: str
-    weight: float = 0.01
+    weight: float = 0.05
     enlarge: int = 2
 
     def __post_init__(self) -> None:
