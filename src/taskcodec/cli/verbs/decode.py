@@ -40,9 +40,10 @@ def decode(
         if layer == "features":
             opened = decode_to_file(store, output, report)
             found = {"samples": len(opened), "dimension": opened.manifest.dimension, "output": str(output)}
-            of_values = opened.manifest.of_values
-            what = opened.codec.values.transform.words if of_values else f"x {opened.manifest.dimension} features"
-            lines = [f"{output}: {len(opened)} {what}"]
+            what = f"{len(opened)} x {opened.manifest.dimension} features"
+            if opened.manifest.of_values:
+                what = f"{counted(len(opened), 'sample')} ({opened.codec.values.transform.words})"
+            lines = [f"{output}: {what}"]
         else:
             written = decode_to_folder(store, layer, output, report, elsewhere or (), realism)
             damaged = written.damaged
