@@ -58,7 +58,8 @@ def decoding_costs(codec: "Codec") -> dict[str, dict[str, float]]:
     from taskcodec.stack.cost import decoding_cost
 
     found = {layer.name: decoding_cost(codec.layers, layer.name) for layer in codec.layers}
-    return {name: {**asdict(cost), "total": cost.total} for name, cost in found.items()}
+    plain = {name: {**asdict(cost), "total": cost.total} for name, cost in found.items()}
+    return {name: {key: own[key] for key in own if key != "realism" or own[key]} for name, own in plain.items()}
 
 
 def _cost_words(costs: Mapping[str, Mapping[str, float]], name: str) -> str:
@@ -66,7 +67,8 @@ def _cost_words(costs: Mapping[str, Mapping[str, float]], name: str) -> str:
         return ""
     own = costs[name]
     parts = f"{own['synthesis']:,.0f} of its synthesis, {own['entropy']:,.0f} of entropy models"
-    return f"{own['total']:,.0f} multiply-accumulates a pixel to decode: {parts}"
+    more = f"; {own['realism']:,.0f} more with --realism" if "realism" in own else ""
+    return f"{own['total']:,.0f} multiply-accumulates a pixel to decode: {parts}{more}"
 
 
 def codec_lines(place: str, codec: "Codec") -> list[str]:

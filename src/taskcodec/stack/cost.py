@@ -23,14 +23,16 @@ class DecodingCost:
     Attributes:
         synthesis: of g_s of the layer that is decoded.
         entropy: of the networks that choose tables, and shift means, of it and of the layers that it needs.
+        realism: of its second synthesis, which runs besides where realism is asked for; 0 where it has none.
     """
 
     synthesis: float
     entropy: float
+    realism: float = 0.0
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """All of it, where no realism is asked for."""
         return self.synthesis + self.entropy
 
 
@@ -39,8 +41,9 @@ def decoding_cost(layers: Sequence[Layer], upto: str | None = None) -> DecodingC
     needed = needed_of(layers, upto)
     if isinstance(own := needed[-1].transform, OverfittedTransform):
         return DecodingCost(own.plan.synthesis_macs, sum(map(_entropy, needed)))
-    g_s = learned(needed[-1]).g_s
-    return DecodingCost(macs_per_pixel(g_s.name, g_s.sizes), sum(map(_entropy, needed)))
+    transform = learned(needed[-1])
+    synthesis, *real = (macs_per_pixel(each.name, each.sizes) for each in (transform.g_s, transform.real) if each)
+    return DecodingCost(synthesis, sum(map(_entropy, needed)), *real)
 
 
 def _entropy(layer: Layer) -> float:

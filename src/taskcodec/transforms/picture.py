@@ -50,7 +50,7 @@ class PictureTransform(WithoutFeatures):
             raise CorruptFileError("a synthesis network that looks at, or gives, no number of channels")
         if self.networks.g_r is not None and self.networks.grain is not None:
             raise CorruptFileError("a second synthesis, and grain beside it: what looks real is one of them")
-        if (real := self._real) is not None:
+        if (real := self.real) is not None:
             seen = real.sizes.get("given", [])
             if not seen or list(seen[:-1]) != list(given) or type(seen[-1]) is not int or seen[-1] < 1:
                 raise CorruptFileError("a second synthesis that does not see what g_s sees, and noise after it")
@@ -73,10 +73,11 @@ class PictureTransform(WithoutFeatures):
     @property
     def noise_columns(self) -> int:
         """Channels of noise that g_r or grain reads; 0 where there is none."""
-        return 0 if self._real is None else int(self._real.sizes["given"][-1])
+        return 0 if self.real is None else int(self.real.sizes["given"][-1])
 
     @property
-    def _real(self) -> Network | None:
+    def real(self) -> Network | None:
+        """What makes decoded pictures look real: g_r, or grain; None where there is neither."""
         return self.networks.grain if self.networks.g_r is None else self.networks.g_r
 
     def means_fit(self, given_columns: int) -> bool:
@@ -183,8 +184,8 @@ class PictureTransform(WithoutFeatures):
         with needing_packages():
             from taskcodec.transforms.networks.run import Steps, on_places
 
-        assert self._real is not None
-        return on_places(self._real, Steps(self.stride, 1))
+        assert self.real is not None
+        return on_places(self.real, Steps(self.stride, 1))
 
 
 def _checked(found: Floats, shape: tuple[int, ...], what: str) -> Floats:

@@ -95,6 +95,8 @@ def test_grain_is_added_to_what_is_faithful_and_replaces_what_was_there(folder, 
     packet = before.compress(x)
     assert after.compress(x) == packet
     assert (after.decompress(packet) == before.decompress(packet)).all()
+    costs = json.loads(run("info", tmp_path / "g.codec", "--json").stdout)["macs_per_pixel"]
+    assert costs["detail"]["realism"] > 0
     added = after.decompress(packet, realism=1.0).astype(int) - before.decompress(packet)
     assert 0 < np.abs(added).mean() < 20  # it begins near nothing
     assert (after.decompress(packet, realism=1.0) == after.decompress(packet, realism=1.0)).all()
@@ -123,10 +125,13 @@ def test_info_tells_what_decoding_costs(folder):
     found = json.loads(run("info", folder / "r.codec", "--json").stdout)["macs_per_pixel"]
     assert set(found) == {"base", "detail"}
     assert all(own["total"] == own["synthesis"] + own["entropy"] for own in found.values())
+    assert "realism" not in found["base"]
+    assert found["detail"]["realism"] > found["detail"]["synthesis"]  # it reads noise besides
     assert json.loads(run("info", folder / "r.tcz", "--json").stdout)["macs_per_pixel"] == found
     for place in ("r.codec", "r.tcz"):
         words = run("info", folder / place).stdout
         assert f"{found['detail']['total']:,.0f} multiply-accumulates a pixel to decode" in words
+        assert f"{found['detail']['realism']:,.0f} more with --realism" in words
 
 
 @pytest.mark.parametrize(
@@ -143,8 +148,9 @@ def test_info_tells_what_decoding_costs(folder):
         ("noise: 2", "synthesis: {name: elic_synthesis, latent: 3}", "realism.detail.synthesis.latent: follows"),
         ("noise: 2", "synthesis: {name: grain, kernel: 3}", "realism.detail.size of synthesis must be one of widths"),
         ("noise: 2", "judge: {weight: 1}", "realism.detail.judge.backbone: missing"),
-        ("noise: 2", "judge: {backbone: lite9}", "realism.detail.lite9: no such backbone"),
+        ("noise: 2", "judge: {backbone: lite9}", "realism.detail.judge.backbone: lite9: no such backbone"),
         ("noise: 2", "judge: {backbone: lite0, weight: 0}", "realism.detail.judge.weight must be a positive number"),
+        ("noise: 2", "judge: {backbone: lite0, weight: 1.0e+9}", "judge.weight must be a positive number up to 1000"),
         ("noise: 2", "judge: {backbone: lite0, enlarge: 9}", "realism.detail.judge.enlarge: expected 1 to 8"),
         ("noise: 2", "judge: lite0", "realism.detail.judge: expected a section"),
         ("  detail:", "  base: {}\n  detail:", "realism: expected one layer, found 2"),

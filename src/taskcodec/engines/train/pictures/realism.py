@@ -56,7 +56,8 @@ def read_realism(name: str, content: Mapping[str, Any], seed: int | None) -> Rea
     with said_of(f"{name}: {where}."):
         if "judge" in section:
             plain["judge"] = JudgeChoice(**section["judge"])
-            check_name(plain["judge"].backbone)
+            with said_of("judge.backbone: "):
+                check_name(plain["judge"].backbone)
         recipe = RealismRecipe(str(layer), **plain, crop=choice.crop)
     log = tuple(content.get("log", ("csv",)))
     with said_of(f"{name}: "):

@@ -6,12 +6,12 @@ from typing import Any
 
 from taskcodec.errors import UsageError, check_one_of, shortened
 from taskcodec.fitting.gradient.pictures.recipe import NETWORK_SIZES, SETTLED
-from taskcodec.fitting.gradient.recipe import LARGEST_NUMBER, NetworkChoice
+from taskcodec.fitting.gradient.recipe import NetworkChoice
 from taskcodec.transforms.networks.carried import GRAIN, PICTURE_SYNTHESES
 
 MOST_WINDOW = 1 << 9
 MOST_DRAWS = 1 << 5
-MOST_ENLARGED = 8
+MOST_ENLARGED, MOST_WEIGHT = 8, 1000.0
 GRAIN_SIZES = ("widths", "blocks", "narrow", "tail", "grains")
 """Sizes of grain that the layer leaves open."""
 NOISE, GRAIN_NOISE = 16, 4
@@ -33,8 +33,10 @@ class JudgeChoice:
     enlarge: int = 2
 
     def __post_init__(self) -> None:
-        if not 0 < self.weight <= LARGEST_NUMBER:
-            raise UsageError(f"judge.weight must be a positive number, found {shortened(self.weight)}")
+        if not 0 < self.weight <= MOST_WEIGHT:
+            raise UsageError(
+                f"judge.weight must be a positive number up to {MOST_WEIGHT:g}, found {shortened(self.weight)}"
+            )
         if not 1 <= self.enlarge <= MOST_ENLARGED:
             raise UsageError(f"judge.enlarge: expected 1 to {MOST_ENLARGED}, found {shortened(self.enlarge)}")
 
