@@ -108,6 +108,13 @@ def test_another_network_may_decode_and_nothing_else_changes():
     assert found.layers[0] is codec.layers[0]
 
 
+def test_widths_of_grain_that_do_not_reach_the_pixels_are_named():
+    grain = NetworkChoice("grain", {"widths": [4, 4]})
+    says = r"realism.base.synthesis.widths: expected 1 of them, .* every 4 pixels; found \[4, 4\]"
+    with pytest.raises(UsageError, match=says):
+        RealismCompressor(pictured.alone(), RealismRecipe("base", synthesis=grain))
+
+
 def test_what_gives_no_picture_is_refused():
     (layer,) = pictured.alone().layers
     sizes = {"widths": [4], "latent": 3, "blocks": 1, "outputs": 5}

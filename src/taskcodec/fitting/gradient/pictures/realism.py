@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from taskcodec.codec import Codec
-from taskcodec.errors import UsageError
+from taskcodec.errors import UsageError, shortened
 from taskcodec.fitting.gradient.checkpoints import flat
 from taskcodec.fitting.gradient.pictures.data import Batch, PictureSet, loader
 from taskcodec.fitting.gradient.pictures.judge import Judge
@@ -42,6 +42,7 @@ from taskcodec.transforms.backbones import load_backbone
 from taskcodec.transforms.backbones.base import Backbone
 from taskcodec.transforms.networks.build import make, pack, unpack
 from taskcodec.transforms.networks.carried import Networks
+from taskcodec.transforms.networks.pictures.grain import GRAIN as GRAIN_SIZES
 from taskcodec.transforms.networks.pictures.grain import GrainSynthesis, noise_columns
 from taskcodec.transforms.networks.pictures.stacks import PictureSynthesis
 
@@ -184,6 +185,12 @@ def _network(layer: Layer, recipe: RealismRecipe) -> tuple[str, dict[str, Any]]:
         # Where g_s is a stack grain begins as one like it.
         settled |= {key: g_s.sizes[key] for key in ("widths", "blocks", "narrow") if key in g_s.sizes}
         settled["noise"] = recipe.noise_channels
+        steps, widths = transform.stride.bit_length() - 1, {**GRAIN_SIZES, **settled, **choice.sizes}["widths"]
+        if len(widths) != steps - 1:
+            raise UsageError(
+                f"realism.{recipe.layer}.synthesis.widths: expected {steps - 1} of them, since the latent has a place "
+                f"every {transform.stride} pixels; found {shortened(list(widths))}"
+            )
     return choice.name, {**settled, **choice.sizes, **given}
 
 
