@@ -21,7 +21,7 @@ def test_a_collection_comes_back_as_it_was(tmp_path, write):
     run("encode", source, store, "--codec", codec)
     assert "60 samples" in run("info", store).stdout
     run("verify", store)
-    assert "60 pictures" in run("decode", store, "-o", tmp_path / "a.npy").stdout
+    assert "60 samples (pictures of 6x7 pixels" in run("decode", store, "-o", tmp_path / "a.npy").stdout
     found = np.load(tmp_path / "a.npy")
     assert found.dtype == np.uint8
     assert np.array_equal(found, pictures)
