@@ -5,7 +5,7 @@ state of its owner. Rows are coded by bits-back: so no probability of a symbol, 
 the same in encoder and decoder, but only the tables and a posterior in integers (`taskcodec.coding.models.latent`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taskcodec.coding.models.latent.bits_back import MOST_GROWTH, BitsBack, pop_chain, push_chain
+from taskcodec.coding.models.latent.bits_back import MOST_GROWTH, BitsBack, push_chain
 from taskcodec.coding.models.latent.forest import Forest, Indices
+from taskcodec.coding.models.latent.model import LatentModel
 from taskcodec.coding.models.latent.parts import TreeLikelihood, TreePosterior, TreePrior, evidence_bits
 from taskcodec.coding.models.tables import Tables
 from taskcodec.coding.packed import framed, pack_numbers, unframed, unpack_numbers
-from taskcodec.coding.symbol_model import Bits, Given, SymbolModel, Symbols, checked_symbols
-from taskcodec.errors import CorruptFileError, UsageError
+from taskcodec.coding.symbol_model import Bits, Given, Symbols, checked_symbols
+from taskcodec.errors import CorruptFileError
 
 MAGIC = b"TREE"
 """The bytes of latent trees begin with it; those of other kinds cannot."""
@@ -28,7 +29,7 @@ MAX_TABLES = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
-class LatentTree(SymbolModel):
+class LatentTree(LatentModel):
     """See the module.
 
     Attributes:
@@ -66,10 +67,6 @@ class LatentTree(SymbolModel):
             if (of_column != of_column[:, :1]).any():
                 raise CorruptFileError("latent tree: tables of a column that have other symbols")
 
-    def __getstate__(self) -> dict[str, Any]:
-        # What is made of the tables is made again.
-        return {name: value for name, value in vars(self).items() if name != "bits_back"}
-
     @property
     def columns(self) -> int:
         """c."""
@@ -91,21 +88,9 @@ class LatentTree(SymbolModel):
         """Push (n, c) symbols onto an ANS coder, chained: see `push_chain`."""
         push_chain(coder, symbols, self.bits_back)
 
-    def pop(self, coder: Any, shape: Sequence[int], given: Given = ()) -> Symbols:
-        """Invert `push`."""
-        return pop_chain(coder, shape, self.bits_back)
-
     def code_length(self, symbols: npt.ArrayLike, given: Given = ()) -> Bits:
         """(n, c) symbols -> (n,) -log2 p of each row: what it takes net, in the mean."""
         return evidence_bits(self.forest, self.states, self.bank, checked_symbols(symbols, self.columns))
-
-    def costs(self, symbols: npt.ArrayLike, given: Given = ()) -> Bits:
-        """A row's symbols are coded together. Raises UsageError."""
-        raise UsageError("a model with latent variables codes a row as a whole: its symbols have no costs of their own")
-
-    def slot_counts(self, symbols: npt.ArrayLike, given: Given = ()) -> npt.NDArray[np.int64]:
-        """Which tables code a row is drawn. Raises UsageError."""
-        raise UsageError("a model with latent variables draws the tables that it codes by: they have no counts")
 
     def to_bytes(self) -> bytes:
         """Compact bytes; what was read gives the bytes it was read from, as for plain tables."""

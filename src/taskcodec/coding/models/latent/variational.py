@@ -7,7 +7,7 @@ Kingma and Welling, "Auto-encoding variational Bayes" (ICLR 2014); coded as `bit
 as "Bit-Swap" does (Kingma, Abbeel, Ho, ICML 2019). `convolved` has the parts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from taskcodec.coding.models.integer_network import Cursor, Integers
-from taskcodec.coding.models.latent.bits_back import MOST_GROWTH, BitsBack, Part, pop_chain, push_chain
+from taskcodec.coding.models.latent.bits_back import MOST_GROWTH, BitsBack, Part, push_chain
 from taskcodec.coding.models.latent.convolved import Always, ByStack, Gaussians, MixedBytes, Size
+from taskcodec.coding.models.latent.model import LatentModel
 from taskcodec.coding.models.mixture import VALUES, Mixture
 from taskcodec.coding.models.spatial.convolution import Stack
 from taskcodec.coding.models.tables import Tables
 from taskcodec.coding.packed import framed, pack_numbers, unframed, unpack_numbers, unzigzag, zigzag
-from taskcodec.coding.symbol_model import Bits, Given, SymbolModel, Symbols, checked_symbols
+from taskcodec.coding.symbol_model import Bits, Given, Symbols, checked_symbols
 from taskcodec.errors import CorruptFileError, UsageError
 
 MAGIC = b"VAES"
@@ -70,7 +71,7 @@ class Level:
 
 
 @dataclass(frozen=True, eq=False)
-class VariationalAutoencoder(SymbolModel):
+class VariationalAutoencoder(LatentModel):
     """See the module. Symbols are bytes.
 
     Attributes:
@@ -109,10 +110,6 @@ class VariationalAutoencoder(SymbolModel):
         widest = max(stack.widest for level in levels for stack in (level.posterior, level.generator))
         if self.columns > MAX_NUMBERS or int(np.prod(self.shape[:2])) * widest > MAX_VALUES:
             raise CorruptFileError("variational autoencoder: larger than any of ours")
-
-    def __getstate__(self) -> dict[str, Any]:
-        # What is made of the rest is made again.
-        return {name: value for name, value in vars(self).items() if name != "bits_back"}
 
     @property
     def columns(self) -> int:
@@ -156,21 +153,9 @@ class VariationalAutoencoder(SymbolModel):
         """Push (n, columns) bytes onto an ANS coder, chained: see `push_chain`. Raises UsageError on others."""
         push_chain(coder, _bytes(symbols), self.bits_back)
 
-    def pop(self, coder: Any, shape: Sequence[int], given: Given = ()) -> Symbols:
-        """Invert `push`."""
-        return pop_chain(coder, shape, self.bits_back)
-
     def code_length(self, symbols: npt.ArrayLike, given: Given = ()) -> Bits:
         """(n, columns) bytes -> (n,) bits net by latents that chance draws: what the model says, or a little more."""
         return self.bits_back.code_length(_bytes(checked_symbols(symbols, self.columns)))
-
-    def costs(self, symbols: npt.ArrayLike, given: Given = ()) -> Bits:
-        """A row's symbols are coded together. Raises UsageError."""
-        raise UsageError("a model with latent variables codes a row as a whole: its symbols have no costs of their own")
-
-    def slot_counts(self, symbols: npt.ArrayLike, given: Given = ()) -> npt.NDArray[np.int64]:
-        """Which tables code a row is drawn. Raises UsageError."""
-        raise UsageError("a model with latent variables draws the tables that it codes by: they have no counts")
 
     def to_bytes(self) -> bytes:
         """Compact bytes; what was read gives the bytes it was read from, as for plain tables."""
