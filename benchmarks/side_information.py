@@ -14,6 +14,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from realism import middle
 from stamp import stamp
 
 import taskcodec
@@ -47,11 +48,6 @@ def main():
         found = json.loads(options.output.read_text())["rows"] if options.output.exists() else []
         result = {"rows": [*found, {"codec": Path(options.codec).stem, **told}], **stamp("numpy", "torch", seed=0)}
         options.output.write_text(json.dumps(result, indent=1) + "\n")
-
-
-def middle(x, side):
-    top, left = (max(0, (whole - side) // 2) for whole in x.shape[:2])
-    return np.ascontiguousarray(x[top : top + side, left : left + side])
 
 
 def measure(layer, x):

@@ -123,7 +123,7 @@ class Judge(nn.Module):
 
     def __init__(self, choice: JudgeChoice, backbone: Backbone, side: int) -> None:
         super().__init__()
-        self.maps = Maps(backbone, choice.enlarge, side)
+        self.maps, self.weight = Maps(backbone, choice.enlarge, side), choice.weight
         with torch.no_grad():
             widths = [found.shape[1] for found in self.maps(self.maps.mean.expand(1, 3, side, side))]
         self.heads = nn.ModuleList(_head(2 * width) for width in widths)

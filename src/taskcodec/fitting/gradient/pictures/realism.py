@@ -94,14 +94,13 @@ class RealismCompressor(Trainable):
         """A `Batch` -> the score; squared error of the first draw stands for distortion."""
         x = Batch(*batch).truth.pictures
         latent, below = self._known(x)
-        with torch.no_grad():
-            faithful = self.g_s(latent, below).float()
+        faithful = self._faithful(latent, below)
         drawn = [self._draw(latent, below, faithful)[..., : x.shape[2], : x.shape[3]] for _ in range(self.recipe.draws)]
         loss = torch.stack([score(x, drawn, side) for side in self.recipe.windows]).sum()
-        if self.judge is not None and self.recipe.judge is not None:
+        if self.judge is not None:
             seen = faithful[..., : x.shape[2], : x.shape[3]].clamp(0, 1)
             verdict = self.judge(x, drawn[0], seen)
-            loss = loss + self.recipe.judge.weight * verdict.of_drawn + verdict.own
+            loss = loss + self.judge.weight * verdict.of_drawn + verdict.own
             self._judged = {"judge": verdict.own}
         return Losses((drawn[0] - x).square().mean(), torch.zeros_like(loss), loss)
 
@@ -116,6 +115,12 @@ class RealismCompressor(Trainable):
             known[name] = layer(x, known)
         seen = self.layer.given if learned(self.layer).given_columns else ()
         return known[self.layer.name].values, [known[name].values for name in seen]
+
+    @torch.no_grad()
+    def _faithful(self, latent: Tensor, below: list[Tensor]) -> Tensor:
+        """What g_s gives; nothing where nobody asks."""
+        asked = self.recipe.is_grain or self.judge is not None
+        return self.g_s(latent, below).float() if asked else latent.new_zeros(0)
 
     def _draw(self, latent: Tensor, below: list[Tensor], faithful: Tensor) -> Tensor:
         noise = torch.randn(len(latent), self.noise, *latent.shape[2:], device=latent.device)
