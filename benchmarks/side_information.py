@@ -46,8 +46,8 @@ def main():
     print(json.dumps(told))
     if options.output:
         found = json.loads(options.output.read_text())["rows"] if options.output.exists() else []
-        result = {"rows": [*found, {"codec": Path(options.codec).stem, **told}], **stamp("numpy", "torch", seed=0)}
-        options.output.write_text(json.dumps(result, indent=1) + "\n")
+        row = {"codec": Path(options.codec).stem, **told, "stamp": stamp("numpy", "torch", seed=0)}
+        options.output.write_text(json.dumps({"rows": [*found, row]}, indent=1) + "\n")
 
 
 def measure(layer, x):
